@@ -1,0 +1,237 @@
+/* To IMPLEMENT a device. (To use FastGPU: fastgpu/fastgpu.h.)
+ *
+ * A device is a table of about a dozen functions that move bytes and run code when told to. It
+ * knows nothing of tasks, decides nothing, prints nothing, never aborts and never calls back,
+ * except that it rings the doorbell. Copy src/dev/null/ to start.
+ *
+ * Threads: for one device the pool calls probe, open, close, mem_* and queue_* from one thread at a
+ * time; code_build and code_free from a build thread at the same time as anything else; submit and
+ * poll of one queue from one thread at a time (not always the same one), of different queues at the
+ * same time. sample from any thread.
+ *
+ * Queues: in order. Commands are numbered 1, 2, 3, ... per queue in the order of acceptance. poll
+ * gives the newest number such that it and all before it are finished. After an error the queue
+ * stops: poll returns the error for ever and numbers beyond the one it reports never count. Memory
+ * effects of finished commands are visible to whoever polled.
+ */
+#ifndef FASTGPU_BACKEND_H
+#define FASTGPU_BACKEND_H
+
+#include <fastgpu/device.h>
+#include <fastgpu/kernel.h>
+#include <fastgpu/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FGPU_BACKEND_VERSION 1
+
+/* The backend's names for an allocation and for built code; 0 is none. On devices that work in host
+ * memory (caps.host_memory) an fgpu_mem is the address itself, also for memory that the device
+ * never allocated. */
+typedef uint64_t fgpu_mem;
+typedef uint64_t fgpu_code;
+
+/* Rung by a device when a command with FGPU_CMD_NOTIFY, or the last command of a queue, has
+ * finished, and on any error. ring() may be called from any thread, does not block and may be
+ * called too often. */
+typedef struct fgpu_doorbell {
+    void (*ring)(void *arg);
+    void *arg;
+} fgpu_doorbell;
+
+/* ---- command records -------------------------------------------------------------------- */
+
+typedef enum fgpu_cmd_kind {
+    FGPU_CMD_LAUNCH = 1, /* body: fgpu_cmd_launch */
+    FGPU_CMD_COPY = 2,   /* body: fgpu_cmd_copy */
+    FGPU_CMD_FILL = 3,   /* body: fgpu_cmd_fill */
+    FGPU_CMD_HOST = 4,   /* body: fgpu_cmd_host; devices with caps.host_calls only */
+    FGPU_CMD_FENCE =
+        5 /* body: fgpu_cmd_result alone; ends the skipping after a failed command (see CHAINED) */
+} fgpu_cmd_kind;
+
+enum fgpu_cmd_flag {
+    FGPU_CMD_NOTIFY = 1, /* ring the doorbell when it has finished */
+    FGPU_CMD_TIMED = 2,  /* fill start_ns and end_ns if the device can */
+    /* The command uses what an earlier command of this queue produces, which was not known to have
+     * succeeded when this one was submitted. After a command has finished with a status other than
+     * FGPU_OK, the device skips commands with this flag (status FGPU_E_CANCELLED, no effect) until
+     * the next FGPU_CMD_FENCE. */
+    FGPU_CMD_CHAINED = 4
+};
+
+/* Head of every body. The device fills it before poll reports the command's number. */
+typedef struct fgpu_cmd_result {
+    int32_t status;    /* FGPU_OK, or the failure of this command alone: the queue goes on */
+    uint32_t timed;    /* start_ns and end_ns are valid */
+    uint64_t start_ns; /* device time of the start and the end; only differences are used between
+                          devices */
+    uint64_t end_ns;
+} fgpu_cmd_result;
+
+/* One kernel argument, resolved. */
+typedef struct fgpu_cmd_arg {
+    uint32_t kind; /* fgpu_arg_kind */
+    uint32_t reserved;
+    uint64_t
+        size_bytes; /* BUFFER: bytes from offset on that may be touched; SCALAR, LOCAL: its size */
+    union {
+        struct {
+            fgpu_mem mem;
+            uint64_t offset_bytes;
+        } buffer;
+        const void *value; /* SCALAR */
+    } u;
+} fgpu_cmd_arg;
+
+typedef struct fgpu_cmd_launch {
+    fgpu_cmd_result result;
+    fgpu_code code;
+    const fgpu_cmd_arg *args;
+    uint32_t arg_count;
+    uint32_t dims;
+    uint64_t global[3];
+    uint32_t local[3];
+    uint32_t width; /* compute units to use at most; 0: all */
+} fgpu_cmd_launch;
+
+/* Copy of a 2-D region. On a device with its own memory one side may be host memory (mem is then
+ * the address). */
+typedef struct fgpu_cmd_copy {
+    fgpu_cmd_result result;
+    fgpu_mem src, dst;
+    uint32_t src_is_host, dst_is_host;
+    uint64_t src_offset_bytes, dst_offset_bytes;
+    uint64_t src_pitch_bytes, dst_pitch_bytes;
+    uint64_t row_bytes, rows;
+} fgpu_cmd_copy;
+
+typedef struct fgpu_cmd_fill {
+    fgpu_cmd_result result;
+    fgpu_mem mem;
+    uint64_t offset_bytes, pitch_bytes, row_bytes, rows;
+    uint32_t pattern_bytes; /* 1, 2, 4, 8, 16 */
+    uint32_t reserved;
+    uint8_t pattern[16];
+} fgpu_cmd_fill;
+
+/* Call fn(args, user) once on one of the device's threads; a value other than 0 is FGPU_E_TASK. */
+typedef struct fgpu_cmd_host {
+    fgpu_cmd_result result;
+    int (*fn)(void *const *args, void *user);
+    void *user;
+    void *const *args;
+} fgpu_cmd_host;
+
+/* [borrow] body: valid and unmoved until the command's number has been reported. */
+typedef struct fgpu_cmd {
+    uint32_t kind;
+    uint32_t flags;
+    void *body;
+} fgpu_cmd;
+
+/* ---- code ------------------------------------------------------------------------------- */
+
+typedef enum fgpu_variant_kind {
+    FGPU_VARIANT_OPENCL = 1,
+    FGPU_VARIANT_NATIVE = 2,
+    FGPU_VARIANT_CUDA = 3
+} fgpu_variant_kind;
+
+/* What to build. */
+typedef struct fgpu_code_source {
+    uint32_t kind; /* fgpu_variant_kind */
+    uint32_t arg_count;
+    const char *text; /* OPENCL, CUDA */
+    const char *entry;
+    const char *options; /* never NULL */
+    fgpu_native_fn native;
+    void *native_user;
+    const char *cache_dir; /* folder for built code, exists; NULL: none */
+} fgpu_code_source;
+
+/* What came of it. [give] log: malloc'ed or NULL; the caller frees it. */
+typedef struct fgpu_code_built {
+    fgpu_code code;
+    char *log;
+    uint32_t cached;            /* it came from the cache on disk */
+    uint32_t required_local[3]; /* work-group size that the code insists on; 0: none */
+    uint32_t max_group_items;   /* 0: the device's */
+    uint32_t reserved;
+} fgpu_code_built;
+
+/* ---- the table -------------------------------------------------------------------------- */
+
+/* Options handed to probe and open; the same struct for all backends. */
+typedef struct fgpu_backend_options {
+    uint32_t cpu_workers;  /* cpu, null, sim: queues; 0: one for each usable core */
+    uint32_t subdevices;   /* opencl: split CPU devices into that many */
+    uint64_t seed;         /* sim */
+    uint64_t memory_bytes; /* 0: what the device has */
+} fgpu_backend_options;
+
+/* What a device can do. Constant after open. */
+typedef struct fgpu_device_caps {
+    uint32_t struct_bytes;
+    uint32_t queue_count; /* queues that run in parallel; the pool opens that many */
+    uint32_t variants;    /* bit (1 << fgpu_variant_kind) for each that code_build takes */
+    uint32_t host_memory; /* works on host addresses directly: shares memory node 0 */
+    uint32_t host_calls;  /* takes FGPU_CMD_HOST */
+    uint32_t suballocate; /* arguments may start anywhere in an allocation (else: one mem for each
+                             buffer) */
+    uint32_t offset_align_bytes; /* argument offsets must be multiples of it; 1: any */
+    uint32_t max_group_items;
+    uint32_t max_queue_commands; /* commands in flight at most in one queue */
+    uint32_t resource_group; /* devices of one machine with equal values share cores: 0 = the host's
+                                cores, else own */
+    uint64_t memory_bytes;
+    uint64_t memory_max_alloc_bytes;
+} fgpu_device_caps;
+
+typedef struct fgpu_backend {
+    uint32_t struct_bytes;
+    uint32_t version; /* FGPU_BACKEND_VERSION */
+    const char *name; /* "null", "cpu", ... lower case */
+
+    /* Fill infos[0..capacity) and set *count to what exists (may exceed capacity). A missing driver
+     * is FGPU_E_NODEVICE with a text in `why` naming what is missing; it is no failure of the pool.
+     */
+    fgpu_status (*probe)(const fgpu_backend_options *options, fgpu_device_info *infos,
+                         uint32_t capacity, uint32_t *count, char *why, size_t why_bytes);
+    /* Open device `index` of the probe order. [borrow] bell until close. [give] device. */
+    fgpu_status (*open)(const fgpu_backend_options *options, uint32_t index,
+                        const fgpu_doorbell *bell, void **device);
+    void (*close)(void *device); /* all queues closed, all memory and code freed before */
+    void (*caps)(void *device, fgpu_device_caps *caps);
+
+    fgpu_status (*mem_alloc)(void *device, uint64_t bytes, fgpu_mem *mem);
+    void (*mem_free)(void *device, fgpu_mem mem);
+
+    fgpu_status (*code_build)(void *device, const fgpu_code_source *source, fgpu_code_built *built);
+    void (*code_free)(void *device, fgpu_code code);
+
+    fgpu_status (*queue_open)(void *device, uint32_t index, void **queue);
+    void (*queue_close)(
+        void *queue); /* waits for what is in flight; never hangs on a lost device */
+    /* Accept a prefix of cmds. Returns how many; *last is the number of the newest accepted so far.
+     * An error of the queue is told by poll. */
+    uint32_t (*submit)(void *queue, const fgpu_cmd *cmds, uint32_t count, uint64_t *last);
+    fgpu_status (*poll)(void *queue, uint64_t *number);
+
+    /* Optional (NULL): live reading; why the device was lost (copied into text). */
+    fgpu_status (*sample)(void *device, fgpu_device_sample *sample);
+    void (*reason)(void *device, char *text, size_t text_bytes);
+} fgpu_backend;
+
+/* Make a backend known to pools opened later in this process. [borrow] backend for ever. Errors:
+ * FGPU_E_VERSION, FGPU_E_INVAL (a name that exists, a missing function), FGPU_E_LIMIT (16). Thread:
+ * any. */
+FGPU_API fgpu_status fgpu_backend_register(const fgpu_backend *backend);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,89 @@
+/* Kernels: one computation, in one or several variants.
+ *
+ * A variant is OpenCL C text, a native C function over a range of work groups, or CUDA C text (kept
+ * for devices that take it). The pool uses what the chosen device can run. Argument access modes
+ * are declared with fgpu_kernel_set_arg() or, where nothing is declared, read from the OpenCL C
+ * source; a native-only kernel must declare them. A kernel is open for changes until its first task
+ * is submitted (then FGPU_E_BUSY).
+ */
+#ifndef FASTGPU_KERNEL_H
+#define FASTGPU_KERNEL_H
+
+#include <fastgpu/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The part of a grid that a native function is called for: the work groups group_begin <= g <
+ * group_end in linear order (dimension 0 fastest: g = x + groups[0] * (y + groups[1] * z)). */
+typedef struct fgpu_range {
+    uint32_t dims;
+    uint32_t worker;    /* which worker thread of the device runs this, from 0 */
+    uint64_t global[3]; /* work items in each dimension (1 beyond dims) */
+    uint64_t local[3];  /* work items in a group */
+    uint64_t groups[3]; /* work groups: global / local, rounded up */
+    uint64_t group_begin;
+    uint64_t group_end;
+} fgpu_range;
+
+/* Native variant. Called concurrently on disjoint ranges of one task, from the device's worker
+ * threads. [in] args[i]: for a buffer argument the address of its region's first byte; for a scalar
+ * the address of its value; for local memory the address of scratch of the size asked for, private
+ * to the call. [borrow] all of it until return. Returns 0, or any other value to make the task fail
+ * with FGPU_E_TASK. Must not call blocking FastGPU functions. */
+typedef int (*fgpu_native_fn)(const fgpu_range *range, void *const *args, void *user);
+
+/* Make an empty kernel. [in] name: for traces, models and error texts; 1..63 bytes. [out] kernel.
+ */
+FGPU_API fgpu_status fgpu_kernel_create(fgpu_pool pool, const char *name, fgpu_kernel *kernel);
+
+/* Shorthand: create, add one OpenCL C variant whose entry is `entry`. */
+FGPU_API fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *source,
+                                               const char *entry, const char *options,
+                                               fgpu_kernel *kernel);
+
+/* Add an OpenCL C 1.2 variant. [in] source: NUL terminated, up to 16 MiB, copied. [in] entry: name
+ * of the __kernel function. [in] options: build options, may be NULL. Errors: FGPU_E_NOTFOUND when
+ * the source has no such kernel (the text lists those it has), FGPU_E_INVAL when its parameters
+ * contradict those declared. Compilation happens later, per device. */
+FGPU_API fgpu_status fgpu_kernel_add_opencl(fgpu_kernel kernel, const char *source,
+                                            const char *entry, const char *options);
+
+/* Add a CUDA C variant: accepted and kept, used by devices of the `cuda` backend. */
+FGPU_API fgpu_status fgpu_kernel_add_cuda(fgpu_kernel kernel, const char *source, const char *entry,
+                                          const char *options);
+
+/* Add a native variant. [borrow] user: handed to each call. */
+FGPU_API fgpu_status fgpu_kernel_add_native(fgpu_kernel kernel, fgpu_native_fn fn, void *user);
+
+typedef enum fgpu_arg_kind {
+    FGPU_ARG_BUFFER = 1,
+    FGPU_ARG_SCALAR = 2,
+    FGPU_ARG_LOCAL = 3 /* work-group scratch */
+} fgpu_arg_kind;
+
+/* Declare argument `index` (0-based, at most 64 arguments).
+ * [in] access: for buffers; others ignore it. [in] size_bytes: of a scalar (1..4096), else 0. */
+FGPU_API fgpu_status fgpu_kernel_set_arg(fgpu_kernel kernel, uint32_t index, fgpu_arg_kind kind,
+                                         fgpu_access access, uint32_t size_bytes);
+
+/* Compile for every device of the pool that can take a variant, now. Blocks. Tasks build what they
+ * need by themselves; this moves the time, and the error, to a place of your choice. Errors:
+ * FGPU_E_BUILD (fgpu_last_error() has the log's beginning), FGPU_E_NOVARIANT. */
+FGPU_API fgpu_status fgpu_kernel_build(fgpu_kernel kernel);
+
+/* Copy the last build log for `device` (zero handle: the first that has one).
+ * [out] text: always terminated when text_bytes > 0; may be NULL with 0. [out] needed_bytes: full
+ * length with the terminator; may be NULL. Errors: FGPU_E_NOTFOUND when nothing was built. */
+FGPU_API fgpu_status fgpu_kernel_build_log(fgpu_kernel kernel, fgpu_device device, char *text,
+                                           size_t text_bytes, size_t *needed_bytes);
+
+/* Destroy. Tasks already submitted still run. A zero handle is accepted. */
+FGPU_API fgpu_status fgpu_kernel_destroy(fgpu_kernel kernel);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,117 @@
+/* The pool: it owns the devices, takes tasks and runs them.
+ *
+ * Life: fgpu_pool_open -> create buffers and kernels, submit tasks, wait -> fgpu_pool_close.
+ * Several pools may exist in one process. Every function may be called from any thread at any time,
+ * except that nothing else may be *started* on a pool once fgpu_pool_close has been called (calls
+ * that wait there return FGPU_E_CLOSED or their result). After fork() the child gets FGPU_E_FORKED
+ * from every call on a pool that its parent opened.
+ */
+#ifndef FASTGPU_POOL_H
+#define FASTGPU_POOL_H
+
+#include <fastgpu/log.h>
+#include <fastgpu/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Memory for the pool's own tables. `alloc` returns `bytes` bytes aligned to `align` (a power of
+ * two) or NULL. `free` gets the same size. Both may be called from any thread. */
+typedef struct fgpu_alloc_hooks {
+    void *(*alloc)(void *user, size_t bytes, size_t align);
+    void (*free)(void *user, void *ptr, size_t bytes);
+    void *user;
+} fgpu_alloc_hooks;
+
+/* Options of a pool. Initialise with fgpu_pool_options_init(); zero means the default everywhere.
+ * Strings are read during fgpu_pool_open() and not kept. */
+typedef struct fgpu_pool_options {
+    uint32_t struct_bytes; /* sizeof(fgpu_pool_options), set by fgpu_pool_options_init() */
+    uint32_t
+        cpu_workers; /* threads of the `cpu` device; 0: one for each core this process may use */
+    const char *devices; /* patterns, comma separated: "cpu", "opencl", "opencl:0",
+                            "opencl:*portable*", "null", "sim", a leading '-' takes away; NULL:
+                            "auto" (every OpenCL device that is found, and cpu) */
+    const char *policy;  /* "eft" (default) or "fifo" */
+    uint32_t subdevices; /* present each CPU OpenCL device as that many sub-devices; 0, 1: whole */
+    uint32_t task_limit; /* pending tasks at most; 0: 4194304 */
+    uint64_t device_memory_bytes; /* use at most that much memory of each device that has its own;
+                                     0: what it has */
+    uint64_t
+        host_memory_bytes; /* host memory for replicas at most; 0: no limit but the machine's */
+    const char
+        *cache_dir; /* built kernels and performance models; NULL: XDG cache folder; "": none */
+    const fgpu_alloc_hooks *alloc; /* NULL: the C library. Copied */
+    fgpu_log_fn log;               /* NULL: warnings and errors to stderr */
+    void *log_user;
+    int32_t log_level; /* enum fgpu_log_level; fgpu_pool_options_init() sets FGPU_LOG_WARN */
+    uint32_t flags;    /* enum fgpu_pool_flag */
+    const char
+        *faults;   /* fault layer on every device, for tests: "seed=7,submit=20,alloc=50,lose=1@300"
+                      (permille);   NULL: none. See docs/env.md */
+    uint64_t seed; /* seed of whatever is random in this pool (the sim device, the fault layer) */
+} fgpu_pool_options;
+
+enum fgpu_pool_flag {
+    FGPU_POOL_NOWAIT = 1,   /* submit returns FGPU_E_AGAIN at the task limit instead of waiting */
+    FGPU_POOL_VALIDATE = 2, /* put the validate layer on every device: checks each command */
+    FGPU_POOL_REPRODUCIBLE =
+        4,               /* fix variant, pieces and placement, so that results repeat bit for bit */
+    FGPU_POOL_TRACE = 8, /* trace from the start */
+    FGPU_POOL_PREIMAGE = 16 /* keep a copy of read-write data of started tasks, so that they survive
+                               a device's death */
+};
+
+/* Fill `options` with the defaults. [out] options. Thread: any. */
+FGPU_API void fgpu_pool_options_init(fgpu_pool_options *options);
+
+/* Read options from text: "key=value; key=value"; items end at ';' or the end of a line, blanks
+ * around keys and values do not count, the last of two equal keys wins. Keys: devices policy
+ * workers subdevices tasks device-memory host-memory cache log validate reproducible trace nowait
+ * preimage faults seed. Sizes are bytes or a number of KiB MiB GiB; log takes a level's name or
+ * number; validate, reproducible, trace, nowait and preimage take on off yes no 1 0, or nothing for
+ * on. [in] text, NUL terminated. [in,out] options: only the keys named change, and nothing on
+ * failure. Strings stay owned by a thread-local copy (4096 bytes) that lives until the thread's
+ * next call of this function with other options; a call with the same `options` keeps those it had.
+ * Errors: FGPU_E_INVAL with the key, the value and what it takes, FGPU_E_LIMIT (more than 4095
+ * bytes), FGPU_E_VERSION (struct_bytes). Does not block. */
+FGPU_API fgpu_status fgpu_pool_options_parse(const char *text, fgpu_pool_options *options);
+
+/* Open a pool.
+ * [in] options: NULL for the defaults. [out] pool.
+ * Blocks while devices are probed (milliseconds; the first OpenCL use in a process may take a
+ * second). Errors: FGPU_E_INVAL, FGPU_E_VERSION (struct_bytes), FGPU_E_NODEVICE (the text lists
+ * what was found and why others were not usable), FGPU_E_NOMEM, FGPU_E_LIMIT (1024 pools at once),
+ * FGPU_E_SYSTEM. */
+FGPU_API fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *pool);
+
+/* The same from text; see fgpu_pool_options_parse(). text NULL or "": the defaults. */
+FGPU_API fgpu_status fgpu_pool_open_text(const char *text, fgpu_pool *pool);
+
+/* Wait for all tasks, then free the pool and everything in it. Buffers made from host pointers get
+ * their data back first. Blocks. Returns FGPU_OK, or the status of the first task that had failed
+ * and was never asked about (the pool is closed all the same). A zero handle is accepted and does
+ * nothing. */
+FGPU_API fgpu_status fgpu_pool_close(fgpu_pool pool);
+
+/* Wait until every task submitted so far is done, failed or cancelled.
+ * [in] timeout_ns: nanoseconds; 0 asks without blocking; FGPU_FOREVER waits.
+ * Returns FGPU_OK, FGPU_E_TIMEOUT, or the status of the earliest task that failed since the last
+ * call of this function (fgpu_last_error() names it and its root cause). Must not be called from a
+ * task's own function (FGPU_E_BUSY). */
+FGPU_API fgpu_status fgpu_pool_wait(fgpu_pool pool, uint64_t timeout_ns);
+
+/* Aligned host memory that devices can copy from and to at full speed, and share where they can.
+ * [in] bytes > 0. Returns NULL when memory is exhausted (fgpu_last_error() says so). Free with
+ * fgpu_host_free() only. */
+FGPU_API void *fgpu_host_alloc(size_t bytes);
+
+/* Free memory from fgpu_host_alloc(). NULL is accepted. No buffer may still use it. */
+FGPU_API void fgpu_host_free(void *ptr);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

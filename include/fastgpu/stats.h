@@ -1,0 +1,67 @@
+/* Statistics and traces: what the pool did. */
+#ifndef FASTGPU_STATS_H
+#define FASTGPU_STATS_H
+
+#include <fastgpu/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Counters since the pool was opened. */
+typedef struct fgpu_pool_stats {
+    uint32_t struct_bytes; /* set by the caller */
+    uint32_t reserved;
+    uint64_t tasks_submitted;
+    uint64_t tasks_done;
+    uint64_t tasks_failed; /* failed and poisoned */
+    uint64_t tasks_cancelled;
+    uint64_t tasks_pending;
+    uint64_t copies;          /* between memory nodes */
+    uint64_t bytes_to_device; /* host -> device nodes */
+    uint64_t bytes_to_host;   /* device nodes -> host */
+    uint64_t bytes_device_device;
+    uint64_t evictions;
+    uint64_t bytes_evicted;     /* written back because memory was short */
+    uint64_t builds;            /* kernels compiled */
+    uint64_t builds_cached;     /* found in the cache on disk */
+    uint64_t latency_mean_ns;   /* submit to done, over finished tasks */
+    uint64_t pool_memory_bytes; /* held by tables and host replicas of all pools of the process */
+    uint64_t allocations;       /* calls of the allocator by all pools of the process, ever */
+    uint64_t turns;             /* engine turns */
+} fgpu_pool_stats;
+
+typedef struct fgpu_device_stats {
+    uint32_t struct_bytes; /* set by the caller */
+    uint32_t reserved;
+    uint64_t tasks;   /* finished there */
+    uint64_t busy_ns; /* measured execution time of tasks and copies, where the device measures */
+    uint64_t predicted_ns;
+    uint64_t
+        open_ns; /* since the device was opened: busy share = busy_ns / (open_ns * queue_count) */
+    uint64_t copies;
+    uint64_t copy_bytes;
+    uint64_t memory_used_bytes;
+    uint64_t memory_peak_bytes;
+} fgpu_device_stats;
+
+/* [in,out] stats: struct_bytes set by the caller, else FGPU_E_VERSION. A snapshot, consistent in
+ * itself: submitted = done + failed + cancelled + pending. Memory of a device is that of its memory
+ * node, which other devices may share. Does not block. */
+FGPU_API fgpu_status fgpu_pool_get_stats(fgpu_pool pool, fgpu_pool_stats *stats);
+FGPU_API fgpu_status fgpu_device_get_stats(fgpu_device device, fgpu_device_stats *stats);
+
+/* Switch tracing on or off. While on, each task leaves events in a ring (the newest 262144 are
+ * kept). */
+FGPU_API fgpu_status fgpu_trace_enable(fgpu_pool pool, bool on);
+
+/* Write what was traced as Chrome / Perfetto trace JSON; tracing goes on. [in] path: replaced as a
+ * whole, or left as it was on failure. Errors: FGPU_E_IO with the path and the reason. Blocks on
+ * the disk; the pool goes on meanwhile. */
+FGPU_API fgpu_status fgpu_trace_write(fgpu_pool pool, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,159 @@
+/* Tasks: one kernel launch, host function or data operation, with what it reads and writes.
+ *
+ * Order: results are those of running all tasks one after another in the order of submission. The
+ * pool derives which of them may overlap from the ranges and access modes of their arguments;
+ * `after` adds order that data does not show.
+ *
+ * A task handle needs no release. It stays valid for questions after the task has finished: success
+ * costs nothing to remember; a failed task is remembered until it is forgotten (fgpu_task_forget)
+ * or the pool closes.
+ */
+#ifndef FASTGPU_TASK_H
+#define FASTGPU_TASK_H
+
+#include <fastgpu/kernel.h>
+#include <fastgpu/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One argument of a task. Make it with the helpers below. */
+typedef struct fgpu_arg {
+    uint32_t kind;       /* fgpu_arg_kind */
+    uint32_t access;     /* fgpu_access; DEFAULT: what the kernel says */
+    fgpu_buffer buffer;  /* BUFFER */
+    fgpu_region region;  /* BUFFER: the kernel gets the address of its first byte */
+    const void *value;   /* SCALAR: read during submit */
+    uint64_t size_bytes; /* SCALAR, LOCAL */
+} fgpu_arg;
+
+static inline fgpu_arg fgpu_arg_region(fgpu_buffer buffer, fgpu_access access, fgpu_region region)
+{
+    fgpu_arg a = {FGPU_ARG_BUFFER, (uint32_t)access, buffer, region, NULL, 0};
+    return a;
+}
+
+/* The whole buffer, with the access mode that the kernel declares. */
+static inline fgpu_arg fgpu_arg_buffer(fgpu_buffer buffer)
+{
+    return fgpu_arg_region(buffer, FGPU_ACCESS_DEFAULT, fgpu_region_whole());
+}
+
+static inline fgpu_arg fgpu_arg_span(fgpu_buffer buffer, fgpu_access access, uint64_t offset_bytes,
+                                     uint64_t bytes)
+{
+    return fgpu_arg_region(buffer, access, fgpu_region_span(offset_bytes, bytes));
+}
+
+/* [borrow] value until submit returns. */
+static inline fgpu_arg fgpu_arg_scalar(const void *value, uint64_t size_bytes)
+{
+    fgpu_buffer none = {0};
+    fgpu_arg a = {FGPU_ARG_SCALAR, 0, none, {0, 0, 0, 0}, value, size_bytes};
+    return a;
+}
+
+static inline fgpu_arg fgpu_arg_local(uint64_t size_bytes)
+{
+    fgpu_buffer none = {0};
+    fgpu_arg a = {FGPU_ARG_LOCAL, 0, none, {0, 0, 0, 0}, NULL, size_bytes};
+    return a;
+}
+
+typedef enum fgpu_task_kind {
+    FGPU_TASK_KERNEL = 0,
+    FGPU_TASK_HOST = 1, /* a C function on a host thread, with buffers as arguments */
+    FGPU_TASK_EMPTY = 2 /* nothing: a join of what it comes after */
+} fgpu_task_kind;
+
+typedef enum fgpu_task_state {
+    FGPU_TASK_NEW = 0, /* submitted, not yet linked into the graph */
+    FGPU_TASK_LINKED,  /* waits for other tasks */
+    FGPU_TASK_READY,   /* waits for a device */
+    FGPU_TASK_PICKED,
+    FGPU_TASK_PLACED,
+    FGPU_TASK_BUILDING,
+    FGPU_TASK_MOVING,  /* its data is on the way */
+    FGPU_TASK_RUNNING, /* handed to the device */
+    FGPU_TASK_DONE,
+    FGPU_TASK_FAILED,
+    FGPU_TASK_POISONED, /* a task that it depends on failed */
+    FGPU_TASK_CANCELLED
+} fgpu_task_state;
+
+/* Host function of a task; args as for fgpu_native_fn (scalars and buffers). Returns 0 or the task
+ * fails with FGPU_E_TASK. */
+typedef int (*fgpu_host_fn)(void *const *args, void *user);
+
+/* Called once on the pool's callback thread when the task has ended. It may submit tasks (never
+ * waits: FGPU_E_AGAIN at the limit) and must not block on the pool. `status` is what
+ * fgpu_task_wait() would return. */
+typedef void (*fgpu_task_done_fn)(fgpu_task task, fgpu_status status, void *user);
+
+/* Description of a task. Start from fgpu_task_desc_init(); everything is copied by submit. */
+typedef struct fgpu_task_desc {
+    uint32_t struct_bytes; /* set by fgpu_task_desc_init() */
+    uint32_t kind;         /* fgpu_task_kind */
+    fgpu_kernel kernel;    /* KERNEL */
+    fgpu_host_fn host_fn;  /* HOST */
+    void *host_user;       /* HOST: borrowed until the task ends */
+    uint32_t dims;         /* 1..3 */
+    uint32_t arg_count;
+    const fgpu_arg *args;
+    uint64_t global[3]; /* work items in each dimension, >= 1 */
+    uint32_t local[3];  /* work items of a group; all 0: the pool chooses. Must divide global for
+                           OpenCL variants */
+    int32_t priority;   /* higher first; 0 normal; -1000..1000 */
+    const fgpu_task *after; /* explicit predecessors */
+    uint32_t after_count;
+    uint32_t flags;            /* 0 */
+    fgpu_device device;        /* run there and nowhere else; zero: the pool chooses */
+    fgpu_task_done_fn on_done; /* NULL: none */
+    void *on_done_user;
+    const char
+        *name; /* for traces and error texts; NULL: the kernel's name. Copied up to 63 bytes */
+} fgpu_task_desc;
+
+/* Fill with zeros and the struct's size. */
+FGPU_API void fgpu_task_desc_init(fgpu_task_desc *desc);
+
+/* Submit one task. [in] desc. [out] task: may be NULL.
+ * Blocks only at the pool's task limit (or returns FGPU_E_AGAIN there: FGPU_POOL_NOWAIT, callbacks,
+ * task functions). Errors: FGPU_E_HANDLE/STALE/FOREIGN (which argument), FGPU_E_INVAL (grid, group,
+ * argument count, kind or size: named with the value and what the kernel takes), FGPU_E_RANGE,
+ * FGPU_E_OVERLAP, FGPU_E_NOVARIANT, FGPU_E_CLOSED. A refused task has no effect. */
+FGPU_API fgpu_status fgpu_task_submit(fgpu_pool pool, const fgpu_task_desc *desc, fgpu_task *task);
+
+/* Shorthand for a 1-D kernel task with the pool's choice of group size. */
+FGPU_API fgpu_status fgpu_task_run(fgpu_kernel kernel, uint64_t global, const fgpu_arg *args,
+                                   uint32_t arg_count, fgpu_task *task);
+
+/* Wait for the end of a task. [in] timeout_ns as in fgpu_pool_wait(); 0 asks without blocking.
+ * Returns FGPU_OK when it succeeded, FGPU_E_TIMEOUT, or its failure: FGPU_E_TASK, FGPU_E_BUILD,
+ * FGPU_E_DEVMEM, FGPU_E_DEVICE_LOST, FGPU_E_POISONED (fgpu_last_error() names the root task),
+ * FGPU_E_CANCELLED. */
+FGPU_API fgpu_status fgpu_task_wait(fgpu_task task, uint64_t timeout_ns);
+
+/* State now; it may be different when the call returns. [out] state. Does not block. */
+FGPU_API fgpu_status fgpu_task_get_state(fgpu_task task, fgpu_task_state *state);
+
+/* Failure of an ended task. [out] status: FGPU_OK when it succeeded. [out] root: the task whose own
+ * failure began it (itself, or the producer that poisoned it); may be NULL. [out] text: the
+ * sentence, always terminated when text_bytes > 0; may be NULL. Errors: FGPU_E_BUSY when the task
+ * has not ended. */
+FGPU_API fgpu_status fgpu_task_get_error(fgpu_task task, fgpu_status *status, fgpu_task *root,
+                                         char *text, size_t text_bytes);
+
+/* Cancel a task that has not started; everything that depends on it is cancelled with it. A running
+ * task is not stopped: FGPU_E_BUSY. An ended one: FGPU_E_BUSY too. */
+FGPU_API fgpu_status fgpu_task_cancel(fgpu_task task);
+
+/* Forget the failure of a task that has ended, so that its record can be used again. */
+FGPU_API fgpu_status fgpu_task_forget(fgpu_task task);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
