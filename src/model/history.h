@@ -1,0 +1,112 @@
+/* How long does a kernel of this size run on this device? Learned from what was measured.
+ *
+ * On the walk: place asks (history_predict, or the slot of a kernel record), learn answers
+ * (history_learn). One entry per (kernel, device, size bucket), eight buckets to a doubling
+ * of the size, each a robust mean of the last runs (model/recent.h). A bucket without runs is
+ * predicted from its neighbours of the same kernel and device by a straight line in log-log,
+ * weighted by nearness. "size" is whatever the caller counts: bytes, or work items. Thread: one at
+ * a time (engine). Pure: no clock, no I/O; allocates only when an entry is new. Owns its tables.
+ * Keeps true: at most `limit` entries; entries of one (kernel, device) are linked in order of their
+ * size.
+ */
+#ifndef FASTGPU_MODEL_HISTORY_H
+#define FASTGPU_MODEL_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fastgpu/status.h>
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "model/recent.h"
+
+#define HISTORY_NONE UINT32_MAX /* no slot: nothing is known and nothing can be learned */
+#define HISTORY_BLOB_MAX_BYTES                                                                     \
+    (64u + LIMITS_HISTORY_ENTRIES * 64u) /* no blob is larger: the limit when reading a file */
+
+/* In order of trust. */
+enum history_trust {
+    HISTORY_UNKNOWN = 0, /* no run of this kernel on this device: *ns is 0 */
+    HISTORY_GUESS,       /* one size known, or far outside the known ones */
+    HISTORY_FIT,         /* from neighbouring sizes */
+    HISTORY_FEW,         /* measured, once or twice */
+    HISTORY_MEASURED
+};
+
+struct history_entry {
+    uint64_t ns; /* the prediction */
+    uint32_t trust;
+    uint32_t fitted_at; /* of the group's runs, when trust <= FIT: the prediction is good while they
+                           are equal */
+    uint32_t group;
+    uint32_t smaller, larger; /* neighbours in the group; HISTORY_NONE */
+    uint16_t bucket;
+    uint16_t idle; /* how many processes loaded it since it was last measured; 0: measured here */
+    struct recent recent;
+};
+
+/* All sizes of one kernel on one device. */
+struct history_group {
+    uint64_t kernel;
+    uint64_t device;
+    uint32_t first; /* entry of the smallest size */
+    uint32_t runs;  /* counts what was learned (wraps) */
+};
+
+struct history {
+    struct map slots;     /* group << 16 | bucket -> entry */
+    struct map group_ids; /* hash of kernel and device -> group */
+    struct vec entries;   /* struct history_entry */
+    struct vec groups;    /* struct history_group */
+    uint32_t limit;
+    bool changed; /* something was learned since the last history_save */
+};
+
+/* limit: entries at most, 0: LIMITS_HISTORY_ENTRIES. Allocates nothing yet. [borrow] hooks. */
+void history_init(struct history *history, uint32_t limit, const struct alloc_hooks *hooks);
+void history_fini(struct history *history);
+
+/* The slot for a kernel, device and size, made when it is new; it stays valid until history_fini.
+ * HISTORY_NONE at the limit or without memory. Sizes within 1/8 of a doubling share one. About 50
+ * ns: resolve once, keep it. */
+uint32_t history_slot(struct history *history, uint64_t kernel, uint64_t device, uint64_t size);
+
+/* Slow half of history_slot_predict: fits the neighbours. */
+enum history_trust history_slot_fit(struct history *history, uint32_t slot, uint64_t *ns);
+
+/* Predicted nanoseconds. HISTORY_NONE is accepted: unknown. Two loads when the size was measured.
+ */
+static inline enum history_trust history_slot_predict(struct history *history, uint32_t slot,
+                                                      uint64_t *ns)
+{
+    if (slot != HISTORY_NONE) {
+        const struct history_entry *e = (const struct history_entry *)history->entries.items + slot;
+        if (e->trust >= HISTORY_FEW) {
+            *ns = e->ns;
+            return (enum history_trust)e->trust;
+        }
+    }
+    return history_slot_fit(history, slot, ns);
+}
+
+/* One measured run. HISTORY_NONE is ignored. */
+void history_slot_learn(struct history *history, uint32_t slot, uint64_t measured_ns);
+
+/* The same by key. Predicting makes no entry. */
+enum history_trust history_predict(const struct history *history, uint64_t kernel, uint64_t device,
+                                   uint64_t size, uint64_t *ns);
+void history_learn(struct history *history, uint64_t kernel, uint64_t device, uint64_t size,
+                   uint64_t measured_ns);
+
+/* Appends everything measured to `out` (a vec of 1-byte items) as one blob: version, checksum, the
+ * same on all machines. Entries that LIMITS_HISTORY_IDLE processes in a row did not measure are
+ * left out, and above half the limit the longest idle ones. FGPU_E_NOMEM, without a text. */
+fgpu_status history_save(struct history *history, struct vec *out);
+
+/* Adds what a blob holds; entries measured in this process stay as they are, and nothing goes
+ * beyond the limit. FGPU_E_VERSION (another version: ignore it) and FGPU_E_INVAL (no blob, or
+ * damaged) change nothing; FGPU_E_NOMEM may have added a part. Without a text. */
+fgpu_status history_load(struct history *history, const void *bytes, size_t size_bytes);
+
+#endif
