@@ -1,0 +1,102 @@
+/* Every invariant of the engine, asserted after each turn in development builds. Runs under the
+ * engine's lock; O(everything).
+ *
+ * What is counted in one place must be what the other place says: pins against tasks and copies
+ * that hold them, validity against memory, lists against their counts.
+ */
+#include "core/engine.h"
+#include "core/graph.h"
+#include "core/lane.h"
+
+static uint64_t check_present(const struct engine *engine, const struct buffer *buffer)
+{
+    uint64_t present = 0;
+    for (uint32_t node = 0; node < engine->node_count; node++)
+        if (buffer->blocks[node].state == BLOCK_PRESENT)
+            present |= UINT64_C(1) << node;
+    return present;
+}
+
+static void check_buffer(const struct engine *engine, const struct buffer *buffer)
+{
+    uint64_t present = check_present(engine, buffer);
+    uint64_t at = 0;
+    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
+         seg = imap_next(&buffer->segments, seg)) {
+        FGPU_ASSERT(seg->begin == at && seg->end > at);
+        at = seg->end;
+        replica_check(&graph_segment(seg)->replica, present);
+    }
+    FGPU_ASSERT(at == atomic_load_relaxed_u64(&buffer->size_bytes));
+    FGPU_ASSERT(buffer->users >= buffer->linked);
+}
+
+static void check_lane(const struct engine *engine, const struct lane *lane)
+{
+    uint32_t tasks = 0;
+    uint64_t ns = 0;
+    for (uint64_t n = lane->done + 1; n <= lane->issued; n++) {
+        uint32_t entry = lane->ring[n & (ENGINE_LANE_RING - 1)];
+        if (entry == RING_FENCE)
+            continue;
+        if (entry & RING_OP) {
+            const struct op *op = table_at(&engine->ops, entry & ~RING_OP);
+            FGPU_ASSERT(op->live && op->lane == lane->index && op->number == n);
+            ns += op->predicted_ns;
+            continue;
+        }
+        const struct task *task = engine_task(engine, entry);
+        FGPU_ASSERT(task_state(task) == FGPU_TASK_RUNNING && task->lane == lane->index);
+        FGPU_ASSERT(task->flags & TASK_F_ISSUED);
+        tasks++;
+        ns += task->predicted_ns;
+    }
+    FGPU_ASSERT(tasks == lane->flight_tasks);
+    FGPU_ASSERT(ns == lane->flight_ns);
+    FGPU_ASSERT(lane->commands.count <= lane->issued - lane->done);
+}
+
+static void check_node(const struct engine *engine, uint32_t index)
+{
+    const struct engine_node *node = &engine->nodes[index];
+    uint32_t count = 0, before = TASK_NONE;
+    for (uint32_t at = node->use_head; at != TASK_NONE;) {
+        const struct block *block = engine_block(engine_buffer(engine, at), index);
+        FGPU_ASSERT(block->state == BLOCK_PRESENT && block->prev_use == before);
+        before = at;
+        at = block->next_use;
+        count++;
+    }
+    FGPU_ASSERT(count == node->present_count && before == node->use_tail);
+    const char *broken = heap_check(&node->heap);
+    FGPU_ASSERT(broken == NULL);
+}
+
+static void check_ready(const struct engine *engine)
+{
+    uint32_t count = 0;
+    for (uint32_t level = 0; level < ENGINE_PRIORITIES; level++) {
+        bool bit = (engine->ready_bits[level / 64] >> (level % 64)) & 1;
+        FGPU_ASSERT(bit == (engine->ready_head[level] != TASK_NONE));
+        for (uint32_t at = engine->ready_head[level]; at != TASK_NONE;
+             at = atomic_load_relaxed_u32(&engine_task(engine, at)->next)) {
+            FGPU_ASSERT(task_state(engine_task(engine, at)) == FGPU_TASK_READY);
+            count++;
+        }
+    }
+    FGPU_ASSERT(count == engine->ready_count);
+}
+
+void engine_check(const struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->lane_count; i++)
+        check_lane(engine, engine_lane(engine, i));
+    for (uint32_t i = 0; i < engine->node_count; i++)
+        check_node(engine, i);
+    check_ready(engine);
+    for (uint32_t i = 0; i < table_high_water(&engine->buffers); i++) {
+        const struct buffer *buffer = engine_buffer(engine, i);
+        if ((atomic_load_relaxed_u32(&buffer->live) & 1) || buffer->destroyed)
+            check_buffer(engine, buffer);
+    }
+}

@@ -1,0 +1,576 @@
+/* The order of the walk: the only file that knows which step follows which.
+ *
+ * Takes events from a driver, runs the steps until nothing more can be done, leaves command records
+ * in the lanes and actions in a list. Runs under the driver's lock, on whichever thread turns the
+ * crank. Keeps true: a task is looked at again whenever something that it waited for has changed
+ * (engine->work), so that no step has to know who follows.
+ */
+#include "core/engine.h"
+
+#include <string.h>
+
+#include "core/complete.h"
+#include "core/fault.h"
+#include "core/graph.h"
+#include "core/lane.h"
+#include "core/launch.h"
+#include "core/learn.h"
+#include "core/memory.h"
+#include "core/move.h"
+#include "core/place.h"
+#include "core/sched.h"
+#include "core/submit.h"
+
+#define ENGINE_CHAIN_SHORT_NS                                                                      \
+    2000u /* shorter tasks stay together: another lane costs more than it brings */
+#define ENGINE_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
+
+void engine_look(struct engine *engine, uint32_t task)
+{
+    void *place = vec_push(&engine->work, &task);
+    FGPU_ASSERT(place != NULL);
+}
+
+void engine_act(struct engine *engine, struct action action)
+{
+    void *place = vec_push(&engine->actions, &action);
+    FGPU_ASSERT(place != NULL);
+}
+
+void engine_clock(struct engine *engine, uint64_t now_ns)
+{
+    engine->now_ns = now_ns;
+}
+
+/* ---- the end of a task ------------------------------------------------------------------ */
+
+static void engine_objects_gone(struct engine *engine, struct task *task)
+{
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        uint32_t index = task_accesses(task)[i].buffer;
+        struct buffer *buffer = engine_buffer(engine, index);
+        if (buffer->destroyed && buffer->users == 0)
+            engine_buffer_gone(engine, index);
+    }
+    if (task->kernel == TASK_NONE)
+        return;
+    struct kernel *kernel = engine_kernel(engine, task->kernel);
+    if (kernel->destroyed && kernel->users == 0)
+        engine_kernel_gone(engine, task->kernel);
+}
+
+static void engine_end(struct engine *engine, struct task *task, fgpu_status status)
+{
+    bool placed = task->lane < TASK_LANE_MIXED || task->kind == TASK_MAP;
+    if (placed) {
+        uint32_t node = lane_node(engine, task);
+        if (status == FGPU_OK && (engine->flags & FGPU_POOL_PREIMAGE))
+            move_write_through(engine, task, node);
+        move_unpin(engine, task, node);
+    }
+    graph_release(engine, task, status);
+    engine_objects_gone(engine, task);
+    if (complete_task(engine, task, status))
+        submit_recycle(engine, task);
+}
+
+/* ---- towards the device ----------------------------------------------------------------- */
+
+static void engine_release_lane(struct engine *engine, struct task *task)
+{
+    move_unpin(engine, task, lane_node(engine, task));
+    task->lane = TASK_LANE_NONE;
+    task_set_state(task, FGPU_TASK_LINKED);
+    engine_look(engine, task->self);
+}
+
+/* A task with unfinished predecessors may go out only right behind them. */
+static bool engine_may_follow(const struct lane *lane, const struct task *task)
+{
+    return task->unissued == 0 && task->follow == lane->index;
+}
+
+/* Steps 5 and 6 for a task whose lane is decided. False when the lane can take nothing now. */
+static bool engine_dispatch(struct engine *engine, struct task *task)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    if (task->undone > 0 && !engine_may_follow(lane, task)) {
+        engine_release_lane(engine, task); /* a predecessor was taken back */
+        return true;
+    }
+    if (lane_room(lane) < 8) {
+        sched_backlog_push(engine, task, true);
+        return false;
+    }
+    enum launch_answer code = launch_code(engine, task);
+    if (code == LAUNCH_FAILED)
+        engine_release_lane(engine, task);
+    if (code != LAUNCH_ISSUED)
+        return true;
+    bool chained = false;
+    switch (move_prepare(engine, task, lane_node(engine, task), task->lane, &chained)) {
+    case MOVE_READY:
+        move_claim(engine, task, lane_node(engine, task));
+        launch_task(engine, task, chained);
+        graph_issue(engine, task);
+        sched_update_hunger(engine, lane);
+        return true;
+    case MOVE_WAIT:
+        task_set_state(task, FGPU_TASK_MOVING);
+        return true;
+    case MOVE_FAILED:
+        engine_look(engine, task->self);
+        task_set_state(task, FGPU_TASK_MOVING);
+        return true;
+    }
+    FGPU_UNREACHABLE();
+}
+
+static void engine_map(struct engine *engine, struct task *task)
+{
+    bool chained = false;
+    switch (move_prepare(engine, task, 0, TASK_LANE_NONE, &chained)) {
+    case MOVE_READY:
+        move_claim(engine, task, 0);
+        task->lane = TASK_LANE_MIXED; /* nothing can follow it in a queue */
+        task_set_state(task, FGPU_TASK_RUNNING);
+        graph_issue(engine, task);
+        engine->held_maps++;
+        engine->wakes++;
+        return;
+    case MOVE_FAILED:
+        engine_look(engine, task->self);
+        task_set_state(task, FGPU_TASK_MOVING);
+        return;
+    case MOVE_WAIT:
+        task_set_state(task, FGPU_TASK_MOVING);
+        return;
+    }
+}
+
+/* A kernel's first task has it compiled for every device that could run it. */
+static void engine_prepare_kernel(struct engine *engine, struct task *task)
+{
+    struct kernel *kernel = engine_kernel(engine, task->kernel);
+    if (kernel->prepared)
+        return;
+    kernel->prepared = 1;
+    for (uint32_t d = 0; d < engine->device_count; d++)
+        if (place_obstacle(engine, task, &engine->devices[d], d) == NULL)
+            launch_build(engine, kernel, d);
+}
+
+/* Step 4 for a task that was picked. */
+static void engine_place(struct engine *engine, struct task *task)
+{
+    if (task->kernel != TASK_NONE)
+        engine_prepare_kernel(engine, task);
+    if (!place_task(engine, task)) {
+        task_set_state(task, FGPU_TASK_LINKED);
+        engine_look(engine, task->self);
+        return;
+    }
+    task_set_state(task, FGPU_TASK_PLACED);
+    struct lane *lane = engine_lane(engine, task->lane);
+    if (lane->backlog_head == TASK_NONE && sched_has_room(engine, lane))
+        (void)engine_dispatch(engine, task);
+    else
+        sched_backlog_push(engine, task, false);
+}
+
+/* ---- following predecessors in their queue ---------------------------------------------- */
+
+static bool engine_other_idle(const struct engine *engine, const struct lane *lane)
+{
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        const struct lane *other = engine_lane(engine, i);
+        if (other != lane && !other->hidden && !engine->devices[other->device].lost &&
+            other->flight_tasks == 0 && other->backlog_count == 0)
+            return true;
+    }
+    return false;
+}
+
+/* All unfinished predecessors are on one lane: the task may be handed to it now, and run right
+ * behind them without the host in between. Not where that would leave another lane without work. */
+static void engine_chain(struct engine *engine, struct task *task)
+{
+    struct lane *lane = engine_lane(engine, task->follow);
+    struct engine_device *device = &engine->devices[lane->device];
+    if (place_obstacle(engine, task, device, lane->device) != NULL)
+        return;
+    if (task->kernel != TASK_NONE &&
+        engine_kernel(engine, task->kernel)->codes[lane->device].state != CODE_READY)
+        return;
+    place_on(engine, task, lane->index);
+    if (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
+        engine_other_idle(engine, lane)) {
+        task->lane = TASK_LANE_NONE;
+        return;
+    }
+    if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
+        sched_chain_push(engine, task, lane->index);
+        return;
+    }
+    task_set_state(task, FGPU_TASK_PLACED);
+    (void)engine_dispatch(engine, task);
+}
+
+/* ---- looking at a task ------------------------------------------------------------------ */
+
+static void engine_doomed(struct engine *engine, struct task *task)
+{
+    if (task->undone > 0 || task_state(task) == FGPU_TASK_RUNNING)
+        return;
+    sched_remove(engine, task);
+    engine_end(engine, task, (fgpu_status)task->status);
+}
+
+static void engine_linked(struct engine *engine, struct task *task)
+{
+    if (task->undone > 0) {
+        if (task->unissued == 0 && task->follow < TASK_LANE_MIXED &&
+            !(task->flags & TASK_F_IN_CHAIN) && task->kind != TASK_EMPTY && task->kind != TASK_MAP)
+            engine_chain(engine, task);
+        return;
+    }
+    if (task->flags & TASK_F_IN_CHAIN) {
+        const struct lane *lane = engine_lane(engine, task->lane);
+        if (lane->done < lane->suspect)
+            return; /* it comes when the lane has run dry */
+        sched_remove(engine, task);
+        move_unpin(engine, task, lane_node(engine, task));
+        task->lane = TASK_LANE_NONE;
+    }
+    if (task->kind == TASK_EMPTY)
+        engine_end(engine, task, FGPU_OK);
+    else if (task->kind == TASK_MAP)
+        engine_map(engine, task);
+    else if (task->kind == TASK_HOST && !engine->host_visible)
+        engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
+    else
+        sched_ready(engine, task);
+}
+
+static void engine_resume(struct engine *engine, struct task *task)
+{
+    if (task->kind == TASK_MAP) {
+        engine_map(engine, task);
+        return;
+    }
+    /* While a kernel was being compiled its tasks counted nowhere: they choose anew, now that loads
+     * show. */
+    if (engine->devices[engine_lane(engine, task->lane)->device].lost ||
+        task_state(task) == FGPU_TASK_BUILDING) {
+        engine_release_lane(engine, task);
+        return;
+    }
+    task_set_state(task, FGPU_TASK_PLACED);
+    if (sched_has_room(engine, engine_lane(engine, task->lane)))
+        (void)engine_dispatch(engine, task);
+    else
+        sched_backlog_push(engine, task, true);
+}
+
+static void engine_step(struct engine *engine, struct task *task)
+{
+    fgpu_task_state state = task_state(task);
+    if (task_state_ended(state) || state == FGPU_TASK_RUNNING || state == FGPU_TASK_NEW ||
+        task->waits > 0)
+        return;
+    if (task->status != FGPU_OK)
+        engine_doomed(engine, task);
+    else if (state == FGPU_TASK_LINKED)
+        engine_linked(engine, task);
+    else if (state == FGPU_TASK_MOVING || state == FGPU_TASK_BUILDING)
+        engine_resume(engine, task);
+}
+
+/* The records in engine->work may have been recycled since: then their state is DONE and they are
+ * passed over. A record that serves a new task already is merely looked at once more. */
+static void engine_work(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->work.count; i++) {
+        uint32_t index = *(uint32_t *)vec_at(&engine->work, i);
+        engine_step(engine, engine_task(engine, index));
+    }
+    vec_clear(&engine->work);
+}
+
+/* ---- turning ---------------------------------------------------------------------------- */
+
+static bool engine_fill_lane(struct engine *engine, struct lane *lane)
+{
+    bool any = false;
+    if (lane->fence_due && lane_room(lane) > 8) {
+        launch_fence(engine, lane);
+        any = true;
+    }
+    while (sched_has_room(engine, lane)) {
+        uint32_t index = sched_chain_pop(engine, lane);
+        if (index == TASK_NONE)
+            index = sched_backlog_pop(engine, lane);
+        if (index == TASK_NONE)
+            break;
+        struct task *task = engine_task(engine, index);
+        any = true;
+        if (task->status != FGPU_OK) {
+            task_set_state(task,
+                           FGPU_TASK_MOVING); /* in no list; it ends when its predecessors have */
+            engine_look(engine, index);
+            continue;
+        }
+        task_set_state(task, FGPU_TASK_PLACED);
+        if (!engine_dispatch(engine, task))
+            break;
+    }
+    return any;
+}
+
+/* An idle lane takes the next task from the longest backlog, if it would start it sooner. */
+static bool engine_steal(struct engine *engine, struct lane *thief)
+{
+    if (thief->hidden || engine->devices[thief->device].lost || thief->flight_tasks > 0 ||
+        thief->backlog_count > 0 || engine->ready_count > 0 || !sched_has_room(engine, thief))
+        return false;
+    struct lane *victim = NULL;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        struct lane *lane = engine_lane(engine, i);
+        if (lane != thief && lane->backlog_count > 0 && lane->flight_tasks > 0 &&
+            (victim == NULL || lane->backlog_ns > victim->backlog_ns))
+            victim = lane;
+    }
+    if (victim == NULL)
+        return false;
+    struct task *task = engine_task(engine, victim->backlog_head);
+    if (task->undone > 0 || (task->flags & TASK_F_PINNED) ||
+        place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL)
+        return false;
+    uint32_t old_ns = task->predicted_ns;
+    uint64_t there_ns = victim->flight_ns + old_ns;
+    (void)sched_backlog_pop(engine, victim);
+    move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
+    place_on(engine, task, thief->index);
+    if (task->predicted_ns < there_ns) {
+        task_set_state(task, FGPU_TASK_PLACED);
+        (void)engine_dispatch(engine, task);
+        return true;
+    }
+    task->lane = victim->index;
+    task->predicted_ns = old_ns;
+    sched_backlog_push(engine, task, true);
+    return false;
+}
+
+static bool engine_fill(struct engine *engine)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        struct lane *lane = engine_lane(engine, i);
+        if (lane->chain_head != TASK_NONE || lane->backlog_head != TASK_NONE || lane->fence_due)
+            any |= engine_fill_lane(engine, lane);
+    }
+    uint32_t index;
+    while ((index = sched_next(engine)) != TASK_NONE) {
+        engine_place(engine, engine_task(engine, index));
+        any = true;
+        if (engine->work.count > 64)
+            break;
+    }
+    for (uint32_t i = 0; engine->lane_count > 1 && i < engine->lane_count; i++)
+        any |= engine_steal(engine, engine_lane(engine, i));
+    return any;
+}
+
+void engine_turn(struct engine *engine)
+{
+    engine->stats.turns++;
+    do {
+        if (engine->work.count > 0)
+            engine_work(engine);
+    } while (engine_fill(engine) || engine->work.count > 0);
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        struct vec *commands = &engine_lane(engine, i)->commands;
+        if (commands->count > 0)
+            ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
+    }
+    if (engine->checks)
+        engine_check(engine);
+}
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+uint32_t engine_drain(struct engine *engine)
+{
+    uint32_t count = 0;
+    uint32_t index = inbox_drain(&engine->inbox);
+    while (index != INBOX_NONE) {
+        uint32_t next = inbox_next(&engine->inbox, index);
+        struct task *task = engine_task(engine, index);
+        if (!(task->flags & TASK_F_UNLISTED))
+            engine->stats.tasks_submitted++;
+        graph_link(engine, task);
+        if (engine->trace->on)
+            trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                           .kind = TRACE_SUBMIT,
+                                                           .device = TRACE_NO_DEVICE,
+                                                           .task = engine_trace_id(task),
+                                                           .a = engine->pending_tasks});
+        engine_look(engine, index);
+        index = next;
+        count++;
+    }
+    return count;
+}
+
+/* A command failed: those behind it that rely on earlier ones are skipped by the device until a
+ * fence. */
+static void engine_suspect(struct lane *lane)
+{
+    lane->fence_due = 1;
+    lane->suspect = lane->issued;
+}
+
+static void engine_task_finished(struct engine *engine, struct lane *lane, struct task *task)
+{
+    fgpu_status status = (fgpu_status)task_result(task)->status;
+    if (status == FGPU_E_CANCELLED) { /* skipped: something before it in the queue failed */
+        fault_take_back(engine, task, false);
+        return;
+    }
+    complete_flight(lane, task);
+    learn_task(engine, task, status);
+    if (status != FGPU_OK) {
+        engine_suspect(lane);
+        graph_doom(task, status, task->self, task_word(task));
+    }
+    engine_end(engine, task, (fgpu_status)task->status);
+}
+
+static void engine_copy_finished(struct engine *engine, struct lane *lane, uint32_t index)
+{
+    struct engine_device *device = &engine->devices[lane->device];
+    const struct op *op = table_at(&engine->ops, index);
+    fgpu_status status = (fgpu_status)op->body.result.status;
+    device->copy_failures = status == FGPU_OK ? 0 : device->copy_failures + 1;
+    if (status != FGPU_OK)
+        engine_suspect(lane);
+    move_op_done(engine, index, status);
+}
+
+void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number)
+{
+    struct lane *lane = engine_lane(engine, lane_index);
+    FGPU_ASSERT(number >= lane->done && number <= lane->issued);
+    while (lane->done < number) {
+        uint32_t entry = lane->ring[++lane->done & (ENGINE_LANE_RING - 1)];
+        if (entry == RING_FENCE)
+            continue;
+        if (entry & RING_OP)
+            engine_copy_finished(engine, lane, entry & ~RING_OP);
+        else
+            engine_task_finished(engine, lane, engine_task(engine, entry));
+    }
+    lane_wake(engine, &lane->waiters);
+    sched_update_hunger(engine, lane);
+}
+
+bool engine_device_fails(const struct engine *engine, uint32_t device)
+{
+    return !engine->devices[device].lost &&
+           engine->devices[device].copy_failures >= ENGINE_COPY_FAILURES;
+}
+
+void engine_device_lost(struct engine *engine, uint32_t device, const char *reason)
+{
+    fault_device(engine, device, reason);
+}
+
+void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t bytes)
+{
+    struct engine_node *n = &engine->nodes[node];
+    FGPU_ASSERT(n->alloc_pending > 0);
+    n->alloc_pending--;
+    uint32_t slab = HEAP_NONE;
+    if (mem == 0)
+        heap_refuse_slab(&n->heap, bytes);
+    else
+        slab = heap_add_slab(&n->heap, mem, bytes, true);
+    if (mem != 0 && slab == HEAP_NONE)
+        engine_act(
+            engine,
+            (struct action){.kind = ACTION_FREE, .node = node, .device = n->device, .handle = mem});
+    lane_wake(engine, &n->alloc_waiters);
+}
+
+void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_status status,
+                  const fgpu_code_built *built)
+{
+    struct kernel *kernel = engine_kernel(engine, index);
+    struct code *code = &kernel->codes[device];
+    FGPU_ASSERT(code->state == CODE_BUILDING);
+    code->state = status == FGPU_OK ? CODE_READY : CODE_FAILED;
+    code->status = status;
+    code->code = built->code;
+    code->log = built->log;
+    code->max_group_items = built->max_group_items;
+    memcpy(code->required_local, built->required_local, sizeof code->required_local);
+    engine->stats.builds_cached += built->cached;
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_BUILD_END,
+                                                   .device = (uint16_t)device,
+                                                   .name = trace_name(engine->trace, kernel->name),
+                                                   .a = built->cached,
+                                                   .b = (uint64_t)(int64_t)status});
+    lane_wake(engine, &code->waiting);
+    engine->wakes++;
+    if (kernel->destroyed && kernel->users == 0)
+        engine_kernel_gone(engine, index);
+}
+
+void engine_unmap(struct engine *engine, uint32_t index)
+{
+    struct task *task = engine_task(engine, index);
+    FGPU_ASSERT(task->kind == TASK_MAP && task_state(task) == FGPU_TASK_RUNNING);
+    engine->held_maps--;
+    engine_end(engine, task, FGPU_OK);
+}
+
+fgpu_status engine_cancel(struct engine *engine, uint32_t index)
+{
+    struct task *task = engine_task(engine, index);
+    fgpu_task_state state = task_state(task);
+    if (state == FGPU_TASK_RUNNING || task_state_ended(state))
+        return FGPU_E_BUSY;
+    graph_doom(task, FGPU_E_CANCELLED, task->self, task_word(task));
+    engine_look(engine, index);
+    return FGPU_OK;
+}
+
+void engine_callback_done(struct engine *engine, uint32_t index)
+{
+    struct task *task = engine_task(engine, index);
+    task->flags &= (uint8_t)~TASK_F_CALLBACK;
+    if (task->status == FGPU_OK || (task->flags & TASK_F_UNLISTED))
+        submit_recycle(engine, task);
+    engine->wakes++;
+}
+
+void engine_forget(struct engine *engine, uint32_t index)
+{
+    struct task *task = engine_task(engine, index);
+    FGPU_ASSERT(task_state_ended(task_state(task)) && task->status != FGPU_OK);
+    if (!(task->flags & TASK_F_CALLBACK))
+        submit_recycle(engine, task);
+    else
+        task->flags |= TASK_F_UNLISTED; /* after its callback */
+    engine->wakes++;
+}
+
+uint32_t engine_take_failure(struct engine *engine, uint32_t *word)
+{
+    uint32_t task = engine->failed_first;
+    *word = engine->failed_first_word;
+    engine->failed_first = TASK_NONE;
+    return task;
+}

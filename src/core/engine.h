@@ -1,0 +1,308 @@
+/* The engine: a deterministic state machine. Events go in, command records come out; it has no
+ * thread, no clock, no randomness and does no I/O. Four drivers (src/run/) run it.
+ *
+ * A driver holds one lock around all calls here (submit_prepare excepted), and works like this:
+ *   engine_clock(now); feed events (engine_submit, engine_progress, engine_slab, engine_built,
+ * ...); engine_turn(); hand every lane's new commands to its device (lane->commands), carry out the
+ * actions (engine->actions), feed what came of them, and turn again until there is nothing left to
+ * hand out. The same events in the same order give the same records, byte for byte: ties are broken
+ * by submission order and index.
+ */
+#ifndef FASTGPU_CORE_ENGINE_H
+#define FASTGPU_CORE_ENGINE_H
+
+#include <fastgpu/backend.h>
+#include <fastgpu/pool.h>
+#include <fastgpu/stats.h>
+
+#include "base/inbox.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "base/vec.h"
+#include "core/links.h"
+#include "core/object.h"
+#include "core/task.h"
+#include "model/history.h"
+#include "model/link.h"
+#include "policy/policy.h"
+#include "trace/trace.h"
+
+#define OP_NONE UINT32_MAX
+#define ENGINE_PRIORITIES 2001u /* -1000 .. 1000 */
+#define ENGINE_LANE_RING 4096u  /* commands in flight in one lane at most */
+
+/* ---- what the driver carries out -------------------------------------------------------- */
+
+enum action_kind {
+    ACTION_ALLOC,     /* memory for a node: answer with engine_slab */
+    ACTION_FREE,      /* no answer */
+    ACTION_BUILD,     /* compile: answer with engine_built, from any later moment */
+    ACTION_CODE_FREE, /* no answer */
+    ACTION_CALLBACK   /* call task_extra's on_done on the callback thread, then engine_callback_done
+                       */
+};
+
+struct action {
+    uint32_t kind;
+    uint32_t node;   /* ALLOC, FREE */
+    uint32_t device; /* BUILD, CODE_FREE; ALLOC, FREE: whose memory it is */
+    uint32_t index;  /* kernel, task */
+    uint64_t handle; /* FREE: mem, CODE_FREE: code, BUILD: which variant */
+    uint64_t bytes;
+};
+
+/* ---- devices ---------------------------------------------------------------------------- */
+
+/* One in-order queue of a device. */
+struct lane {
+    uint16_t index;
+    uint16_t device;
+    uint32_t queue;     /* its number on the device */
+    uint64_t issued;    /* number of the newest command */
+    uint64_t done;      /* number of the newest finished one */
+    uint64_t flight_ns; /* predicted time of what is in flight */
+    uint32_t flight_tasks;
+    uint32_t flight_hosts; /* of them host functions: they may block for as long as they like */
+    uint32_t *ring; /* what command n is: ring[n & mask]: task index, or op index with RING_OP */
+    struct vec
+        commands; /* fgpu_cmd: not handed to the device yet; numbers issued - count + 1 .. issued */
+    uint32_t backlog_head, backlog_tail; /* tasks placed here, through task.next */
+    uint32_t backlog_count;
+    uint64_t backlog_ns;
+    uint32_t chain_head, chain_tail; /* tasks whose unfinished predecessors are all on this lane */
+    uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
+    uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
+                         new may rely on them */
+    fgpu_cmd_result fence; /* body of the fences; nobody reads it */
+    uint32_t since_timed;  /* tasks since the last timed one */
+    uint32_t waiters;      /* links: tasks that wait until it has progressed */
+    uint8_t full;          /* its budget was used up; takes more when half of it is free */
+    uint8_t hungry;        /* counted in engine->hungry */
+    uint8_t hidden;
+};
+
+#define RING_OP 0x80000000u
+#define RING_FENCE 0xffffffffu
+
+struct engine_device {
+    fgpu_device_caps caps;
+    uint32_t node;
+    uint32_t lane_first, lane_count;
+    uint8_t lost;
+    uint8_t hidden; /* runs host tasks only: the caller did not choose it */
+    uint64_t key;   /* names it in the performance model */
+    fgpu_device_stats stats;
+    uint64_t
+        timed; /* commands that the device has timed; stats.busy_ns has guesses for the others */
+    uint32_t copy_failures; /* in a row */
+    char reason[128];       /* why it was lost */
+};
+
+struct engine_node {
+    struct heap heap;
+    uint32_t device; /* whose mem_alloc serves it; node 0: the driver's host allocator */
+    uint8_t lost;
+    uint32_t alloc_pending;      /* slabs asked for */
+    uint32_t alloc_waiters;      /* links: tasks that wait for a slab */
+    uint32_t memory_waiters;     /* links: tasks that wait until something is unpinned */
+    uint32_t short_task;         /* the one task that may evict now, TASK_NONE */
+    uint32_t use_head, use_tail; /* blocks from least to most recently used, by buffer slot */
+    uint32_t present_count;
+};
+
+/* A copy between nodes in flight. */
+struct op {
+    fgpu_cmd_copy body;
+    uint32_t buffer;
+    uint16_t src_node, dst_node;
+    uint16_t lane;
+    uint16_t live;
+    uint64_t number;             /* of its command */
+    uint64_t begin, end;         /* bytes of the buffer */
+    uint32_t waiters;            /* links */
+    uint32_t next_src, next_dst; /* lists of the two blocks */
+    uint64_t bytes;
+    uint32_t predicted_ns;
+};
+
+/* ---- configuration ---------------------------------------------------------------------- */
+
+struct engine_device_config {
+    fgpu_device_caps caps;
+    uint64_t key;
+    uint64_t memory_limit_bytes;
+    uint8_t hidden;
+};
+
+struct engine_config {
+    const struct engine_device_config *devices;
+    uint32_t device_count;
+    uint32_t task_limit;
+    uint64_t host_limit_bytes;
+    const struct policy *policy;
+    const struct alloc_hooks *hooks;
+    struct history *history; /* [borrow] */
+    struct trace *trace;     /* [borrow] */
+    struct log *log;         /* [borrow] */
+    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
+    uint64_t budget_ns;      /* predicted time in flight per lane; 0: the default */
+    bool checks;             /* check invariants after every turn */
+};
+
+struct engine {
+    struct table tasks;   /* struct task; slots are taken by submitters */
+    struct table buffers; /* struct buffer */
+    struct table kernels; /* struct kernel */
+    struct inbox inbox;
+    struct lock payload_lock;
+    void *payload_free[16]; /* payload blocks by size class */
+    uint64_t now_ns;
+    uint64_t budget_ns;
+    uint32_t task_limit;
+    uint32_t flags;
+    bool checks;
+    const struct policy *policy;
+    const struct alloc_hooks *hooks;
+    struct history *history;
+    struct trace *trace;
+    struct log *log;
+    struct link *link; /* transfer times between nodes; owned */
+
+    struct engine_device *devices;
+    uint32_t device_count;
+    struct lane *lanes;
+    uint32_t lane_count;
+    struct engine_node *nodes;
+    uint32_t node_count;
+    struct policy_lane *candidates; /* one for each lane: what the policy chooses among */
+
+    struct links links;
+    struct table ops; /* struct op */
+
+    /* ready tasks: one list for each priority, and which lists have any */
+    uint32_t ready_head[ENGINE_PRIORITIES], ready_tail[ENGINE_PRIORITIES];
+    uint64_t ready_bits[(ENGINE_PRIORITIES + 63) / 64];
+    uint32_t ready_count;
+    struct vec work;    /* uint32_t: tasks whose state is looked at again in this turn */
+    struct vec actions; /* struct action */
+    struct vec runs;    /* scratch of the move step */
+
+    uint32_t pending_tasks; /* linked and not ended */
+    uint32_t held_maps;     /* mappings that the caller holds: pending tasks that only he can end */
+    uint64_t wakes;    /* tasks that ended, mappings that became ready, records that became free:
+                          somebody may wait for one */
+    bool host_visible; /* a device that the caller chose takes host functions */
+    uint32_t hungry;   /* lanes that would take another ready task */
+    uint32_t order;
+    uint64_t latency_sum_ns;
+    uint32_t failed_first,
+        failed_first_word; /* earliest failure since the last engine_take_failure, TASK_NONE */
+    fgpu_pool_stats stats;
+};
+
+static inline struct task *engine_task(const struct engine *engine, uint32_t index)
+{
+    return table_at(&engine->tasks, index);
+}
+
+static inline struct buffer *engine_buffer(const struct engine *engine, uint32_t index)
+{
+    return table_at(&engine->buffers, index);
+}
+
+static inline struct kernel *engine_kernel(const struct engine *engine, uint32_t index)
+{
+    return table_at(&engine->kernels, index);
+}
+
+/* The task is looked at (again) before the turn ends: something that it may have waited for has
+ * changed. */
+void engine_look(struct engine *engine, uint32_t task);
+
+/* Number of a task in traces; 0 is none. */
+static inline uint64_t engine_trace_id(const struct task *task)
+{
+    return ((uint64_t)task_generation(task) << 32 | task->self) + 1;
+}
+
+static inline struct lane *engine_lane(const struct engine *engine, uint32_t index)
+{
+    return &engine->lanes[index];
+}
+
+static inline struct block *engine_block(const struct buffer *buffer, uint32_t node)
+{
+    return &buffer->blocks[node];
+}
+
+/* The last user of a destroyed buffer has ended. */
+void engine_buffer_gone(struct engine *engine, uint32_t buffer);
+/* The last user of a destroyed kernel has ended. */
+void engine_kernel_gone(struct engine *engine, uint32_t kernel);
+
+/* Appends an action; the driver carries it out after the turn. */
+void engine_act(struct engine *engine, struct action action);
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+/* Devices get lanes in order: device d's queue q is lane devices[d].lane_first + q. FGPU_E_NOMEM,
+ * FGPU_E_LIMIT. */
+fgpu_status engine_init(struct engine *engine, const struct engine_config *config);
+/* Destroys all buffers and kernels; their memory and code come back as actions. Nothing may be in
+ * flight. Idempotent. */
+void engine_fini_objects(struct engine *engine);
+/* Slabs that the heaps still hold are the driver's to give back before (heap_next_slab). */
+void engine_fini(struct engine *engine);
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+void engine_clock(struct engine *engine, uint64_t now_ns);
+/* Tasks from the inbox, in the order of their submission. Returns how many. */
+uint32_t engine_drain(struct engine *engine);
+/* Commands up to `number` of a lane have finished. */
+void engine_progress(struct engine *engine, uint32_t lane, uint64_t number);
+/* The lane's queue reports an error: the device is lost with everything in its memory. The driver
+ * has made sure that nothing of it touches a command's body any more. */
+void engine_device_lost(struct engine *engine, uint32_t device, const char *reason);
+/* Asked after engine_progress: copies to and from it fail again and again; the driver should give
+ * the device up. */
+bool engine_device_fails(const struct engine *engine, uint32_t device);
+/* Answer to ACTION_ALLOC; mem 0: there is none. */
+void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t bytes);
+/* Answer to ACTION_BUILD. [take] built->log. */
+void engine_built(struct engine *engine, uint32_t kernel, uint32_t device, fgpu_status status,
+                  const fgpu_code_built *built);
+/* The caller lets go of a TASK_MAP that is RUNNING. */
+void engine_unmap(struct engine *engine, uint32_t task);
+/* FGPU_OK, or FGPU_E_BUSY when it has started or ended. */
+fgpu_status engine_cancel(struct engine *engine, uint32_t task);
+/* After ACTION_CALLBACK: the record may be reused. */
+void engine_callback_done(struct engine *engine, uint32_t task);
+
+/* Run the steps until nothing more can be done now. */
+void engine_turn(struct engine *engine);
+
+/* ---- objects ---------------------------------------------------------------------------- */
+
+/* [out] index. `adopted`: the caller's memory or NULL. FGPU_E_LIMIT, FGPU_E_NOMEM. */
+fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, void *adopted,
+                                 uint32_t *index);
+/* Goes when its last task has ended. For an adopted buffer the caller submits a TASK_MAP read of
+ * the whole before. */
+void engine_buffer_destroy(struct engine *engine, uint32_t index);
+/* An empty kernel; the API layer fills variants and args while it is not sealed. */
+fgpu_status engine_kernel_create(struct engine *engine, uint32_t *index);
+void engine_kernel_destroy(struct engine *engine, uint32_t index);
+/* Compile on `device` now unless it is built, building or failed. */
+void engine_kernel_prepare(struct engine *engine, uint32_t kernel, uint32_t device);
+/* Host address of a TASK_MAP's range once it is RUNNING. */
+void *engine_map_address(struct engine *engine, uint32_t task);
+/* Forget a failed task: its slot is free again. */
+void engine_forget(struct engine *engine, uint32_t task);
+/* Earliest failure since the last call, or TASK_NONE. */
+uint32_t engine_take_failure(struct engine *engine, uint32_t *word);
+
+/* Asserts every invariant of the engine. O(everything). */
+void engine_check(const struct engine *engine);
+
+#endif

@@ -1,0 +1,154 @@
+/* A device's death, decided in one place (rule: nobody else does).
+ *
+ * Takes a device that reported an error, gives its tasks back to the graph. Tasks that were not
+ * handed to the device go elsewhere. One that was may have run in part: what it writes is torn, so
+ * it runs again only where everything it reads still exists (pure overwrites always may). Data
+ * whose only copy lay in the device's memory are poisoned: readers fail with the name of the task
+ * that had produced them, a full overwrite heals. Runs under the engine's lock. Keeps true: nothing
+ * waits for a lost device.
+ */
+#include "core/fault.h"
+
+#include <stdio.h>
+
+#include "core/complete.h"
+#include "core/graph.h"
+#include "core/lane.h"
+#include "core/memory.h"
+#include "core/move.h"
+#include "core/sched.h"
+
+void fault_take_back(struct engine *engine, struct task *task, bool torn)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    uint32_t node = lane_node(engine, task);
+    complete_flight(lane, task);
+    bool whole = move_unclaim(engine, task, node, torn);
+    move_unpin(engine, task, node);
+    graph_unissue(engine, task);
+    task_set_state(task, FGPU_TASK_LINKED);
+    task->lane = TASK_LANE_NONE;
+    if (!whole && task->status == FGPU_OK) {
+        if (task->why == NULL)
+            task->why = alloc_get(engine->hooks, LIMITS_ERROR_TEXT, 16);
+        if (task->why != NULL)
+            snprintf(
+                task->why, LIMITS_ERROR_TEXT,
+                "it had started on device %u when that was lost (%s), and no other copy of the "
+                "data that it reads and writes exists",
+                lane->device, engine->devices[lane->device].reason);
+        graph_doom(task, FGPU_E_DEVICE_LOST, task->self, task_word(task));
+    }
+    /* Skipped tasks start again only when the lane has run dry: those behind them in it are still
+     * to be taken back, and until then the segments they share are in no state to be claimed anew.
+     */
+    if (torn)
+        engine_look(engine, task->self);
+    else
+        sched_chain_push(engine, task, lane->index);
+}
+
+static void fault_flight(struct engine *engine, struct lane *lane)
+{
+    uint64_t last = lane->issued;
+    while (lane->done < last) {
+        uint32_t entry = lane->ring[++lane->done & (ENGINE_LANE_RING - 1)];
+        if (entry == RING_FENCE)
+            continue;
+        if (entry & RING_OP)
+            move_op_done(engine, entry & ~RING_OP, FGPU_E_DEVICE_LOST);
+        else
+            fault_take_back(engine, engine_task(engine, entry), true);
+    }
+    vec_clear(&lane->commands);
+    lane->fence_due = 0;
+    lane_wake(engine, &lane->waiters);
+}
+
+/* Placed tasks were never handed out: they choose again. */
+static void fault_lists(struct engine *engine, struct lane *lane)
+{
+    uint32_t index;
+    while ((index = sched_backlog_pop(engine, lane)) != TASK_NONE) {
+        struct task *task = engine_task(engine, index);
+        move_unpin(engine, task, lane_node(engine, task));
+        task_set_state(task, FGPU_TASK_LINKED);
+        task->lane = TASK_LANE_NONE;
+        engine_look(engine, index);
+    }
+    while ((index = sched_chain_pop(engine, lane)) != TASK_NONE) {
+        struct task *task = engine_task(engine, index);
+        move_unpin(engine, task, lane_node(engine, task));
+        task->lane = TASK_LANE_NONE;
+        engine_look(engine, index);
+    }
+}
+
+static void fault_drop_buffer(struct engine *engine, struct buffer *buffer, uint32_t node)
+{
+    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
+         seg = imap_next(&buffer->segments, seg)) {
+        struct segment *segment = graph_segment(seg);
+        bool had = replica_has_data(&segment->replica);
+        if (replica_drop(&segment->replica, node) || !had)
+            continue;
+        /* A writer that is still to come overwrites it, or poisons it when it ends; readers before
+         * it find the data lost. */
+        if (graph_is_live(engine, segment->writer, segment->writer_generation))
+            continue;
+        segment->poison = FGPU_E_DEVICE_LOST;
+        segment->root = segment->writer;
+        segment->root_word = segment->writer_generation << TASK_STATE_BITS;
+    }
+}
+
+/* Does another working device use the node's memory? */
+static bool fault_node_lives(const struct engine *engine, uint32_t node)
+{
+    if (node == 0)
+        return true;
+    for (uint32_t d = 0; d < engine->device_count; d++)
+        if (engine->devices[d].node == node && !engine->devices[d].lost)
+            return true;
+    return false;
+}
+
+static void fault_node(struct engine *engine, uint32_t node)
+{
+    engine->nodes[node].lost = 1;
+    for (uint32_t at = engine->nodes[node].use_head; at != TASK_NONE;) {
+        struct buffer *buffer = engine_buffer(engine, at);
+        at = engine_block(buffer, node)->next_use;
+        fault_drop_buffer(engine, buffer, node);
+    }
+    memory_node_lost(engine, node);
+}
+
+void fault_device(struct engine *engine, uint32_t index, const char *reason)
+{
+    struct engine_device *device = &engine->devices[index];
+    if (device->lost)
+        return;
+    device->lost = 1;
+    snprintf(device->reason, sizeof device->reason, "%s", reason);
+    LOG_WARN(engine->log, "fault", "device %u is lost: %s", index, device->reason);
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_DEVICE_LOST,
+                                                   .device = (uint16_t)index});
+    for (uint32_t i = 0; i < device->lane_count; i++)
+        fault_flight(engine, engine_lane(engine, device->lane_first + i));
+    if (!fault_node_lives(engine, device->node))
+        fault_node(engine, device->node);
+    for (uint32_t i = 0; i < device->lane_count; i++) {
+        struct lane *lane = engine_lane(engine, device->lane_first + i);
+        fault_lists(engine, lane);
+        sched_update_hunger(engine, lane);
+    }
+    uint32_t alive = 0;
+    for (uint32_t d = 0; d < engine->device_count; d++)
+        alive += !engine->devices[d].lost && !engine->devices[d].hidden;
+    if (alive == 0)
+        engine->hungry =
+            UINT32_MAX /
+            2; /* nobody is left to wait for: every ready task is picked, and refused */
+}

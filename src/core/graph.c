@@ -1,0 +1,411 @@
+/* Step 2 of the walk, graph: a task and its access modes become edges.
+ *
+ * Takes tasks in submission order, gives pending counts. Per segment of a buffer it remembers the
+ * last writer and the readers since; a reader waits for the writer, a writer for the readers and
+ * the writer (the sequential consistency of StarPU's implicit dependencies and of OpenMP's depend
+ * clauses, here for exact byte ranges). Runs under the engine's lock. Owns the graph part of struct
+ * segment and the edge lists. Keeps true: results are those of running the tasks in the order of
+ * submission; an ended task is never waited for; a task that uses data of a failed one never runs.
+ */
+#include "core/graph.h"
+
+#include "core/lane.h"
+
+#define GRAPH_READERS_SWEPT 32 /* a longer list of readers is looked through for ended ones */
+
+/* ---- segments --------------------------------------------------------------------------- */
+
+static void graph_segment_clone(void *user, void *dst, const void *src)
+{
+    struct engine *engine = user;
+    struct segment *out = dst;
+    *out = *(const struct segment *)src;
+    out->readers = LINKS_NONE;
+    for (uint32_t at = ((const struct segment *)src)->readers; at != LINKS_NONE;
+         at = links_at(&engine->links, at)->next)
+        (void)links_push(&engine->links, &out->readers, *links_at(&engine->links, at));
+}
+
+static void graph_segment_drop(void *user, void *payload)
+{
+    struct engine *engine = user;
+    struct segment *segment = payload;
+    links_clear(&engine->links, &segment->readers);
+}
+
+fgpu_status graph_buffer_init(struct engine *engine, struct buffer *buffer, uint64_t size_bytes)
+{
+    fgpu_status status = imap_init(&buffer->segments, size_bytes, sizeof(struct segment),
+                                   graph_segment_clone, engine, engine->hooks);
+    if (status != FGPU_OK)
+        return status;
+    struct segment *segment = graph_segment(imap_first(&buffer->segments, 0));
+    segment->writer = segment->root = TASK_NONE;
+    segment->readers = LINKS_NONE;
+    segment->reader_limit = GRAPH_READERS_SWEPT;
+    return FGPU_OK;
+}
+
+void graph_buffer_fini(struct engine *engine, struct buffer *buffer)
+{
+    (void)engine;
+    imap_fini(&buffer->segments, graph_segment_drop);
+}
+
+/* The record still is the task of that generation, and it has not ended. */
+static struct task *graph_live(const struct engine *engine, uint32_t index, uint32_t generation)
+{
+    if (index == TASK_NONE)
+        return NULL;
+    struct task *task = engine_task(engine, index);
+    uint32_t word = atomic_load_relaxed_u32(&task->word);
+    if (word >> TASK_STATE_BITS != generation || task_state_ended(word & TASK_STATE_MASK))
+        return NULL;
+    return task;
+}
+
+bool graph_is_live(const struct engine *engine, uint32_t index, uint32_t generation)
+{
+    return graph_live(engine, index, generation) != NULL;
+}
+
+static bool graph_equal(void *user, const void *left, const void *right)
+{
+    struct engine *engine = user;
+    const struct segment *a = left, *b = right;
+    if (a->readers != LINKS_NONE || b->readers != LINKS_NONE || a->replica.dirty != 0 ||
+        a->root != b->root || a->root_word != b->root_word || a->poison != b->poison)
+        return false;
+    bool same_writer = a->writer == b->writer && a->writer_generation == b->writer_generation;
+    if (!same_writer && (graph_live(engine, a->writer, a->writer_generation) != NULL ||
+                         graph_live(engine, b->writer, b->writer_generation) != NULL))
+        return false;
+    return replica_equal(&a->replica, &b->replica);
+}
+
+/* The part of a walk that goes over one contiguous range. */
+static bool graph_walk_range(struct engine *engine, struct task *task, uint32_t access,
+                             const struct imap_seg *range, graph_segment_fn fn, void *user)
+{
+    struct buffer *buffer = engine_buffer(engine, task_accesses(task)[access].buffer);
+    struct imap_seg *seg = imap_first(&buffer->segments, range->begin);
+    while (seg != NULL && seg->begin < range->end) {
+        struct imap_seg *next = seg->end < range->end ? imap_next(&buffer->segments, seg) : NULL;
+        if (!fn(engine, task, access, seg, user))
+            return false;
+        seg = next;
+    }
+    return true;
+}
+
+bool graph_walk(struct engine *engine, struct task *task, uint32_t access, graph_segment_fn fn,
+                void *user)
+{
+    const struct task_access *a = &task_accesses(task)[access];
+    struct imap_seg range = {a->begin, a->end};
+    if (!a->rect)
+        return graph_walk_range(engine, task, access, &range, fn, user);
+    struct task_rect shape = task_shape(task, access);
+    for (uint64_t row = 0; row < shape.rows; row++) {
+        range.begin = a->begin + row * shape.pitch_bytes;
+        range.end = range.begin + shape.row_bytes;
+        if (!graph_walk_range(engine, task, access, &range, fn, user))
+            return false;
+    }
+    return true;
+}
+
+/* ---- linking ---------------------------------------------------------------------------- */
+
+void graph_doom(struct task *task, fgpu_status status, uint32_t root, uint32_t root_word)
+{
+    if (task->status != FGPU_OK)
+        return;
+    task->status = status;
+    task->root = root;
+    task->root_word = root_word;
+}
+
+fgpu_status graph_heritage(fgpu_status status)
+{
+    return status == FGPU_E_CANCELLED ? FGPU_E_CANCELLED : FGPU_E_POISONED;
+}
+
+static bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool data)
+{
+    if (from == to)
+        return true;
+    if (!links_reserve(&engine->links, 1)) {
+        graph_doom(to, FGPU_E_NOMEM, to->self, task_word(to));
+        return false;
+    }
+    (void)links_push(
+        &engine->links, &from->succ,
+        (struct links_item){.task = to->self, .generation = task_generation(to), .data = data});
+    to->undone++;
+    if (from->flags & TASK_F_ISSUED) {
+        to->follow =
+            to->follow == TASK_LANE_NONE || to->follow == from->lane ? from->lane : TASK_LANE_MIXED;
+    } else {
+        to->unissued++;
+    }
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_EDGE,
+                                                   .device = TRACE_NO_DEVICE,
+                                                   .a = engine_trace_id(from),
+                                                   .b = engine_trace_id(to)});
+    return true;
+}
+
+static void graph_sweep_readers(struct engine *engine, struct segment *segment)
+{
+    uint32_t kept = LINKS_NONE;
+    segment->reader_count = 0;
+    while (segment->readers != LINKS_NONE) {
+        struct links_item item = links_pop(&engine->links, &segment->readers);
+        if (graph_live(engine, item.task, item.generation) == NULL)
+            continue;
+        (void)links_push(&engine->links, &kept, item);
+        segment->reader_count++;
+    }
+    segment->readers = kept;
+    segment->reader_limit = 2 * segment->reader_count + GRAPH_READERS_SWEPT;
+}
+
+static bool graph_link_read(struct engine *engine, struct task *task, struct segment *segment)
+{
+    struct task *writer = graph_live(engine, segment->writer, segment->writer_generation);
+    if (writer != NULL && !graph_edge(engine, writer, task, true))
+        return false;
+    if (segment->reader_count >= segment->reader_limit)
+        graph_sweep_readers(engine, segment);
+    if (!links_reserve(&engine->links, 1)) {
+        graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
+        return false;
+    }
+    (void)links_push(&engine->links, &segment->readers,
+                     (struct links_item){.task = task->self, .generation = task_generation(task)});
+    segment->reader_count++;
+    return true;
+}
+
+static bool graph_link_write(struct engine *engine, struct task *task, struct segment *segment,
+                             bool reads)
+{
+    struct task *writer = graph_live(engine, segment->writer, segment->writer_generation);
+    if (writer != NULL && !graph_edge(engine, writer, task, reads))
+        return false;
+    while (segment->readers != LINKS_NONE) {
+        struct links_item item = links_pop(&engine->links, &segment->readers);
+        struct task *reader = graph_live(engine, item.task, item.generation);
+        if (reader != NULL && !graph_edge(engine, reader, task, false))
+            return false;
+    }
+    segment->reader_count = 0;
+    segment->reader_limit = GRAPH_READERS_SWEPT;
+    segment->writer = task->self;
+    segment->writer_generation = task_generation(task);
+    if (!reads)
+        segment->poison = FGPU_OK; /* a full overwrite heals */
+    return true;
+}
+
+static bool graph_link_segment(struct engine *engine, struct task *task, uint32_t access,
+                               struct imap_seg *seg, void *user)
+{
+    (void)user;
+    struct segment *segment = graph_segment(seg);
+    uint8_t mode = task_accesses(task)[access].mode;
+    if ((mode & FGPU_READ) && segment->poison != FGPU_OK)
+        graph_doom(task, graph_heritage((fgpu_status)segment->poison), segment->root,
+                   segment->root_word);
+    if (mode == FGPU_READ)
+        return graph_link_read(engine, task, segment);
+    return graph_link_write(engine, task, segment, mode == FGPU_READ_WRITE);
+}
+
+/* Room for the readers that a split copies. */
+static bool graph_split_room(struct engine *engine, struct buffer *buffer, uint64_t at)
+{
+    if (at >= buffer->segments.size_bytes)
+        return true;
+    struct segment *segment = graph_segment(imap_first(&buffer->segments, at));
+    return links_reserve(&engine->links, segment->reader_count);
+}
+
+static bool graph_split(struct engine *engine, struct buffer *buffer, uint64_t begin, uint64_t end)
+{
+    if (begin == 0 && end == buffer->segments.size_bytes)
+        return true;
+    struct imap_seg *seg = imap_first(&buffer->segments, begin);
+    if (seg->begin == begin && seg->end == end)
+        return true;
+    /* One border at a time: the second split may copy what the first has made. */
+    if (begin > 0 && (!graph_split_room(engine, buffer, begin) ||
+                      imap_split(&buffer->segments, begin, buffer->segments.size_bytes) != FGPU_OK))
+        return false;
+    return graph_split_room(engine, buffer, end) &&
+           imap_split(&buffer->segments, begin, end) == FGPU_OK;
+}
+
+static bool graph_split_access(struct engine *engine, struct task *task, uint32_t access)
+{
+    const struct task_access *a = &task_accesses(task)[access];
+    struct buffer *buffer = engine_buffer(engine, a->buffer);
+    if (!a->rect)
+        return graph_split(engine, buffer, a->begin, a->end);
+    struct task_rect shape = task_shape(task, access);
+    for (uint64_t row = 0; row < shape.rows; row++) {
+        uint64_t begin = a->begin + row * shape.pitch_bytes;
+        if (!graph_split(engine, buffer, begin, begin + shape.row_bytes))
+            return false;
+    }
+    return true;
+}
+
+static void graph_link_after(struct engine *engine, struct task *task)
+{
+    const uint32_t *after =
+        (const uint32_t *)(const void *)(task->payload + 8u * task->after_offset);
+    for (uint32_t i = 0; i < task->after_count; i++) {
+        struct task *from = engine_task(engine, after[2 * i]);
+        if (task_generation(from) != after[2 * i + 1])
+            continue; /* ended well; the record serves another task now */
+        uint32_t word = task_word(from);
+        if (!task_state_ended(word & TASK_STATE_MASK))
+            (void)graph_edge(engine, from, task, true);
+        else if (from->status != FGPU_OK)
+            graph_doom(task, graph_heritage((fgpu_status)from->status), from->root,
+                       from->root_word);
+    }
+}
+
+void graph_link(struct engine *engine, struct task *task)
+{
+    task_set_state(task, FGPU_TASK_LINKED);
+    task->submit_ns = engine->now_ns;
+    task->order = engine->order++;
+    engine->pending_tasks++;
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
+        buffer->users++;
+        buffer->linked++;
+    }
+    if (task->kernel != TASK_NONE)
+        engine_kernel(engine, task->kernel)->users++;
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        if (!graph_split_access(engine, task, i)) {
+            graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
+            return;
+        }
+        if (!graph_walk(engine, task, i, graph_link_segment, NULL))
+            return;
+    }
+    if (task->after_count > 0)
+        graph_link_after(engine, task);
+}
+
+/* ---- progress --------------------------------------------------------------------------- */
+
+static void graph_count_linked(struct engine *engine, struct task *task, uint32_t change)
+{
+    for (uint32_t i = 0; i < task->access_count; i++)
+        engine_buffer(engine, task_accesses(task)[i].buffer)->linked += change;
+}
+
+/* Lists of successors are newest first; they are looked at in the order of their submission. */
+static void graph_in_order(struct engine *engine, size_t from)
+{
+    uint32_t *looks = (uint32_t *)(void *)engine->work.items;
+    for (size_t to = engine->work.count; from + 1 < to; from++, to--) {
+        uint32_t swap = looks[from];
+        looks[from] = looks[to - 1];
+        looks[to - 1] = swap;
+    }
+}
+
+void graph_issue(struct engine *engine, struct task *task)
+{
+    size_t from = engine->work.count;
+    task->flags |= TASK_F_ISSUED;
+    graph_count_linked(engine, task, UINT32_MAX); /* one less */
+    for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
+        struct task *succ = engine_task(engine, links_at(&engine->links, at)->task);
+        FGPU_DEBUG_ASSERT(succ->unissued > 0);
+        succ->unissued--;
+        succ->follow = succ->follow == TASK_LANE_NONE || succ->follow == task->lane
+                           ? task->lane
+                           : TASK_LANE_MIXED;
+        if (succ->unissued == 0)
+            engine_look(engine, succ->self);
+    }
+    graph_in_order(engine, from);
+}
+
+void graph_unissue(struct engine *engine, struct task *task)
+{
+    task->flags &= (uint8_t)~TASK_F_ISSUED;
+    graph_count_linked(engine, task, 1);
+    for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next)
+        engine_task(engine, links_at(&engine->links, at)->task)->unissued++;
+}
+
+static bool graph_commit_segment(struct engine *engine, struct task *task, uint32_t access,
+                                 struct imap_seg *seg, void *user)
+{
+    const fgpu_status *status = user;
+    struct segment *segment = graph_segment(seg);
+    if (task->flags & TASK_F_ISSUED)
+        replica_commit(&segment->replica, lane_node(engine, task));
+    if (*status != FGPU_OK && segment->writer == task->self &&
+        segment->writer_generation == task_generation(task)) {
+        segment->root = task->root;
+        segment->root_word = task->root_word;
+        segment->poison = *status;
+    }
+    (void)access;
+    return true;
+}
+
+static void graph_release_access(struct engine *engine, struct task *task, uint32_t i,
+                                 fgpu_status status)
+{
+    const struct task_access *access = &task_accesses(task)[i];
+    struct buffer *buffer = engine_buffer(engine, access->buffer);
+    if (access->mode & FGPU_WRITE)
+        (void)graph_walk(engine, task, i, graph_commit_segment, &status);
+    FGPU_ASSERT(buffer->users > 0);
+    buffer->users--;
+    if (!(task->flags & TASK_F_ISSUED))
+        buffer->linked--;
+    /* Not earlier: the borders of a task's ranges must stay until it has ended, also where a later
+     * writer has taken over. */
+    if (buffer->users == 0 && buffer->segments.seg_count > 1)
+        imap_merge(&buffer->segments, 0, buffer->segments.size_bytes, graph_equal,
+                   graph_segment_drop);
+}
+
+void graph_release(struct engine *engine, struct task *task, fgpu_status status)
+{
+    FGPU_ASSERT(task->undone == 0);
+    for (uint32_t i = 0; i < task->access_count; i++)
+        graph_release_access(engine, task, i, status);
+    if (task->kernel != TASK_NONE)
+        engine_kernel(engine, task->kernel)->users--;
+    bool issued = task->flags & TASK_F_ISSUED;
+    size_t from = engine->work.count;
+    while (task->succ != LINKS_NONE) {
+        struct links_item item = links_pop(&engine->links, &task->succ);
+        struct task *succ = engine_task(engine, item.task);
+        FGPU_DEBUG_ASSERT(succ->undone > 0);
+        succ->undone--;
+        if (!issued)
+            succ->unissued--;
+        if (status != FGPU_OK && item.data)
+            graph_doom(succ, graph_heritage(status), task->root, task->root_word);
+        if (succ->undone == 0 || succ->unissued == 0)
+            engine_look(engine, succ->self);
+    }
+    graph_in_order(engine, from);
+    engine->pending_tasks--;
+}

@@ -1,0 +1,50 @@
+/* Step 2, graph: who has to wait for whom. See graph.c.
+ *
+ * Runs under the engine's lock.
+ */
+#ifndef FASTGPU_CORE_GRAPH_H
+#define FASTGPU_CORE_GRAPH_H
+
+#include "core/engine.h"
+
+/* NEW -> LINKED: edges from the unfinished tasks whose data or order this one depends on. Failures
+ * already known doom the task at once (graph_doom). FGPU_E_NOMEM dooms it too. */
+void graph_link(struct engine *engine, struct task *task);
+
+/* The task is on a lane: successors whose last unissued predecessor it was go to engine->work. */
+void graph_issue(struct engine *engine, struct task *task);
+
+/* The task was taken off its lane again (skipped, device lost): successors count it as unissued. */
+void graph_unissue(struct engine *engine, struct task *task);
+
+/* The task has ended: successors that waited for nothing else go to engine->work; those that use
+ * its data are doomed when it did not succeed. Its segments are committed, or poisoned. */
+void graph_release(struct engine *engine, struct task *task, fgpu_status status);
+
+/* The task will not run (again): it ends with `status` once its predecessors and its copies have
+ * ended. The first reason stays. [in] root: the task where it began; its index and word. */
+void graph_doom(struct task *task, fgpu_status status, uint32_t root, uint32_t root_word);
+
+/* How a failure shows in those that depend on it: POISONED, or CANCELLED. */
+fgpu_status graph_heritage(fgpu_status status);
+
+/* The record still is the task of that generation, and it has not ended. */
+bool graph_is_live(const struct engine *engine, uint32_t index, uint32_t generation);
+
+/* Calls fn for every segment that access `i` of the task touches, in order; stops when fn returns
+ * false. */
+typedef bool (*graph_segment_fn)(struct engine *engine, struct task *task, uint32_t access,
+                                 struct imap_seg *seg, void *user);
+bool graph_walk(struct engine *engine, struct task *task, uint32_t access, graph_segment_fn fn,
+                void *user);
+
+static inline struct segment *graph_segment(struct imap_seg *seg)
+{
+    return imap_payload(seg);
+}
+
+/* A new buffer's segments: payload hooks of the interval map. [in] user: the engine. */
+fgpu_status graph_buffer_init(struct engine *engine, struct buffer *buffer, uint64_t size_bytes);
+void graph_buffer_fini(struct engine *engine, struct buffer *buffer);
+
+#endif

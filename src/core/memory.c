@@ -1,0 +1,323 @@
+/* The move step's memory half: which buffers have a block on which node, and who has to go when a
+ * node is full.
+ *
+ * Takes wishes of tasks, gives blocks, ALLOC and FREE actions, or a victim. Runs under the engine's
+ * lock. Owns struct block and the per-node lists from least to most recently used. Keeps true: a
+ * pinned block is never evicted or moved; a dirty one only after its data have arrived on the host;
+ * at most one task a node evicts at a time, so that tasks that wait for memory do not take it from
+ * each other in circles.
+ */
+#include "core/memory.h"
+
+#include <stdio.h>
+
+#include "core/lane.h"
+
+/* ---- list of blocks by use -------------------------------------------------------------- */
+
+static void memory_use_unlink(struct engine *engine, struct block *block)
+{
+    struct engine_node *node = &engine->nodes[block->node];
+    if (block->prev_use == TASK_NONE)
+        node->use_head = block->next_use;
+    else
+        engine_buffer(engine, block->prev_use)->blocks[block->node].next_use = block->next_use;
+    if (block->next_use == TASK_NONE)
+        node->use_tail = block->prev_use;
+    else
+        engine_buffer(engine, block->next_use)->blocks[block->node].prev_use = block->prev_use;
+}
+
+static void memory_use_append(struct engine *engine, struct block *block)
+{
+    struct engine_node *node = &engine->nodes[block->node];
+    block->prev_use = node->use_tail;
+    block->next_use = TASK_NONE;
+    if (node->use_tail == TASK_NONE)
+        node->use_head = block->buffer;
+    else
+        engine_buffer(engine, node->use_tail)->blocks[block->node].next_use = block->buffer;
+    node->use_tail = block->buffer;
+}
+
+static void memory_appear(struct engine *engine, struct block *block)
+{
+    block->state = BLOCK_PRESENT;
+    block->pins = 0;
+    block->ops = OP_NONE;
+    memory_use_append(engine, block);
+    engine->nodes[block->node].present_count++;
+}
+
+void memory_adopt(struct engine *engine, struct buffer *buffer, void *memory, uint64_t bytes)
+{
+    struct block *block = engine_block(buffer, 0);
+    block->adopted = 1;
+    block->heap = (struct heap_block){.mem = (uint64_t)(uintptr_t)memory, .bytes = bytes};
+    memory_appear(engine, block);
+}
+
+static void memory_vanish(struct engine *engine, struct block *block)
+{
+    FGPU_ASSERT(block->pins == 0 && block->ops == OP_NONE);
+    memory_use_unlink(engine, block);
+    block->state = BLOCK_NONE;
+    engine->nodes[block->node].present_count--;
+}
+
+void memory_pin(struct engine *engine, uint32_t buffer, uint32_t node)
+{
+    struct block *block = engine_block(engine_buffer(engine, buffer), node);
+    FGPU_DEBUG_ASSERT(block->state == BLOCK_PRESENT);
+    block->pins++;
+    if (engine->nodes[node].use_tail != buffer &&
+        engine->nodes[node].heap.limit_bytes != UINT64_MAX) {
+        memory_use_unlink(engine, block);
+        memory_use_append(engine, block);
+    }
+}
+
+void memory_unpin(struct engine *engine, uint32_t buffer, uint32_t node)
+{
+    struct block *block = engine_block(engine_buffer(engine, buffer), node);
+    FGPU_ASSERT(block->pins > 0);
+    if (--block->pins == 0)
+        lane_wake(engine, &engine->nodes[node].memory_waiters);
+}
+
+/* ---- giving back ------------------------------------------------------------------------ */
+
+static void memory_trim(struct engine *engine, uint32_t node, uint64_t keep_bytes)
+{
+    uint64_t mem, bytes;
+    while (heap_release_empty(&engine->nodes[node].heap, keep_bytes, &mem, &bytes))
+        engine_act(engine, (struct action){.kind = ACTION_FREE,
+                                           .node = node,
+                                           .device = engine->nodes[node].device,
+                                           .handle = mem,
+                                           .bytes = bytes});
+}
+
+static void memory_free_block(struct engine *engine, struct block *block)
+{
+    uint32_t node = block->node;
+    memory_vanish(engine, block);
+    if (!block->adopted)
+        heap_free(&engine->nodes[node].heap, &block->heap);
+    lane_wake(engine, &engine->nodes[node].memory_waiters);
+}
+
+void memory_release(struct engine *engine, struct buffer *buffer)
+{
+    for (uint32_t node = 0; node < engine->node_count; node++) {
+        struct block *block = engine_block(buffer, node);
+        if (block->state != BLOCK_PRESENT)
+            continue;
+        memory_free_block(engine, block);
+        /* Keep an eighth of what is held for the next buffers; the rest goes back to the device. */
+        struct heap *heap = &engine->nodes[node].heap;
+        if (heap->empty_bytes > heap->total_bytes / 8 && heap->empty_bytes > (64u << 20))
+            memory_trim(engine, node, 64u << 20);
+    }
+}
+
+void memory_node_lost(struct engine *engine, uint32_t node)
+{
+    while (engine->nodes[node].use_head != TASK_NONE) {
+        struct buffer *buffer = engine_buffer(engine, engine->nodes[node].use_head);
+        struct block *block = engine_block(buffer, node);
+        block->pins = 0;
+        memory_vanish(engine, block);
+    }
+    lane_wake(engine, &engine->nodes[node].memory_waiters);
+    lane_wake(engine, &engine->nodes[node].alloc_waiters);
+}
+
+/* ---- eviction --------------------------------------------------------------------------- */
+
+static bool memory_is_clean(const struct buffer *buffer, uint32_t node)
+{
+    uint64_t bit = UINT64_C(1) << node;
+    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
+         seg = imap_next(&buffer->segments, seg)) {
+        const struct segment *segment = imap_payload(seg);
+        if (segment->replica.valid == bit)
+            return false;
+    }
+    return true;
+}
+
+static bool memory_named_by(const struct task *task, uint32_t buffer)
+{
+    for (uint32_t i = 0; i < task->access_count; i++)
+        if (task_accesses(task)[i].buffer == buffer)
+            return true;
+    return false;
+}
+
+/* Lower is better: clean before dirty, no known future use before some; the list gives the age. */
+static uint32_t memory_cost(const struct buffer *buffer, uint32_t node)
+{
+    return (memory_is_clean(buffer, node) ? 0u : 2u) + (buffer->linked > 0 ? 1u : 0u);
+}
+
+static uint32_t memory_victim(const struct engine *engine, const struct task *task, uint32_t node,
+                              bool *busy)
+{
+    uint32_t best = TASK_NONE, best_cost = UINT32_MAX;
+    *busy = false;
+    for (uint32_t at = engine->nodes[node].use_head; at != TASK_NONE && best_cost > 0;) {
+        const struct buffer *buffer = engine_buffer(engine, at);
+        const struct block *block = engine_block(buffer, node);
+        if (block->pins > 0 || block->ops != OP_NONE) {
+            *busy = true;
+        } else if (!block->adopted && !memory_named_by(task, at)) {
+            uint32_t cost = memory_cost(buffer, node);
+            if (node == 0 && cost >= 2)
+                cost = UINT32_MAX; /* the host is the last resort: nothing to write back to */
+            if (cost < best_cost) {
+                best_cost = cost;
+                best = at;
+            }
+        }
+        at = block->next_use;
+    }
+    return best;
+}
+
+static void memory_evict_clean(struct engine *engine, struct buffer *buffer, uint32_t node)
+{
+    struct block *block = engine_block(buffer, node);
+    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
+         seg = imap_next(&buffer->segments, seg)) {
+        struct segment *segment = imap_payload(seg);
+        bool kept = replica_drop(&segment->replica, node);
+        FGPU_ASSERT(kept);
+    }
+    engine->stats.evictions++;
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_EVICT,
+                                                   .device = TRACE_NO_DEVICE,
+                                                   .a = block->heap.bytes,
+                                                   .b = node});
+    memory_free_block(engine, block);
+}
+
+static enum memory_answer memory_fail(struct engine *engine, struct task *task, fgpu_status status,
+                                      const struct buffer *buffer, uint32_t node)
+{
+    if (task->why == NULL)
+        task->why = alloc_get(engine->hooks, LIMITS_ERROR_TEXT, 16);
+    if (task->why != NULL) {
+        struct heap_stats stats;
+        heap_get_stats(&engine->nodes[node].heap, &stats);
+        snprintf(task->why, LIMITS_ERROR_TEXT,
+                 "buffer '%s' needs %llu bytes on memory node %u, which has a limit of %llu bytes, "
+                 "%llu of them in use by tasks that cannot give them up",
+                 buffer->name, (unsigned long long)atomic_load_relaxed_u64(&buffer->size_bytes),
+                 node, (unsigned long long)stats.limit_bytes, (unsigned long long)stats.used_bytes);
+    }
+    if (task->status == FGPU_OK) {
+        task->status = status;
+        task->root = task->self;
+        task->root_word = task_word(task);
+    }
+    memory_settled(engine, task, node);
+    return MEMORY_FAILED;
+}
+
+static enum memory_answer memory_park(struct engine *engine, struct task *task, uint32_t *waiters)
+{
+    return lane_wait(engine, task, waiters) ? MEMORY_WAIT : MEMORY_FAILED;
+}
+
+/* The heap is full: MEMORY_OK says that something was freed and it is worth asking again. */
+static enum memory_answer memory_make_room(struct engine *engine, struct task *task,
+                                           const struct buffer *buffer, uint32_t node,
+                                           uint32_t *victim)
+{
+    struct engine_node *n = &engine->nodes[node];
+    if (n->short_task != TASK_NONE && n->short_task != task->self)
+        return memory_park(engine, task, &n->memory_waiters);
+    n->short_task = task->self;
+    bool busy;
+    uint32_t found = memory_victim(engine, task, node, &busy);
+    if (found == TASK_NONE) {
+        if (busy)
+            return memory_park(engine, task, &n->memory_waiters);
+        return memory_fail(engine, task, FGPU_E_DEVMEM, buffer, node);
+    }
+    if (memory_cost(engine_buffer(engine, found), node) >= 2) {
+        *victim = found;
+        return MEMORY_EVICT;
+    }
+    memory_evict_clean(engine, engine_buffer(engine, found), node);
+    return MEMORY_OK;
+}
+
+/* ---- getting ---------------------------------------------------------------------------- */
+
+static enum memory_answer memory_grow(struct engine *engine, struct task *task, uint32_t node,
+                                      uint64_t bytes)
+{
+    struct engine_node *n = &engine->nodes[node];
+    n->alloc_pending++;
+    engine_act(
+        engine,
+        (struct action){.kind = ACTION_ALLOC, .node = node, .device = n->device, .bytes = bytes});
+    return memory_park(engine, task, &n->alloc_waiters);
+}
+
+enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t index,
+                              uint32_t node, uint32_t *victim)
+{
+    struct buffer *buffer = engine_buffer(engine, index);
+    struct block *block = engine_block(buffer, node);
+    if (block->state == BLOCK_PRESENT)
+        return MEMORY_OK;
+    if (engine->nodes[node].lost)
+        return memory_fail(engine, task, FGPU_E_DEVICE_LOST, buffer, node);
+    for (;;) {
+        uint64_t grow_bytes = 0, mem, bytes;
+        enum heap_answer answer =
+            heap_alloc(&engine->nodes[node].heap, atomic_load_relaxed_u64(&buffer->size_bytes),
+                       &block->heap, &grow_bytes);
+        enum memory_answer made;
+        switch (answer) {
+        case HEAP_OK:
+            memory_appear(engine, block);
+            return MEMORY_OK;
+        case HEAP_GROW:
+            return memory_grow(engine, task, node, grow_bytes);
+        case HEAP_WAIT:
+            return memory_park(engine, task, &engine->nodes[node].alloc_waiters);
+        case HEAP_TRIM:
+            if (!heap_release_empty(&engine->nodes[node].heap, 0, &mem, &bytes))
+                return memory_fail(engine, task, FGPU_E_DEVMEM, buffer, node);
+            engine_act(engine, (struct action){.kind = ACTION_FREE,
+                                               .node = node,
+                                               .device = engine->nodes[node].device,
+                                               .handle = mem,
+                                               .bytes = bytes});
+            break;
+        case HEAP_FULL:
+            made = memory_make_room(engine, task, buffer, node, victim);
+            if (made != MEMORY_OK)
+                return made;
+            break;
+        case HEAP_NEVER:
+            return memory_fail(engine, task, FGPU_E_DEVMEM, buffer, node);
+        case HEAP_NOMEM:
+            return memory_fail(engine, task, FGPU_E_NOMEM, buffer, node);
+        }
+    }
+}
+
+void memory_settled(struct engine *engine, struct task *task, uint32_t node)
+{
+    struct engine_node *n = &engine->nodes[node];
+    if (n->short_task != task->self)
+        return;
+    n->short_task = TASK_NONE;
+    lane_wake(engine, &n->memory_waiters);
+}

@@ -1,0 +1,42 @@
+/* Memory of buffers on nodes: blocks, pins, eviction. The move step's lower half. See memory.c.
+ *
+ * Runs under the engine's lock.
+ */
+#ifndef FASTGPU_CORE_MEMORY_H
+#define FASTGPU_CORE_MEMORY_H
+
+#include "core/engine.h"
+
+enum memory_answer {
+    MEMORY_OK,
+    MEMORY_WAIT,  /* the task has been put on a waiting list */
+    MEMORY_EVICT, /* *victim must be written back to the host first; then ask again */
+    MEMORY_FAILED /* the task has been doomed with a reason */
+};
+
+/* A block for the buffer on the node. [out] victim: buffer slot, with MEMORY_EVICT. */
+enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t buffer,
+                              uint32_t node, uint32_t *victim);
+
+/* The caller's memory is the buffer's block on the host. */
+void memory_adopt(struct engine *engine, struct buffer *buffer, void *memory, uint64_t bytes);
+
+/* The task has all its blocks on the node, or gives up: others may evict again. */
+void memory_settled(struct engine *engine, struct task *task, uint32_t node);
+
+void memory_pin(struct engine *engine, uint32_t buffer, uint32_t node);
+void memory_unpin(struct engine *engine, uint32_t buffer, uint32_t node);
+
+/* Free all blocks of a buffer; none is pinned. */
+void memory_release(struct engine *engine, struct buffer *buffer);
+
+/* The node's memory is gone with its device: blocks vanish without FREE records. */
+void memory_node_lost(struct engine *engine, uint32_t node);
+
+/* Backend handle and offset of a present block. */
+static inline const struct heap_block *memory_at(const struct buffer *buffer, uint32_t node)
+{
+    return &buffer->blocks[node].heap;
+}
+
+#endif

@@ -1,0 +1,535 @@
+/* Step 5 of the walk, move: missing replicas become allocate, evict and copy records.
+ *
+ * Takes a PLACED task, gives MOVE_READY once all it reads is valid on its node, or will be by
+ * commands ahead of it in the same queue. Copies to a device go into the lane that will use them,
+ * so that the queue's order does the waiting; copies to the host go into the source's lane and are
+ * waited for. Device to device goes through the host. Runs under the engine's lock. Owns the
+ * records of copies in flight (struct op). Keeps true: a copy conflicts with no other copy of
+ * another lane on the same bytes; a segment is marked valid when its copy is ordered, and whoever
+ * uses it waits for, or is queued behind, that copy.
+ */
+#include "core/move.h"
+
+#include <string.h>
+
+#include "core/graph.h"
+#include "core/lane.h"
+#include "core/memory.h"
+
+/* Bytes that are to be copied from one node. */
+struct move_run {
+    uint64_t begin, end;
+    uint32_t src;
+};
+
+/* Rows of one buffer, all from the same node. */
+struct move_rect {
+    uint32_t buffer;
+    struct move_run first; /* the first row */
+    uint64_t rows, pitch;
+};
+
+/* Bytes of one block that a lane is about to use. */
+struct move_use {
+    uint32_t buffer, node;
+    uint64_t begin, end;
+    uint16_t lane;
+    bool writes;
+};
+
+/* One pass over a task. */
+struct move_pass {
+    uint32_t node;
+    uint16_t lane;
+    bool chained;
+    bool busy; /* a lane is full: the task waits for its progress */
+    bool failed;
+    struct vec *runs; /* struct move_run, of one access */
+};
+
+static uint32_t *move_op_link(struct op *op, uint32_t node)
+{
+    return op->src_node == node ? &op->next_src : &op->next_dst;
+}
+
+/* ---- conflicts -------------------------------------------------------------------------- */
+
+/* Waits for copies on other lanes that touch the bytes; those on the same lane come first anyway
+ * (*chained when they bring data). Where the use only reads, copies that read conflict not. False:
+ * the task has been put on a list (or doomed). */
+static bool move_clear(struct engine *engine, struct task *task, const struct move_use *use,
+                       bool *chained)
+{
+    struct block *block = engine_block(engine_buffer(engine, use->buffer), use->node);
+    bool clear = true;
+    for (uint32_t at = block->ops; at != OP_NONE;) {
+        struct op *op = table_at(&engine->ops, at);
+        at = *move_op_link(op, use->node);
+        bool into = op->dst_node == use->node;
+        if (op->begin >= use->end || op->end <= use->begin || (!into && !use->writes))
+            continue;
+        if (op->lane == use->lane) {
+            if (into)
+                *chained = true;
+            continue;
+        }
+        clear = false;
+        if (!lane_wait(engine, task, &op->waiters))
+            return false;
+    }
+    return clear;
+}
+
+/* ---- ordering a copy -------------------------------------------------------------------- */
+
+static void move_share_rows(struct engine *engine, struct op *op, bool spoil)
+{
+    struct buffer *buffer = engine_buffer(engine, op->buffer);
+    const fgpu_cmd_copy *copy = &op->body;
+    uint64_t pitch = copy->dst_pitch_bytes;
+    for (uint64_t row = 0; row < copy->rows; row++) {
+        uint64_t begin = op->begin + row * pitch, end = begin + copy->row_bytes;
+        struct imap_seg *seg = imap_first(&buffer->segments, begin);
+        for (; seg != NULL && seg->begin < end; seg = imap_next(&buffer->segments, seg)) {
+            if (spoil)
+                replica_spoil(&graph_segment(seg)->replica, op->dst_node);
+            else
+                replica_share(&graph_segment(seg)->replica, op->dst_node);
+        }
+    }
+}
+
+static void move_op_attach(struct engine *engine, struct op *op, uint32_t index)
+{
+    struct buffer *buffer = engine_buffer(engine, op->buffer);
+    struct block *src = engine_block(buffer, op->src_node),
+                 *dst = engine_block(buffer, op->dst_node);
+    op->next_src = src->ops;
+    src->ops = index;
+    op->next_dst = dst->ops;
+    dst->ops = index;
+    memory_pin(engine, op->buffer, op->src_node);
+    memory_pin(engine, op->buffer, op->dst_node);
+    buffer->users++;
+}
+
+static void move_op_detach_from(struct engine *engine, struct op *op, uint32_t index, uint32_t node)
+{
+    struct block *block = engine_block(engine_buffer(engine, op->buffer), node);
+    uint32_t *at = &block->ops;
+    while (*at != index) {
+        FGPU_ASSERT(*at != OP_NONE);
+        at = move_op_link(table_at(&engine->ops, *at), node);
+    }
+    *at = *move_op_link(op, node);
+}
+
+static void move_op_count(struct engine *engine, const struct op *op)
+{
+    struct engine_device *device = &engine->devices[engine_lane(engine, op->lane)->device];
+    engine->stats.copies++;
+    device->stats.copies++;
+    device->stats.copy_bytes += op->bytes;
+    if (op->src_node == 0)
+        engine->stats.bytes_to_device += op->bytes;
+    else
+        engine->stats.bytes_to_host += op->bytes;
+}
+
+/* Hands out one copy. All conflicts are cleared and both blocks exist. */
+static bool move_order(struct engine *engine, const struct move_rect *rect, uint32_t dst,
+                       uint16_t lane_index)
+{
+    const struct move_run *first = &rect->first;
+    uint64_t rows = rect->rows, pitch = rect->pitch;
+    uint32_t index;
+    if (table_alloc(&engine->ops, &index) != FGPU_OK)
+        return false;
+    struct op *op = table_at(&engine->ops, index);
+    struct buffer *buffer = engine_buffer(engine, rect->buffer);
+    const struct heap_block *from = memory_at(buffer, first->src), *to = memory_at(buffer, dst);
+    uint64_t row_bytes = first->end - first->begin;
+    *op = (struct op){.buffer = rect->buffer,
+                      .src_node = (uint16_t)first->src,
+                      .dst_node = (uint16_t)dst,
+                      .lane = lane_index,
+                      .live = 1,
+                      .begin = first->begin,
+                      .end = first->begin + pitch * (rows - 1) + row_bytes,
+                      .bytes = row_bytes * rows,
+                      .waiters = LINKS_NONE};
+    op->body = (fgpu_cmd_copy){.src = from->mem,
+                               .dst = to->mem,
+                               .src_is_host = first->src == 0,
+                               .dst_is_host = dst == 0,
+                               .src_offset_bytes = from->offset + first->begin,
+                               .dst_offset_bytes = to->offset + first->begin,
+                               .src_pitch_bytes = pitch,
+                               .dst_pitch_bytes = pitch,
+                               .row_bytes = row_bytes,
+                               .rows = rows};
+    struct lane *lane = engine_lane(engine, lane_index);
+    uint64_t ns = link_predict_ns(engine->link, first->src, dst, op->bytes);
+    op->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+    lane->flight_ns += op->predicted_ns;
+    move_op_attach(engine, op, index);
+    move_share_rows(engine, op, false);
+    move_op_count(engine, op);
+    fgpu_cmd cmd = {.kind = FGPU_CMD_COPY, .flags = FGPU_CMD_TIMED, .body = &op->body};
+    if (dst == 0)
+        cmd.flags |= FGPU_CMD_NOTIFY;
+    op->number = lane_append(engine, lane, &cmd, index | RING_OP);
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_MOVE_BEGIN,
+                                                   .device = lane->device,
+                                                   .lane = (uint16_t)lane->queue,
+                                                   .task = index + 1u,
+                                                   .a = op->bytes,
+                                                   .b = trace_nodes(first->src, dst)});
+    return true;
+}
+
+/* ---- what is missing -------------------------------------------------------------------- */
+
+static bool move_collect(struct engine *engine, struct task *task, uint32_t access,
+                         struct imap_seg *seg, void *user)
+{
+    (void)engine;
+    (void)access;
+    struct move_pass *pass = user;
+    const struct segment *segment = graph_segment(seg);
+    const struct replica *replica = &segment->replica;
+    if (replica_is_lost(replica)) {
+        /* With a device, after this task was linked: its memory went, or a later task tore them. */
+        if (segment->poison != FGPU_OK)
+            graph_doom(task, graph_heritage((fgpu_status)segment->poison), segment->root,
+                       segment->root_word);
+        else
+            graph_doom(task, FGPU_E_DEVICE_LOST, task->self, task_word(task));
+        pass->failed = true;
+        return false;
+    }
+    if (replica_is_valid(replica, pass->node) || !replica_has_data(replica))
+        return true;
+    uint32_t src = (uint32_t)__builtin_ctzll(replica->valid); /* the host when it has the data */
+    struct vec *runs = pass->runs;
+    if (runs->count > 0) {
+        struct move_run *last = vec_at(runs, runs->count - 1);
+        if (last->end == seg->begin && last->src == src) {
+            last->end = seg->end;
+            return true;
+        }
+    }
+    struct move_run run = {seg->begin, seg->end, src};
+    if (vec_push(runs, &run) == NULL)
+        pass->failed = true;
+    return !pass->failed;
+}
+
+/* The runs from `at` on that are rows of one rectangle. Returns how many they are. */
+static size_t move_rows(const struct vec *runs, size_t at, struct move_rect *rect)
+{
+    const struct move_run *first = vec_at(runs, at);
+    rect->first = *first;
+    rect->rows = 1;
+    rect->pitch = first->end - first->begin;
+    if (at + 1 >= runs->count)
+        return 1;
+    const struct move_run *second = vec_at(runs, at + 1);
+    uint64_t step = second->begin - first->begin;
+    while (at + rect->rows < runs->count) {
+        const struct move_run *row = vec_at(runs, at + rect->rows);
+        if (row->src != first->src || row->begin != first->begin + rect->rows * step ||
+            row->end - row->begin != first->end - first->begin)
+            break;
+        rect->rows++;
+    }
+    if (rect->rows > 1)
+        rect->pitch = step;
+    return rect->rows;
+}
+
+/* The lane that carries copies out of a device's memory. */
+static uint16_t move_out_lane(const struct engine *engine, uint32_t node)
+{
+    return (uint16_t)engine->devices[engine->nodes[node].device].lane_first;
+}
+
+/* A block on the host to copy to. */
+static bool move_host_block(struct engine *engine, struct task *task, struct move_pass *pass,
+                            uint32_t buffer)
+{
+    uint32_t victim = TASK_NONE;
+    switch (memory_get(engine, task, buffer, 0, &victim)) {
+    case MEMORY_OK:
+        memory_settled(engine, task, 0);
+        return true;
+    case MEMORY_WAIT:
+        return false;
+    default:
+        FGPU_ASSERT(victim == TASK_NONE); /* nothing on the host can be written back */
+        pass->failed = true;
+        return false;
+    }
+}
+
+/* Orders the copy of one rectangle, or puts the task on the lists of what is in its way. */
+static void move_rectangle(struct engine *engine, struct task *task, struct move_pass *pass,
+                           const struct move_rect *rect)
+{
+    const struct move_run *first = &rect->first;
+    bool out = first->src != 0; /* to the host, by the source's lane; the rest in a later pass */
+    uint32_t dst = out ? 0 : pass->node;
+    uint16_t lane = out ? move_out_lane(engine, first->src) : pass->lane;
+    uint64_t end = first->begin + rect->pitch * (rect->rows - 1) + (first->end - first->begin);
+    bool ignored = false;
+    if (out && !move_host_block(engine, task, pass, rect->buffer))
+        return;
+    struct move_use from = {rect->buffer, first->src, first->begin, end, lane, false};
+    struct move_use to = {rect->buffer, dst, first->begin, end, lane, true};
+    bool clear = move_clear(engine, task, &from, &ignored);
+    clear &= move_clear(engine, task, &to, &ignored);
+    if (!clear)
+        return;
+    if (lane_room(engine_lane(engine, lane)) < 8) {
+        pass->busy = true;
+        (void)lane_wait(engine, task, &engine_lane(engine, lane)->waiters);
+        return;
+    }
+    if (!move_order(engine, rect, dst, lane)) {
+        pass->failed = true;
+        return;
+    }
+    struct op *op =
+        table_at(&engine->ops, engine_block(engine_buffer(engine, rect->buffer), dst)->ops);
+    if (out)
+        (void)lane_wait(engine, task, &op->waiters);
+    else
+        pass->chained = true;
+}
+
+static void move_access(struct engine *engine, struct task *task, uint32_t access,
+                        struct move_pass *pass)
+{
+    const struct task_access *a = &task_accesses(task)[access];
+    struct block *block = engine_block(engine_buffer(engine, a->buffer), pass->node);
+    if (block->ops != OP_NONE) {
+        struct move_use use = {a->buffer, pass->node, a->begin,
+                               a->end,    pass->lane, a->mode & FGPU_WRITE};
+        (void)move_clear(engine, task, &use, &pass->chained);
+    }
+    if (!(a->mode & FGPU_READ) || engine->node_count == 1)
+        return;
+    vec_clear(pass->runs);
+    (void)graph_walk(engine, task, access, move_collect, pass);
+    struct move_rect rect = {.buffer = a->buffer};
+    for (size_t at = 0; at < pass->runs->count && !pass->failed && !pass->busy;) {
+        at += move_rows(pass->runs, at, &rect);
+        move_rectangle(engine, task, pass, &rect);
+    }
+}
+
+/* ---- memory ----------------------------------------------------------------------------- */
+
+/* Orders the write-back of everything that only `node` holds of the victim; the task waits for it.
+ */
+static bool move_write_back(struct engine *engine, struct task *task, uint32_t victim,
+                            uint32_t node)
+{
+    struct buffer *buffer = engine_buffer(engine, victim);
+    struct move_pass pass = {.node = 0, .lane = TASK_LANE_NONE, .runs = &engine->runs};
+    vec_clear(pass.runs);
+    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
+         seg = imap_next(&buffer->segments, seg))
+        if (graph_segment(seg)->replica.valid == UINT64_C(1) << node)
+            (void)move_collect(engine, task, 0, seg, &pass);
+    struct move_rect rect = {.buffer = victim};
+    for (size_t at = 0; at < pass.runs->count && !pass.failed && !pass.busy;) {
+        at += move_rows(pass.runs, at, &rect);
+        move_rectangle(engine, task, &pass, &rect);
+        engine->stats.bytes_evicted += (rect.first.end - rect.first.begin) * rect.rows;
+    }
+    return !pass.failed;
+}
+
+static enum move_answer move_memory(struct engine *engine, struct task *task, uint32_t node)
+{
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        uint32_t victim = TASK_NONE;
+        switch (memory_get(engine, task, task_accesses(task)[i].buffer, node, &victim)) {
+        case MEMORY_OK:
+            break;
+        case MEMORY_WAIT:
+            return MOVE_WAIT;
+        case MEMORY_EVICT:
+            if (move_write_back(engine, task, victim, node) && task->waits > 0)
+                return MOVE_WAIT;
+            graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
+            return MOVE_FAILED;
+        case MEMORY_FAILED:
+            return MOVE_FAILED;
+        }
+    }
+    memory_settled(engine, task, node);
+    return MOVE_READY;
+}
+
+static void move_pin(struct engine *engine, struct task *task, uint32_t node)
+{
+    if (task->flags & TASK_F_PINNED)
+        return;
+    task->flags |= TASK_F_PINNED;
+    for (uint32_t i = 0; i < task->access_count; i++)
+        memory_pin(engine, task_accesses(task)[i].buffer, node);
+}
+
+void move_unpin(struct engine *engine, struct task *task, uint32_t node)
+{
+    memory_settled(engine, task, node);
+    if (node != 0)
+        memory_settled(engine, task, 0);
+    if (!(task->flags & TASK_F_PINNED))
+        return;
+    task->flags &= (uint8_t)~TASK_F_PINNED;
+    if (engine->nodes[node].lost)
+        return; /* the blocks went with the device */
+    for (uint32_t i = 0; i < task->access_count; i++)
+        memory_unpin(engine, task_accesses(task)[i].buffer, node);
+}
+
+enum move_answer move_prepare(struct engine *engine, struct task *task, uint32_t node,
+                              uint16_t lane, bool *chained)
+{
+    struct move_pass pass = {.node = node, .lane = lane, .runs = &engine->runs};
+    if (!(task->flags & TASK_F_PINNED)) {
+        enum move_answer answer = move_memory(engine, task, node);
+        if (answer != MOVE_READY)
+            return answer;
+        move_pin(engine, task, node);
+    }
+    for (uint32_t i = 0; i < task->access_count && !pass.failed && !pass.busy; i++)
+        move_access(engine, task, i, &pass);
+    *chained |= pass.chained;
+    if (pass.failed || task->status != FGPU_OK) {
+        graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
+        return MOVE_FAILED;
+    }
+    if (task->waits > 0)
+        return MOVE_WAIT;
+    return MOVE_READY;
+}
+
+/* ---- ownership -------------------------------------------------------------------------- */
+
+static bool move_claim_segment(struct engine *engine, struct task *task, uint32_t access,
+                               struct imap_seg *seg, void *user)
+{
+    (void)engine;
+    (void)task;
+    (void)access;
+    replica_write(&graph_segment(seg)->replica, *(const uint32_t *)user);
+    return true;
+}
+
+void move_claim(struct engine *engine, struct task *task, uint32_t node)
+{
+    for (uint32_t i = 0; i < task->access_count; i++)
+        if (task_accesses(task)[i].mode & FGPU_WRITE)
+            (void)graph_walk(engine, task, i, move_claim_segment, &node);
+}
+
+struct move_undo {
+    uint64_t torn;
+    bool whole;
+};
+
+static bool move_unclaim_segment(struct engine *engine, struct task *task, uint32_t access,
+                                 struct imap_seg *seg, void *user)
+{
+    (void)engine;
+    struct move_undo *undo = user;
+    struct replica *replica = &graph_segment(seg)->replica;
+    bool had = replica->version > replica->dirty;
+    bool have = replica_undo(replica, undo->torn);
+    if (had && !have && (task_accesses(task)[access].mode & FGPU_READ))
+        undo->whole = false;
+    return true;
+}
+
+bool move_unclaim(struct engine *engine, struct task *task, uint32_t node, bool torn)
+{
+    struct move_undo undo = {torn ? UINT64_C(1) << node : 0, true};
+    for (uint32_t i = 0; i < task->access_count; i++)
+        if (task_accesses(task)[i].mode & FGPU_WRITE)
+            (void)graph_walk(engine, task, i, move_unclaim_segment, &undo);
+    return undo.whole;
+}
+
+/* ---- completion ------------------------------------------------------------------------- */
+
+void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
+{
+    struct op *op = table_at(&engine->ops, index);
+    struct lane *lane = engine_lane(engine, op->lane);
+    struct engine_device *device = &engine->devices[lane->device];
+    const fgpu_cmd_result *result = &op->body.result;
+    lane->flight_ns -= op->predicted_ns;
+    uint64_t ns = op->predicted_ns;
+    if (status == FGPU_OK && result->timed) {
+        ns = result->end_ns - result->start_ns;
+        device->timed++;
+        link_learn(engine->link, op->src_node, op->dst_node, op->bytes, ns);
+    }
+    device->stats.busy_ns += ns;
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_MOVE_END,
+                                                   .device = lane->device,
+                                                   .lane = (uint16_t)lane->queue,
+                                                   .task = index + 1u,
+                                                   .a = result->timed ? result->start_ns : 0,
+                                                   .b = result->timed ? result->end_ns : 0});
+    if (status != FGPU_OK)
+        move_share_rows(engine, op, true);
+    move_op_detach_from(engine, op, index, op->src_node);
+    move_op_detach_from(engine, op, index, op->dst_node);
+    memory_unpin(engine, op->buffer, op->src_node);
+    memory_unpin(engine, op->buffer, op->dst_node);
+    struct buffer *buffer = engine_buffer(engine, op->buffer);
+    if (--buffer->users == 0 && buffer->destroyed)
+        engine_buffer_gone(engine, op->buffer);
+    op->live = 0;
+    lane_wake(engine, &op->waiters);
+    table_free(&engine->ops, index);
+}
+
+/* Not where the next writer is in flight already: the copy, on another queue, would see it half
+ * way. */
+static bool move_collect_settled(struct engine *engine, struct task *task, uint32_t access,
+                                 struct imap_seg *seg, void *user)
+{
+    return graph_segment(seg)->replica.dirty > 1 || move_collect(engine, task, access, seg, user);
+}
+
+void move_write_through(struct engine *engine, struct task *task, uint32_t node)
+{
+    if (node == 0)
+        return;
+    /* No copy may wait here; one that cannot be ordered at once is simply not kept. */
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct task_access *a = &task_accesses(task)[i];
+        struct buffer *buffer = engine_buffer(engine, a->buffer);
+        uint16_t lane = move_out_lane(engine, node);
+        if (!(a->mode & FGPU_WRITE) || engine_block(buffer, 0)->state != BLOCK_PRESENT ||
+            engine_block(buffer, 0)->ops != OP_NONE || engine_block(buffer, node)->ops != OP_NONE)
+            continue;
+        struct move_pass pass = {.node = 0, .lane = lane, .runs = &engine->runs};
+        vec_clear(pass.runs);
+        (void)graph_walk(engine, task, i, move_collect_settled, &pass);
+        struct move_rect rect = {.buffer = a->buffer};
+        for (size_t at = 0; at < pass.runs->count && lane_room(engine_lane(engine, lane)) > 8;) {
+            at += move_rows(pass.runs, at, &rect);
+            if (rect.first.src == node)
+                (void)move_order(engine, &rect, 0, lane);
+        }
+    }
+}

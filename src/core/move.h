@@ -1,0 +1,40 @@
+/* Step 5, move: bring the task's data to where it will run. See move.c.
+ *
+ * Runs under the engine's lock.
+ */
+#ifndef FASTGPU_CORE_MOVE_H
+#define FASTGPU_CORE_MOVE_H
+
+#include "core/engine.h"
+
+enum move_answer {
+    MOVE_READY, /* everything is there, or on its way in the same queue; its blocks are pinned */
+    MOVE_WAIT,  /* the task waits for slabs, copies, memory or room in a lane; look at it again when
+                 * task->waits is 0
+                 */
+    MOVE_FAILED /* doomed with a reason */
+};
+
+/* Idempotent: what is still missing is ordered, what is there is left alone. [in] lane: where
+ * copies to the node go, and where the task will run; TASK_LANE_NONE for maps. [out] chained:
+ * copies in flight on that lane must succeed first (FGPU_CMD_CHAINED). */
+enum move_answer move_prepare(struct engine *engine, struct task *task, uint32_t node,
+                              uint16_t lane, bool *chained);
+
+/* The task writes: its ranges are owned by `node` from now on. Called when it is handed out. */
+void move_claim(struct engine *engine, struct task *task, uint32_t node);
+
+/* The reverse, for a task that was taken back. [in] torn: it may have run. False when data it reads
+ * exist nowhere any more. */
+bool move_unclaim(struct engine *engine, struct task *task, uint32_t node, bool torn);
+
+/* The task has ended or was taken back: unpin its blocks. */
+void move_unpin(struct engine *engine, struct task *task, uint32_t node);
+
+/* A copy has finished. */
+void move_op_done(struct engine *engine, uint32_t op, fgpu_status status);
+
+/* FGPU_POOL_PREIMAGE: order copies to the host of what the finished task wrote. */
+void move_write_through(struct engine *engine, struct task *task, uint32_t node);
+
+#endif

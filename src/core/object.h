@@ -1,0 +1,114 @@
+/* The engine's objects beside tasks: buffers with their segments and blocks, and kernels with their
+ * variants.
+ *
+ * Handles carry (index, generation); `live` is the generation of the current object, with bit 0 set
+ * while it exists. The API layer reads `live` and the fields marked (api) without the lock; the
+ * rest belongs to the engine.
+ */
+#ifndef FASTGPU_CORE_OBJECT_H
+#define FASTGPU_CORE_OBJECT_H
+
+#include <fastgpu/backend.h>
+
+#include "base/atomic.h"
+#include "base/imap.h"
+#include "base/limits.h"
+#include "core/links.h"
+#include "mem/heap.h"
+#include "mem/replica.h"
+
+/* What the interval map of a buffer keeps for each segment. */
+struct segment {
+    struct replica replica;
+    uint32_t writer;            /* last task that writes it, TASK_NONE */
+    uint32_t writer_generation; /* a writer with another generation now has ended */
+    uint32_t readers;           /* links: tasks that read it since */
+    uint32_t reader_count;
+    uint32_t reader_limit; /* length at which ended readers are swept out */
+    uint32_t root;
+    uint32_t root_word;
+    int32_t poison; /* not FGPU_OK: readers get it, from the task `root` (TASK_NONE: nobody knows
+                       any more) */
+};
+
+enum block_state { BLOCK_NONE, BLOCK_PRESENT };
+
+/* Memory of one buffer on one node. */
+struct block {
+    uint8_t state;   /* enum block_state */
+    uint8_t adopted; /* the caller's memory */
+    uint16_t node;
+    uint32_t buffer;
+    uint32_t pins;     /* tasks and copies that use it now */
+    uint32_t ops;      /* list of copies in flight on it, OP_NONE */
+    uint32_t prev_use; /* least recently used list of the node, by buffer slot */
+    uint32_t next_use;
+    struct heap_block heap;
+};
+
+struct buffer {
+    _Atomic uint32_t live; /* (api) */
+    uint32_t self;
+    _Atomic uint64_t size_bytes; /* (api) */
+    struct imap segments;
+    struct block *blocks; /* one for each node */
+    void *adopted;        /* the caller's memory, NULL */
+    uint32_t users;       /* unfinished tasks that name it */
+    uint32_t linked;      /* tasks that name it and are not on a lane yet: its future uses */
+    uint8_t destroyed;    /* goes when users is 0 */
+    char name[LIMITS_NAME_BYTES];
+};
+
+enum code_state { CODE_NONE, CODE_BUILDING, CODE_READY, CODE_FAILED };
+
+/* A kernel's code on one device. */
+struct code {
+    uint8_t state;        /* enum code_state */
+    uint8_t variant;      /* which */
+    uint16_t model_valid; /* model_slot belongs to model_size */
+    uint32_t model_slot;
+    uint64_t model_size;
+    uint32_t waiting; /* links: tasks in BUILDING */
+    fgpu_code code;
+    uint32_t required_local[3];
+    uint32_t max_group_items;
+    fgpu_status status; /* of the failure */
+    char *log;          /* malloc'ed, NULL */
+};
+
+struct variant {
+    uint32_t kind; /* fgpu_variant_kind */
+    char *text;
+    char *entry;
+    char *options;
+    fgpu_native_fn native;
+    void *native_user;
+};
+
+struct kernel_arg {
+    uint8_t kind;     /* fgpu_arg_kind, 0: not declared */
+    uint8_t access;   /* fgpu_access */
+    uint8_t declared; /* by the caller; otherwise read from the source */
+    uint8_t pad;
+    uint32_t size_bytes; /* scalar; 0 unknown */
+};
+
+struct kernel {
+    _Atomic uint32_t live; /* (api) */
+    uint32_t self;
+    _Atomic uint32_t sealed;    /* (api) a task was submitted: args and variants are constant now */
+    uint32_t arg_count;         /* (api) */
+    uint32_t variant_count;     /* (api) */
+    uint32_t variant_mask;      /* (api) bit (1 << fgpu_variant_kind) */
+    uint32_t required_local[3]; /* (api) from the source; 0: none */
+    uint32_t users;             /* unfinished tasks */
+    uint8_t destroyed;
+    uint8_t prepared; /* builds were ordered for every device */
+    uint64_t key;     /* hash of name and sources: names it in the performance model */
+    struct variant variants[LIMITS_VARIANTS];
+    struct kernel_arg args[LIMITS_KERNEL_ARGS];
+    struct code *codes; /* one for each device */
+    char name[LIMITS_NAME_BYTES];
+};
+
+#endif

@@ -1,0 +1,240 @@
+/* Step 4 of the walk, place: which queue of which device runs the task.
+ *
+ * Takes a PICKED task, asks the performance model and the link model for each queue that could run
+ * it, and lets the policy choose. Runs under the engine's lock, changes nothing but the task. Keeps
+ * true: a task is only placed where its kernel has a variant that has not failed to compile, its
+ * argument offsets are aligned for the device, and its memory is reachable.
+ */
+#include "core/place.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PLACE_UNKNOWN_NS 60000u    /* a run that nobody has measured yet */
+#define PLACE_BUILD_NS 20000000u   /* what a kernel that is not compiled yet costs extra */
+#define PLACE_COPY_BYTES_PER_NS 8u /* fill and copy inside a node, until measured */
+#define PLACE_COPY_NS 1000u
+#define PLACE_SEGMENTS 64 /* segments of one access that are looked at for a transfer estimate */
+
+static bool place_aligned(const struct task *task, uint32_t align)
+{
+    if (align <= 1)
+        return true;
+    for (uint32_t i = 0; i < task->access_count; i++)
+        if (task_accesses(task)[i].begin % align != 0)
+            return false;
+    return true;
+}
+
+static const char *place_kernel_obstacle(const struct engine *engine, const struct task *task,
+                                         const struct engine_device *device, uint32_t index)
+{
+    const struct kernel *kernel = engine_kernel(engine, task->kernel);
+    if ((kernel->variant_mask & device->caps.variants) == 0)
+        return "has no variant of the kernel";
+    if (kernel->codes[index].state == CODE_FAILED)
+        return "does not compile the kernel";
+    const fgpu_cmd_launch *launch = task_body(task);
+    uint64_t items = (uint64_t)launch->local[0] * launch->local[1] * launch->local[2];
+    uint32_t most = kernel->codes[index].max_group_items;
+    if (most == 0 || (device->caps.max_group_items != 0 && device->caps.max_group_items < most))
+        most = device->caps.max_group_items;
+    if (most != 0 && items > most)
+        return "has smaller work groups";
+    if (!place_aligned(task, device->caps.offset_align_bytes))
+        return "needs more aligned offsets";
+    return NULL;
+}
+
+const char *place_obstacle(const struct engine *engine, const struct task *task,
+                           const struct engine_device *device, uint32_t device_index)
+{
+    if (device->lost)
+        return "is lost";
+    if (task->pin != TASK_DEVICE_ANY && task->pin != device_index)
+        return "is not the one asked for";
+    if (task->kind == TASK_HOST)
+        return device->caps.host_calls ? NULL : "runs no host functions";
+    if (device->hidden)
+        return "was not chosen";
+    return task->kernel == TASK_NONE ? NULL
+                                     : place_kernel_obstacle(engine, task, device, device_index);
+}
+
+/* ---- costs ------------------------------------------------------------------------------ */
+
+static uint32_t place_model_slot(struct engine *engine, const struct task *task, uint32_t device)
+{
+    struct kernel *kernel = engine_kernel(engine, task->kernel);
+    struct code *code = &kernel->codes[device];
+    if (!code->model_valid || code->model_size != task->size) {
+        code->model_slot =
+            history_slot(engine->history, kernel->key, engine->devices[device].key, task->size);
+        code->model_size = task->size;
+        code->model_valid = 1;
+    }
+    return code->model_slot;
+}
+
+static uint64_t place_exec_ns(struct engine *engine, const struct task *task, uint32_t device,
+                              uint32_t *known)
+{
+    *known = 1;
+    if (task->kernel == TASK_NONE)
+        return task->kind == TASK_HOST ? PLACE_UNKNOWN_NS
+                                       : PLACE_COPY_NS + task->size / PLACE_COPY_BYTES_PER_NS;
+    uint64_t ns = 0;
+    enum history_trust trust =
+        history_slot_predict(engine->history, place_model_slot(engine, task, device), &ns);
+    if (trust == HISTORY_UNKNOWN) {
+        *known = 0;
+        ns = PLACE_UNKNOWN_NS;
+    }
+    /* Others go first while it is being compiled, if there are others. */
+    if (engine_kernel(engine, task->kernel)->codes[device].state != CODE_READY)
+        ns += PLACE_BUILD_NS;
+    return ns;
+}
+
+static uint64_t place_source_ns(const struct engine *engine, const struct replica *replica,
+                                uint32_t node, uint64_t bytes)
+{
+    if (replica_is_valid(replica, node) || !replica_has_data(replica))
+        return 0;
+    if (node != 0 && replica_is_valid(replica, 0))
+        return link_predict_ns(engine->link, 0, node, bytes);
+    uint32_t from = (uint32_t)__builtin_ctzll(replica->valid);
+    uint64_t ns = link_predict_ns(engine->link, from, 0, bytes);
+    return node == 0 ? ns : ns + link_predict_ns(engine->link, 0, node, bytes);
+}
+
+static uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
+                                uint32_t node)
+{
+    const struct buffer *buffer = engine_buffer(engine, access->buffer);
+    uint64_t ns = 0;
+    uint32_t looked = 0;
+    struct imap_seg *seg = imap_first(&buffer->segments, access->begin);
+    for (; seg != NULL && seg->begin < access->end && looked < PLACE_SEGMENTS; looked++) {
+        const struct segment *segment = imap_payload(seg);
+        uint64_t begin = seg->begin > access->begin ? seg->begin : access->begin;
+        uint64_t end = seg->end < access->end ? seg->end : access->end;
+        ns += place_source_ns(engine, &segment->replica, node, end - begin);
+        seg = imap_next(&buffer->segments, seg);
+    }
+    return ns;
+}
+
+static uint64_t place_transfer_ns(const struct engine *engine, const struct task *task,
+                                  uint32_t node)
+{
+    if (engine->node_count == 1)
+        return 0;
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < task->access_count; i++)
+        if (task_accesses(task)[i].mode & FGPU_READ)
+            ns += place_access_ns(engine, &task_accesses(task)[i], node);
+    return ns;
+}
+
+static void place_costs(struct engine *engine, const struct task *task, uint32_t device,
+                        struct policy_lane *out)
+{
+    out->transfer_ns = place_transfer_ns(engine, task, engine->devices[device].node);
+    out->exec_ns = place_exec_ns(engine, task, device, &out->known);
+}
+
+/* ---- choice ----------------------------------------------------------------------------- */
+
+static uint32_t place_candidates(struct engine *engine, const struct task *task)
+{
+    uint32_t count = 0;
+    for (uint32_t d = 0; d < engine->device_count; d++) {
+        const struct engine_device *device = &engine->devices[d];
+        if (place_obstacle(engine, task, device, d) != NULL)
+            continue;
+        struct policy_lane costs = {0};
+        if (engine->policy->needs_costs && engine->lane_count > 1)
+            place_costs(engine, task, d, &costs);
+        for (uint32_t i = 0; i < device->lane_count; i++) {
+            const struct lane *lane = engine_lane(engine, device->lane_first + i);
+            costs.lane = lane->index;
+            costs.load = lane->flight_tasks + lane->backlog_count;
+            costs.ready_ns = lane->flight_ns + lane->backlog_ns;
+            engine->candidates[count++] = costs;
+        }
+    }
+    return count;
+}
+
+static bool place_refuse(struct engine *engine, struct task *task)
+{
+    char *why = alloc_get(engine->hooks, LIMITS_ERROR_TEXT, 16);
+    fgpu_status status = FGPU_E_NODEVICE;
+    size_t used = 0;
+    for (uint32_t d = 0; d < engine->device_count; d++) {
+        const struct engine_device *device = &engine->devices[d];
+        const char *obstacle = place_obstacle(engine, task, device, d);
+        if (obstacle == NULL || (device->hidden && task->kind != TASK_HOST))
+            continue;
+        bool compiles = task->kernel == TASK_NONE ||
+                        engine_kernel(engine, task->kernel)->codes[d].state != CODE_FAILED;
+        if (!compiles)
+            status = FGPU_E_BUILD;
+        else if (device->lost && status != FGPU_E_BUILD)
+            status = FGPU_E_DEVICE_LOST;
+        const char *log =
+            compiles ? device->reason : engine_kernel(engine, task->kernel)->codes[d].log;
+        if (why != NULL && used < LIMITS_ERROR_TEXT)
+            used +=
+                (size_t)snprintf(why + used, LIMITS_ERROR_TEXT - used, "%sdevice %u %s%s%.200s",
+                                 used == 0 ? "" : "; ", d, obstacle,
+                                 log != NULL && log[0] != '\0' ? ": " : "", log != NULL ? log : "");
+    }
+    if (why != NULL && used == 0)
+        snprintf(why, LIMITS_ERROR_TEXT, "the pool has no device for it");
+    if (task->why == NULL)
+        task->why = why;
+    else
+        alloc_put(engine->hooks, why, LIMITS_ERROR_TEXT);
+    if (task->status == FGPU_OK) {
+        task->status = status;
+        task->root = task->self;
+        task->root_word = task_word(task);
+    }
+    return false;
+}
+
+void place_on(struct engine *engine, struct task *task, uint32_t lane)
+{
+    uint32_t device = engine_lane(engine, lane)->device;
+    uint32_t known;
+    task->lane = (uint16_t)lane;
+    uint64_t ns = place_exec_ns(engine, task, device, &known);
+    if (ns >= PLACE_BUILD_NS && task->kernel != TASK_NONE &&
+        engine_kernel(engine, task->kernel)->codes[device].state != CODE_READY)
+        ns -= PLACE_BUILD_NS;
+    task->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+    task->model = task->kernel == TASK_NONE
+                      ? HISTORY_NONE
+                      : engine_kernel(engine, task->kernel)->codes[device].model_slot;
+    if (engine->trace->on)
+        trace_emit(engine->trace,
+                   (struct trace_event){.time_ns = engine->now_ns,
+                                        .kind = TRACE_PLACE,
+                                        .device = (uint16_t)device,
+                                        .lane = (uint16_t)engine_lane(engine, lane)->queue,
+                                        .task = engine_trace_id(task),
+                                        .a = task->predicted_ns});
+}
+
+bool place_task(struct engine *engine, struct task *task)
+{
+    uint32_t count = place_candidates(engine, task);
+    if (count == 0)
+        return place_refuse(engine, task);
+    uint32_t choice = count == 1 ? 0 : engine->policy->choose(engine->candidates, count);
+    FGPU_ASSERT(choice < count);
+    place_on(engine, task, engine->candidates[choice].lane);
+    return true;
+}

@@ -1,0 +1,21 @@
+/* Step 4, place: on which queue of which device. See place.c.
+ *
+ * Runs under the engine's lock.
+ */
+#ifndef FASTGPU_CORE_PLACE_H
+#define FASTGPU_CORE_PLACE_H
+
+#include "core/engine.h"
+
+/* PICKED -> PLACED: task->lane, task->predicted_ns and task->model are set. False when no device
+ * can run the task (any more); it has been doomed with the reason in task->why. */
+bool place_task(struct engine *engine, struct task *task);
+
+/* Can this lane's device run the task at all? NULL, or why not. */
+const char *place_obstacle(const struct engine *engine, const struct task *task,
+                           const struct engine_device *device, uint32_t device_index);
+
+/* Set lane, prediction and model slot without a choice (chained tasks). */
+void place_on(struct engine *engine, struct task *task, uint32_t lane);
+
+#endif

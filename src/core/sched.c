@@ -1,0 +1,250 @@
+/* Step 3 of the walk, schedule: which task next, and how much a lane may hold.
+ *
+ * Takes READY tasks, gives PICKED ones. Ready tasks lie in one first-in-first-out list per priority
+ * with a bit map over the lists, so that both ends cost O(1) for a million ready tasks. A lane
+ * holds what is in flight on its device, up to a budget of predicted nanoseconds, and a short
+ * backlog behind it; ready tasks stay unplaced while no lane is hungry, so that decisions are made
+ * late, with fresh knowledge. Runs under the engine's lock. Owns the lists through task.next.
+ */
+#include "core/sched.h"
+
+#include <string.h>
+
+#define SCHED_BACKLOG_TASKS 64
+#define SCHED_BACKLOG_NS 400000u
+#define SCHED_FLIGHT_TASKS 2048u
+
+static uint32_t sched_level(const struct task *task)
+{
+    return (uint32_t)(1000 - task->priority); /* 0 is the most urgent */
+}
+
+static uint32_t sched_after(const struct engine *engine, uint32_t index)
+{
+    return atomic_load_relaxed_u32(&engine_task(engine, index)->next);
+}
+
+static void sched_link(const struct engine *engine, uint32_t index, uint32_t next)
+{
+    atomic_store_relaxed_u32(&engine_task(engine, index)->next, next);
+}
+
+static void sched_append(const struct engine *engine, uint32_t *head, uint32_t *tail,
+                         uint32_t index)
+{
+    sched_link(engine, index, TASK_NONE);
+    if (*head == TASK_NONE)
+        *head = index;
+    else
+        sched_link(engine, *tail, index);
+    *tail = index;
+}
+
+static uint32_t sched_pop(const struct engine *engine, uint32_t *head)
+{
+    uint32_t index = *head;
+    if (index != TASK_NONE)
+        *head = sched_after(engine, index);
+    return index;
+}
+
+static bool sched_unlink(const struct engine *engine, uint32_t *head, uint32_t *tail,
+                         uint32_t index)
+{
+    uint32_t before = TASK_NONE;
+    for (uint32_t at = *head; at != TASK_NONE; before = at, at = sched_after(engine, at)) {
+        if (at != index)
+            continue;
+        if (before == TASK_NONE)
+            *head = sched_after(engine, index);
+        else
+            sched_link(engine, before, sched_after(engine, index));
+        if (*tail == index)
+            *tail = before;
+        return true;
+    }
+    return false;
+}
+
+void sched_init(struct engine *engine)
+{
+    for (uint32_t i = 0; i < ENGINE_PRIORITIES; i++)
+        engine->ready_head[i] = engine->ready_tail[i] = TASK_NONE;
+    memset(engine->ready_bits, 0, sizeof engine->ready_bits);
+    engine->hungry = 0;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        struct lane *lane = engine_lane(engine, i);
+        lane->backlog_head = lane->backlog_tail = TASK_NONE;
+        lane->chain_head = lane->chain_tail = TASK_NONE;
+        sched_update_hunger(engine, lane);
+    }
+}
+
+static uint64_t sched_flight_limit(const struct engine *engine, const struct lane *lane)
+{
+    uint32_t limit = engine->devices[lane->device].caps.max_queue_commands;
+    return limit == 0 || limit > SCHED_FLIGHT_TASKS ? SCHED_FLIGHT_TASKS : limit;
+}
+
+bool sched_has_room(const struct engine *engine, const struct lane *lane)
+{
+    /* A command failed. What relies on those that were issued before that was known (a predecessor,
+     * a copy) must not go out behind the fence, where the device no longer skips it: the lane runs
+     * dry first. */
+    if (lane->done < lane->suspect)
+        return false;
+    /* Behind a host function nothing is handed out: in the backlog another lane may still take it.
+     */
+    if (lane->flight_hosts > 0)
+        return false;
+    uint64_t in_flight = lane->issued - lane->done;
+    /* Two at least, so that the device has the next one when it finishes the first. */
+    if (in_flight < 2)
+        return true;
+    uint64_t limit = sched_flight_limit(engine, lane);
+    uint64_t budget_ns = engine->budget_ns;
+    if (lane->full) { /* refill at half: few large batches instead of many small ones */
+        limit /= 2;
+        budget_ns /= 2;
+    }
+    return in_flight < limit && lane->flight_ns < budget_ns;
+}
+
+void sched_update_hunger(struct engine *engine, struct lane *lane)
+{
+    lane->full = !sched_has_room(engine, lane);
+    bool hungry = !lane->hidden && !engine->devices[lane->device].lost &&
+                  lane->backlog_count < SCHED_BACKLOG_TASKS &&
+                  lane->backlog_ns < SCHED_BACKLOG_NS &&
+                  (lane->backlog_count == 0 || sched_has_room(engine, lane));
+    if (hungry == (bool)lane->hungry)
+        return;
+    lane->hungry = hungry;
+    engine->hungry += hungry ? 1 : UINT32_MAX;
+}
+
+void sched_ready(struct engine *engine, struct task *task)
+{
+    task_set_state(task, FGPU_TASK_READY);
+    uint32_t level = sched_level(task);
+    sched_append(engine, &engine->ready_head[level], &engine->ready_tail[level], task->self);
+    engine->ready_bits[level / 64] |= UINT64_C(1) << (level % 64);
+    engine->ready_count++;
+    if (engine->trace->on)
+        trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                       .kind = TRACE_READY,
+                                                       .device = TRACE_NO_DEVICE,
+                                                       .task = engine_trace_id(task)});
+}
+
+static void sched_level_emptied(struct engine *engine, uint32_t level)
+{
+    if (engine->ready_head[level] == TASK_NONE)
+        engine->ready_bits[level / 64] &= ~(UINT64_C(1) << (level % 64));
+}
+
+uint32_t sched_next(struct engine *engine)
+{
+    if (engine->ready_count == 0 || engine->hungry == 0)
+        return TASK_NONE;
+    for (uint32_t word = 0; word < sizeof engine->ready_bits / sizeof engine->ready_bits[0];
+         word++) {
+        if (engine->ready_bits[word] == 0)
+            continue;
+        uint32_t level = word * 64 + (uint32_t)__builtin_ctzll(engine->ready_bits[word]);
+        uint32_t index = sched_pop(engine, &engine->ready_head[level]);
+        sched_level_emptied(engine, level);
+        engine->ready_count--;
+        task_set_state(engine_task(engine, index), FGPU_TASK_PICKED);
+        return index;
+    }
+    FGPU_UNREACHABLE();
+}
+
+void sched_remove(struct engine *engine, struct task *task)
+{
+    uint32_t level = sched_level(task);
+    if (task_state(task) == FGPU_TASK_READY) {
+        bool found = sched_unlink(engine, &engine->ready_head[level], &engine->ready_tail[level],
+                                  task->self);
+        FGPU_ASSERT(found);
+        sched_level_emptied(engine, level);
+        engine->ready_count--;
+        return;
+    }
+    if (task->flags & TASK_F_IN_CHAIN) {
+        struct lane *lane = engine_lane(engine, task->lane);
+        bool found = sched_unlink(engine, &lane->chain_head, &lane->chain_tail, task->self);
+        FGPU_ASSERT(found);
+        task->flags &= (uint8_t)~TASK_F_IN_CHAIN;
+        return;
+    }
+    if (task_state(task) == FGPU_TASK_PLACED) {
+        struct lane *lane = engine_lane(engine, task->lane);
+        if (!sched_unlink(engine, &lane->backlog_head, &lane->backlog_tail, task->self))
+            return;
+        lane->backlog_count--;
+        lane->backlog_ns -= task->predicted_ns;
+        sched_update_hunger(engine, lane);
+    }
+}
+
+void sched_backlog_push(struct engine *engine, struct task *task, bool front)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    task_set_state(task, FGPU_TASK_PLACED);
+    uint32_t before = TASK_NONE;
+    if (!front && lane->backlog_head != TASK_NONE &&
+        engine_task(engine, lane->backlog_tail)->priority >= task->priority) {
+        before = lane->backlog_tail;
+    } else if (!front) {
+        uint32_t at = lane->backlog_head;
+        while (at != TASK_NONE && engine_task(engine, at)->priority >= task->priority) {
+            before = at;
+            at = sched_after(engine, at);
+        }
+    }
+    uint32_t after = before == TASK_NONE ? lane->backlog_head : sched_after(engine, before);
+    sched_link(engine, task->self, after);
+    if (before == TASK_NONE)
+        lane->backlog_head = task->self;
+    else
+        sched_link(engine, before, task->self);
+    if (after == TASK_NONE)
+        lane->backlog_tail = task->self;
+    lane->backlog_count++;
+    lane->backlog_ns += task->predicted_ns;
+    sched_update_hunger(engine, lane);
+}
+
+uint32_t sched_backlog_pop(struct engine *engine, struct lane *lane)
+{
+    uint32_t index = sched_pop(engine, &lane->backlog_head);
+    if (index == TASK_NONE)
+        return index;
+    lane->backlog_count--;
+    lane->backlog_ns -= engine_task(engine, index)->predicted_ns;
+    if (lane->backlog_head == TASK_NONE)
+        lane->backlog_tail = TASK_NONE;
+    sched_update_hunger(engine, lane);
+    return index;
+}
+
+void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane_index)
+{
+    struct lane *lane = engine_lane(engine, lane_index);
+    task->lane = lane_index;
+    task->flags |= TASK_F_IN_CHAIN;
+    sched_append(engine, &lane->chain_head, &lane->chain_tail, task->self);
+}
+
+uint32_t sched_chain_pop(struct engine *engine, struct lane *lane)
+{
+    uint32_t index = sched_pop(engine, &lane->chain_head);
+    if (index == TASK_NONE)
+        return index;
+    engine_task(engine, index)->flags &= (uint8_t)~TASK_F_IN_CHAIN;
+    if (lane->chain_head == TASK_NONE)
+        lane->chain_tail = TASK_NONE;
+    return index;
+}

@@ -1,0 +1,209 @@
+/* An engine is made from a list of devices, and taken apart. Runs under the driver's lock.
+ *
+ * Keeps true: lanes are numbered by device and queue; devices that work in host memory share node
+ * 0, every other device has a node of its own.
+ */
+#include <string.h>
+
+#include "core/engine.h"
+#include "core/object.h"
+#include "core/sched.h"
+#include "core/submit.h"
+
+/* Predicted time in flight per lane: covers the host's reaction many times over. */
+#define SETUP_BUDGET_NS 500000u
+#define SETUP_HOST_SLAB_BYTES (16u << 20)
+
+static void setup_node(struct engine *engine, uint32_t index, uint32_t device, uint64_t limit_bytes)
+{
+    struct engine_node *node = &engine->nodes[index];
+    const fgpu_device_caps *caps = &engine->devices[device].caps;
+    struct heap_config config = {.limit_bytes = limit_bytes, .hooks = engine->hooks};
+    if (index == 0) {
+        config.slab_bytes = SETUP_HOST_SLAB_BYTES;
+    } else {
+        config.direct = !caps->suballocate;
+        config.align_bytes = caps->offset_align_bytes > 256 ? caps->offset_align_bytes : 256;
+    }
+    heap_init(&node->heap, &config);
+    node->device = device;
+    node->alloc_waiters = node->memory_waiters = LINKS_NONE;
+    node->short_task = node->use_head = node->use_tail = TASK_NONE;
+}
+
+static void setup_devices(struct engine *engine, const struct engine_config *config)
+{
+    uint32_t lanes = 0;
+    engine->node_count = 1;
+    for (uint32_t d = 0; d < config->device_count; d++) {
+        struct engine_device *device = &engine->devices[d];
+        device->caps = config->devices[d].caps;
+        device->key = config->devices[d].key;
+        device->hidden = config->devices[d].hidden;
+        engine->host_visible |= !device->hidden && device->caps.host_calls;
+        device->node = device->caps.host_memory ? 0 : engine->node_count++;
+        device->lane_first = lanes;
+        device->lane_count = device->caps.queue_count;
+        lanes += device->lane_count;
+    }
+    setup_node(engine, 0, 0, config->host_limit_bytes);
+    for (uint32_t d = 0; d < config->device_count; d++)
+        if (engine->devices[d].node != 0)
+            setup_node(engine, engine->devices[d].node, d, config->devices[d].memory_limit_bytes);
+    engine->lane_count = lanes;
+}
+
+static fgpu_status setup_lanes(struct engine *engine)
+{
+    uint32_t index = 0;
+    for (uint32_t d = 0; d < engine->device_count; d++) {
+        for (uint32_t q = 0; q < engine->devices[d].lane_count; q++, index++) {
+            struct lane *lane = engine_lane(engine, index);
+            lane->index = (uint16_t)index;
+            lane->device = (uint16_t)d;
+            lane->queue = q;
+            lane->hidden = engine->devices[d].hidden;
+            lane->waiters = LINKS_NONE;
+            vec_init(&lane->commands, sizeof(fgpu_cmd), engine->hooks);
+            lane->ring = alloc_get(engine->hooks, ENGINE_LANE_RING * sizeof *lane->ring, 64);
+            if (lane->ring == NULL || !vec_reserve(&lane->commands, ENGINE_LANE_RING))
+                return FGPU_E_NOMEM;
+        }
+    }
+    return FGPU_OK;
+}
+
+static uint32_t setup_count_lanes(const struct engine_config *config)
+{
+    uint32_t lanes = 0;
+    for (uint32_t d = 0; d < config->device_count; d++)
+        lanes += config->devices[d].caps.queue_count;
+    return lanes;
+}
+
+static fgpu_status setup_tables(struct engine *engine, const struct engine_config *config)
+{
+    fgpu_status status =
+        table_init(&engine->tasks, sizeof(struct task), config->task_limit, engine->hooks);
+    if (status == FGPU_OK)
+        status = table_init(&engine->buffers, sizeof(struct buffer), LIMITS_BUFFERS, engine->hooks);
+    if (status == FGPU_OK)
+        status = table_init(&engine->kernels, sizeof(struct kernel), LIMITS_KERNELS, engine->hooks);
+    if (status == FGPU_OK)
+        status = table_init(&engine->ops, sizeof(struct op), LIMITS_OPS, engine->hooks);
+    inbox_init(&engine->inbox, &engine->tasks, offsetof(struct task, next));
+    lock_init(&engine->payload_lock);
+    links_init(&engine->links, engine->hooks);
+    vec_init(&engine->work, sizeof(uint32_t), engine->hooks);
+    vec_init(&engine->actions, sizeof(struct action), engine->hooks);
+    vec_init(&engine->runs, 24, engine->hooks);
+    /* How many tasks are looked at in one turn depends on timing: room for a full lane from the
+     * start. */
+    if (status == FGPU_OK && !vec_reserve(&engine->work, ENGINE_LANE_RING))
+        status = FGPU_E_NOMEM;
+    return status;
+}
+
+static void *setup_array(struct engine *engine, size_t count, size_t bytes)
+{
+    return alloc_get_zeroed(engine->hooks, count * bytes, 64);
+}
+
+fgpu_status engine_init(struct engine *engine, const struct engine_config *config)
+{
+    memset(engine, 0, sizeof *engine);
+    engine->hooks = config->hooks;
+    engine->policy = config->policy;
+    engine->history = config->history;
+    engine->trace = config->trace;
+    engine->log = config->log;
+    engine->flags = config->flags;
+    engine->checks = config->checks;
+    engine->task_limit = config->task_limit;
+    engine->budget_ns = config->budget_ns != 0 ? config->budget_ns : SETUP_BUDGET_NS;
+    engine->failed_first = TASK_NONE;
+    engine->device_count = config->device_count;
+    engine->lane_count = setup_count_lanes(config);
+    if (config->device_count == 0 || config->device_count > LIMITS_DEVICES - 1 ||
+        engine->lane_count > LIMITS_LANES)
+        return FGPU_E_LIMIT;
+    engine->devices = setup_array(engine, config->device_count, sizeof *engine->devices);
+    engine->nodes = setup_array(engine, config->device_count + 1u, sizeof *engine->nodes);
+    engine->lanes = setup_array(engine, engine->lane_count, sizeof *engine->lanes);
+    engine->candidates = setup_array(engine, engine->lane_count, sizeof *engine->candidates);
+    engine->link = setup_array(engine, 1, sizeof *engine->link);
+    fgpu_status status = FGPU_E_NOMEM;
+    if (engine->devices != NULL && engine->nodes != NULL && engine->lanes != NULL &&
+        engine->candidates != NULL && engine->link != NULL) {
+        link_init(engine->link, engine->hooks);
+        setup_devices(engine, config);
+        status = setup_lanes(engine);
+        if (status == FGPU_OK)
+            status = setup_tables(engine, config);
+    }
+    if (status != FGPU_OK)
+        engine_fini(engine);
+    else
+        sched_init(engine);
+    return status;
+}
+
+void engine_fini_objects(struct engine *engine)
+{
+    for (uint32_t i = 0; engine->kernels.chunks != NULL && i < table_high_water(&engine->kernels);
+         i++) {
+        struct kernel *kernel = engine_kernel(engine, i);
+        if (kernel->codes == NULL)
+            continue;
+        if (!kernel->destroyed)
+            engine_kernel_destroy(engine, i);
+    }
+    for (uint32_t i = 0; engine->buffers.chunks != NULL && i < table_high_water(&engine->buffers);
+         i++) {
+        struct buffer *buffer = engine_buffer(engine, i);
+        if (atomic_load_relaxed_u32(&buffer->live) & 1)
+            engine_buffer_destroy(engine, i);
+        alloc_put(engine->hooks, buffer->blocks, engine->node_count * sizeof *buffer->blocks);
+        buffer->blocks = NULL;
+    }
+    for (uint32_t i = 0; engine->tasks.chunks != NULL && i < table_high_water(&engine->tasks);
+         i++) {
+        struct task *task = engine_task(engine, i);
+        if (task->why != NULL)
+            alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
+        task->why = NULL;
+        if (task->status != FGPU_OK && (task->flags & TASK_F_PAYLOAD_OWNED) &&
+            task_state(task) > FGPU_TASK_DONE)
+            submit_recycle(engine, task);
+    }
+}
+
+void engine_fini(struct engine *engine)
+{
+    if (engine->lanes == NULL)
+        return;
+    engine_fini_objects(engine);
+    submit_fini(engine);
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        vec_fini(&engine->lanes[i].commands);
+        alloc_put(engine->hooks, engine->lanes[i].ring, ENGINE_LANE_RING * sizeof(uint32_t));
+    }
+    for (uint32_t i = 0; i < engine->node_count; i++)
+        heap_fini(&engine->nodes[i].heap);
+    if (engine->link != NULL)
+        link_fini(engine->link);
+    table_fini(&engine->tasks);
+    table_fini(&engine->buffers);
+    table_fini(&engine->kernels);
+    table_fini(&engine->ops);
+    links_fini(&engine->links);
+    vec_fini(&engine->work);
+    vec_fini(&engine->actions);
+    vec_fini(&engine->runs);
+    alloc_put(engine->hooks, engine->devices, engine->device_count * sizeof *engine->devices);
+    alloc_put(engine->hooks, engine->nodes, (engine->device_count + 1u) * sizeof *engine->nodes);
+    alloc_put(engine->hooks, engine->lanes, engine->lane_count * sizeof *engine->lanes);
+    alloc_put(engine->hooks, engine->candidates, engine->lane_count * sizeof *engine->candidates);
+    alloc_put(engine->hooks, engine->link, sizeof *engine->link);
+    memset(engine, 0, sizeof *engine);
+}

@@ -1,0 +1,255 @@
+/* Step 1 of the walk, submit: an API call becomes a task record in the inbox.
+ *
+ * Takes a checked request, gives a record in state NEW. Runs on the submitting thread without the
+ * engine's lock: it takes a slot from the lock-free table, lays out the payload (body, arguments,
+ * accesses, shapes, scalars, rest) and pushes. Owns the pool of payload blocks for records that
+ * outgrow their slot. Keeps true: what a record points to lies in its payload, so nothing of the
+ * caller's is read after submit.
+ */
+#include "core/submit.h"
+
+#include <string.h>
+
+#define SUBMIT_CLASS_MIN_SHIFT 9 /* 512 bytes */
+#define SUBMIT_CLASSES 16
+
+/* Where the parts of a payload lie. Offsets in bytes, each a multiple of 8. */
+struct submit_layout {
+    size_t accesses, rects, after, scalars, pointers, extra, total;
+    uint32_t access_count, rect_count;
+};
+
+static size_t submit_align(size_t bytes)
+{
+    return (bytes + 7) & ~(size_t)7;
+}
+
+static void submit_measure(const struct submit_request *request, struct submit_layout *layout)
+{
+    size_t scalar_bytes = 0;
+    layout->access_count = layout->rect_count = 0;
+    for (uint32_t i = 0; i < request->arg_count; i++) {
+        const struct submit_arg *arg = &request->args[i];
+        if (arg->kind == FGPU_ARG_BUFFER) {
+            layout->access_count++;
+            layout->rect_count += arg->shape.rows > 1;
+        } else if (arg->kind == FGPU_ARG_SCALAR) {
+            scalar_bytes += submit_align((size_t)arg->size_bytes);
+        }
+    }
+    size_t at = task_body_bytes(request->kind) + request->arg_count * sizeof(fgpu_cmd_arg);
+    layout->accesses = at;
+    at += layout->access_count * sizeof(struct task_access);
+    layout->rects = at;
+    at += layout->rect_count * sizeof(struct task_rect);
+    layout->after = at;
+    at += request->after_count * 2 * sizeof(uint32_t);
+    layout->scalars = at;
+    at += scalar_bytes;
+    layout->pointers = at;
+    if (request->kind == TASK_HOST)
+        at += request->arg_count * sizeof(void *);
+    layout->extra = at;
+    if (request->on_done != NULL || request->name != NULL)
+        at += sizeof(struct task_extra);
+    layout->total = at;
+}
+
+static uint32_t submit_class(size_t bytes)
+{
+    uint32_t class = 0;
+    while (((size_t)1 << (SUBMIT_CLASS_MIN_SHIFT + class)) < bytes)
+        class ++;
+    return class;
+}
+
+static size_t submit_class_bytes(uint32_t class)
+{
+    return (size_t)1 << (SUBMIT_CLASS_MIN_SHIFT + class);
+}
+
+static char *submit_payload_take(struct engine *engine, size_t bytes)
+{
+    uint32_t class = submit_class(bytes);
+    FGPU_ASSERT(class < SUBMIT_CLASSES);
+    lock_acquire(&engine->payload_lock);
+    void *block = engine->payload_free[class];
+    if (block != NULL)
+        memcpy(&engine->payload_free[class], block, sizeof(void *));
+    lock_release(&engine->payload_lock);
+    if (block == NULL)
+        block = alloc_get(engine->hooks, submit_class_bytes(class), 64);
+    return block;
+}
+
+static void submit_payload_give(struct engine *engine, char *payload, size_t bytes)
+{
+    uint32_t class = submit_class(bytes);
+    lock_acquire(&engine->payload_lock);
+    memcpy(payload, &engine->payload_free[class], sizeof(void *));
+    engine->payload_free[class] = payload;
+    lock_release(&engine->payload_lock);
+}
+
+void submit_fini(struct engine *engine)
+{
+    for (uint32_t class = 0; class < SUBMIT_CLASSES; class ++) {
+        while (engine->payload_free[class] != NULL) {
+            void *block = engine->payload_free[class];
+            memcpy(&engine->payload_free[class], block, sizeof(void *));
+            alloc_put(engine->hooks, block, submit_class_bytes(class));
+        }
+    }
+}
+
+static void submit_access(struct task *task, const struct submit_layout *layout,
+                          const struct submit_arg *arg, uint32_t index, uint32_t *rects)
+{
+    struct task_access *access =
+        (struct task_access *)(void *)(task->payload + layout->accesses) + task->access_count++;
+    uint64_t span = arg->shape.pitch_bytes * (arg->shape.rows - 1) + arg->shape.row_bytes;
+    *access = (struct task_access){.buffer = arg->buffer,
+                                   .mode = arg->mode,
+                                   .arg = (uint8_t)index,
+                                   .begin = arg->offset_bytes,
+                                   .end = arg->offset_bytes + span};
+    if (arg->shape.rows > 1) {
+        ((struct task_rect *)(void *)(task->payload + layout->rects))[*rects] = arg->shape;
+        access->rect = (uint16_t)++ * rects;
+    }
+}
+
+static void submit_args(struct task *task, const struct submit_request *request,
+                        const struct submit_layout *layout)
+{
+    fgpu_cmd_arg *out = task_args(task);
+    char *scalar = task->payload + layout->scalars;
+    uint32_t rects = 0;
+    for (uint32_t i = 0; i < request->arg_count; i++) {
+        const struct submit_arg *arg = &request->args[i];
+        out[i] = (fgpu_cmd_arg){.kind = arg->kind, .size_bytes = arg->size_bytes};
+        if (arg->kind == FGPU_ARG_BUFFER) {
+            submit_access(task, layout, arg, i, &rects);
+            out[i].size_bytes = task_accesses(task)[task->access_count - 1].end - arg->offset_bytes;
+        } else if (arg->kind == FGPU_ARG_SCALAR) {
+            memcpy(scalar, arg->value, (size_t)arg->size_bytes);
+            out[i].u.value = scalar;
+            scalar += submit_align((size_t)arg->size_bytes);
+        }
+    }
+}
+
+static void submit_body(struct task *task, const struct submit_request *request,
+                        const struct submit_layout *layout)
+{
+    memset(task->payload, 0, task_body_bytes(request->kind));
+    if (request->kind == TASK_KERNEL) {
+        fgpu_cmd_launch *launch = task_body(task);
+        launch->args = task_args(task);
+        launch->arg_count = request->arg_count;
+        launch->dims = request->dims;
+        memcpy(launch->global, request->global, sizeof launch->global);
+        memcpy(launch->local, request->local, sizeof launch->local);
+        if (request->local[0] == 0)
+            task->flags |= TASK_F_AUTO_LOCAL;
+        task->size = request->global[0] * request->global[1] * request->global[2];
+    } else if (request->kind == TASK_HOST) {
+        fgpu_cmd_host *host = task_body(task);
+        host->fn = request->host_fn;
+        host->user = request->host_user;
+        host->args = (void *const *)(void *)(task->payload + layout->pointers);
+    } else if (request->kind == TASK_FILL) {
+        fgpu_cmd_fill *fill = task_body(task);
+        fill->pattern_bytes = request->pattern_bytes;
+        memcpy(fill->pattern, request->pattern, request->pattern_bytes);
+    }
+    if (request->kind == TASK_FILL || request->kind == TASK_COPY)
+        task->size = request->args[0].shape.row_bytes * request->args[0].shape.rows;
+}
+
+static void submit_extra(struct task *task, const struct submit_request *request,
+                         const struct submit_layout *layout)
+{
+    if (layout->extra == layout->total)
+        return;
+    struct task_extra *extra = (struct task_extra *)(void *)(task->payload + layout->extra);
+    memset(extra, 0, sizeof *extra);
+    if (request->on_done != NULL) {
+        extra->on_done = request->on_done;
+        extra->on_done_user = request->on_done_user;
+        task->flags |= TASK_F_CALLBACK;
+    }
+    if (request->name != NULL) {
+        size_t length = strnlen(request->name, sizeof extra->name - 1);
+        memcpy(extra->name, request->name, length);
+        task->flags |= TASK_F_NAMED;
+    }
+}
+
+fgpu_status submit_prepare(struct engine *engine, const struct submit_request *request,
+                           uint32_t *index, uint32_t *generation)
+{
+    struct submit_layout layout;
+    submit_measure(request, &layout);
+    uint32_t slot;
+    fgpu_status status = table_alloc(&engine->tasks, &slot);
+    if (status != FGPU_OK)
+        return status == FGPU_E_LIMIT ? FGPU_E_AGAIN : status;
+    struct task *task = table_at(&engine->tasks, slot);
+    char *payload = task->inline_payload;
+    if (layout.total > TASK_INLINE_BYTES) {
+        payload = submit_payload_take(engine, layout.total);
+        if (payload == NULL) {
+            table_free(&engine->tasks, slot);
+            return FGPU_E_NOMEM;
+        }
+    }
+    uint32_t word = atomic_load_relaxed_u32(&task->word);
+    /* Everything between the two atomics at the head and the payload starts from zero. */
+    memset(&task->self, 0, offsetof(struct task, inline_payload) - offsetof(struct task, self));
+    task->self = slot;
+    task->kernel = request->kernel;
+    task->kind = request->kind;
+    task->flags = request->flags;
+    task->arg_count = request->arg_count;
+    task->priority = request->priority;
+    task->pin = request->pin;
+    task->lane = task->follow = TASK_LANE_NONE;
+    task->succ = LINKS_NONE;
+    task->root = TASK_NONE;
+    task->payload = payload;
+    task->payload_bytes = (uint32_t)layout.total;
+    task->rect_offset = (uint16_t)(layout.rects / 8);
+    task->after_offset = (uint16_t)(layout.after / 8);
+    task->after_count = (uint16_t)request->after_count;
+    task->extra_offset = (uint16_t)(layout.extra / 8);
+    if (payload != task->inline_payload)
+        task->flags |= TASK_F_PAYLOAD_OWNED;
+    submit_body(task, request, &layout);
+    submit_args(task, request, &layout);
+    if (request->after_count > 0)
+        memcpy(payload + layout.after, request->after, request->after_count * 2 * sizeof(uint32_t));
+    submit_extra(task, request, &layout);
+    atomic_store_release_u32(&task->word, (word & ~TASK_STATE_MASK) | FGPU_TASK_NEW);
+    *index = slot;
+    *generation = word >> TASK_STATE_BITS;
+    return FGPU_OK;
+}
+
+void submit_push(struct engine *engine, uint32_t index)
+{
+    (void)inbox_push(&engine->inbox, index);
+}
+
+void submit_recycle(struct engine *engine, struct task *task)
+{
+    if (task->flags & TASK_F_PAYLOAD_OWNED)
+        submit_payload_give(engine, task->payload, task->payload_bytes);
+    if (task->why != NULL) {
+        alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
+        task->why = NULL;
+    }
+    uint32_t next = (atomic_load_relaxed_u32(&task->word) >> TASK_STATE_BITS) + 1;
+    atomic_store_release_u32(&task->word, next << TASK_STATE_BITS | FGPU_TASK_DONE);
+    table_free(&engine->tasks, task->self);
+}

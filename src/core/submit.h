@@ -1,0 +1,57 @@
+/* Step 1, submit: an API call becomes a task record in the inbox. See submit.c.
+ *
+ * Preparing and pushing: any thread; the rest under the engine's lock.
+ */
+#ifndef FASTGPU_CORE_SUBMIT_H
+#define FASTGPU_CORE_SUBMIT_H
+
+#include "core/engine.h"
+
+/* One argument, checked and resolved by the API layer. */
+struct submit_arg {
+    uint8_t kind;          /* fgpu_arg_kind */
+    uint8_t mode;          /* fgpu_access of a buffer: READ, WRITE, READ_WRITE */
+    uint32_t buffer;       /* slot */
+    uint64_t offset_bytes; /* of a buffer's region, normalised: rows >= 1, pitch >= row_bytes */
+    struct task_rect shape;
+    const void *value; /* SCALAR: [borrow] until submit_prepare returns */
+    uint64_t size_bytes;
+};
+
+struct submit_request {
+    uint8_t kind; /* enum task_kind */
+    uint8_t arg_count;
+    uint8_t flags;   /* TASK_F_UNLISTED */
+    uint32_t kernel; /* KERNEL: slot, else TASK_NONE */
+    const struct submit_arg *args;
+    int16_t priority;
+    uint16_t pin; /* device or TASK_DEVICE_ANY */
+    uint32_t dims;
+    uint64_t global[3];
+    uint32_t local[3];
+    fgpu_host_fn host_fn; /* HOST */
+    void *host_user;
+    const uint32_t *after; /* pairs (task index, generation) */
+    uint32_t after_count;
+    fgpu_task_done_fn on_done;
+    void *on_done_user;
+    const char *name;       /* NULL: none */
+    const uint8_t *pattern; /* FILL: 16 bytes */
+    uint32_t pattern_bytes;
+};
+
+/* Makes the record. Thread: any, without the engine's lock. [out] index, generation: the task's
+ * name. FGPU_E_AGAIN when the task table is full (without a text), FGPU_E_NOMEM. */
+fgpu_status submit_prepare(struct engine *engine, const struct submit_request *request,
+                           uint32_t *index, uint32_t *generation);
+
+/* Puts a prepared record into the inbox; afterwards it is the engine's. Thread: any. */
+void submit_push(struct engine *engine, uint32_t index);
+
+/* Gives a record's payload and slot back and moves its generation on. Under the engine's lock. */
+void submit_recycle(struct engine *engine, struct task *task);
+
+/* Frees the pool of payload blocks. */
+void submit_fini(struct engine *engine);
+
+#endif
