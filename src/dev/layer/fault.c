@@ -1,0 +1,364 @@
+/* A layer that injects seeded faults: see fault.h. */
+#include "dev/layer/fault.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rng.h"
+
+#define FAULT_CHUNK 64u  /* commands handed on at once */
+#define FAULT_SWAPS 64u  /* replaced commands in flight in one queue; beyond that none fails */
+#define FAULT_MARKS 256u /* submissions in flight whose time is known */
+
+struct fault_device {
+    struct layer_base base;
+    struct faults faults;
+    uint32_t index;
+    struct rng alloc_rng;
+    struct rng build_rng;
+    _Atomic uint64_t taken; /* commands of all queues */
+    _Atomic uint32_t lost;
+};
+
+/* A command that fails, and the body that is told of it. */
+struct fault_swap {
+    uint64_t number;
+    fgpu_cmd_result *real;
+    fgpu_cmd_launch decoy; /* no code, no dimensions: refused by every device */
+};
+
+/* Everything up to `number` was submitted by then. */
+struct fault_mark {
+    uint64_t number;
+    uint64_t submit_ns;
+    uint64_t due_ns; /* when it may be reported, once it has finished */
+};
+
+struct fault_queue {
+    struct layer_queue base;
+    struct rng rng;
+    fgpu_status dead;
+    uint64_t accepted;
+    uint64_t reported;
+    uint32_t swap_first, swap_count; /* a ring, in the order of numbers */
+    uint32_t mark_first, mark_count; /* a ring, in the order of numbers */
+    uint32_t mark_due;               /* the first of them have finished */
+    struct fault_swap swaps[FAULT_SWAPS];
+    struct fault_mark marks[FAULT_MARKS];
+};
+
+static bool fault_strikes(struct rng *rng, uint32_t permille)
+{
+    return permille != 0 && rng_below(rng, 1000) < permille;
+}
+
+static bool fault_is_lost(const struct fault_device *fault)
+{
+    return atomic_load_acquire_u32(&fault->lost) != 0;
+}
+
+static struct fault_device *fault_of(const struct fault_queue *queue)
+{
+    return (struct fault_device *)queue->base.layer;
+}
+
+static void fault_ring(const struct fault_device *fault)
+{
+    fault->base.bell->ring(fault->base.bell->arg);
+}
+
+/* ---- memory and code -------------------------------------------------------------------- */
+
+static fgpu_status fault_mem_alloc(void *device, uint64_t bytes, fgpu_mem *mem)
+{
+    struct fault_device *fault = device;
+
+    if (fault_is_lost(fault))
+        return error_set(FGPU_E_DEVICE_LOST, "fault layer: device %u is lost", fault->index);
+    if (fault_strikes(&fault->alloc_rng, fault->faults.alloc_permille))
+        return error_set(FGPU_E_DEVMEM, "fault layer: this allocation of %llu bytes fails",
+                         (unsigned long long)bytes);
+    return layer_mem_alloc(device, bytes, mem);
+}
+
+static fgpu_status fault_code_build(void *device, const fgpu_code_source *source,
+                                    fgpu_code_built *built)
+{
+    struct fault_device *fault = device;
+
+    if (fault_is_lost(fault))
+        return error_set(FGPU_E_DEVICE_LOST, "fault layer: device %u is lost", fault->index);
+    if (fault_strikes(&fault->build_rng, fault->faults.build_permille)) {
+        *built = (fgpu_code_built){.log = strdup("fault layer: this build fails")};
+        return error_set(FGPU_E_BUILD, "fault layer: this build fails");
+    }
+    return layer_code_build(device, source, built);
+}
+
+static void fault_close(void *device)
+{
+    struct fault_device *fault = device;
+
+    fault->base.inner.backend->close(fault->base.inner.self);
+    alloc_put(NULL, fault, sizeof *fault);
+}
+
+static void fault_reason(void *device, char *text, size_t text_bytes)
+{
+    const struct fault_device *fault = device;
+
+    if (!fault_is_lost(fault)) {
+        layer_reason(device, text, text_bytes);
+        return;
+    }
+    (void)snprintf(text, text_bytes, "fault layer: device %u is lost after %llu commands",
+                   fault->index, (unsigned long long)fault->faults.lose_after[fault->index]);
+}
+
+static fgpu_status fault_queue_open(void *device, uint32_t index, void **queue)
+{
+    struct fault_device *fault = device;
+    struct fault_queue *made;
+    fgpu_status status;
+
+    made = alloc_get_zeroed(NULL, sizeof *made, LIMITS_CACHE_LINE);
+    if (made == NULL)
+        return error_set(FGPU_E_NOMEM, "fault layer: no memory for a queue");
+    status = layer_queue_open(&fault->base, index, &made->base);
+    if (status != FGPU_OK) {
+        alloc_put(NULL, made, sizeof *made);
+        return status;
+    }
+    rng_init(&made->rng, fault->faults.seed * 1000003 + fault->index * 1009ull + index);
+    *queue = made;
+    if (fault_is_lost(fault))
+        fault_ring(fault); /* polling will tell */
+    return FGPU_OK;
+}
+
+static void fault_queue_close(void *queue)
+{
+    struct fault_queue *fault = queue;
+
+    fault->base.layer->inner.backend->queue_close(fault->base.inner);
+    alloc_put(NULL, fault, sizeof *fault);
+}
+
+/* ---- submit ----------------------------------------------------------------------------- */
+
+/* Replaces a command that is to fail. */
+static void fault_swap_in(struct fault_queue *queue, fgpu_cmd *cmd, uint64_t number)
+{
+    const struct fault_device *fault = fault_of(queue);
+    struct fault_swap *swap;
+
+    if (cmd->kind == FGPU_CMD_FENCE || queue->swap_count == FAULT_SWAPS ||
+        !fault_strikes(&queue->rng, fault->faults.task_permille))
+        return;
+    swap = &queue->swaps[(queue->swap_first + queue->swap_count++) % FAULT_SWAPS];
+    *swap = (struct fault_swap){.number = number, .real = cmd->body};
+    cmd->kind = FGPU_CMD_LAUNCH;
+    cmd->body = &swap->decoy;
+}
+
+/* Swaps of commands that the device below did not accept are off. */
+static void fault_swap_forget(struct fault_queue *queue)
+{
+    while (queue->swap_count > 0) {
+        uint32_t newest = (queue->swap_first + queue->swap_count - 1) % FAULT_SWAPS;
+        if (queue->swaps[newest].number <= queue->accepted)
+            return;
+        queue->swap_count--;
+    }
+}
+
+/* Remembers when this was submitted; where there is no place, it counts as the submission before.
+ */
+static void fault_mark(struct fault_queue *queue, uint64_t submit_ns)
+{
+    uint32_t newest;
+
+    if (fault_of(queue)->faults.slow_factor[fault_of(queue)->index] <= 1)
+        return;
+    if (queue->mark_count < FAULT_MARKS)
+        queue->marks[(queue->mark_first + queue->mark_count++) % FAULT_MARKS].submit_ns = submit_ns;
+    newest = (queue->mark_first + queue->mark_count - 1) % FAULT_MARKS;
+    queue->marks[newest].number = queue->accepted;
+    if (queue->mark_due == queue->mark_count)
+        queue->mark_due--; /* the newest had finished, with a smaller number */
+}
+
+/* How many commands of this submission may go on to the device. */
+static uint32_t fault_allowed(struct fault_queue *queue, uint32_t count)
+{
+    const struct fault_device *fault = fault_of(queue);
+    uint64_t limit = fault->faults.lose_after[fault->index];
+    uint64_t taken = atomic_load_relaxed_u64(&fault->taken);
+    uint64_t left = taken < limit ? limit - taken : 0;
+
+    if (fault_strikes(&queue->rng, fault->faults.submit_permille))
+        count = (uint32_t)rng_below(&queue->rng, count);
+    return left < count ? (uint32_t)left : count;
+}
+
+static uint32_t fault_submit_chunk(struct fault_queue *queue, const fgpu_cmd *cmds, uint32_t count)
+{
+    const fgpu_backend *inner = queue->base.layer->inner.backend;
+    fgpu_cmd chunk[FAULT_CHUNK];
+    uint32_t taken;
+
+    for (uint32_t i = 0; i < count; i++) {
+        chunk[i] = cmds[i];
+        fault_swap_in(queue, &chunk[i], queue->accepted + i + 1);
+    }
+    taken = inner->submit(queue->base.inner, chunk, count, &queue->accepted);
+    fault_swap_forget(queue);
+    return taken;
+}
+
+static uint32_t fault_submit(void *self, const fgpu_cmd *cmds, uint32_t count, uint64_t *last)
+{
+    struct fault_queue *queue = self;
+    struct fault_device *fault = fault_of(queue);
+    uint32_t allowed = count;
+    uint32_t done = 0;
+
+    *last = queue->accepted;
+    if (count == 0 || queue->dead != FGPU_OK || fault_is_lost(fault))
+        return 0;
+    allowed = fault_allowed(queue, count);
+    /* Before the device can start: this thread may not run again for a while after it. */
+    uint64_t submit_ns = fault->faults.slow_factor[fault->index] > 1 ? clock_now_ns() : 0;
+    while (done < allowed) {
+        uint32_t want = allowed - done < FAULT_CHUNK ? allowed - done : FAULT_CHUNK;
+        uint32_t taken = fault_submit_chunk(queue, cmds + done, want);
+        done += taken;
+        if (taken < want)
+            break;
+    }
+    *last = queue->accepted;
+    if (done > 0)
+        fault_mark(queue, submit_ns);
+    if (atomic_add_acqrel_u64(&fault->taken, done) + done >= fault->faults.lose_after[fault->index])
+        atomic_store_release_u32(&fault->lost, 1);
+    if (allowed < count || fault_is_lost(fault))
+        fault_ring(fault); /* nothing else might call the driver back */
+    return done;
+}
+
+/* ---- poll ------------------------------------------------------------------------------- */
+
+/* Submissions that have finished since the last poll are due F times as long after their submit. */
+static void fault_set_due(struct fault_queue *queue, uint64_t finished, double factor,
+                          uint64_t now_ns)
+{
+    for (; queue->mark_due < queue->mark_count; queue->mark_due++) {
+        struct fault_mark *mark =
+            &queue->marks[(queue->mark_first + queue->mark_due) % FAULT_MARKS];
+        if (mark->number > finished)
+            return;
+        mark->due_ns = mark->submit_ns + (uint64_t)(factor * (double)(now_ns - mark->submit_ns));
+    }
+}
+
+/* The newest number that a slow device may report now, of those that have finished. */
+static uint64_t fault_delay(struct fault_queue *queue, uint64_t finished)
+{
+    double factor = fault_of(queue)->faults.slow_factor[fault_of(queue)->index];
+    uint64_t now_ns = factor > 1 ? clock_now_ns() : 0;
+    uint64_t shown = queue->reported;
+
+    if (factor <= 1)
+        return finished;
+    fault_set_due(queue, finished, factor, now_ns);
+    while (queue->mark_due > 0 && queue->marks[queue->mark_first].due_ns <= now_ns) {
+        shown = queue->marks[queue->mark_first].number;
+        queue->mark_first = (queue->mark_first + 1) % FAULT_MARKS;
+        queue->mark_count--;
+        queue->mark_due--;
+    }
+    if (queue->mark_due > 0)
+        fault_ring(fault_of(queue)); /* so that somebody looks again */
+    return shown;
+}
+
+/* Tells the bodies of replaced commands what has become of them. */
+static void fault_swap_out(struct fault_queue *queue, uint64_t finished)
+{
+    while (queue->swap_count > 0) {
+        struct fault_swap *swap = &queue->swaps[queue->swap_first];
+        if (swap->number > finished)
+            return;
+        *swap->real = swap->decoy.result;
+        if (swap->real->status != FGPU_E_CANCELLED)
+            swap->real->status = FGPU_E_DEVICE;
+        queue->swap_first = (queue->swap_first + 1) % FAULT_SWAPS;
+        queue->swap_count--;
+    }
+}
+
+static fgpu_status fault_poll(void *self, uint64_t *number)
+{
+    struct fault_queue *queue = self;
+    uint64_t finished;
+
+    *number = queue->reported;
+    if (queue->dead != FGPU_OK)
+        return queue->dead;
+    if (fault_is_lost(fault_of(queue))) {
+        queue->dead = FGPU_E_DEVICE_LOST;
+        fault_ring(fault_of(queue));
+        return queue->dead;
+    }
+    queue->dead = queue->base.layer->inner.backend->poll(queue->base.inner, &finished);
+    if (queue->dead == FGPU_OK)
+        finished = fault_delay(queue, finished);
+    fault_swap_out(queue, finished);
+    queue->reported = finished;
+    *number = finished;
+    return queue->dead;
+}
+
+static const fgpu_backend fault_backend = {
+    .struct_bytes = sizeof(fgpu_backend),
+    .version = FGPU_BACKEND_VERSION,
+    .name = "fault",
+    .probe = layer_probe,
+    .open = layer_open,
+    .close = fault_close,
+    .caps = layer_caps,
+    .mem_alloc = fault_mem_alloc,
+    .mem_free = layer_mem_free,
+    .code_build = fault_code_build,
+    .code_free = layer_code_free,
+    .queue_open = fault_queue_open,
+    .queue_close = fault_queue_close,
+    .submit = fault_submit,
+    .poll = fault_poll,
+    .sample = layer_sample,
+    .reason = fault_reason,
+};
+
+fgpu_status layer_fault_wrap(struct layer_device *device, const fgpu_doorbell *bell,
+                             const struct faults *faults, uint32_t index)
+{
+    struct fault_device *fault = alloc_get_zeroed(NULL, sizeof *fault, 16);
+
+    if (fault == NULL || index >= LIMITS_DEVICES) {
+        alloc_put(NULL, fault, sizeof *fault);
+        return error_set(FGPU_E_NOMEM, "fault layer: no memory for device %u", index);
+    }
+    fault->base.inner = *device;
+    fault->base.bell = bell;
+    fault->faults = *faults;
+    fault->index = index;
+    rng_init(&fault->alloc_rng, faults->seed * 1000003 + index * 1009ull + 500000);
+    rng_init(&fault->build_rng, faults->seed * 1000003 + index * 1009ull + 500001);
+    if (faults->lose_after[index] == 0)
+        atomic_store_relaxed_u32(&fault->lost, 1);
+    *device = (struct layer_device){&fault_backend, fault};
+    return FGPU_OK;
+}
