@@ -1,0 +1,150 @@
+/* The embedded driver: it runs one engine on real devices, inside the caller's process.
+ *
+ * One lock protects the engine. Whoever holds it may turn the crank (driver_pump): submitters when
+ * the pool is idle or enough has been queued, threads that wait, and otherwise the progress thread,
+ * which sleeps on the doorbell that the devices ring. Builds run on a build thread, completion
+ * callbacks on a callback thread; both start when first needed.
+ */
+#ifndef FASTGPU_RUN_DRIVER_H
+#define FASTGPU_RUN_DRIVER_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include <fastgpu/pool.h>
+
+#include "base/doorbell.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "core/engine.h"
+#include "core/submit.h"
+#include "dev/checked.h"
+#include "model/history.h"
+#include "trace/trace.h"
+
+/* A thread that takes work from a list under a lock and sleeps when there is none. */
+struct driver_worker {
+    pthread_t thread;
+    bool started;
+    _Atomic uint32_t stop;
+    struct lock lock; /* of jobs */
+    struct vec jobs;
+    struct doorbell bell; /* rung when a job was added, or at stop */
+};
+
+/* One kernel on its way through the build thread. */
+struct driver_build {
+    uint32_t kernel;
+    uint32_t device;
+    fgpu_code_source source; /* points into the kernel record, which stays while it is BUILDING */
+    fgpu_status status;
+    fgpu_code_built built;
+};
+
+/* Where a device stood when it was last sampled. */
+struct driver_sample {
+    uint64_t time_ns; /* 0: never */
+    uint64_t busy_ns;
+    uint64_t timed;
+};
+
+struct driver {
+    struct engine engine;
+    struct lock lock;
+    struct doorbell
+        bell; /* rung by devices, the build thread, and pumpers that ended tasks for others */
+    _Atomic uint32_t queued;  /* tasks pushed since somebody last drained */
+    _Atomic uint32_t busy;    /* commands in flight or being built: somebody must watch the bell */
+    _Atomic uint32_t idle;    /* a lane has nothing to do while another will be busy for long */
+    _Atomic uint32_t flight;  /* commands in flight when somebody last pumped */
+    _Atomic uint32_t helpers; /* threads that wait and pump */
+    _Atomic uint32_t standby; /* the progress thread sleeps here, leaving the bell to the helpers */
+    _Atomic uint32_t
+        pumping; /* the lock's holder will look at the bell before he lets go: rings wake nobody */
+    uint32_t seen; /* the bell when the devices were last polled */
+    _Atomic uint32_t closing;
+    bool stuck_told;        /* waiters know that `stuck` is set */
+    uint64_t wakes_told;    /* engine.wakes when waiters were last woken */
+    _Atomic uint32_t stuck; /* a device took less than it was given: try again soon */
+
+    struct alloc_hooks hooks;        /* the caller's */
+    const struct alloc_hooks *alloc; /* &hooks, or NULL for the C library */
+    struct log log;
+    struct history history;
+    struct trace trace;
+    struct device *devices;
+    struct device_queue *queues;   /* by lane */
+    struct driver_sample *samples; /* last sample of each device */
+    uint32_t device_count;
+    uint32_t visible_count; /* devices that the caller sees: the first ones */
+    uint32_t building;
+    fgpu_doorbell device_bell;
+
+    pthread_t progress;
+    _Atomic uint32_t progress_started;
+    struct driver_worker builder;   /* jobs: struct driver_build */
+    struct driver_worker callbacks; /* jobs: uint32_t task */
+    struct lock built_lock;
+    struct vec built;               /* struct driver_build that the build thread has finished */
+    _Atomic uint32_t callbacks_out; /* callbacks ordered and not returned */
+    struct vec callbacks_done;      /* uint32_t: returned, their records not yet given back */
+
+    char cache_dir[4096];    /* "" none */
+    char history_path[4096]; /* "" none */
+    uint32_t pool;           /* number in handles */
+    bool nowait;
+    uint64_t open_ns;
+};
+
+/* Opens devices and starts nothing. [in] options: complete and checked. [out] driver. Errors with a
+ * text. */
+fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool, struct driver **driver);
+
+/* Everything has ended and nobody calls any more. Saves the model, closes the devices. */
+void driver_destroy(struct driver *driver);
+
+/* Submit a checked request. Waits at the task limit unless told not to. FGPU_E_AGAIN, FGPU_E_LIMIT,
+ * FGPU_E_NOMEM, with a text. */
+fgpu_status driver_submit(struct driver *driver, const struct submit_request *request,
+                          uint32_t *index, uint32_t *generation);
+
+/* Take the lock with all submitted tasks linked; and let go, handing out what has become possible.
+ * Between them the caller may use the engine. */
+void driver_enter(struct driver *driver);
+void driver_leave(struct driver *driver);
+
+/* Waits until done(user) is true; it is called without the lock. FGPU_OK, FGPU_E_TIMEOUT.
+ * deadline_ns: clock_now_ns() time, UINT64_MAX: never. */
+typedef bool (*driver_done_fn)(struct driver *driver, void *user);
+fgpu_status driver_wait(struct driver *driver, driver_done_fn done, void *user,
+                        uint64_t deadline_ns);
+
+/* Start the progress thread if it does not run. Called by the first submit. */
+void driver_start(struct driver *driver);
+
+/* Hand out, carry out, feed back, until nothing more moves. Under the lock. */
+void driver_pump(struct driver *driver);
+
+/* Carry out engine->actions (run/action.c). Returns whether anything was fed back. */
+bool driver_act(struct driver *driver);
+/* Feed what the build and callback threads have finished (run/action.c). */
+bool driver_feed(struct driver *driver);
+
+/* run/worker.c */
+typedef void (*driver_worker_fn)(struct driver *driver, void *job);
+void worker_init(struct driver_worker *worker, size_t job_bytes, const struct alloc_hooks *hooks);
+/* Adds a job (copied) and starts the thread when it is the first. False when there is no thread or
+ * no memory to be had. */
+bool worker_add(struct driver *driver, struct driver_worker *worker, const char *name,
+                driver_worker_fn fn, const void *job);
+void worker_fini(struct driver_worker *worker);
+
+/* run/open.c */
+fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options,
+                         struct engine_device_config *configs);
+void open_close(struct driver *driver);
+
+/* Starts a thread with all signals blocked and a name. */
+fgpu_status driver_thread(pthread_t *thread, const char *name, void *(*fn)(void *), void *arg);
+
+#endif

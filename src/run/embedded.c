@@ -1,0 +1,373 @@
+/* The embedded driver's crank: submit, pump, wait, and the progress thread.
+ *
+ * Takes requests from any thread, feeds the engine, hands commands to devices. Keeps true, with two
+ * pairs of flags that each side sets before it reads the other's (all sequentially consistent):
+ * - queued / busy: a submitter that finds the pool busy may leave its task in the inbox, because
+ * whoever makes it idle looks at `queued` afterwards.
+ * - standby / (helpers, busy): the progress thread leaves the bell to a thread that waits, and is
+ * called back when the last of these goes while something is in flight.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/futex.h"
+#include "base/role.h"
+#include "run/driver.h"
+
+#define EMBEDDED_BATCH 64u /* tasks queued on a busy pool before a submitter turns the crank */
+#define EMBEDDED_SOON 4u   /* commands in flight that may end within the spinning time */
+#define EMBEDDED_RETRY_NS 200000u /* when a device takes nothing though it is idle */
+
+/* ---- pumping ---------------------------------------------------------------------------- */
+
+/* The device has reported an error. Its queues are closed first: afterwards nothing of it touches a
+ * command's body any more, so that the engine may hand the same task to another device. */
+static void embedded_lose(struct driver *driver, uint32_t index, fgpu_status status)
+{
+    struct device *device = &driver->devices[index];
+    const struct engine_device *engine_device = &driver->engine.devices[index];
+    char reason[128] = "";
+    if (status == FGPU_OK)
+        (void)snprintf(reason, sizeof reason, "copies to and from it fail again and again");
+    else
+        device_reason(device, reason, sizeof reason);
+    for (uint32_t i = 0; i < engine_device->lane_count; i++) {
+        struct device_queue *queue = &driver->queues[engine_device->lane_first + i];
+        device_queue_close(queue);
+        queue->finished = queue->accepted = 0;
+    }
+    engine_device_lost(&driver->engine, index, reason[0] ? reason : fgpu_status_text(status));
+}
+
+static bool embedded_poll(struct driver *driver)
+{
+    struct engine *engine = &driver->engine;
+    bool any = false;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        struct lane *lane = &engine->lanes[i];
+        struct device_queue *queue = &driver->queues[i];
+        if (queue->finished == queue->accepted || engine->devices[lane->device].lost)
+            continue;
+        uint64_t before = queue->finished;
+        fgpu_status status = device_poll(queue);
+        if (queue->finished != before) {
+            engine_progress(engine, i, queue->finished);
+            any = true;
+        }
+        if (status != FGPU_OK || engine_device_fails(engine, lane->device)) {
+            embedded_lose(driver, lane->device, status);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static bool embedded_hand_out(struct driver *driver)
+{
+    struct engine *engine = &driver->engine;
+    bool any = false;
+    bool stuck = false;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        struct vec *commands = &engine->lanes[i].commands;
+        if (commands->count == 0)
+            continue;
+        struct device_queue *queue = &driver->queues[i];
+        uint32_t taken = device_submit(queue, (const fgpu_cmd *)(const void *)commands->items,
+                                       (uint32_t)commands->count);
+        any |= taken > 0;
+        if (taken == commands->count) {
+            vec_clear(commands);
+            continue;
+        }
+        if (taken > 0) {
+            commands->count -= taken;
+            memmove(commands->items, commands->items + taken * sizeof(fgpu_cmd),
+                    commands->count * sizeof(fgpu_cmd));
+        } else if (queue->finished == queue->accepted) {
+            fgpu_status status = device_poll(queue);
+            if (status != FGPU_OK) {
+                embedded_lose(driver, engine->lanes[i].device, status);
+                any = true;
+                continue;
+            }
+        }
+        stuck = true;
+    }
+    atomic_store_relaxed_u32(&driver->stuck, stuck);
+    return any;
+}
+
+static uint32_t embedded_flight(const struct driver *driver)
+{
+    uint64_t flight = 0;
+    for (uint32_t i = 0; i < driver->engine.lane_count; i++)
+        flight += driver->queues[i].accepted - driver->queues[i].finished;
+    return flight > UINT32_MAX ? UINT32_MAX : (uint32_t)flight;
+}
+
+/* Something is idle while something else will be busy for long: then a task must not lie in the
+ * inbox until that rings. Behind short tasks it may: they ring soon. */
+static bool embedded_has_idle_lane(const struct driver *driver)
+{
+    bool idle = false, is_long = false;
+    for (uint32_t i = 0; i < driver->engine.lane_count; i++) {
+        const struct lane *lane = &driver->engine.lanes[i];
+        idle |= !lane->hidden && lane->issued == lane->done &&
+                !driver->engine.devices[lane->device].lost;
+        is_long |= lane->flight_ns > LIMITS_SPIN_NS;
+    }
+    return idle && is_long;
+}
+
+static bool embedded_drain(struct driver *driver)
+{
+    if (atomic_load_relaxed_u32(&driver->queued) == 0 && inbox_is_empty(&driver->engine.inbox))
+        return false;
+    (void)atomic_exchange_seqcst_u32(&driver->queued, 0);
+    return engine_drain(&driver->engine) > 0;
+}
+
+void driver_pump(struct driver *driver)
+{
+    struct engine *engine = &driver->engine;
+    engine_clock(engine, clock_now_ns());
+    bool more = true; /* somebody may have used the engine since the last turn */
+    for (;;) {
+        more |= embedded_drain(driver);
+        driver->seen = doorbell_read(&driver->bell);
+        more |= embedded_poll(driver);
+        more |= driver_feed(driver);
+        if (!more)
+            break;
+        engine_turn(engine);
+        bool out = embedded_hand_out(driver);
+        if (engine->actions.count > 0)
+            out |= driver_act(driver);
+        if (out)
+            engine_clock(engine, clock_now_ns());
+        more = engine->work.count > 0;
+    }
+    uint32_t flight = embedded_flight(driver);
+    atomic_store_relaxed_u32(&driver->flight, flight);
+    atomic_store_seqcst_u32(&driver->idle, embedded_has_idle_lane(driver));
+    atomic_store_seqcst_u32(&driver->busy, flight > 0 || driver->building > 0 ||
+                                               atomic_load_relaxed_u32(&driver->stuck));
+}
+
+/* A task pushed now should not wait for a batch: something is idle that might run it. */
+static bool embedded_is_eager(const struct driver *driver)
+{
+    return atomic_load_seqcst_u32(&driver->idle) || !atomic_load_seqcst_u32(&driver->busy);
+}
+
+/* Pump, let go of the lock (held), then tell those who wait what they could not see for themselves:
+ * tasks that ended, a device that has to be asked again, and rings during the pump. A waiter that
+ * found the lock taken has read the bell perhaps after such a ring, but nobody has looked at the
+ * device since. `self` is 1 for a helper. True: look again at what was pushed meanwhile. */
+static bool embedded_pump_and_unlock(struct driver *driver, uint32_t self)
+{
+    atomic_store_seqcst_u32(&driver->pumping, 1);
+    driver_pump(driver);
+    atomic_store_seqcst_u32(&driver->pumping, 0);
+    uint32_t seen = driver->seen;
+    uint32_t stuck = atomic_load_relaxed_u32(&driver->stuck);
+    bool news = driver->engine.wakes != driver->wakes_told || (stuck && !driver->stuck_told);
+    driver->wakes_told = driver->engine.wakes;
+    driver->stuck_told = stuck;
+    lock_release(&driver->lock);
+    atomic_fence_seqcst();
+    uint32_t queued = atomic_load_seqcst_u32(&driver->queued);
+    bool rang = doorbell_read(&driver->bell) != seen;
+    if (atomic_load_seqcst_u32(&driver->helpers) > self && (news || queued > 0 || rang))
+        doorbell_ring(&driver->bell);
+    else if (rang)
+        doorbell_wake(&driver->bell);
+    return queued >= EMBEDDED_BATCH || (queued > 0 && embedded_is_eager(driver));
+}
+
+/* Pump unless somebody else is at it; he will see what was queued before. */
+static void embedded_try_pump(struct driver *driver, uint32_t self)
+{
+    do {
+        if (!lock_try(&driver->lock))
+            return;
+    } while (embedded_pump_and_unlock(driver, self));
+}
+
+/* The progress thread is called back when it left the bell to helpers and none is there. */
+static void embedded_call_back(struct driver *driver)
+{
+    if (atomic_load_seqcst_u32(&driver->standby) == 0 ||
+        atomic_load_seqcst_u32(&driver->helpers) > 0 || !atomic_load_seqcst_u32(&driver->busy))
+        return;
+    if (atomic_exchange_seqcst_u32(&driver->standby, 0) != 0)
+        (void)futex_wake(&driver->standby, 1);
+}
+
+void driver_enter(struct driver *driver)
+{
+    lock_acquire(&driver->lock);
+    engine_clock(&driver->engine, clock_now_ns());
+    (void)atomic_exchange_seqcst_u32(&driver->queued, 0);
+    (void)engine_drain(&driver->engine);
+}
+
+void driver_leave(struct driver *driver)
+{
+    if (embedded_pump_and_unlock(driver, 0))
+        embedded_try_pump(driver, 0);
+    embedded_call_back(driver);
+}
+
+/* ---- the progress thread ---------------------------------------------------------------- */
+
+static void embedded_stand_by(struct driver *driver)
+{
+    atomic_store_seqcst_u32(&driver->standby, 1);
+    if (atomic_load_seqcst_u32(&driver->helpers) == 0 || atomic_load_seqcst_u32(&driver->closing)) {
+        atomic_store_seqcst_u32(&driver->standby, 0);
+        return;
+    }
+    if (atomic_load_seqcst_u32(&driver->queued) > 0)
+        doorbell_ring(&driver->bell); /* the helpers' now */
+    (void)futex_wait(&driver->standby, 1, -1);
+    atomic_store_seqcst_u32(&driver->standby, 0);
+}
+
+static void *embedded_progress(void *arg)
+{
+    struct driver *driver = arg;
+    while (!atomic_load_seqcst_u32(&driver->closing)) {
+        if (atomic_load_seqcst_u32(&driver->helpers) > 0) {
+            embedded_stand_by(driver);
+            continue;
+        }
+        uint32_t seen = doorbell_read(&driver->bell);
+        lock_acquire(&driver->lock);
+        if (embedded_pump_and_unlock(driver, 0))
+            continue;
+        bool stuck = atomic_load_relaxed_u32(&driver->stuck);
+        if (atomic_load_seqcst_u32(&driver->closing))
+            break;
+        (void)doorbell_wait(&driver->bell, seen, 0,
+                            stuck ? clock_now_ns() + EMBEDDED_RETRY_NS : DOORBELL_FOREVER);
+    }
+    return NULL;
+}
+
+void driver_start(struct driver *driver)
+{
+    lock_acquire(&driver->lock);
+    if (!atomic_load_relaxed_u32(&driver->progress_started)) {
+        fgpu_status status =
+            driver_thread(&driver->progress, "fgpu-progress", embedded_progress, driver);
+        atomic_store_release_u32(&driver->progress_started, status == FGPU_OK);
+        if (status != FGPU_OK)
+            LOG_WARN(&driver->log, "run",
+                     "no progress thread: tasks move only while somebody waits");
+    }
+    lock_release(&driver->lock);
+}
+
+/* ---- submitting ------------------------------------------------------------------------- */
+
+struct embedded_room {
+    const struct submit_request *request;
+    uint32_t *index, *generation;
+    fgpu_status status;
+};
+
+static bool embedded_has_room(struct driver *driver, void *user)
+{
+    struct embedded_room *room = user;
+    room->status = submit_prepare(&driver->engine, room->request, room->index, room->generation);
+    if (room->status != FGPU_E_AGAIN)
+        return true;
+    driver_enter(driver);
+    bool all_failed = driver->engine.pending_tasks == 0 && inbox_is_empty(&driver->engine.inbox) &&
+                      atomic_load_seqcst_u32(&driver->callbacks_out) == 0;
+    driver_leave(driver);
+    if (all_failed) {
+        room->status =
+            submit_prepare(&driver->engine, room->request, room->index, room->generation);
+        if (room->status == FGPU_E_AGAIN)
+            room->status =
+                error_set(FGPU_E_LIMIT,
+                          "all %u task records are held by failed tasks: ask about them and "
+                          "call fgpu_task_forget",
+                          driver->engine.task_limit);
+        return true;
+    }
+    return false;
+}
+
+static fgpu_status embedded_submit_full(struct driver *driver, const struct submit_request *request,
+                                        uint32_t *index, uint32_t *generation)
+{
+    if (driver->nowait || role_now != ROLE_USER)
+        return error_set(FGPU_E_AGAIN, "the pool has %u pending tasks, its limit",
+                         driver->engine.task_limit);
+    struct embedded_room room = {request, index, generation, FGPU_E_AGAIN};
+    (void)driver_wait(driver, embedded_has_room, &room, UINT64_MAX);
+    return room.status;
+}
+
+fgpu_status driver_submit(struct driver *driver, const struct submit_request *request,
+                          uint32_t *index, uint32_t *generation)
+{
+    fgpu_status status = submit_prepare(&driver->engine, request, index, generation);
+    if (__builtin_expect(status == FGPU_E_AGAIN, 0))
+        status = embedded_submit_full(driver, request, index, generation);
+    if (status == FGPU_E_NOMEM)
+        return error_set(status, "no memory for a task with %u arguments", request->arg_count);
+    if (status != FGPU_OK)
+        return status;
+    /* Also on a busy pool: whoever made it so may leave before the task has ended. */
+    if (__builtin_expect(!atomic_load_acquire_u32(&driver->progress_started), 0))
+        driver_start(driver);
+    submit_push(&driver->engine, *index);
+    uint32_t queued = atomic_add_seqcst_u32(&driver->queued, 1) + 1;
+    if (queued >= EMBEDDED_BATCH || request->kind == TASK_HOST || embedded_is_eager(driver)) {
+        embedded_try_pump(driver, 0);
+        embedded_call_back(driver);
+    }
+    return FGPU_OK;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+fgpu_status driver_wait(struct driver *driver, driver_done_fn done, void *user,
+                        uint64_t deadline_ns)
+{
+    fgpu_status status = FGPU_OK;
+    (void)atomic_add_seqcst_u32(&driver->helpers, 1);
+    for (;;) {
+        uint32_t seen = doorbell_read(&driver->bell);
+        if (done(driver, user))
+            break;
+        embedded_try_pump(driver, 1);
+        if (done(driver, user))
+            break;
+        uint64_t until_ns = deadline_ns;
+        bool stuck = atomic_load_relaxed_u32(&driver->stuck);
+        uint64_t now_ns = deadline_ns == UINT64_MAX && !stuck ? 0 : clock_now_ns();
+        if (now_ns >= deadline_ns) {
+            status = FGPU_E_TIMEOUT;
+            break;
+        }
+        if (stuck && now_ns + EMBEDDED_RETRY_NS < until_ns)
+            until_ns = now_ns + EMBEDDED_RETRY_NS;
+        /* Spinning is for answers that come at once; behind a long queue it would only take a core
+         * from a CPU device. */
+        bool soon = atomic_load_relaxed_u32(&driver->flight) <= EMBEDDED_SOON;
+        (void)doorbell_wait(&driver->bell, seen, soon ? LIMITS_SPIN_NS : 0, until_ns);
+    }
+    (void)atomic_sub_seqcst_u32(&driver->helpers, 1);
+    /* `done` may have held the lock without pumping, and kept a submitter from it. */
+    if (atomic_load_seqcst_u32(&driver->queued) > 0 && !atomic_load_seqcst_u32(&driver->busy))
+        embedded_try_pump(driver, 0);
+    embedded_call_back(driver);
+    return status;
+}

@@ -1,0 +1,308 @@
+/* A driver is made: devices found by pattern, wrapped in layers, opened with their queues; the
+ * model loaded. And taken apart.
+ *
+ * Runs on the thread that opens or closes the pool. Keeps true: either everything is open or
+ * nothing is; a pool whose devices take no host functions gets a hidden cpu device of one worker
+ * for them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/futex.h"
+#include "base/map.h"
+#include "dev/layer/fault.h"
+#include "dev/layer/validate.h"
+#include "run/driver.h"
+#include "run/store.h"
+
+#define OPEN_MATCHES (LIMITS_DEVICES - 1)
+
+/* A device has progressed. Thread: any. While somebody pumps he needs no help: he counts the rings
+ * after the last poll. */
+static void open_ring(void *arg)
+{
+    struct driver *driver = arg;
+    if (doorbell_count(&driver->bell) && !atomic_load_seqcst_u32(&driver->pumping))
+        doorbell_wake(&driver->bell);
+}
+
+static fgpu_status open_find(const fgpu_pool_options *options, const fgpu_backend_options *backend,
+                             struct registry_match *matches, uint32_t *count)
+{
+    const char *pattern = options->devices != NULL ? options->devices : "auto";
+    return registry_find(pattern, backend, matches, OPEN_MATCHES, count);
+}
+
+/* Host functions have to run somewhere: appended when no chosen device takes them. */
+static fgpu_status open_hidden(struct driver *driver, const fgpu_pool_options *options)
+{
+    (void)options;
+    for (uint32_t d = 0; d < driver->device_count; d++)
+        if (driver->devices[d].caps.host_calls)
+            return FGPU_OK;
+    fgpu_backend_options one = {.cpu_workers = 1};
+    struct registry_match match;
+    uint32_t count = 0;
+    fgpu_status status = registry_find("cpu", &one, &match, 1, &count);
+    if (status != FGPU_OK)
+        return status;
+    status =
+        device_open(&driver->devices[driver->device_count], &match, &one, &driver->device_bell);
+    if (status == FGPU_OK)
+        driver->device_count++;
+    return status;
+}
+
+/* Faults below, so that the validate layer sees what they make of the device. */
+static fgpu_status open_layers(struct driver *driver, const fgpu_pool_options *options,
+                               uint32_t index)
+{
+    struct device *device = &driver->devices[index];
+    struct layer_device wrapped = {device->backend, device->self};
+    fgpu_status status = FGPU_OK;
+    if (options->faults != NULL && options->faults[0] != '\0') {
+        struct faults faults;
+        status = faults_parse(options->faults, &faults);
+        if (status == FGPU_OK)
+            status = layer_fault_wrap(&wrapped, &driver->device_bell, &faults, index);
+    }
+    if (status == FGPU_OK && (options->flags & FGPU_POOL_VALIDATE))
+        status = layer_validate_wrap(&wrapped, &driver->device_bell);
+    device->backend = wrapped.backend;
+    device->self = wrapped.self;
+    return status;
+}
+
+static fgpu_status open_queues(struct driver *driver)
+{
+    uint32_t lanes = 0, lane = 0;
+    for (uint32_t d = 0; d < driver->device_count; d++)
+        lanes += driver->devices[d].caps.queue_count;
+    driver->queues = alloc_get_zeroed(driver->alloc, lanes * sizeof *driver->queues, 64);
+    if (driver->queues == NULL)
+        return error_set(FGPU_E_NOMEM, "no memory for %u queues", lanes);
+    for (uint32_t d = 0; d < driver->device_count; d++) {
+        for (uint32_t q = 0; q < driver->devices[d].caps.queue_count; q++, lane++) {
+            fgpu_status status = device_queue_open(&driver->devices[d], q, &driver->queues[lane]);
+            if (status != FGPU_OK)
+                return status;
+        }
+    }
+    return FGPU_OK;
+}
+
+static uint64_t open_key(const fgpu_device_info *info, uint32_t queues)
+{
+    uint64_t key = hash_bytes(info->name, strlen(info->name), queues);
+    key = hash_bytes(info->driver, strlen(info->driver), key);
+    return hash_bytes(info->id, strlen(info->id), key);
+}
+
+static void open_configs(struct driver *driver, const fgpu_pool_options *options,
+                         struct engine_device_config *configs)
+{
+    for (uint32_t d = 0; d < driver->device_count; d++) {
+        struct device *device = &driver->devices[d];
+        uint64_t limit = device->caps.memory_bytes;
+        if (options->device_memory_bytes != 0 &&
+            (limit == 0 || options->device_memory_bytes < limit))
+            limit = options->device_memory_bytes;
+        configs[d] =
+            (struct engine_device_config){.caps = device->caps,
+                                          .key = open_key(&device->info, device->caps.queue_count),
+                                          .memory_limit_bytes = limit,
+                                          .hidden = d >= driver->visible_count};
+    }
+}
+
+fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options,
+                         struct engine_device_config *configs)
+{
+    struct registry_match *matches = calloc(OPEN_MATCHES, sizeof *matches);
+    if (matches == NULL)
+        return error_set(FGPU_E_NOMEM, "no memory to look for devices");
+    fgpu_backend_options backend = {.cpu_workers = options->cpu_workers,
+                                    .subdevices = options->subdevices,
+                                    .seed = options->seed,
+                                    .memory_bytes = options->device_memory_bytes};
+    uint32_t count = 0;
+    fgpu_status status = open_find(options, &backend, matches, &count);
+    for (uint32_t i = 0; status == FGPU_OK && i < count; i++) {
+        status = device_open(&driver->devices[i], &matches[i], &backend, &driver->device_bell);
+        driver->device_count += status == FGPU_OK;
+        if (status == FGPU_OK)
+            status = open_layers(driver, options, i);
+    }
+    free(matches);
+    driver->visible_count = driver->device_count;
+    if (status == FGPU_OK)
+        status = open_hidden(driver, options);
+    if (status == FGPU_OK)
+        status = open_queues(driver);
+    if (status == FGPU_OK)
+        open_configs(driver, options, configs);
+    return status;
+}
+
+void open_close(struct driver *driver)
+{
+    uint32_t lane = 0;
+    for (uint32_t d = 0; d < driver->device_count; d++)
+        for (uint32_t q = 0; driver->queues != NULL && q < driver->devices[d].caps.queue_count; q++)
+            device_queue_close(&driver->queues[lane++]);
+    for (uint32_t i = 0; i < driver->engine.node_count; i++) {
+        struct engine_node *node = &driver->engine.nodes[i];
+        uint32_t cursor = 0;
+        uint64_t mem, bytes;
+        while (heap_next_slab(&node->heap, &cursor, &mem, &bytes)) {
+            if (i == 0)
+                alloc_put(driver->alloc, (void *)(uintptr_t)mem, (size_t)bytes);
+            else
+                device_mem_free(&driver->devices[node->device], mem);
+        }
+    }
+    alloc_put(driver->alloc, driver->queues, lane * sizeof *driver->queues);
+    driver->queues = NULL;
+}
+
+/* ---- the whole -------------------------------------------------------------------------- */
+
+static void open_cache(struct driver *driver, const fgpu_pool_options *options)
+{
+    if (store_path(options->cache_dir, NULL, driver->cache_dir) != FGPU_OK ||
+        store_path(options->cache_dir, "history", driver->history_path) != FGPU_OK) {
+        LOG_WARN(&driver->log, "cache", "nothing is kept between runs: %s", error_text());
+        driver->cache_dir[0] = driver->history_path[0] = '\0';
+        return;
+    }
+    if (driver->history_path[0] != '\0' &&
+        store_load_history(driver->history_path, &driver->history) != FGPU_OK)
+        LOG_WARN(&driver->log, "cache", "no performance model was read: %s", error_text());
+}
+
+static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *options)
+{
+    static const char none[] = "eft";
+    struct engine_device_config *configs = calloc(LIMITS_DEVICES, sizeof *configs);
+    if (configs == NULL)
+        return error_set(FGPU_E_NOMEM, "no memory for the pool");
+    fgpu_status status = open_devices(driver, options, configs);
+    struct engine_config config = {
+        .devices = configs,
+        .device_count = driver->device_count,
+        .task_limit = options->task_limit != 0 ? options->task_limit : LIMITS_TASKS,
+        .host_limit_bytes = options->host_memory_bytes,
+        .policy = policy_find(options->policy != NULL ? options->policy : none),
+        .hooks = driver->alloc,
+        .history = &driver->history,
+        .trace = &driver->trace,
+        .log = &driver->log,
+        .flags = options->flags,
+#ifdef FGPU_DEBUG_CHECKS
+        .checks = getenv("FASTGPU_CHECK") != NULL,
+#endif
+    };
+    if (status == FGPU_OK) {
+        status = engine_init(&driver->engine, &config);
+        if (status != FGPU_OK)
+            status = error_set(status, "no memory for a pool of %u devices", driver->device_count);
+    }
+    free(configs);
+    return status;
+}
+
+static void open_init(struct driver *driver, const fgpu_pool_options *options, uint32_t pool)
+{
+    driver->pool = pool;
+    driver->nowait = options->flags & FGPU_POOL_NOWAIT;
+    driver->open_ns = clock_now_ns();
+    if (options->alloc != NULL) {
+        driver->hooks =
+            (struct alloc_hooks){options->alloc->alloc, options->alloc->free, options->alloc->user};
+        driver->alloc = &driver->hooks;
+    }
+    lock_init(&driver->lock);
+    lock_init(&driver->built_lock);
+    doorbell_init(&driver->bell);
+    driver->device_bell = (fgpu_doorbell){open_ring, driver};
+    log_init(&driver->log, options->log_level);
+    if (options->log != NULL)
+        log_set_callback(&driver->log, options->log, options->log_user);
+}
+
+fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool, struct driver **out)
+{
+    struct driver *driver = aligned_alloc(64, (sizeof *driver + 63) & ~(size_t)63);
+    if (driver == NULL)
+        return error_set(FGPU_E_NOMEM, "no memory for a pool");
+    memset(driver, 0, sizeof *driver);
+    open_init(driver, options, pool);
+    const struct alloc_hooks *hooks = driver->alloc;
+    history_init(&driver->history, 0, hooks);
+    trace_init(&driver->trace, 0, hooks);
+    worker_init(&driver->builder, sizeof(struct driver_build), hooks);
+    worker_init(&driver->callbacks, sizeof(uint32_t), hooks);
+    vec_init(&driver->built, sizeof(struct driver_build), hooks);
+    vec_init(&driver->callbacks_done, sizeof(uint32_t), hooks);
+    driver->devices = calloc(LIMITS_DEVICES, sizeof *driver->devices);
+    driver->samples = calloc(LIMITS_DEVICES, sizeof *driver->samples);
+    fgpu_status status = FGPU_E_NOMEM;
+    if (driver->devices != NULL && driver->samples != NULL) {
+        open_cache(driver, options);
+        status = open_engine(driver, options);
+    } else {
+        (void)error_set(status, "no memory for a pool");
+    }
+    if (status == FGPU_OK && (options->flags & FGPU_POOL_TRACE))
+        status = trace_enable(&driver->trace, true);
+    if (status != FGPU_OK) {
+        driver_destroy(driver);
+        return status;
+    }
+    *out = driver;
+    return FGPU_OK;
+}
+
+static void open_stop(struct driver *driver)
+{
+    if (atomic_load_acquire_u32(&driver->progress_started)) {
+        atomic_store_seqcst_u32(&driver->closing, 1);
+        doorbell_ring(&driver->bell);
+        if (atomic_exchange_seqcst_u32(&driver->standby, 0) != 0)
+            (void)futex_wake(&driver->standby, 1);
+        pthread_join(driver->progress, NULL);
+    }
+    worker_fini(&driver->builder);
+    worker_fini(&driver->callbacks);
+}
+
+void driver_destroy(struct driver *driver)
+{
+    if (driver == NULL)
+        return;
+    open_stop(driver);
+    if (driver->engine.lanes != NULL)
+        driver_pump(driver);
+    if (driver->history_path[0] != '\0' && driver->engine.stats.tasks_done > 0 &&
+        store_save_history(driver->history_path, &driver->history) != FGPU_OK)
+        LOG_WARN(&driver->log, "cache", "the performance model was not saved: %s", error_text());
+    /* Kernels give their code back through actions, so objects go while the devices still stand. */
+    if (driver->engine.lanes != NULL) {
+        engine_fini_objects(&driver->engine);
+        (void)driver_act(driver);
+    }
+    open_close(driver);
+    engine_fini(&driver->engine);
+    for (uint32_t d = 0; driver->devices != NULL && d < driver->device_count; d++)
+        device_close(&driver->devices[d]);
+    free(driver->devices);
+    free(driver->samples);
+    vec_fini(&driver->built);
+    vec_fini(&driver->callbacks_done);
+    history_fini(&driver->history);
+    trace_fini(&driver->trace);
+    log_fini(&driver->log);
+    free(driver);
+}
