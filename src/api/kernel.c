@@ -1,0 +1,447 @@
+/* Kernels: variants, arguments, builds. Thread: any; a kernel that is open for changes by one
+ * thread at a time. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/lookup.h"
+#include "base/map.h"
+#include "code/unit.h"
+
+#define KERNEL_LOG_BYTES 300
+
+/* The kernel behind a handle; `open`: it must not have been used yet. */
+static struct kernel *kernel_get(fgpu_kernel handle, const char *who, bool open, struct pool **pool,
+                                 fgpu_status *status)
+{
+    *pool = lookup_pool_of(handle.bits, HANDLE_KERNEL, who, status);
+    if (*pool == NULL)
+        return NULL;
+    uint32_t index;
+    *status = lookup_kernel(*pool, handle, who, &index);
+    if (*status != FGPU_OK)
+        return NULL;
+    struct kernel *kernel = engine_kernel(&(*pool)->driver->engine, index);
+    if (open && atomic_load_acquire_u32(&kernel->sealed)) {
+        *status = error_set(FGPU_E_BUSY, "%s: kernel '%s' is in use and can no longer change", who,
+                            kernel->name);
+        return NULL;
+    }
+    return kernel;
+}
+
+fgpu_status fgpu_kernel_create(fgpu_pool handle, const char *name, fgpu_kernel *out)
+{
+    static const char who[] = "fgpu_kernel_create";
+    fgpu_status status;
+    if (out == NULL)
+        return error_set(FGPU_E_INVAL, "%s: kernel is NULL", who);
+    out->bits = 0;
+    struct pool *pool = lookup_pool(handle, who, &status);
+    if (pool == NULL)
+        return status;
+    size_t length = name != NULL ? strnlen(name, LIMITS_NAME_BYTES) : 0;
+    if (length == 0 || length >= LIMITS_NAME_BYTES)
+        return error_set(FGPU_E_INVAL, "%s: name must have 1 to %d bytes", who,
+                         LIMITS_NAME_BYTES - 1);
+    uint32_t index;
+    driver_enter(pool->driver);
+    status = engine_kernel_create(&pool->driver->engine, &index);
+    if (status == FGPU_OK) {
+        struct kernel *kernel = engine_kernel(&pool->driver->engine, index);
+        memcpy(kernel->name, name, length + 1);
+        kernel->key = hash_bytes(name, length, 0);
+        out->bits =
+            handle_make(HANDLE_KERNEL, pool->index, atomic_load_relaxed_u32(&kernel->live), index);
+    }
+    driver_leave(pool->driver);
+    if (status == FGPU_E_LIMIT)
+        return error_set(status, "%s: the pool has %u kernels, its limit", who, LIMITS_KERNELS);
+    return status == FGPU_OK ? status : error_set(status, "%s: no memory for a kernel", who);
+}
+
+/* ---- arguments -------------------------------------------------------------------------- */
+
+fgpu_status fgpu_kernel_set_arg(fgpu_kernel handle, uint32_t index, fgpu_arg_kind kind,
+                                fgpu_access access, uint32_t size_bytes)
+{
+    static const char who[] = "fgpu_kernel_set_arg";
+    struct pool *pool;
+    fgpu_status status;
+    struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
+    if (kernel == NULL)
+        return status;
+    if (index >= LIMITS_KERNEL_ARGS)
+        return error_set(FGPU_E_INVAL, "%s: index is %u, at most %d", who, index,
+                         LIMITS_KERNEL_ARGS - 1);
+    if (kind < FGPU_ARG_BUFFER || kind > FGPU_ARG_LOCAL)
+        return error_set(FGPU_E_INVAL, "%s: argument %u: kind %d is none of buffer, scalar, local",
+                         who, index, (int)kind);
+    if (kind == FGPU_ARG_BUFFER && access == FGPU_REDUCE)
+        return error_set(FGPU_E_UNSUPPORTED,
+                         "%s: argument %u: access FGPU_REDUCE is not supported in "
+                         "version %s",
+                         who, index, fgpu_version_text());
+    if (kind == FGPU_ARG_BUFFER && (access < FGPU_READ || access > FGPU_READ_WRITE))
+        return error_set(FGPU_E_INVAL,
+                         "%s: argument %u: access is %d; give FGPU_READ, FGPU_WRITE or "
+                         "FGPU_READ_WRITE",
+                         who, index, (int)access);
+    if (kind == FGPU_ARG_SCALAR && (size_bytes == 0 || size_bytes > LIMITS_SCALAR_BYTES))
+        return error_set(FGPU_E_INVAL, "%s: argument %u: size_bytes is %u, it takes 1 to %d", who,
+                         index, size_bytes, LIMITS_SCALAR_BYTES);
+    struct kernel_arg *arg = &kernel->args[index];
+    bool has_source = kernel->variant_mask & (1u << FGPU_VARIANT_OPENCL);
+    if (has_source && index >= kernel->arg_count)
+        return error_set(FGPU_E_INVAL,
+                         "%s: argument %u: the source of kernel '%s' has %u parameters", who, index,
+                         kernel->name, kernel->arg_count);
+    if (arg->kind != 0 && !arg->declared && arg->kind != kind)
+        return error_set(FGPU_E_INVAL,
+                         "%s: argument %u has another kind in the source of kernel '%s'", who,
+                         index, kernel->name);
+    *arg = (struct kernel_arg){.kind = (uint8_t)kind,
+                               .access = (uint8_t)(kind == FGPU_ARG_BUFFER ? access : 0),
+                               .declared = 1,
+                               .size_bytes = kind == FGPU_ARG_SCALAR ? size_bytes : 0};
+    if (index >= kernel->arg_count)
+        kernel->arg_count = index + 1;
+    return FGPU_OK;
+}
+
+static uint8_t kernel_param_kind(const struct code_param *param)
+{
+    switch (param->kind) {
+    case CODE_PARAM_BUFFER:
+        return FGPU_ARG_BUFFER;
+    case CODE_PARAM_LOCAL:
+        return FGPU_ARG_LOCAL;
+    case CODE_PARAM_VALUE:
+        return FGPU_ARG_SCALAR;
+    default:
+        return 0;
+    }
+}
+
+/* What the source says about one parameter, unless the caller has said it. */
+static fgpu_status kernel_take_param(struct kernel *kernel, uint32_t i,
+                                     const struct code_param *param, const char *who)
+{
+    struct kernel_arg *arg = &kernel->args[i];
+    uint8_t kind = kernel_param_kind(param);
+    if (kind == 0)
+        return error_set(FGPU_E_UNSUPPORTED,
+                         "%s: parameter %u '%s' of kernel '%s' (line %u) has the "
+                         "unsupported type %s",
+                         who, i, param->name, kernel->name, param->line, param->type_name);
+    if (arg->kind != 0 && arg->kind != kind)
+        return error_set(FGPU_E_INVAL,
+                         "%s: parameter %u '%s' of kernel '%s' (line %u) is a %s, but was "
+                         "declared otherwise",
+                         who, i, param->name, kernel->name, param->line, param->type_name);
+    bool size_known = kind == FGPU_ARG_SCALAR && param->size_known;
+    if (arg->declared && size_known && arg->size_bytes != param->size_bytes)
+        return error_set(FGPU_E_INVAL,
+                         "%s: parameter %u '%s' of kernel '%s' (line %u) has %u bytes, %u "
+                         "were declared",
+                         who, i, param->name, kernel->name, param->line, param->size_bytes,
+                         arg->size_bytes);
+    if (arg->declared)
+        return FGPU_OK;
+    arg->kind = kind;
+    arg->size_bytes = size_known ? param->size_bytes : 0;
+    if (kind == FGPU_ARG_BUFFER)
+        arg->access = param->access == CODE_ACCESS_READ ? FGPU_READ : FGPU_READ_WRITE;
+    return FGPU_OK;
+}
+
+static fgpu_status kernel_no_entry(const struct code_unit *unit, const char *entry, const char *who)
+{
+    char names[256] = "";
+    size_t used = 0;
+    uint32_t count = code_unit_kernel_count(unit);
+    for (uint32_t i = 0; i < count && used < sizeof names - 1; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 code_unit_kernel(unit, i)->name);
+    return error_set(FGPU_E_NOTFOUND, "%s: the source has no kernel '%s'; it has: %s", who, entry,
+                     count ? names : "none");
+}
+
+static fgpu_status kernel_read_source(struct kernel *kernel, const struct code_unit *unit,
+                                      const char *entry, const char *who)
+{
+    const struct code_kernel *found = code_unit_find(unit, entry);
+    if (found == NULL)
+        return kernel_no_entry(unit, entry, who);
+    if (found->param_count > LIMITS_KERNEL_ARGS)
+        return error_set(FGPU_E_LIMIT, "%s: kernel '%s' has %u parameters, at most %d", who, entry,
+                         found->param_count, LIMITS_KERNEL_ARGS);
+    if (kernel->arg_count > found->param_count ||
+        (kernel->variant_count > 0 && kernel->arg_count != found->param_count))
+        return error_set(FGPU_E_INVAL,
+                         "%s: kernel '%s' has %u parameters, but %u arguments were declared", who,
+                         entry, found->param_count, kernel->arg_count);
+    for (uint32_t i = 0; i < found->param_count; i++) {
+        fgpu_status status = kernel_take_param(kernel, i, &found->params[i], who);
+        if (status != FGPU_OK)
+            return status;
+    }
+    kernel->arg_count = found->param_count;
+    if (found->has_required_group)
+        memcpy(kernel->required_local, found->group, sizeof kernel->required_local);
+    return FGPU_OK;
+}
+
+/* ---- variants --------------------------------------------------------------------------- */
+
+static char *kernel_copy_text(struct pool *pool, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = alloc_get(pool->driver->engine.hooks, bytes, 16);
+    if (copy != NULL)
+        memcpy(copy, text, bytes);
+    return copy;
+}
+
+static fgpu_status kernel_check_text(const struct kernel *kernel, const char *source,
+                                     const char *entry, const char *who)
+{
+    if (kernel->variant_count == LIMITS_VARIANTS)
+        return error_set(FGPU_E_LIMIT, "%s: kernel '%s' has %d variants, the limit", who,
+                         kernel->name, LIMITS_VARIANTS);
+    if (source == NULL || entry == NULL || entry[0] == '\0')
+        return error_set(FGPU_E_INVAL, "%s: %s is missing", who,
+                         source == NULL ? "source" : "entry");
+    if (strnlen(source, LIMITS_SOURCE_BYTES + 1u) > LIMITS_SOURCE_BYTES)
+        return error_set(FGPU_E_LIMIT, "%s: source is longer than %u bytes", who,
+                         LIMITS_SOURCE_BYTES);
+    return FGPU_OK;
+}
+
+static fgpu_status kernel_keep(struct pool *pool, struct kernel *kernel,
+                               const struct variant *variant, const char *who)
+{
+    struct variant *out = &kernel->variants[kernel->variant_count];
+    *out = *variant;
+    if (variant->text != NULL) {
+        out->text = kernel_copy_text(pool, variant->text);
+        out->entry = kernel_copy_text(pool, variant->entry);
+        out->options = kernel_copy_text(pool, variant->options);
+        if (out->text == NULL || out->entry == NULL || out->options == NULL) {
+            kernel->variant_count++; /* what was copied goes with the kernel */
+            return error_set(FGPU_E_NOMEM, "%s: no memory for the source", who);
+        }
+        kernel->key = hash_bytes(out->text, strlen(out->text), kernel->key);
+        kernel->key = hash_bytes(out->options, strlen(out->options), kernel->key);
+    }
+    kernel->variant_count++;
+    kernel->variant_mask |= 1u << variant->kind;
+    return FGPU_OK;
+}
+
+fgpu_status fgpu_kernel_add_opencl(fgpu_kernel handle, const char *source, const char *entry,
+                                   const char *options)
+{
+    static const char who[] = "fgpu_kernel_add_opencl";
+    struct pool *pool;
+    fgpu_status status;
+    struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
+    if (kernel == NULL)
+        return status;
+    status = kernel_check_text(kernel, source, entry, who);
+    if (status != FGPU_OK)
+        return status;
+    struct code_unit *unit;
+    status = code_unit_create(source, strlen(source), options, NULL, &unit);
+    if (status != FGPU_OK)
+        return error_set(status, "%s: %s", who, error_text());
+    struct kernel_arg saved[LIMITS_KERNEL_ARGS];
+    memcpy(saved, kernel->args, sizeof saved);
+    status = kernel_read_source(kernel, unit, entry, who);
+    code_unit_destroy(unit);
+    if (status != FGPU_OK) {
+        memcpy(kernel->args, saved, sizeof saved);
+        return status;
+    }
+    struct variant variant = {.kind = FGPU_VARIANT_OPENCL,
+                              .text = (char *)(uintptr_t)source,
+                              .entry = (char *)(uintptr_t)entry,
+                              .options = (char *)(uintptr_t)(options != NULL ? options : "")};
+    return kernel_keep(pool, kernel, &variant, who);
+}
+
+fgpu_status fgpu_kernel_add_cuda(fgpu_kernel handle, const char *source, const char *entry,
+                                 const char *options)
+{
+    static const char who[] = "fgpu_kernel_add_cuda";
+    struct pool *pool;
+    fgpu_status status;
+    struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
+    if (kernel == NULL)
+        return status;
+    status = kernel_check_text(kernel, source, entry, who);
+    if (status != FGPU_OK)
+        return status;
+    struct variant variant = {.kind = FGPU_VARIANT_CUDA,
+                              .text = (char *)(uintptr_t)source,
+                              .entry = (char *)(uintptr_t)entry,
+                              .options = (char *)(uintptr_t)(options != NULL ? options : "")};
+    return kernel_keep(pool, kernel, &variant, who);
+}
+
+fgpu_status fgpu_kernel_add_native(fgpu_kernel handle, fgpu_native_fn fn, void *user)
+{
+    static const char who[] = "fgpu_kernel_add_native";
+    struct pool *pool;
+    fgpu_status status;
+    struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
+    if (kernel == NULL)
+        return status;
+    if (fn == NULL)
+        return error_set(FGPU_E_INVAL, "%s: fn is NULL", who);
+    if (kernel->variant_count == LIMITS_VARIANTS)
+        return error_set(FGPU_E_LIMIT, "%s: kernel '%s' has %d variants, the limit", who,
+                         kernel->name, LIMITS_VARIANTS);
+    struct variant variant = {.kind = FGPU_VARIANT_NATIVE, .native = fn, .native_user = user};
+    return kernel_keep(pool, kernel, &variant, who);
+}
+
+fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *source, const char *entry,
+                                      const char *options, fgpu_kernel *kernel)
+{
+    char name[LIMITS_NAME_BYTES];
+    snprintf(name, sizeof name, "%s", entry != NULL ? entry : "");
+    fgpu_status status = fgpu_kernel_create(pool, name, kernel);
+    if (status != FGPU_OK)
+        return status;
+    status = fgpu_kernel_add_opencl(*kernel, source, entry, options);
+    if (status != FGPU_OK) {
+        char text[LIMITS_ERROR_TEXT];
+        snprintf(text, sizeof text, "%s", error_text());
+        (void)fgpu_kernel_destroy(*kernel);
+        kernel->bits = 0;
+        (void)error_set(status, "%s", text);
+    }
+    return status;
+}
+
+/* ---- builds ----------------------------------------------------------------------------- */
+
+struct kernel_build {
+    uint32_t kernel;
+    uint32_t device_count;
+};
+
+static bool kernel_is_built(struct driver *driver, void *user)
+{
+    const struct kernel_build *build = user;
+    bool built = true;
+    lock_acquire(&driver->lock);
+    const struct kernel *kernel = engine_kernel(&driver->engine, build->kernel);
+    for (uint32_t d = 0; d < build->device_count; d++)
+        built &= kernel->codes[d].state != CODE_BUILDING;
+    lock_release(&driver->lock);
+    return built;
+}
+
+static fgpu_status kernel_build_result(struct pool *pool, const struct kernel *kernel,
+                                       const char *who)
+{
+    uint32_t ready = 0;
+    fgpu_status status = FGPU_OK;
+    for (uint32_t d = 0; d < pool->driver->visible_count; d++) {
+        const struct code *code = &kernel->codes[d];
+        ready += code->state == CODE_READY;
+        if (code->state == CODE_FAILED && status == FGPU_OK)
+            status = error_set(code->status, "%s: kernel '%s' does not build for %s: %.*s", who,
+                               kernel->name, pool->driver->devices[d].info.id, KERNEL_LOG_BYTES,
+                               code->log != NULL ? code->log : fgpu_status_text(code->status));
+    }
+    if (status == FGPU_OK && ready == 0)
+        status = error_set(FGPU_E_NOVARIANT, "%s: no chosen device takes a variant of kernel '%s'",
+                           who, kernel->name);
+    return status;
+}
+
+fgpu_status fgpu_kernel_build(fgpu_kernel handle)
+{
+    static const char who[] = "fgpu_kernel_build";
+    struct pool *pool;
+    fgpu_status status = lookup_may_wait(who);
+    if (status != FGPU_OK)
+        return status;
+    struct kernel *kernel = kernel_get(handle, who, false, &pool, &status);
+    if (kernel == NULL)
+        return status;
+    atomic_store_release_u32(&kernel->sealed, 1);
+    (void)atomic_add_seqcst_u32(&pool->guests, 1);
+    driver_enter(pool->driver);
+    for (uint32_t d = 0; d < pool->driver->visible_count; d++)
+        if (!pool->driver->engine.devices[d].lost &&
+            (pool->driver->engine.devices[d].caps.variants & kernel->variant_mask))
+            engine_kernel_prepare(&pool->driver->engine, kernel->self, d);
+    driver_leave(pool->driver);
+    struct kernel_build build = {kernel->self, pool->driver->visible_count};
+    (void)driver_wait(pool->driver, kernel_is_built, &build, UINT64_MAX);
+    driver_enter(pool->driver);
+    status = kernel_build_result(pool, kernel, who);
+    driver_leave(pool->driver);
+    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
+    return status;
+}
+
+fgpu_status fgpu_kernel_build_log(fgpu_kernel handle, fgpu_device device, char *text,
+                                  size_t text_bytes, size_t *needed_bytes)
+{
+    static const char who[] = "fgpu_kernel_build_log";
+    struct pool *pool;
+    fgpu_status status;
+    if (text != NULL && text_bytes > 0)
+        text[0] = '\0';
+    struct kernel *kernel = kernel_get(handle, who, false, &pool, &status);
+    if (kernel == NULL)
+        return status;
+    uint32_t first = 0, last = pool->driver->visible_count;
+    if (device.bits != 0) {
+        status = lookup_device(pool, device, who, &first);
+        if (status != FGPU_OK)
+            return status;
+        last = first + 1;
+    }
+    status = FGPU_E_NOTFOUND;
+    driver_enter(pool->driver);
+    for (uint32_t d = first; d < last && status != FGPU_OK; d++) {
+        const struct code *code = &kernel->codes[d];
+        if (code->state != CODE_READY && code->state != CODE_FAILED)
+            continue;
+        const char *log = code->log != NULL ? code->log : "";
+        if (log[0] == '\0' && device.bits == 0 && d + 1 < last)
+            continue;
+        if (text != NULL && text_bytes > 0)
+            snprintf(text, text_bytes, "%s", log);
+        if (needed_bytes != NULL)
+            *needed_bytes = strlen(log) + 1;
+        status = FGPU_OK;
+    }
+    driver_leave(pool->driver);
+    return status == FGPU_OK
+               ? status
+               : error_set(status, "%s: kernel '%s' was not built", who, kernel->name);
+}
+
+fgpu_status fgpu_kernel_destroy(fgpu_kernel handle)
+{
+    static const char who[] = "fgpu_kernel_destroy: kernel";
+    if (handle.bits == 0)
+        return FGPU_OK;
+    fgpu_status status;
+    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_KERNEL, who, &status);
+    if (pool == NULL)
+        return status;
+    uint32_t index;
+    driver_enter(pool->driver);
+    status = lookup_kernel(pool, handle, who, &index);
+    if (status == FGPU_OK)
+        engine_kernel_destroy(&pool->driver->engine, index);
+    driver_leave(pool->driver);
+    return status;
+}

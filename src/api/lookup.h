@@ -1,0 +1,87 @@
+/* Handles become objects, or clear errors. Every public function begins here.
+ *
+ * A pool lives in one of LIMITS_POOLS places, whose number is part of every handle of the pool.
+ * Generations are compared before anything is touched, so that stale, foreign and invented handles
+ * are told apart without a crash. Thread: any.
+ */
+#ifndef FASTGPU_API_LOOKUP_H
+#define FASTGPU_API_LOOKUP_H
+
+#include <fastgpu/fastgpu.h>
+
+#include "base/error.h"
+#include "base/handle.h"
+#include "base/lock.h"
+#include "run/driver.h"
+
+struct graph;
+struct graph_exec;
+
+struct pool {
+    _Atomic uint32_t live;    /* generation of the pool here now; odd while it is open */
+    _Atomic uint32_t closing; /* nothing new is started */
+    _Atomic uint32_t guests;  /* calls that wait inside; close waits for them */
+    uint32_t index;
+    uint32_t forks; /* lookup_forks() at open: differs in a child */
+    struct driver *driver;
+    struct lock maps_lock;
+    struct vec maps; /* struct map_entry_api */
+    struct lock graphs_lock;
+    struct table graphs; /* struct graph */
+    struct table execs;  /* struct graph_exec */
+};
+
+/* A current mapping: what fgpu_buffer_map() returned. */
+struct lookup_map {
+    uint32_t buffer;
+    uint32_t task;
+    void *ptr;
+};
+
+/* Takes a free place for a pool; NULL with a text. */
+struct pool *lookup_pool_new(void);
+void lookup_pool_opened(struct pool *pool);
+void lookup_pool_free(struct pool *pool, bool was_open);
+fgpu_pool lookup_pool_handle(const struct pool *pool);
+
+/* `who`: the function and argument for the text, for example "fgpu_pool_wait: pool". NULL on
+ * failure, with *status and a text. */
+struct pool *lookup_pool(fgpu_pool handle, const char *who, fgpu_status *status);
+/* The pool of any object's handle, when the handle is of that kind. */
+struct pool *lookup_pool_of(uint64_t bits, enum handle_kind kind, const char *who,
+                            fgpu_status *status);
+
+/* The object's index. `pool` NULL: any pool; otherwise another pool's handle is FGPU_E_FOREIGN. */
+fgpu_status lookup_device(const struct pool *pool, fgpu_device handle, const char *who,
+                          uint32_t *index);
+fgpu_status lookup_buffer(const struct pool *pool, fgpu_buffer handle, const char *who,
+                          uint32_t *index);
+fgpu_status lookup_kernel(const struct pool *pool, fgpu_kernel handle, const char *who,
+                          uint32_t *index);
+/* [out] word: the record's word, read once. *gone: the task has ended well and its record serves
+ * another now. */
+fgpu_status lookup_task(const struct pool *pool, fgpu_task handle, const char *who, uint32_t *index,
+                        uint32_t *word, bool *gone);
+
+static inline fgpu_buffer lookup_buffer_handle(const struct pool *pool, uint32_t index)
+{
+    const struct buffer *buffer = engine_buffer(&pool->driver->engine, index);
+    fgpu_buffer handle = {
+        handle_make(HANDLE_BUFFER, pool->index, atomic_load_relaxed_u32(&buffer->live), index)};
+    return handle;
+}
+
+static inline fgpu_task lookup_task_handle(const struct pool *pool, uint32_t index,
+                                           uint32_t generation)
+{
+    fgpu_task handle = {handle_make(HANDLE_TASK, pool->index, generation, index)};
+    return handle;
+}
+
+/* "task 'name' (1234)": for texts. */
+void lookup_task_name(const struct pool *pool, uint32_t index, char *out, size_t out_bytes);
+
+/* FGPU_E_BUSY with a text when the calling thread may not wait on a pool. */
+fgpu_status lookup_may_wait(const char *who);
+
+#endif

@@ -1,0 +1,225 @@
+/* Pools: options, open, close, wait; host memory. Thread: any.
+ *
+ * Thread: any.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/graph.h"
+#include "api/lookup.h"
+#include "api/task.h"
+#include "base/clock.h"
+#include "policy/policy.h"
+
+#define POOL_HOST_ALIGN 4096u
+
+void fgpu_pool_options_init(fgpu_pool_options *options)
+{
+    memset(options, 0, sizeof *options);
+    options->struct_bytes = sizeof *options;
+    options->log_level = FGPU_LOG_WARN;
+}
+
+static fgpu_status pool_check_options(const fgpu_pool_options *options)
+{
+    if (options->struct_bytes != sizeof *options)
+        return error_set(FGPU_E_VERSION,
+                         "fgpu_pool_open: options.struct_bytes is %u, this library's is %zu: call "
+                         "fgpu_pool_options_init first",
+                         options->struct_bytes, sizeof *options);
+    if (options->policy != NULL && policy_find(options->policy) == NULL)
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.policy is '%s'; there are: %s",
+                         options->policy, policy_names());
+    if (options->task_limit > LIMITS_TASKS)
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.task_limit is %u, at most %u",
+                         options->task_limit, LIMITS_TASKS);
+    if (options->cpu_workers > 1024)
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.cpu_workers is %u, at most 1024",
+                         options->cpu_workers);
+    if (options->subdevices > LIMITS_DEVICES)
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.subdevices is %u, at most %u",
+                         options->subdevices, LIMITS_DEVICES);
+    if (options->alloc != NULL && (options->alloc->alloc == NULL || options->alloc->free == NULL))
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.alloc lacks a function");
+    if (options->flags & ~31u)
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.flags has unknown bits 0x%x",
+                         options->flags & ~31u);
+    return FGPU_OK;
+}
+
+fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *handle)
+{
+    if (handle == NULL)
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: pool is NULL");
+    handle->bits = 0;
+    fgpu_pool_options defaults;
+    fgpu_pool_options_init(&defaults);
+    if (options == NULL)
+        options = &defaults;
+    fgpu_status status = pool_check_options(options);
+    if (status != FGPU_OK)
+        return status;
+    struct pool *pool = lookup_pool_new();
+    if (pool == NULL)
+        return FGPU_E_LIMIT;
+    status = driver_create(options, pool->index, &pool->driver);
+    if (status == FGPU_OK) {
+        status = graph_tables_init(pool);
+        if (status != FGPU_OK)
+            driver_destroy(pool->driver);
+    }
+    if (status != FGPU_OK) {
+        lookup_pool_free(pool, false);
+        return status;
+    }
+    lock_init(&pool->maps_lock);
+    vec_init(&pool->maps, sizeof(struct lookup_map), NULL);
+    lookup_pool_opened(pool);
+    *handle = lookup_pool_handle(pool);
+    return FGPU_OK;
+}
+
+fgpu_status fgpu_pool_open_text(const char *text, fgpu_pool *pool)
+{
+    fgpu_pool_options options;
+    fgpu_pool_options_init(&options);
+    fgpu_status status = text == NULL ? FGPU_OK : fgpu_pool_options_parse(text, &options);
+    return status == FGPU_OK ? fgpu_pool_open(&options, pool) : status;
+}
+
+/* ---- waiting for everything ------------------------------------------------------------- */
+
+static bool pool_is_idle(struct driver *driver, void *user)
+{
+    (void)user;
+    lock_acquire(&driver->lock);
+    bool idle = driver->engine.pending_tasks == driver->engine.held_maps &&
+                inbox_is_empty(&driver->engine.inbox) &&
+                atomic_load_seqcst_u32(&driver->callbacks_out) == 0;
+    lock_release(&driver->lock);
+    return idle;
+}
+
+static fgpu_status pool_first_failure(struct pool *pool)
+{
+    driver_enter(pool->driver);
+    uint32_t word;
+    uint32_t index = engine_take_failure(&pool->driver->engine, &word);
+    fgpu_status status = FGPU_OK;
+    if (index != TASK_NONE) {
+        const struct task *task = engine_task(&pool->driver->engine, index);
+        if (task_generation(task) == word >> TASK_STATE_BITS)
+            status = task_error_text(pool, index);
+    }
+    driver_leave(pool->driver);
+    return status;
+}
+
+static uint64_t pool_deadline(uint64_t timeout_ns)
+{
+    if (timeout_ns == FGPU_FOREVER)
+        return UINT64_MAX;
+    uint64_t now_ns = clock_now_ns();
+    return timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
+}
+
+fgpu_status fgpu_pool_wait(fgpu_pool handle, uint64_t timeout_ns)
+{
+    fgpu_status status;
+    struct pool *pool = lookup_pool(handle, "fgpu_pool_wait: pool", &status);
+    if (pool == NULL)
+        return status;
+    status = lookup_may_wait("fgpu_pool_wait");
+    if (status != FGPU_OK)
+        return status;
+    (void)atomic_add_seqcst_u32(&pool->guests, 1);
+    status = driver_wait(pool->driver, pool_is_idle, NULL, pool_deadline(timeout_ns));
+    if (status == FGPU_OK)
+        status = pool_first_failure(pool);
+    else
+        (void)error_set(status, "fgpu_pool_wait: tasks are still pending after %llu ns",
+                        (unsigned long long)timeout_ns);
+    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
+    return status;
+}
+
+/* ---- closing ---------------------------------------------------------------------------- */
+
+/* The caller's memory gets its data back, then goes its own way. */
+static void pool_return_adopted(struct pool *pool)
+{
+    struct engine *engine = &pool->driver->engine;
+    for (uint32_t i = 0; i < table_high_water(&engine->buffers); i++) {
+        const struct buffer *buffer = engine_buffer(engine, i);
+        if ((atomic_load_relaxed_u32(&buffer->live) & 1) && buffer->adopted != NULL)
+            (void)fgpu_buffer_destroy(lookup_buffer_handle(pool, i));
+    }
+}
+
+static void pool_end_maps(struct pool *pool)
+{
+    while (pool->maps.count > 0) {
+        const struct lookup_map *map = vec_at(&pool->maps, pool->maps.count - 1);
+        driver_enter(pool->driver);
+        engine_unmap(&pool->driver->engine, map->task);
+        driver_leave(pool->driver);
+        vec_pop(&pool->maps);
+    }
+}
+
+fgpu_status fgpu_pool_close(fgpu_pool handle)
+{
+    if (handle.bits == 0)
+        return FGPU_OK;
+    fgpu_status status;
+    struct pool *pool = lookup_pool(handle, "fgpu_pool_close: pool", &status);
+    if (pool == NULL)
+        return status;
+    status = lookup_may_wait("fgpu_pool_close");
+    if (status != FGPU_OK)
+        return status;
+    pool_end_maps(pool);
+    pool_return_adopted(pool);
+    uint32_t open = 0;
+    if (!atomic_cas_seqcst_u32(&pool->closing, &open, 1))
+        return error_set(FGPU_E_CLOSED, "fgpu_pool_close: another thread is closing the pool");
+    (void)driver_wait(pool->driver, pool_is_idle, NULL, UINT64_MAX);
+    status = pool_first_failure(pool);
+    while (atomic_load_seqcst_u32(&pool->guests) != 0) {
+        doorbell_ring(&pool->driver->bell);
+        atomic_pause();
+    }
+    pool_end_maps(pool); /* of calls that waited when the closing began */
+    graph_tables_fini(pool);
+    vec_fini(&pool->maps);
+    driver_destroy(pool->driver);
+    pool->driver = NULL;
+    lookup_pool_free(pool, true);
+    return status;
+}
+
+/* ---- host memory ------------------------------------------------------------------------ */
+
+void *fgpu_host_alloc(size_t bytes)
+{
+    if (bytes == 0 || bytes > SIZE_MAX / 2) {
+        (void)error_set(FGPU_E_INVAL, "fgpu_host_alloc: bytes is %zu; it takes 1 to %zu", bytes,
+                        SIZE_MAX / 2);
+        return NULL;
+    }
+    size_t rounded = (bytes + POOL_HOST_ALIGN - 1) & ~(size_t)(POOL_HOST_ALIGN - 1);
+    void *ptr = aligned_alloc(POOL_HOST_ALIGN, rounded);
+    if (ptr == NULL)
+        (void)error_set(FGPU_E_NOMEM, "fgpu_host_alloc: no memory for %zu bytes", bytes);
+    return ptr;
+}
+
+void fgpu_host_free(void *ptr)
+{
+    free(ptr);
+}
+
+fgpu_status fgpu_backend_register(const fgpu_backend *backend)
+{
+    return registry_add(backend);
+}
