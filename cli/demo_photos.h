@@ -1,0 +1,30 @@
+/* The photographs of a run: which files, loaded as RGB. */
+#ifndef FASTGPU_CLI_DEMO_PHOTOS_H
+#define FASTGPU_CLI_DEMO_PHOTOS_H
+
+#include <stdbool.h>
+
+#include "image.h"
+
+#define DEMO_PHOTO_NAME_BYTES 40
+
+struct demo_photo {
+    char name[DEMO_PHOTO_NAME_BYTES]; /* the file's name without folder and ending, unique in the
+                                         run */
+    struct image image;               /* three channels */
+};
+
+struct demo_photos {
+    struct demo_photo *list;
+    uint32_t count;
+};
+
+/* Loads `path_count` files, or with 0 the two photographs that Debian ships. Returns FGPU_OK or the
+ * first failure with a sentence (FGPU_E_NOTFOUND: the two are not installed; the sentence says how
+ * to get them). */
+fgpu_status demo_photos_load(char *const *paths, uint32_t path_count, struct demo_photos *photos,
+                             char *why, size_t why_bytes);
+
+void demo_photos_fini(struct demo_photos *photos);
+
+#endif

@@ -1,0 +1,200 @@
+/* Whole files: see file.h for the promise that this file keeps (a replaced file is whole or
+ * absent).
+ *
+ * Method: temporary file in the same folder (a rename never crosses file systems), fsync of the
+ * file, rename, fsync of the folder. The temporary name carries the process id and a number and is
+ * created exclusively, so that two writers never share one. Runs on the caller's thread; owns
+ * nothing between calls.
+ */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "why.h"
+
+bool file_bytes_append(struct file_bytes *bytes, const void *data, size_t size_bytes)
+{
+    if (size_bytes > SIZE_MAX / 2 - bytes->size_bytes)
+        return false;
+    size_t need = bytes->size_bytes + size_bytes;
+    if (need > bytes->capacity_bytes) {
+        size_t capacity = bytes->capacity_bytes ? bytes->capacity_bytes : 4096;
+        while (capacity < need)
+            capacity *= 2;
+        uint8_t *grown = realloc(bytes->data, capacity);
+        if (!grown)
+            return false;
+        bytes->data = grown;
+        bytes->capacity_bytes = capacity;
+    }
+    if (size_bytes > 0)
+        memcpy(bytes->data + bytes->size_bytes, data, size_bytes);
+    bytes->size_bytes = need;
+    return true;
+}
+
+void file_bytes_fini(struct file_bytes *bytes)
+{
+    if (!bytes)
+        return;
+    free(bytes->data);
+    *bytes = (struct file_bytes){0};
+}
+
+/* Reads until the end; the size is not trusted from stat(), for the file may be a pipe or may grow.
+ */
+static fgpu_status file_read_all(int fd, const char *path, size_t limit_bytes,
+                                 struct file_bytes *bytes, char *why, size_t why_bytes)
+{
+    uint8_t chunk[65536];
+
+    for (;;) {
+        ssize_t got = read(fd, chunk, sizeof chunk);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be read: %s", path,
+                            strerror(errno));
+        if (got == 0)
+            return FGPU_OK;
+        if ((size_t)got > limit_bytes - bytes->size_bytes)
+            return why_fail(FGPU_E_LIMIT, why, why_bytes,
+                            "%s: the file has more than %zu bytes, the most that is read", path,
+                            limit_bytes);
+        if (!file_bytes_append(bytes, chunk, (size_t)got))
+            return why_fail(FGPU_E_NOMEM, why, why_bytes, "%s: no memory for the file's content",
+                            path);
+    }
+}
+
+fgpu_status file_read(const char *path, size_t limit_bytes, struct file_bytes *bytes, char *why,
+                      size_t why_bytes)
+{
+    *bytes = (struct file_bytes){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be opened: %s", path,
+                        strerror(errno));
+    fgpu_status status = file_read_all(fd, path, limit_bytes, bytes, why, why_bytes);
+    (void)close(fd);
+    if (status != FGPU_OK)
+        file_bytes_fini(bytes);
+    return status;
+}
+
+static bool file_write_all(int fd, const uint8_t *data, size_t size_bytes)
+{
+    size_t done = 0;
+
+    while (done < size_bytes) {
+        ssize_t wrote = write(fd, data + done, size_bytes - done);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return false;
+        done += (size_t)wrote;
+    }
+    return true;
+}
+
+/* Where the content goes: the end of a chain of links, or the path itself when there is nothing
+ * yet. */
+static fgpu_status file_target(const char *path, char *target, char *why, size_t why_bytes)
+{
+    struct stat info;
+
+    if (lstat(path, &info) != 0) {
+        if (errno != ENOENT)
+            return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be written: %s", path,
+                            strerror(errno));
+        if (strlen(path) >= PATH_MAX)
+            return why_fail(FGPU_E_IO, why, why_bytes, "%.80s...: the name has more than %d bytes",
+                            path, PATH_MAX - 1);
+        (void)snprintf(target, PATH_MAX, "%s", path);
+        return FGPU_OK;
+    }
+    if (!realpath(path, target) || stat(target, &info) != 0)
+        return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be written: %s", path,
+                        strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return why_fail(FGPU_E_IO, why, why_bytes,
+                        "%s: is not a plain file, so it is not replaced by one", path);
+    return FGPU_OK;
+}
+
+/* Opens a fresh file in the folder of `target`; its name goes to `temporary`. Negative with errno
+ * on failure. */
+static int file_open_temporary(const char *target, char *temporary)
+{
+    const char *slash = strrchr(target, '/');
+    int folder_length = slash ? (int)(slash - target + 1) : 0;
+
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        int length = snprintf(temporary, PATH_MAX, "%.*s.fastgpu-%ld-%d.tmp", folder_length, target,
+                              (long)getpid(), attempt);
+        if (length < 0 || length >= PATH_MAX) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
+}
+
+/* Makes the rename durable. A folder that cannot be opened or synced (some network mounts) is no
+ * failure: the rename itself has happened and is atomic. */
+static void file_sync_folder(const char *target)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(target, '/');
+
+    if (!slash)
+        (void)snprintf(folder, sizeof folder, ".");
+    else
+        (void)snprintf(folder, sizeof folder, "%.*s", (int)(slash - target + 1), target);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    (void)close(fd);
+}
+
+fgpu_status file_replace(const char *path, const void *data, size_t size_bytes, char *why,
+                         size_t why_bytes)
+{
+    char target[PATH_MAX], temporary[PATH_MAX];
+
+    fgpu_status status = file_target(path, target, why, why_bytes);
+    if (status != FGPU_OK)
+        return status;
+    int fd = file_open_temporary(target, temporary);
+    if (fd < 0)
+        return why_fail(FGPU_E_IO, why, why_bytes, "%s: no file can be created in its folder: %s",
+                        path, strerror(errno));
+    bool wrote = file_write_all(fd, data, size_bytes) && fsync(fd) == 0;
+    int error = errno;
+    if (close(fd) != 0 && wrote) {
+        error = errno;
+        wrote = false;
+    }
+    if (wrote && rename(temporary, target) != 0) {
+        error = errno;
+        wrote = false;
+    }
+    if (!wrote) {
+        (void)unlink(temporary);
+        return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be written (%zu bytes): %s", path,
+                        size_bytes, strerror(error));
+    }
+    file_sync_folder(target);
+    return FGPU_OK;
+}

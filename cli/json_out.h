@@ -1,0 +1,19 @@
+/* JSON results: what is not known is null, never zero. Thin words over cJSON, which keeps nothing
+ * after json_out_print(). Main thread.
+ */
+#ifndef FASTGPU_CLI_JSON_OUT_H
+#define FASTGPU_CLI_JSON_OUT_H
+
+#include <stdbool.h>
+
+#include <cjson/cJSON.h>
+
+void json_out_number(cJSON *object, const char *name, double value);
+void json_out_known(cJSON *object, const char *name, bool is_known, double value);
+void json_out_text(cJSON *object, const char *name, const char *text);
+void json_out_bool(cJSON *object, const char *name, bool value);
+
+/* Prints to stdout with a newline, and deletes. [take] root. False without memory. */
+bool json_out_print(cJSON *root);
+
+#endif

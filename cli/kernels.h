@@ -1,0 +1,19 @@
+/* The OpenCL C texts of cli/kernels/, as they were when the command was built.
+ *
+ * The definition is made at build time (cli/kernels.cmake) from the files themselves, so that what
+ * users copy from the source tree is what the command runs. Constant data; any thread.
+ */
+#ifndef FASTGPU_CLI_KERNELS_H
+#define FASTGPU_CLI_KERNELS_H
+
+#include <stddef.h>
+
+struct kernel_text {
+    const char *name; /* the file's name without .cl */
+    const char *text;
+};
+
+extern const struct kernel_text kernel_texts[];
+extern const size_t kernel_text_count;
+
+#endif

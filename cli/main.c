@@ -1,0 +1,85 @@
+/* `fastgpu`: the table of commands, the signals, and what becomes of output that cannot be written.
+ *
+ * A new command is one line in main_commands. The only signal handler of FastGPU is here: the first
+ * SIGINT or SIGTERM sets a flag that the commands look at, the second ends the process at once.
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <fastgpu/fastgpu.h>
+
+static const struct command main_commands[] = {
+    {"devices", command_devices, "list the compute devices and how fast they are"},
+    {"demo", command_demo, "filter photographs on all devices, and compare with one by one"},
+    {"bench", command_bench, "measure what a task costs"},
+};
+
+static const struct command_group main_group = {
+    .name = "fastgpu",
+    .summary = "A pool for every compute device of a machine.",
+    .commands = main_commands,
+    .count = sizeof main_commands / sizeof main_commands[0],
+    .options = "      --version  the version of the command and of the library\n",
+};
+
+static volatile sig_atomic_t main_stop; /* the signal that came, or 0 */
+
+static void main_on_signal(int number)
+{
+    if (main_stop)
+        _exit(128 + number);
+    main_stop = number;
+}
+
+static void main_watch_signals(void)
+{
+    struct sigaction action = {.sa_handler = main_on_signal, .sa_flags = SA_RESTART};
+
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+/* With a standard descriptor closed the next file to be opened would get its number, and messages
+ * would go there. What is put in its place can be read but not written, so that the loss shows. */
+static void main_keep_descriptors(void)
+{
+    for (int number = 0; number <= 2; number++)
+        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_NOCTTY) != number)
+            _exit(COMMAND_FAILED);
+}
+
+static int main_version(void)
+{
+    printf("fastgpu %s\n", FGPU_VERSION_STRING);
+    if (strcmp(FGPU_VERSION_STRING, fgpu_version_text()) != 0)
+        printf("libfastgpu %s\n", fgpu_version_text());
+    return COMMAND_OK;
+}
+
+static int main_finish(int code)
+{
+    errno = 0;
+    int failed = fflush(stdout);
+    if (failed != 0 || ferror(stdout)) {
+        fprintf(stderr, "fastgpu: the output cannot be written: %s\n",
+                errno ? strerror(errno) : "some of it was lost");
+        if (code == COMMAND_OK)
+            code = COMMAND_FAILED;
+    }
+    return code == COMMAND_INTERRUPTED && main_stop == SIGTERM ? COMMAND_TERMINATED : code;
+}
+
+int main(int argc, char **argv)
+{
+    main_keep_descriptors();
+    main_watch_signals();
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0)
+        return main_finish(main_version());
+    return main_finish(commands_run(&main_group, argc, argv, &main_stop));
+}
