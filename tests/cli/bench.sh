@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Do the benchmarks run, with tiny counts, give all their fields, count their tasks right, and end
+# when the user wants? How fast things are is not asked here.
+set -euo pipefail
+
+: "${FASTGPU:?}"
+if [[ ! -x $FASTGPU ]]; then
+    echo "skipped: $FASTGPU is not built"
+    exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+# Closed forms: tasks and buffers of a graph with N = 7.
+while read -r shape tasks buffers; do
+    for device in null cpu; do
+        "$FASTGPU" bench tasks --shape "$shape" --count 7 --device "$device" --workers 2 \
+            --repeat 3 --check --json >json
+        python3 - json "$shape" "$device" "$tasks" "$buffers" <<'PYTHON'
+import json
+import sys
+
+path, shape, device, tasks, buffers = sys.argv[1:]
+result = json.load(open(path))
+assert result["shape"] == shape and result["device"] == device and result["count"] == 7
+assert result["tasks"] == int(tasks), result["tasks"]
+assert result["buffers"] == int(buffers), result["buffers"]
+assert result["workers"] == 2 and result["repetitions"] == 3
+for name in ("ns_cpu_per_task", "ns_wall_per_task", "ns_submit_per_task"):
+    assert result[name] > 0, name
+for name in ("rss_bytes_per_pending_task", "allocations", "allocations_per_task"):
+    assert result[name] is not None and result[name] >= 0, (name, result[name])
+assert "bytes_per_pending_task" in result
+assert result["tasks_done"] == 5 * int(tasks), result["tasks_done"]
+assert result["tasks_ran"] == (5 * int(tasks) if device == "cpu" else None)
+PYTHON
+    done
+done <<'SHAPES'
+independent 7 7
+chain 7 1
+wavefront 49 49
+cholesky 84 49
+SHAPES
+
+# What is said of memory is about memory: 20,000 pending tasks cannot do with less than their
+# arguments (a handle and an access each), nor will they take a page each.
+"$FASTGPU" bench tasks --count 20000 --device null --repeat 1 --json >json
+python3 - json "${FASTGPU_SANITIZE-}" <<'PYTHON'
+import json
+import sys
+
+bytes_each = json.load(open(sys.argv[1]))["bytes_per_pending_task"]
+if sys.argv[2]:
+    assert bytes_each is None, bytes_each  # the sanitizers bring an allocator of their own
+else:
+    assert 16 < bytes_each < 4096, bytes_each
+PYTHON
+"$FASTGPU" bench tasks --count 100 --repeat 2 >text
+grep -qE '^  CPU time +[0-9.]+ ns$' text
+
+fields=(raw_ns pool_ns rate_ratio raw_cpu_ns pool_cpu_ns raw_latency_p50_ns raw_latency_p99_ns
+    pool_latency_p50_ns pool_latency_p99_ns latency_difference_ns)
+launch_fields() { # null or number for the side by hand
+    python3 - json "$1" "${fields[@]}" <<'PYTHON'
+import json
+import sys
+
+result, by_hand = json.load(open(sys.argv[1])), sys.argv[2]
+for name in sys.argv[3:]:
+    if by_hand == "null" and not name.startswith("pool"):
+        assert result[name] is None, (name, result[name])
+    else:
+        assert isinstance(result[name], (int, float)), (name, result[name])
+    assert name == "latency_difference_ns" or result[name] is None or result[name] > 0, name
+PYTHON
+}
+few=(--count 50 --trips 10 --rounds 3 --json)
+"$FASTGPU" bench launch --device cpu "${few[@]}" >json
+launch_fields null
+code=0
+"$FASTGPU" bench launch --device opencl "${few[@]}" >json 2>stderr || code=$?
+case $code in
+0) launch_fields number ;;
+3) echo "bench launch: no OpenCL device here: $(cat stderr)" ;;
+*)
+    cat stderr
+    exit 1
+    ;;
+esac
+
+"$FASTGPU" bench idle --seconds 1 --devices cpu --json >json
+python3 -c 'import json
+result = json.load(open("json"))
+assert 0 <= result["cpu_share"] < 0.5 and result["wall_ns"] > 9e8, result'
+
+# An end that the user asks for: within a second, with a code of its own. On a machine that is busy
+# with other things one of three tries has to be in time.
+stopped() { # SIGNAL CODE WORDS...
+    local signal=$1 want=$2 code from took try
+    shift 2
+    for try in 1 2 3; do
+        code=0
+        "$FASTGPU" "$@" >stdout 2>stderr &
+        local process=$!
+        sleep 0.7
+        from=$(date +%s%N)
+        kill -s "$signal" "$process"
+        wait "$process" || code=$?
+        took=$((($(date +%s%N) - from) / 1000000))
+        if [[ $code != "$want" ]] || ! grep -q 'stopped before' stderr; then
+            echo "$* after SIG$signal: exit code $code, want $want"
+            cat stderr
+            exit 1
+        fi
+        if ((took <= ${slow:-1000})); then return; fi
+        echo "$*: try $try took $took ms to end after SIG$signal"
+    done
+    exit 1
+}
+if [[ -n ${FASTGPU_SANITIZE-} ]]; then slow=5000; fi
+stopped INT 130 bench tasks --shape chain --count 100000 --device null --repeat 1000
+stopped INT 130 bench tasks --shape wavefront --count 300 --device cpu --repeat 1000 --json
+stopped INT 130 bench tasks --count 1000000 --device cpu --repeat 1000
+stopped TERM 143 bench idle --seconds 60 --devices cpu
+stopped INT 130 bench launch --device cpu --rounds 1000 --trips 10000
+echo "bench: all checks passed"

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Does the command answer as it should where no work is done? Help on every level, mistakes with the
+# nearest word and exit code 2, output that cannot be written, and `fastgpu devices`.
+set -euo pipefail
+
+: "${FASTGPU:?}"
+if [[ ! -x $FASTGPU ]]; then
+    echo "skipped: $FASTGPU is not built"
+    exit 77
+fi
+top=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+# expect CODE STREAM WORD COMMAND...: the exit code, and a word of what is printed to stdout or
+# stderr; what is not expected to speak stays silent.
+expect() {
+    local want=$1 stream=$2 word=$3 code=0
+    shift 3
+    "$@" >stdout 2>stderr || code=$?
+    if [[ $code != "$want" ]] || ! grep -qF -- "$word" "$stream"; then
+        echo "$*: exit code $code, want $want; \"$word\" is wanted in $stream:"
+        head -n 30 stdout stderr
+        exit 1
+    fi
+    local other=stdout
+    if [[ $stream == stdout ]]; then other=stderr; fi
+    if [[ -s $other ]]; then
+        echo "$*: nothing is wanted in $other:"
+        cat "$other"
+        exit 1
+    fi
+}
+
+# Help, three ways, on every level; each names its exit codes and every option that it takes.
+levels=('' devices bench 'bench tasks' 'bench launch' 'bench idle')
+for level in "${levels[@]}"; do
+    read -ra words <<<"$level"
+    for way in "${words[*]} --help" "${words[*]} -h" "help ${words[*]}"; do
+        read -ra typed <<<"$way"
+        expect 0 stdout "usage: fastgpu${level:+ $level}" "$FASTGPU" "${typed[@]}"
+        grep -q 'Exit codes: 0 done; 1 ' stdout
+        grep -qE '^ +-h, --help +this text$' stdout
+    done
+done
+expect 0 stdout 'usage: fastgpu demo' "$FASTGPU" help demo
+
+# The manual pages know every option that the help knows, and are free of mistakes.
+pages=$top/docs/man
+for level in "${levels[@]}" demo; do
+    read -ra words <<<"$level"
+    page=$pages/fastgpu${words[0]:+-${words[0]}}.1
+    "$FASTGPU" "${words[@]}" --help >help
+    while read -r option; do
+        if ! sed 's/\\-/-/g' "$page" | grep -qE -- "$option\b"; then
+            echo "$page: nothing about $option"
+            exit 1
+        fi
+    done < <(sed -nE 's/^ +(-[a-z], )?(--[a-z-]+).*/\2/p' help)
+    if command -v man >/dev/null; then
+        LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l "$page" 2>warnings >formatted
+        if [[ -s warnings || ! -s formatted ]]; then
+            cat warnings
+            exit 1
+        fi
+    fi
+done
+
+expect 0 stdout 'usage: fastgpu bench tasks' "$FASTGPU" bench help tasks
+expect 0 stdout 'usage: fastgpu bench tasks' "$FASTGPU" bench tasks --count 3 --help
+expect 0 stdout 'fastgpu 0.' "$FASTGPU" --version
+
+# Mistakes: what was typed, and the nearest thing that exists.
+expect 2 stderr 'usage: fastgpu COMMAND' "$FASTGPU"
+expect 2 stderr 'usage: fastgpu bench COMMAND' "$FASTGPU" bench
+expect 2 stderr 'devicse: no such command; the nearest is devices' "$FASTGPU" devicse
+expect 2 stderr 'dev: no such command; the nearest is devices' "$FASTGPU" help dev
+expect 2 stderr 'xylophone: no such command; fastgpu --help lists them' "$FASTGPU" xylophone
+expect 2 stderr '--halp: no such option; the nearest is --help' "$FASTGPU" --halp
+expect 2 stderr 'tsaks: no such command; the nearest is tasks' "$FASTGPU" bench tsaks
+expect 2 stderr '--cuont: no such option; the nearest is --count' "$FASTGPU" bench tasks --cuont=3
+expect 2 stderr '--bogus: no such option; see fastgpu devices --help' "$FASTGPU" devices --bogus
+expect 2 stderr '-x: no such option' "$FASTGPU" devices -x
+expect 2 stderr 'more: no such argument' "$FASTGPU" devices more
+expect 2 stderr '--devices: its value (PATTERN) is missing' "$FASTGPU" devices --devices
+expect 2 stderr '--json takes no value' "$FASTGPU" devices --json=yes
+for number in 0 -1 65 x 3x '' 99999999999999999999; do
+    expect 2 stderr 'want a whole number from 1 to 64' "$FASTGPU" devices --subdevices "$number"
+done
+expect 2 stderr 'want one of independent, chain, wavefront, cholesky' \
+    "$FASTGPU" bench tasks --shape square
+expect 2 stderr 'want one of null, cpu' "$FASTGPU" bench tasks --device=opencl
+expect 2 stderr 'that is 4000000 buffers' "$FASTGPU" bench tasks --shape wavefront --count 2000
+expect 3 stderr 'the pool cannot be opened' "$FASTGPU" devices --devices no-such-device
+expect 3 stderr 'the pool cannot be opened' "$FASTGPU" bench launch --device no-such-device
+
+# Output that cannot be written is a failure, and said; closed descriptors are no place for files.
+for words in --help --version 'bench tasks --help' 'devices --devices null --json'; do
+    read -ra typed <<<"$words"
+    code=0
+    "$FASTGPU" "${typed[@]}" >/dev/full 2>stderr || code=$?
+    if [[ $code != 1 ]] || ! grep -q 'the output cannot be written' stderr; then
+        echo "$words into a full device: exit code $code"
+        exit 1
+    fi
+done
+code=0
+"$FASTGPU" --help >&- 2>stderr || code=$?
+if [[ $code != 1 ]] || ! grep -q 'the output cannot be written' stderr; then
+    echo "--help with stdout closed: exit code $code"
+    exit 1
+fi
+if ! "$FASTGPU" --help <&- 2>&- | grep -q usage; then
+    echo "--help with stdin and stderr closed"
+    exit 1
+fi
+
+# Devices: the table says unknown, JSON says null, and neither says zero for it.
+expect 0 stdout unknown "$FASTGPU" devices --devices null,cpu
+grep -qE '^cpu +shared, [0-9.]+ GB/s +[0-9.]+ us ' stdout
+grep -qE '^null#0 +unknown +[0-9.]+ us +unknown +unknown +unknown ' stdout
+expect 0 stdout '"devices"' "$FASTGPU" devices --devices null,cpu --json
+python3 - stdout <<'PYTHON'
+import json
+import sys
+
+devices = {device["id"]: device for device in json.load(open(sys.argv[1]))["devices"]}
+assert set(devices) == {"null#0", "cpu"}, devices
+null, cpu = devices["null#0"], devices["cpu"]
+assert null["type"] == "null" and cpu["type"] == "cpu"
+for name in ("compute_units", "copy_bytes_per_s", "utilisation", "power_watt",
+             "temperature_celsius"):
+    assert null[name] is None, (name, null[name])
+assert null["launch_p50_ns"] > 0 and cpu["launch_p50_ns"] > 0
+assert cpu["copy_shared"] is True and cpu["copy_bytes_per_s"] > 1e7
+assert cpu["memory_node"] == 0 and cpu["memory_bytes"] > 1 << 20
+assert cpu["compute_units"] >= 1 and cpu["resource_group"] == 0
+for device in devices.values():
+    for name, value in device.items():
+        if name in ("power_watt", "temperature_celsius", "clock_mhz", "driver"):
+            assert value != 0 and value != "", (name, value)
+PYTHON
+echo "commands: all checks passed"

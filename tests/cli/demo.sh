@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Does `fastgpu demo` work as its help says? Pictures, table, JSON, exit codes, Ctrl-C, bad input.
+# What the pictures hold is compared with a reference in tests/conform/test_pool_filters.c.
+set -euo pipefail
+
+: "${FASTGPU:?}"
+if [[ ! -x $FASTGPU ]]; then
+    echo "skipped: $FASTGPU is not built"
+    exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+# expect CODE WORD COMMAND...: the exit code, and a word of what is printed to stdout or stderr.
+expect() {
+    local want=$1 word=$2 code=0
+    shift 2
+    "$@" >printed 2>&1 || code=$?
+    if [[ $code != "$want" ]] || ! grep -qF -- "$word" printed; then
+        echo "$*: exit code $code, want $want; \"$word\" is wanted in:"
+        cat printed
+        exit 1
+    fi
+}
+
+expect 0 'usage: fastgpu demo' "$FASTGPU" demo --help
+expect 2 '--bogus: no such option' "$FASTGPU" demo --bogus
+expect 2 '--output: its value (DIR) is missing' "$FASTGPU" demo --output
+expect 2 '--tiles 0: want a whole number from 1 to 4096' "$FASTGPU" demo --tiles 0
+expect 2 '--rounds 100: want a whole number from 0 to 99' "$FASTGPU" demo --rounds 100
+expect 4 'missing.png: cannot be opened' "$FASTGPU" demo missing.png
+
+photos=(/usr/lib/python3/dist-packages/sklearn/datasets/images/{china,flower}.jpg)
+if [[ ! -r ${photos[0]} || ! -r ${photos[1]} ]]; then
+    expect 4 'apt-get install --no-install-recommends python3-sklearn' "$FASTGPU" demo
+    echo "skipped: the photographs are not installed"
+    exit 77
+fi
+
+expect 3 'the pool cannot be opened' "$FASTGPU" demo --devices no-such-device
+expect 3 'computes nothing' "$FASTGPU" demo --devices null
+head -c 5000 "${photos[0]}" >cut.jpg
+expect 4 'cut.jpg: the JPEG file ends too early' "$FASTGPU" demo "${photos[1]}" cut.jpg
+: >file
+expect 1 'file: is not a folder' "$FASTGPU" demo --output file
+
+expect 0 '12 pictures written to a/b' "$FASTGPU" demo --output a/b
+grep -q 'times as fast as the best device' printed
+grep -q 'Both ways gave the same pictures, bit for bit' printed
+for photo in china flower; do
+    for step in grey blur sobel sharpen sepia emboss; do
+        [[ $(head -c 8 "a/b/$photo-$step.png" | od -An -tx1 | tr -d ' ') == 89504e470d0a1a0a ]]
+    done
+done
+[[ $(find a/b -type f | wc -l) == 12 ]]
+tasks=$(grep -oE '[0-9]+ tasks' printed | head -1 | cut -d' ' -f1)
+((tasks >= 60))
+
+"$FASTGPU" demo --json --rounds 1 --output c "${photos[0]}" "${photos[0]}" >json 2>errors
+tr -d '\t' <json >flat
+for word in '"tasks":' '"busy_ns":' '"one_by_one":' '"ratio":' '"pictures_equal":true' \
+    '"interrupted":false' 'c/china-2-sobel.png'; do
+    grep -qF -- "$word" flat || { echo "no $word in the JSON:"; cat json; exit 1; }
+done
+cmp c/china-blur.png c/china-2-blur.png
+cmp a/b/china-blur.png c/china-blur.png
+
+# An end that the user asks for: soon, with a code of its own, and saying what was done.
+code=0
+timeout --preserve-status --signal INT 2 \
+    "$FASTGPU" demo --rounds 99 --tiles 100 --output d >printed 2>&1 || code=$?
+if [[ $code != 130 ]] || ! grep -q 'stopped before' printed; then
+    echo "after Ctrl-C: exit code $code"
+    cat printed
+    exit 1
+fi
+echo "demo: $tasks tasks, all checks passed"

@@ -1,0 +1,2 @@
+#if 1
+kernel void f(global int *a) { a[0] = 1; }

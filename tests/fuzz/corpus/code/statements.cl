@@ -1,0 +1,1 @@
+kernel void f(global int *a, int n) { for (int i = 0, j = 1; i < n; ++i, j <<= 1) { if (i) continue; else break; } while (n--) ; do n++; while (n < 9); switch (n) { case 1: case 2 ... 4: n = 0; default: goto end; } end: a[0] = n ? : 3; { int a = 1; a++; } return; }

@@ -1,0 +1,1 @@
+kernel void f(global float4 *a, global const float *b, global half *h) { float4 v = (float4)(1, 2, b[0], (float)3); v.xyz = v.zyx; v.s0 += a->w; a[0].hi = v.lo; v[1] = 2; vstore4(vload4(0, b), 1, (global float *)a); vstore_half_rte(vload_half(0, h), 1, h); a[1] = (float4){1, 2, 3, 4}; a[2] = convert_float4(as_int4(v)); }

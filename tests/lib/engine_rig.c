@@ -1,0 +1,282 @@
+/* See engine_rig.h. */
+#include "tests/lib/engine_rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/policy.h"
+
+static int rig_never(const fgpu_range *range, void *const *args, void *user)
+{
+    (void)range;
+    (void)args;
+    (void)user;
+    abort();
+}
+
+static void rig_kernel(struct engine_rig *rig)
+{
+    if (engine_kernel_create(&rig->engine, &rig->inc) != FGPU_OK)
+        abort();
+    struct kernel *kernel = engine_kernel(&rig->engine, rig->inc);
+    kernel->key = 1;
+    kernel->variants[0] = (struct variant){.kind = FGPU_VARIANT_NATIVE, .native = rig_never};
+    kernel->variant_count = 1;
+    kernel->variant_mask = 1u << FGPU_VARIANT_NATIVE;
+}
+
+void engine_rig_open(struct engine_rig *rig, const uint32_t *queues, uint32_t devices,
+                     uint32_t flags, uint64_t budget_ns)
+{
+    static struct engine_device_config configs[RIG_LANES];
+    memset(rig, 0, sizeof *rig);
+    for (uint32_t d = 0; d < devices; d++)
+        configs[d] =
+            (struct engine_device_config){.caps = {.struct_bytes = sizeof(fgpu_device_caps),
+                                                   .queue_count = queues[d],
+                                                   .variants = 1u << FGPU_VARIANT_NATIVE,
+                                                   .suballocate = 1,
+                                                   .offset_align_bytes = 1,
+                                                   .max_queue_commands = 4096},
+                                          .key = d + 1,
+                                          .memory_limit_bytes = UINT64_MAX};
+    history_init(&rig->history, 0, NULL);
+    trace_init(&rig->trace, 0, NULL);
+    log_init(&rig->log, FGPU_LOG_OFF);
+    struct engine_config config = {.devices = configs,
+                                   .device_count = devices,
+                                   .task_limit = 65536,
+                                   .policy = policy_find("fifo"),
+                                   .history = &rig->history,
+                                   .trace = &rig->trace,
+                                   .log = &rig->log,
+                                   .flags = flags,
+                                   .budget_ns = budget_ns,
+                                   .checks = true};
+    if (engine_init(&rig->engine, &config) != FGPU_OK)
+        abort();
+    rig_kernel(rig);
+}
+
+void engine_rig_close(struct engine_rig *rig)
+{
+    engine_fini(&rig->engine);
+    for (uint32_t i = 0; i < rig->slab_count; i++)
+        free(rig->slabs[i]);
+    history_fini(&rig->history);
+    trace_fini(&rig->trace);
+    log_fini(&rig->log);
+}
+
+/* ---- objects and tasks ------------------------------------------------------------------ */
+
+uint32_t engine_rig_buffer(struct engine_rig *rig, uint64_t bytes, void *host)
+{
+    uint32_t index;
+    if (engine_buffer_create(&rig->engine, bytes, host, &index) != FGPU_OK)
+        abort();
+    return index;
+}
+
+static struct submit_arg rig_range(uint32_t buffer, uint8_t mode, uint64_t begin, uint64_t bytes)
+{
+    return (struct submit_arg){.kind = FGPU_ARG_BUFFER,
+                               .mode = mode,
+                               .buffer = buffer,
+                               .offset_bytes = begin,
+                               .shape = {bytes, bytes, 1}};
+}
+
+uint32_t engine_rig_submit(struct engine_rig *rig, struct submit_request *request, uint32_t after)
+{
+    uint32_t pair[2] = {after, 0}, index, generation;
+    if (after != TASK_NONE) {
+        pair[1] = task_generation(engine_task(&rig->engine, after));
+        request->after = pair;
+        request->after_count = 1;
+    }
+    if (submit_prepare(&rig->engine, request, &index, &generation) != FGPU_OK)
+        abort();
+    submit_push(&rig->engine, index);
+    (void)engine_drain(&rig->engine);
+    return index;
+}
+
+uint32_t engine_rig_fill(struct engine_rig *rig, uint32_t buffer, uint64_t begin, uint64_t bytes,
+                         uint8_t value, uint16_t pin)
+{
+    struct submit_arg arg = rig_range(buffer, FGPU_WRITE, begin, bytes);
+    struct submit_request request = {.kind = TASK_FILL,
+                                     .arg_count = 1,
+                                     .args = &arg,
+                                     .kernel = TASK_NONE,
+                                     .pin = pin,
+                                     .pattern = &value,
+                                     .pattern_bytes = 1};
+    return engine_rig_submit(rig, &request, TASK_NONE);
+}
+
+uint32_t engine_rig_inc(struct engine_rig *rig, uint32_t buffer, uint64_t bytes, uint16_t pin)
+{
+    struct submit_arg arg = rig_range(buffer, FGPU_READ_WRITE, 0, bytes);
+    struct submit_request request = {.kind = TASK_KERNEL,
+                                     .arg_count = 1,
+                                     .args = &arg,
+                                     .kernel = rig->inc,
+                                     .pin = pin,
+                                     .dims = 1,
+                                     .global = {bytes, 1, 1}};
+    return engine_rig_submit(rig, &request, TASK_NONE);
+}
+
+uint32_t engine_rig_copy(struct engine_rig *rig, uint32_t dst, uint32_t src, uint64_t bytes,
+                         uint16_t pin)
+{
+    struct submit_arg args[2] = {rig_range(dst, FGPU_WRITE, 0, bytes),
+                                 rig_range(src, FGPU_READ, 0, bytes)};
+    struct submit_request request = {
+        .kind = TASK_COPY, .arg_count = 2, .args = args, .kernel = TASK_NONE, .pin = pin};
+    return engine_rig_submit(rig, &request, TASK_NONE);
+}
+
+uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes)
+{
+    struct submit_arg arg = rig_range(buffer, FGPU_READ, 0, bytes);
+    struct submit_request request = {.kind = TASK_MAP,
+                                     .flags = TASK_F_UNLISTED,
+                                     .arg_count = 1,
+                                     .args = &arg,
+                                     .kernel = TASK_NONE,
+                                     .pin = TASK_DEVICE_ANY};
+    return engine_rig_submit(rig, &request, TASK_NONE);
+}
+
+fgpu_task_state engine_rig_state(const struct engine_rig *rig, uint32_t task)
+{
+    return task_state(engine_task(&rig->engine, task));
+}
+
+/* ---- the crank -------------------------------------------------------------------------- */
+
+static bool rig_take(struct engine_rig *rig)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < rig->engine.lane_count; i++) {
+        struct vec *commands = &rig->engine.lanes[i].commands;
+        struct engine_rig_lane *lane = &rig->lanes[i];
+        for (size_t c = 0; c < commands->count; c++) {
+            if (lane->taken == RIG_COMMANDS)
+                abort();
+            lane->commands[++lane->taken] = *(const fgpu_cmd *)vec_at(commands, c);
+            any = true;
+        }
+        vec_clear(commands);
+    }
+    return any;
+}
+
+static bool rig_act(struct engine_rig *rig)
+{
+    bool any = rig->engine.actions.count > 0;
+    for (size_t i = 0; i < rig->engine.actions.count; i++) {
+        struct action action = *(struct action *)vec_at(&rig->engine.actions, i);
+        fgpu_code_built built = {.code = 1};
+        if (action.kind == ACTION_ALLOC) {
+            void *slab = calloc(1, (size_t)action.bytes);
+            if (slab == NULL || rig->slab_count == 256)
+                abort();
+            rig->slabs[rig->slab_count++] = slab;
+            engine_slab(&rig->engine, action.node, (uint64_t)(uintptr_t)slab, action.bytes);
+        } else if (action.kind == ACTION_BUILD) {
+            engine_built(&rig->engine, action.index, action.device, FGPU_OK, &built);
+        }
+    }
+    vec_clear(&rig->engine.actions);
+    return any;
+}
+
+void engine_rig_turn(struct engine_rig *rig)
+{
+    bool more;
+    do {
+        engine_turn(&rig->engine);
+        more = rig_take(rig);
+        more |= rig_act(rig);
+    } while (more);
+}
+
+static uint8_t *rig_at(uint64_t mem, uint64_t offset)
+{
+    return (uint8_t *)(uintptr_t)(mem + offset);
+}
+
+/* What the command writes gets its value, or garbage. */
+static void rig_effect(const fgpu_cmd *cmd, bool good)
+{
+    if (cmd->kind == FGPU_CMD_COPY) {
+        const fgpu_cmd_copy *copy = cmd->body;
+        for (uint64_t row = 0; row < copy->rows; row++) {
+            uint8_t *dst = rig_at(copy->dst, copy->dst_offset_bytes + row * copy->dst_pitch_bytes);
+            const uint8_t *src =
+                rig_at(copy->src, copy->src_offset_bytes + row * copy->src_pitch_bytes);
+            if (good)
+                memmove(dst, src, (size_t)copy->row_bytes);
+            else
+                memset(dst, RIG_GARBAGE, (size_t)copy->row_bytes);
+        }
+    } else if (cmd->kind == FGPU_CMD_FILL) {
+        const fgpu_cmd_fill *fill = cmd->body;
+        memset(rig_at(fill->mem, fill->offset_bytes), good ? fill->pattern[0] : RIG_GARBAGE,
+               (size_t)fill->row_bytes);
+    } else if (cmd->kind == FGPU_CMD_LAUNCH) {
+        const fgpu_cmd_arg *arg = &((const fgpu_cmd_launch *)cmd->body)->args[0];
+        uint8_t *at = rig_at(arg->u.buffer.mem, arg->u.buffer.offset_bytes);
+        for (uint64_t i = 0; i < arg->size_bytes; i++)
+            at[i] = good ? (uint8_t)(at[i] + 1) : RIG_GARBAGE;
+    }
+}
+
+static void rig_execute(struct engine_rig_lane *lane, uint64_t number)
+{
+    const fgpu_cmd *cmd = &lane->commands[number];
+    fgpu_cmd_result *result = cmd->body;
+    result->status = FGPU_OK;
+    result->timed = 0;
+    if (cmd->kind == FGPU_CMD_FENCE) {
+        lane->skipping = false;
+    } else if (lane->skipping && (cmd->flags & FGPU_CMD_CHAINED)) {
+        result->status = FGPU_E_CANCELLED;
+    } else if (lane->fails[number]) {
+        rig_effect(cmd, false);
+        lane->skipping = true;
+        result->status = FGPU_E_DEVICE;
+    } else {
+        rig_effect(cmd, true);
+    }
+}
+
+void engine_rig_work(struct engine_rig *rig, uint32_t index, uint64_t number)
+{
+    struct engine_rig_lane *lane = &rig->lanes[index];
+    if (number > lane->taken)
+        number = lane->taken;
+    while (lane->done < number)
+        rig_execute(lane, ++lane->done);
+    engine_progress(&rig->engine, index, number);
+}
+
+void engine_rig_finish(struct engine_rig *rig)
+{
+    bool more = true;
+    while (more) {
+        engine_rig_turn(rig);
+        more = false;
+        for (uint32_t i = 0; i < rig->engine.lane_count; i++) {
+            if (rig->engine.devices[rig->engine.lanes[i].device].lost ||
+                rig->lanes[i].done == rig->lanes[i].taken)
+                continue;
+            engine_rig_work(rig, i, rig->lanes[i].taken);
+            more = true;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+/* An engine without a driver: the test hands commands to devices of its own, decides how far each
+ * queue gets, and which command fails.
+ *
+ * Every node is plain memory of this process, so that copies, fills and the one kernel (it adds 1
+ * to each byte of its first argument) really happen, in the order in which the test lets the queues
+ * work. Failed commands leave 0xEE where they would have written. Thread: one.
+ */
+#ifndef FASTGPU_TESTS_LIB_ENGINE_RIG_H
+#define FASTGPU_TESTS_LIB_ENGINE_RIG_H
+
+#include "core/engine.h"
+#include "core/submit.h"
+
+#define RIG_LANES 8
+#define RIG_COMMANDS 16384
+#define RIG_GARBAGE 0xEE
+
+struct engine_rig_lane {
+    fgpu_cmd commands[RIG_COMMANDS + 1]; /* by number */
+    bool fails[RIG_COMMANDS + 1];
+    uint64_t taken, done;
+    bool skipping;
+};
+
+struct engine_rig {
+    struct engine engine;
+    struct history history;
+    struct trace trace;
+    struct log log;
+    uint32_t inc; /* the kernel */
+    void *slabs[256];
+    uint32_t slab_count;
+    struct engine_rig_lane lanes[RIG_LANES];
+};
+
+/* Devices with memory of their own and so many queues each. flags: enum fgpu_pool_flag. */
+void engine_rig_open(struct engine_rig *rig, const uint32_t *queues, uint32_t devices,
+                     uint32_t flags, uint64_t budget_ns);
+void engine_rig_close(struct engine_rig *rig);
+
+/* A buffer; host: its contents, NULL for none. */
+uint32_t engine_rig_buffer(struct engine_rig *rig, uint64_t bytes, void *host);
+
+/* Tasks on a range of one buffer; pin: device or TASK_DEVICE_ANY, after: a task or TASK_NONE.
+ * Returns the index. */
+uint32_t engine_rig_fill(struct engine_rig *rig, uint32_t buffer, uint64_t begin, uint64_t bytes,
+                         uint8_t value, uint16_t pin);
+uint32_t engine_rig_inc(struct engine_rig *rig, uint32_t buffer, uint64_t bytes, uint16_t pin);
+uint32_t engine_rig_copy(struct engine_rig *rig, uint32_t dst, uint32_t src, uint64_t bytes,
+                         uint16_t pin);
+uint32_t engine_rig_submit(struct engine_rig *rig, struct submit_request *request, uint32_t after);
+/* A mapping for reading; it runs when its data are on the host. */
+uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes);
+
+/* Turn until nothing more is handed out. */
+void engine_rig_turn(struct engine_rig *rig);
+/* The queue works up to command `number` (at most what it has), then the engine is told. No turn.
+ */
+void engine_rig_work(struct engine_rig *rig, uint32_t lane, uint64_t number);
+/* Everything, with turns, until no queue has anything left. */
+void engine_rig_finish(struct engine_rig *rig);
+
+fgpu_task_state engine_rig_state(const struct engine_rig *rig, uint32_t task);
+
+#endif

@@ -1,0 +1,537 @@
+/* Random task graphs with an oracle; see random_graph.h.
+ *
+ *
+ */
+#include "tests/lib/random_graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char random_graph_source[] =
+    "__kernel void update(__global uint *p, uint a, uint b)\n"
+    "{ size_t i = get_global_id(0); p[i] = p[i] * a + b; }\n"
+    "__kernel void combine(__global uint *d, __global const uint *s, uint c)\n"
+    "{ size_t i = get_global_id(0); d[i] = d[i] * 31u + s[i] * 17u + c; }\n"
+    "__kernel void derive(__global uint *d, __global const uint *s, uint c)\n"
+    "{ size_t i = get_global_id(0); d[i] = s[i] ^ c; }\n"
+    "__kernel void tile(__global uint *p, uint pitch, uint c)\n"
+    "{ size_t x = get_global_id(0), y = get_global_id(1);\n"
+    "  p[y * pitch + x] = p[y * pitch + x] * 5u + c + (uint)(y * 7 + x); }\n";
+
+static uint32_t random_graph_value(void *const *args, int index)
+{
+    uint32_t value;
+    memcpy(&value, args[index], sizeof value);
+    return value;
+}
+
+/* First and last work item of a native range of a 1-D grid. */
+static void random_graph_items(const fgpu_range *range, uint64_t *begin, uint64_t *end)
+{
+    *begin = range->group_begin * range->local[0];
+    *end = range->group_end * range->local[0];
+    if (*end > range->global[0])
+        *end = range->global[0];
+}
+
+static int native_update(const fgpu_range *range, void *const *args, void *user)
+{
+    uint32_t *p = args[0], a = random_graph_value(args, 1), b = random_graph_value(args, 2);
+    uint64_t i, end;
+    (void)user;
+    for (random_graph_items(range, &i, &end); i < end; i++)
+        p[i] = p[i] * a + b;
+    return 0;
+}
+
+static int native_combine(const fgpu_range *range, void *const *args, void *user)
+{
+    uint32_t *d = args[0], c = random_graph_value(args, 2);
+    const uint32_t *s = args[1];
+    uint64_t i, end;
+    (void)user;
+    for (random_graph_items(range, &i, &end); i < end; i++)
+        d[i] = d[i] * 31u + s[i] * 17u + c;
+    return 0;
+}
+
+static int native_derive(const fgpu_range *range, void *const *args, void *user)
+{
+    uint32_t *d = args[0], c = random_graph_value(args, 2);
+    const uint32_t *s = args[1];
+    uint64_t i, end;
+    (void)user;
+    for (random_graph_items(range, &i, &end); i < end; i++)
+        d[i] = s[i] ^ c;
+    return 0;
+}
+
+static int native_tile(const fgpu_range *range, void *const *args, void *user)
+{
+    uint32_t *p = args[0], pitch = random_graph_value(args, 1), c = random_graph_value(args, 2);
+    (void)user;
+    for (uint64_t group = range->group_begin; group < range->group_end; group++) {
+        uint64_t gx = group % range->groups[0], y = group / range->groups[0];
+        uint64_t end = (gx + 1) * range->local[0];
+        for (uint64_t x = gx * range->local[0]; x < end && x < range->global[0]; x++)
+            p[y * pitch + x] = p[y * pitch + x] * 5u + c + (uint32_t)(y * 7 + x);
+    }
+    return 0;
+}
+
+static fgpu_status random_graph_kernel(fgpu_pool pool, const char *name, fgpu_native_fn fn,
+                                       const fgpu_access *access, fgpu_kernel *kernel)
+{
+    fgpu_status status = fgpu_kernel_create(pool, name, kernel);
+    for (uint32_t i = 0; i < 3 && status == FGPU_OK; i++)
+        status = access[i] != FGPU_ACCESS_DEFAULT
+                     ? fgpu_kernel_set_arg(*kernel, i, FGPU_ARG_BUFFER, access[i], 0)
+                     : fgpu_kernel_set_arg(*kernel, i, FGPU_ARG_SCALAR, FGPU_ACCESS_DEFAULT, 4);
+    if (status == FGPU_OK)
+        status = fgpu_kernel_add_native(*kernel, fn, NULL);
+    if (status == FGPU_OK)
+        status = fgpu_kernel_add_opencl(*kernel, random_graph_source, name, NULL);
+    return status;
+}
+
+fgpu_status random_graph_kernels(fgpu_pool pool, struct random_graph_kernels *k)
+{
+    static const fgpu_access one[3] = {FGPU_READ_WRITE, FGPU_ACCESS_DEFAULT, FGPU_ACCESS_DEFAULT};
+    static const fgpu_access two[3] = {FGPU_READ_WRITE, FGPU_READ, FGPU_ACCESS_DEFAULT};
+    static const fgpu_access over[3] = {FGPU_WRITE, FGPU_READ, FGPU_ACCESS_DEFAULT};
+    fgpu_status status = random_graph_kernel(pool, "update", native_update, one, &k->update);
+    if (status == FGPU_OK)
+        status = random_graph_kernel(pool, "combine", native_combine, two, &k->combine);
+    if (status == FGPU_OK)
+        status = random_graph_kernel(pool, "derive", native_derive, over, &k->derive);
+    if (status == FGPU_OK)
+        status = random_graph_kernel(pool, "tile", native_tile, one, &k->tile);
+    return status;
+}
+
+/* ---- operations ------------------------------------------------------------------------- */
+
+struct random_span {
+    uint32_t buffer, at, words;
+};
+
+static uint32_t random_below(struct random_graph *g, uint32_t n)
+{
+    return (uint32_t)rng_below(&g->rng, n);
+}
+
+static struct random_span random_span(struct random_graph *g)
+{
+    uint32_t units = RANDOM_GRAPH_WORDS / g->align_words;
+    uint32_t at = random_below(g, units) * g->align_words;
+    struct random_span span = {random_below(g, RANDOM_GRAPH_BUFFERS), at,
+                               1 + random_below(g, RANDOM_GRAPH_WORDS - at)};
+    if (random_below(g, 4) == 0)
+        span = (struct random_span){span.buffer, 0, RANDOM_GRAPH_WORDS};
+    return span;
+}
+
+static fgpu_arg random_arg(const struct random_graph *g, struct random_span span, uint32_t words)
+{
+    return fgpu_arg_span(g->buffers[span.buffer], FGPU_ACCESS_DEFAULT, 4u * span.at, 4u * words);
+}
+
+static fgpu_status random_submit(struct random_graph *g, fgpu_kernel kernel, const fgpu_arg *args,
+                                 uint64_t x, uint64_t y)
+{
+    fgpu_task_desc desc;
+    fgpu_task_desc_init(&desc);
+    desc.kernel = kernel;
+    desc.args = args;
+    desc.arg_count = 3;
+    desc.dims = y > 1 ? 2 : 1;
+    desc.global[0] = x;
+    desc.global[1] = y;
+    desc.priority = (int32_t)random_below(g, 5) - 2;
+    if (g->last.bits != 0 && random_below(g, 6) == 0) {
+        desc.after = &g->last;
+        desc.after_count = 1;
+    }
+    fgpu_task task;
+    fgpu_status status = fgpu_task_submit(g->pool, &desc, &task);
+    if (status == FGPU_OK && random_below(g, 3) == 0)
+        g->last = task;
+    return status;
+}
+
+static fgpu_status random_update(struct random_graph *g)
+{
+    struct random_span s = random_span(g);
+    uint32_t a = 2 * random_below(g, 1000) + 1, b = random_below(g, 1u << 30);
+    fgpu_arg args[3] = {random_arg(g, s, s.words), fgpu_arg_scalar(&a, 4), fgpu_arg_scalar(&b, 4)};
+    for (uint32_t i = 0; i < s.words; i++)
+        g->model[s.buffer][s.at + i] = g->model[s.buffer][s.at + i] * a + b;
+    return random_submit(g, g->kernels.update, args, s.words, 1);
+}
+
+/* Two spans of equal length that do not overlap. */
+static void random_pair(struct random_graph *g, struct random_span *d, struct random_span *s)
+{
+    *d = random_span(g);
+    do
+        *s = random_span(g);
+    while (s->buffer == d->buffer);
+    d->words = s->words = d->words < s->words ? d->words : s->words;
+}
+
+static fgpu_status random_combine(struct random_graph *g, bool overwrite)
+{
+    struct random_span d, s;
+    random_pair(g, &d, &s);
+    uint32_t c = random_below(g, 1u << 30);
+    fgpu_arg args[3] = {random_arg(g, d, d.words), random_arg(g, s, s.words),
+                        fgpu_arg_scalar(&c, 4)};
+    for (uint32_t i = 0; i < d.words; i++) {
+        uint32_t *out = &g->model[d.buffer][d.at + i], in = g->model[s.buffer][s.at + i];
+        *out = overwrite ? in ^ c : *out * 31u + in * 17u + c;
+    }
+    return random_submit(g, overwrite ? g->kernels.derive : g->kernels.combine, args, d.words, 1);
+}
+
+static fgpu_status random_tile(struct random_graph *g)
+{
+    uint32_t pitch = 8u << random_below(g, 2),
+             rows = 1 + random_below(g, RANDOM_GRAPH_WORDS / pitch);
+    uint32_t cols = 1 + random_below(g, pitch), buffer = random_below(g, RANDOM_GRAPH_BUFFERS);
+    uint32_t at = g->align_words > 1
+                      ? 0
+                      : random_below(g, RANDOM_GRAPH_WORDS - (rows - 1) * pitch - cols + 1);
+    uint32_t c = random_below(g, 1u << 30);
+    fgpu_arg args[3] = {fgpu_arg_region(g->buffers[buffer], FGPU_READ_WRITE,
+                                        fgpu_region_rect(4u * at, 4u * cols, 4u * pitch, rows)),
+                        fgpu_arg_scalar(&pitch, 4), fgpu_arg_scalar(&c, 4)};
+    for (uint32_t y = 0; y < rows; y++)
+        for (uint32_t x = 0; x < cols; x++) {
+            uint32_t *p = &g->model[buffer][at + y * pitch + x];
+            *p = *p * 5u + c + y * 7 + x;
+        }
+    return random_submit(g, g->kernels.tile, args, cols, rows);
+}
+
+static fgpu_status random_fill(struct random_graph *g)
+{
+    struct random_span s = random_span(g);
+    uint32_t value = random_below(g, 1u << 30);
+    fgpu_region region = fgpu_region_span(4u * s.at, 4u * s.words);
+    for (uint32_t i = 0; i < s.words; i++)
+        g->model[s.buffer][s.at + i] = value;
+    return fgpu_buffer_fill_async(g->buffers[s.buffer], &region, &value, 4, NULL);
+}
+
+static fgpu_status random_copy(struct random_graph *g)
+{
+    struct random_span d, s;
+    random_pair(g, &d, &s);
+    fgpu_region to = fgpu_region_span(4u * d.at, 4u * d.words);
+    fgpu_region from = fgpu_region_span(4u * s.at, 4u * s.words);
+    memcpy(&g->model[d.buffer][d.at], &g->model[s.buffer][s.at], 4u * d.words);
+    return fgpu_buffer_copy_async(g->buffers[d.buffer], &to, g->buffers[s.buffer], &from, &g->last);
+}
+
+static fgpu_status random_write(struct random_graph *g, bool wait)
+{
+    struct random_span s = random_span(g);
+    fgpu_region region = fgpu_region_span(4u * s.at, 4u * s.words);
+    if (!wait && g->scratch_count == 64)
+        wait = true;
+    uint32_t local[RANDOM_GRAPH_WORDS];
+    uint32_t *src = wait ? local : g->scratch[g->scratch_count];
+    for (uint32_t i = 0; i < s.words; i++)
+        src[i] = g->model[s.buffer][s.at + i] = random_below(g, 1u << 30);
+    if (wait)
+        return fgpu_buffer_write(g->buffers[s.buffer], &region, src, 0);
+    g->scratch_words[g->scratch_count++] = 0;
+    return fgpu_buffer_write_async(g->buffers[s.buffer], &region, src, 0, NULL);
+}
+
+static fgpu_status random_read(struct random_graph *g, bool wait)
+{
+    struct random_span s = random_span(g);
+    fgpu_region region = fgpu_region_span(4u * s.at, 4u * s.words);
+    const uint32_t *want = &g->model[s.buffer][s.at];
+    if (!wait && g->scratch_count < 64) {
+        uint32_t slot = g->scratch_count++;
+        g->scratch_words[slot] = s.words;
+        memcpy(g->expected[slot], want, 4u * s.words);
+        return fgpu_buffer_read_async(g->buffers[s.buffer], &region, g->scratch[slot], 0,
+                                      &g->scratch_tasks[slot]);
+    }
+    uint32_t got[RANDOM_GRAPH_WORDS];
+    fgpu_status status = fgpu_buffer_read(g->buffers[s.buffer], &region, got, 0);
+    if (status == FGPU_OK && memcmp(got, want, 4u * s.words) != 0) {
+        snprintf(g->why, sizeof g->why, "a blocking read of buffer %u, words %u to %u, is wrong",
+                 s.buffer, s.at, s.at + s.words);
+        return FGPU_E_TASK;
+    }
+    return status;
+}
+
+static fgpu_status random_map(struct random_graph *g)
+{
+    struct random_span s = random_span(g);
+    uint32_t *p;
+    fgpu_status status = fgpu_buffer_map(g->buffers[s.buffer], 4u * s.at, 4u * s.words,
+                                         FGPU_READ_WRITE, (void **)&p);
+    if (status != FGPU_OK)
+        return status;
+    for (uint32_t i = 0; i < s.words; i++) {
+        if (p[i] != g->model[s.buffer][s.at + i])
+            snprintf(g->why, sizeof g->why, "a mapping of buffer %u shows a wrong word %u",
+                     s.buffer, s.at + i);
+        p[i] = g->model[s.buffer][s.at + i] = p[i] * 9u + 1u;
+    }
+    status = fgpu_buffer_unmap(g->buffers[s.buffer], p);
+    return g->why[0] != '\0' ? FGPU_E_TASK : status;
+}
+
+static int host_sum(void *const *args, void *user)
+{
+    uint32_t *d = args[0], words = random_graph_value(args, 2);
+    const uint32_t *s = args[1];
+    (void)user;
+    for (uint32_t i = 0; i < words; i++)
+        d[i] += s[words - 1 - i];
+    return 0;
+}
+
+static fgpu_status random_host(struct random_graph *g)
+{
+    struct random_span d, s;
+    random_pair(g, &d, &s);
+    fgpu_arg args[3] = {random_arg(g, d, d.words), random_arg(g, s, s.words),
+                        fgpu_arg_scalar(&d.words, 4)};
+    args[0].access = FGPU_READ_WRITE;
+    args[1].access = FGPU_READ;
+    for (uint32_t i = 0; i < d.words; i++)
+        g->model[d.buffer][d.at + i] += g->model[s.buffer][s.at + d.words - 1 - i];
+    fgpu_task_desc desc;
+    fgpu_task_desc_init(&desc);
+    desc.kind = FGPU_TASK_HOST;
+    desc.host_fn = host_sum;
+    desc.args = args;
+    desc.arg_count = 3;
+    return fgpu_task_submit(g->pool, &desc, NULL);
+}
+
+static fgpu_status random_make_buffer(struct random_graph *g, uint32_t i)
+{
+    if (random_below(g, 3) > 0) {
+        fgpu_status status = fgpu_buffer_create(g->pool, 4u * RANDOM_GRAPH_WORDS, &g->buffers[i]);
+        uint32_t zero = 0;
+        memset(g->model[i], 0, sizeof g->model[i]);
+        return status == FGPU_OK ? fgpu_buffer_fill_async(g->buffers[i], NULL, &zero, 4, NULL)
+                                 : status;
+    }
+    uint32_t *memory = fgpu_host_alloc(4u * RANDOM_GRAPH_WORDS);
+    if (memory == NULL)
+        return FGPU_E_NOMEM;
+    for (uint32_t w = 0; w < RANDOM_GRAPH_WORDS; w++)
+        memory[w] = g->model[i][w] = random_below(g, 1u << 30);
+    g->adopted[i] = memory;
+    return fgpu_buffer_create_from(g->pool, memory, 4u * RANDOM_GRAPH_WORDS, &g->buffers[i]);
+}
+
+/* Compares adopted memory after the buffer has gone home. */
+static fgpu_status random_end_buffer(struct random_graph *g, uint32_t i)
+{
+    fgpu_status status = fgpu_buffer_destroy(g->buffers[i]);
+    g->buffers[i].bits = 0;
+    if (status != FGPU_OK || g->adopted[i] == NULL)
+        return status;
+    status = fgpu_pool_wait(g->pool, FGPU_FOREVER);
+    if (status == FGPU_OK && !g->faulty &&
+        memcmp(g->adopted[i], g->model[i], sizeof g->model[i]) != 0) {
+        snprintf(g->why, sizeof g->why, "the caller's memory of buffer %u is wrong after its end",
+                 i);
+        status = FGPU_E_TASK;
+    }
+    fgpu_host_free(g->adopted[i]);
+    g->adopted[i] = NULL;
+    return status;
+}
+
+static fgpu_status random_replace(struct random_graph *g)
+{
+    uint32_t i = random_below(g, RANDOM_GRAPH_BUFFERS);
+    fgpu_status status = random_end_buffer(g, i);
+    if (status != FGPU_OK && !g->faulty)
+        return status;
+    fgpu_status made = random_make_buffer(g, i);
+    return status == FGPU_OK ? made : status;
+}
+
+static fgpu_status random_op(struct random_graph *g)
+{
+    switch (random_below(g, 24)) {
+    case 0:
+        return random_map(g);
+    case 1:
+        return random_replace(g);
+    case 2:
+        return random_read(g, true);
+    case 3:
+        return random_write(g, true);
+    case 4:
+        return random_read(g, false);
+    case 5:
+        return random_write(g, false);
+    case 6:
+        return random_fill(g);
+    case 7:
+    case 8:
+        return random_copy(g);
+    case 9:
+    case 10:
+        return random_host(g);
+    case 11:
+    case 12:
+    case 13:
+        return random_tile(g);
+    case 14:
+    case 15:
+    case 16:
+        return random_combine(g, true);
+    case 17:
+    case 18:
+    case 19:
+        return random_combine(g, false);
+    default:
+        return random_update(g);
+    }
+}
+
+/* ---- a run ------------------------------------------------------------------------------ */
+
+/* A read that failed has brought nothing to compare. */
+static fgpu_status random_compare_reads(struct random_graph *g)
+{
+    for (uint32_t i = 0; i < g->scratch_count; i++) {
+        if (g->scratch_words[i] == 0 || fgpu_task_wait(g->scratch_tasks[i], 0) != FGPU_OK ||
+            memcmp(g->scratch[i], g->expected[i], 4u * g->scratch_words[i]) == 0)
+            continue;
+        snprintf(g->why, sizeof g->why, "asynchronous read %u is wrong", i);
+        return FGPU_E_TASK;
+    }
+    return FGPU_OK;
+}
+
+static fgpu_status random_wrong_word(struct random_graph *g, uint32_t buffer, uint32_t word,
+                                     uint32_t got)
+{
+    snprintf(g->why, sizeof g->why, "buffer %u word %u is %u, one after another gives %u", buffer,
+             word, got, g->model[buffer][word]);
+    return FGPU_E_TASK;
+}
+
+static fgpu_status random_compare(struct random_graph *g)
+{
+    for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS; i++) {
+        uint32_t got[RANDOM_GRAPH_WORDS];
+        fgpu_status status = fgpu_buffer_read(g->buffers[i], NULL, got, 0);
+        if (status != FGPU_OK)
+            return status;
+        for (uint32_t w = 0; w < RANDOM_GRAPH_WORDS; w++)
+            if (got[w] != g->model[i][w])
+                return random_wrong_word(g, i, w, got[w]);
+        g->compared += RANDOM_GRAPH_WORDS;
+    }
+    return random_compare_reads(g);
+}
+
+/* Word by word: poisoned ones fail, the others must be right. */
+static fgpu_status random_compare_readable(struct random_graph *g)
+{
+    for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS; i++) {
+        for (uint32_t w = 0; g->buffers[i].bits != 0 && w < RANDOM_GRAPH_WORDS; w++) {
+            fgpu_region region = fgpu_region_span(4u * w, 4);
+            uint32_t got;
+            if (fgpu_buffer_read(g->buffers[i], &region, &got, 0) != FGPU_OK) {
+                g->failures++;
+                continue;
+            }
+            if (got != g->model[i][w])
+                return random_wrong_word(g, i, w, got);
+            g->compared++;
+        }
+    }
+    return random_compare_reads(g);
+}
+
+static bool random_is_fault(fgpu_status status)
+{
+    return status == FGPU_E_POISONED || status == FGPU_E_DEVICE || status == FGPU_E_DEVICE_LOST ||
+           status == FGPU_E_DEVMEM || status == FGPU_E_BUILD || status == FGPU_E_NODEVICE ||
+           status == FGPU_E_CANCELLED;
+}
+
+static void random_begin(struct random_graph *g, fgpu_pool pool,
+                         const struct random_graph_kernels *kernels, uint64_t seed)
+{
+    memset(g, 0, sizeof *g);
+    g->pool = pool;
+    g->kernels = *kernels;
+    rng_init(&g->rng, seed);
+}
+
+static bool random_end(struct random_graph *g, fgpu_status status)
+{
+    for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS; i++) {
+        if (g->buffers[i].bits == 0)
+            continue;
+        fgpu_status ended = random_end_buffer(g, i);
+        if (status == FGPU_OK && !(g->faulty && random_is_fault(ended)))
+            status = ended;
+    }
+    if (status != FGPU_OK && g->why[0] == '\0')
+        snprintf(g->why, sizeof g->why, "%s: %s", fgpu_status_name(status), fgpu_last_error());
+    return status == FGPU_OK;
+}
+
+bool random_graph_run(struct random_graph *g, fgpu_pool pool,
+                      const struct random_graph_kernels *kernels, uint64_t seed, uint32_t op_count,
+                      uint32_t align_words)
+{
+    random_begin(g, pool, kernels, seed);
+    g->align_words = align_words;
+    fgpu_status status = FGPU_OK;
+    for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS && status == FGPU_OK; i++)
+        status = random_make_buffer(g, i);
+    for (uint32_t i = 0; i < op_count && status == FGPU_OK; i++)
+        status = random_op(g);
+    if (status == FGPU_OK)
+        status = fgpu_pool_wait(pool, FGPU_FOREVER);
+    if (status == FGPU_OK)
+        status = random_compare(g);
+    return random_end(g, status);
+}
+
+bool random_graph_run_faulty(struct random_graph *g, fgpu_pool pool,
+                             const struct random_graph_kernels *kernels, uint64_t seed,
+                             uint32_t op_count)
+{
+    random_begin(g, pool, kernels, seed);
+    g->align_words = 1;
+    g->faulty = true;
+    fgpu_status status = FGPU_OK;
+    for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS && status == FGPU_OK; i++)
+        status = random_make_buffer(g, i);
+    for (uint32_t i = 0; i < op_count && status == FGPU_OK; i++) {
+        status = random_op(g);
+        if (random_is_fault(status) && g->why[0] == '\0') {
+            g->failures++;
+            status = FGPU_OK;
+        }
+    }
+    fgpu_status waited = fgpu_pool_wait(pool, FGPU_FOREVER);
+    if (status == FGPU_OK && !random_is_fault(waited))
+        status = waited;
+    if (status == FGPU_OK)
+        status = random_compare_readable(g);
+    return random_end(g, status);
+}

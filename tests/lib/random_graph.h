@@ -1,0 +1,60 @@
+/* Random task graphs over random ranges, whose result depends on the order of every pair of tasks
+ * that touch the same bytes.
+ *
+ * The oracle runs each operation on plain arrays at the moment it is submitted: that is what "as if
+ * one after another in the order of submission" means. Integer arithmetic only, so that the
+ * comparison is exact.
+ */
+#ifndef FASTGPU_TESTS_LIB_RANDOM_GRAPH_H
+#define FASTGPU_TESTS_LIB_RANDOM_GRAPH_H
+
+#include <fastgpu/fastgpu.h>
+#include "base/rng.h"
+
+#define RANDOM_GRAPH_BUFFERS 5
+#define RANDOM_GRAPH_WORDS 96 /* uint32_t in a buffer */
+
+struct random_graph_kernels {
+    fgpu_kernel update;  /* p = p * a + b */
+    fgpu_kernel combine; /* d = d * 31 + s * 17 + c */
+    fgpu_kernel derive;  /* d = s ^ c */
+    fgpu_kernel tile;    /* rows x cols of p at a pitch: p = p * 5 + c + index */
+};
+
+struct random_graph {
+    fgpu_pool pool;
+    struct random_graph_kernels kernels;
+    struct rng rng;
+    fgpu_buffer buffers[RANDOM_GRAPH_BUFFERS];
+    uint32_t model[RANDOM_GRAPH_BUFFERS][RANDOM_GRAPH_WORDS];
+    uint32_t *adopted[RANDOM_GRAPH_BUFFERS];  /* memory of buffers made from a pointer, else NULL */
+    uint32_t scratch[64][RANDOM_GRAPH_WORDS]; /* host memory of asynchronous reads and writes */
+    uint32_t expected[64][RANDOM_GRAPH_WORDS];
+    uint32_t scratch_words[64]; /* of a read: compared at the end */
+    fgpu_task scratch_tasks[64];
+    uint32_t scratch_count;
+    bool faulty;          /* tasks may fail: what can be read must still be right */
+    uint32_t failures;    /* calls that reported a failure that faults explain */
+    uint32_t compared;    /* words that were read and compared at the end */
+    fgpu_task last;       /* some earlier task, for explicit dependencies */
+    uint32_t align_words; /* offsets are multiples of it */
+    char why[256];
+};
+
+/* Makes the kernels (native and OpenCL C variants). Returns a status with fgpu_last_error(). */
+fgpu_status random_graph_kernels(fgpu_pool pool, struct random_graph_kernels *kernels);
+
+/* Runs one graph of `op_count` operations made from the seed and compares every byte. True when all
+ * is equal; else graph->why says what differs, or which call failed. */
+bool random_graph_run(struct random_graph *graph, fgpu_pool pool,
+                      const struct random_graph_kernels *kernels, uint64_t seed, uint32_t op_count,
+                      uint32_t align_words);
+
+/* The same on devices with faults: calls may fail as faults allow, every wait must return, and
+ * every word that can be read must be what running one after another gives: data of failed tasks
+ * are never readable. */
+bool random_graph_run_faulty(struct random_graph *graph, fgpu_pool pool,
+                             const struct random_graph_kernels *kernels, uint64_t seed,
+                             uint32_t op_count);
+
+#endif

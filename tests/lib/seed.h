@@ -1,0 +1,32 @@
+/* The seed of a random test: FASTGPU_TEST_SEED, or a fixed one, so that a run repeats; and how to
+ * say on failure which it was.
+ */
+#ifndef FASTGPU_TESTS_LIB_SEED_H
+#define FASTGPU_TESTS_LIB_SEED_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static inline uint64_t seed_get(uint64_t otherwise)
+{
+    const char *text = getenv("FASTGPU_TEST_SEED");
+    return text != NULL ? strtoull(text, NULL, 0) : otherwise;
+}
+
+/* How many seeds to try, counted up from the first: FASTGPU_TEST_SEEDS, or the test's own number.
+ */
+static inline uint64_t seed_count(uint64_t otherwise)
+{
+    const char *text = getenv("FASTGPU_TEST_SEEDS");
+    return text != NULL ? strtoull(text, NULL, 0) : otherwise;
+}
+
+/* Prints the command that repeats the run of one seed. */
+static inline void seed_print(const char *test, uint64_t seed)
+{
+    fprintf(stderr, "%s: repeat with FASTGPU_TEST_SEED=%llu FASTGPU_TEST_SEEDS=1 %s\n", test,
+            (unsigned long long)seed, test);
+}
+
+#endif

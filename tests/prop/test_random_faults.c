@@ -1,0 +1,113 @@
+/* Random task graphs on devices that fail: nothing hangs, and nothing is silently wrong.
+ *
+ * Commands that fail, submissions accepted in part, allocations refused, devices that die in the
+ * middle. Every wait returns; every word that can be read is what running one after another gives;
+ * what cannot is an error. Over all seeds both must have happened, or the test has shown nothing.
+ * argv[1]: only the case whose name contains it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/random_graph.h"
+#include "tests/lib/seed.h"
+
+#define OPS 60
+
+struct faults_case {
+    const char *name;
+    const char *devices;
+    uint32_t workers;
+    uint64_t memory_bytes;
+    uint32_t flags;
+    const char *faults; /* %llu is the seed */
+    bool fails;         /* some task must have failed over all seeds */
+};
+
+static const struct faults_case faults_cases[] = {
+    {"partial", "sim:2,cpu", 2, 0, 0, "seed=%llu,submit=300", false},
+    {"commands", "sim:2", 1, 0, 0, "seed=%llu,submit=100,task=20", true},
+    {"commands-cpu", "cpu", 2, 0, 0, "seed=%llu,task=20", true},
+    {"memory", "sim:2", 1, 4 * 384, 0, "seed=%llu,alloc=100", false},
+    {"lost", "sim:3", 1, 0, 0, "seed=%llu,lose=1@20,lose=2@60", true},
+    {"lost-one-left", "sim:2,cpu", 2, 0, FGPU_POOL_PREIMAGE, "seed=%llu,lose=0@15,lose=1@40", true},
+    {"lost-all", "sim:2", 1, 0, 0, "seed=%llu,lose=0@30,lose=1@50", true},
+    {"lost-cpu", "cpu,sim", 2, 0, 0, "seed=%llu,lose=0@30", true},
+    {"everything", "sim:3,cpu", 2, 4 * 384, 0,
+     "seed=%llu,submit=100,task=10,alloc=30,build=50,lose=1@50,lose=2@90", true},
+};
+
+static const char *faults_only = "";
+
+static bool faults_open(const struct faults_case *c, uint64_t seed, fgpu_pool *pool)
+{
+    char faults[256];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    snprintf(faults, sizeof faults, c->faults, (unsigned long long)seed);
+#pragma GCC diagnostic pop
+    fgpu_pool_options options;
+    fgpu_pool_options_init(&options);
+    options.devices = c->devices;
+    options.cpu_workers = c->workers;
+    options.device_memory_bytes = c->memory_bytes;
+    options.flags = c->flags | FGPU_POOL_VALIDATE;
+    options.faults = faults;
+    options.seed = seed;
+    options.cache_dir = "";
+    options.log_level = FGPU_LOG_OFF;
+    fgpu_status status = fgpu_pool_open(&options, pool);
+    if (status != FGPU_OK)
+        fprintf(stderr, "%s: %s\n", c->name, fgpu_last_error());
+    return status == FGPU_OK;
+}
+
+static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_t count)
+{
+    static struct random_graph graph;
+    uint64_t compared = 0, failures = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        fgpu_pool pool;
+        struct random_graph_kernels kernels;
+        assert_true(faults_open(c, first + i, &pool));
+        assert_int_equal(random_graph_kernels(pool, &kernels), FGPU_OK);
+        bool right = random_graph_run_faulty(&graph, pool, &kernels, first + i, OPS);
+        if (!right) {
+            fprintf(stderr, "case %s, seed %llu: %s\n", c->name, (unsigned long long)(first + i),
+                    graph.why);
+            seed_print("test_random_faults", first + i);
+        }
+        assert_true(right);
+        compared += graph.compared;
+        failures += graph.failures;
+        (void)fgpu_pool_close(pool); /* tells the first failure that nobody asked about */
+    }
+    fprintf(stderr, "%s: %llu graphs, %llu words right, %llu failures told\n", c->name,
+            (unsigned long long)count, (unsigned long long)compared, (unsigned long long)failures);
+    assert_true(compared > 0);
+    if (count >= 10 && c->fails)
+        assert_true(failures > 0);
+    if (!c->fails)
+        assert_true(failures == 0);
+}
+
+static void test_random_faults(void **state)
+{
+    (void)state;
+    uint64_t first = seed_get(1);
+    for (size_t i = 0; i < sizeof faults_cases / sizeof faults_cases[0]; i++)
+        if (strstr(faults_cases[i].name, faults_only) != NULL)
+            faults_run_case(&faults_cases[i], first, seed_count(30));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        faults_only = argv[1];
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_faults)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

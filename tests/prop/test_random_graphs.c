@@ -1,0 +1,129 @@
+/* Random task graphs equal sequential execution, on every kind of device and mixtures of them.
+ *
+ * One case per set of devices; each takes its share of the seeds, several on one pool, so that
+ * later graphs meet warm models and used memory. FASTGPU_TEST_SEEDS: seeds for each case. argv[1]:
+ * only the case whose name contains it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/random_graph.h"
+#include "tests/lib/seed.h"
+
+#define SEEDS_PER_POOL 25
+#define OPS 60
+
+struct graphs_case {
+    const char *name;
+    const char *devices;
+    uint32_t workers, subdevices;
+    uint64_t memory_bytes; /* of each device with memory of its own */
+    uint32_t align_words;
+    bool fake; /* needs the tests' OpenCL driver */
+    const char *policy;
+    uint32_t seeds;
+};
+
+static const struct graphs_case graphs_cases[] = {
+    {"cpu", "cpu", 2, 0, 0, 1, false, "eft", 100},
+    {"sim", "sim:2", 1, 0, 0, 1, false, "eft", 100},
+    {"sim-small-memory", "sim:3", 1, 0, 4 * 384, 1, false, "fifo", 50},
+    {"sim-cpu", "sim:2,cpu", 2, 0, 0, 1, false, "eft", 50},
+    {"opencl", "opencl", 1, 0, 0, 1, false, "eft", 50},
+    {"opencl-2", "opencl", 1, 2, 0, 1, false, "eft", 50},
+    {"mixed", "opencl,cpu,sim", 2, 2, 0, 1, false, "eft", 50},
+    {"fake", "opencl", 1, 0, 0, 32, true, "eft", 25},
+    {"fake-cpu", "opencl,cpu", 2, 0, 16384, 32, true, "fifo", 25},
+};
+
+static bool graphs_open(const struct graphs_case *c, uint64_t seed, fgpu_pool *pool)
+{
+    fgpu_pool_options options;
+    fgpu_pool_options_init(&options);
+    options.devices = c->devices;
+    options.cpu_workers = c->workers;
+    options.subdevices = c->subdevices;
+    options.device_memory_bytes = c->memory_bytes;
+    options.policy = c->policy;
+    options.flags = FGPU_POOL_VALIDATE;
+    options.seed = seed;
+    options.cache_dir = "";
+    fgpu_status status = fgpu_pool_open(&options, pool);
+    if (status == FGPU_OK)
+        return true;
+    fprintf(stderr, "%s: skipped: %s\n", c->name, fgpu_last_error());
+    return false;
+}
+
+static bool graphs_select_library(const struct graphs_case *c)
+{
+    const char *fake = getenv("FAKEICD_LIB");
+    if (!c->fake) {
+        unsetenv("FASTGPU_OPENCL_LIBRARY");
+        return true;
+    }
+    if (fake == NULL || fake[0] == '\0')
+        return false;
+    setenv("FASTGPU_OPENCL_LIBRARY", fake, 1);
+    return true;
+}
+
+/* Returns false on a wrong result. */
+static bool graphs_run_case(const struct graphs_case *c, uint64_t first, uint64_t count)
+{
+    static struct random_graph graph;
+    if (!graphs_select_library(c))
+        return true;
+    for (uint64_t done = 0; done < count; done += SEEDS_PER_POOL) {
+        fgpu_pool pool;
+        struct random_graph_kernels kernels;
+        if (!graphs_open(c, first + done, &pool))
+            return true;
+        fgpu_status status = random_graph_kernels(pool, &kernels);
+        if (status != FGPU_OK) {
+            fprintf(stderr, "%s: kernels: %s\n", c->name, fgpu_last_error());
+            return false;
+        }
+        for (uint64_t i = done; i < count && i < done + SEEDS_PER_POOL; i++) {
+            if (random_graph_run(&graph, pool, &kernels, first + i, OPS, c->align_words))
+                continue;
+            fprintf(stderr, "case %s, seed %llu: %s\n", c->name, (unsigned long long)(first + i),
+                    graph.why);
+            seed_print("test_random_graphs", first + i);
+            return false;
+        }
+        status = fgpu_pool_close(pool);
+        if (status != FGPU_OK) {
+            fprintf(stderr, "%s: close: %s\n", c->name, fgpu_last_error());
+            return false;
+        }
+    }
+    fprintf(stderr, "%s: %llu graphs equal\n", c->name, (unsigned long long)count);
+    return true;
+}
+
+static const char *graphs_only = "";
+
+static void test_random_graphs(void **state)
+{
+    (void)state;
+    uint64_t first = seed_get(1);
+    for (size_t i = 0; i < sizeof graphs_cases / sizeof graphs_cases[0]; i++) {
+        const struct graphs_case *c = &graphs_cases[i];
+        if (strstr(c->name, graphs_only) != NULL)
+            assert_true(graphs_run_case(c, first, seed_count(c->seeds)));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        graphs_only = argv[1];
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_graphs)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
