@@ -89,7 +89,8 @@ static bool bench_idle_print(const struct bench_idle_result *result, bool is_jso
     double share = (double)result->cpu_ns / (double)result->wall_ns;
 
     if (!is_json) {
-        printf("%u devices, after %lu tasks: %.3f %% of a core over %.1f s\n", result->device_count,
+        printf("%u device%s, after %lu tasks: %.3f %% of a core over %.1f s\n",
+               result->device_count, result->device_count == 1 ? "" : "s",
                (unsigned long)result->task_count, 100.0 * share, (double)result->wall_ns / 1e9);
         return true;
     }
@@ -119,9 +120,9 @@ static int bench_idle_run(fgpu_pool pool, uint64_t seconds, bool is_json,
     bool is_whole = waiting_sleep(seconds * UINT64_C(1000000000), stop);
     result.cpu_ns = figures_cpu_ns() - cpu_ns;
     result.wall_ns = figures_wall_ns() - wall_ns;
-    if (!is_whole)
-        return bench_stopped(bench_idle_command);
-    return bench_idle_print(&result, is_json) ? COMMAND_OK : COMMAND_FAILED;
+    if (!bench_idle_print(&result, is_json))
+        return COMMAND_FAILED;
+    return is_whole ? COMMAND_OK : bench_stopped(bench_idle_command);
 }
 
 int bench_idle(int argc, char **argv, const volatile sig_atomic_t *stop)
@@ -154,7 +155,7 @@ int bench_idle(int argc, char **argv, const volatile sig_atomic_t *stop)
     options.cache_dir = "";
     fgpu_status status = fgpu_pool_open(&options, &pool);
     if (status != FGPU_OK)
-        return commands_fail(bench_idle_command, "the pool cannot be opened", status);
+        return commands_fail_open(bench_idle_command, status);
     int code = bench_idle_run(pool, seconds, is_json, stop);
     status = fgpu_pool_close(pool);
     if (status != FGPU_OK && code == COMMAND_OK)

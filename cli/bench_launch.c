@@ -81,8 +81,9 @@ static void bench_launch_print_text(const struct bench_launch_options *options,
         {"us per kernel", false}, {"by hand", true}, {"pool", true}};
     struct text_table table;
 
-    printf("%s (%s): bursts of %" PRIu64 ", medians of %u rounds\n\n", result->info.id,
-           result->info.name, options->count, result->round_count);
+    printf("%s (%s): bursts of %" PRIu64 ", medians of %u round%s\n\n", result->info.id,
+           result->info.name, options->count, result->round_count,
+           result->round_count == 1 ? "" : "s");
     text_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     bench_launch_row(&table, "burst", result, result->raw_ns, result->pool_ns);
     bench_launch_row(&table, "burst, CPU time", result, result->raw_cpu_ns, result->pool_cpu_ns);
@@ -180,7 +181,7 @@ int bench_launch(int argc, char **argv, const volatile sig_atomic_t *stop)
     pool_options.cache_dir = "";
     fgpu_status status = fgpu_pool_open(&pool_options, &pool);
     if (status != FGPU_OK)
-        return commands_fail(bench_launch_command, "the pool cannot be opened", status);
+        return commands_fail_open(bench_launch_command, status);
     int code = bench_launch_show(pool, &options, stop);
     status = fgpu_pool_close(pool);
     if (status != FGPU_OK && code == COMMAND_OK)

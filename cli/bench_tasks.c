@@ -241,7 +241,7 @@ int bench_tasks(int argc, char **argv, const volatile sig_atomic_t *stop)
     pool_options.cache_dir = ""; /* what was learned before does not count */
     fgpu_status status = fgpu_pool_open(&pool_options, &pool);
     if (status != FGPU_OK)
-        return commands_fail(bench_tasks_command, "the pool cannot be opened", status);
+        return commands_fail_open(bench_tasks_command, status);
     int code = bench_tasks_show(pool, &options, stop, &is_closable);
     if (!is_closable) /* the process ends with it open: closing would wait for all tasks */
         return code;

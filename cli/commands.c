@@ -16,6 +16,13 @@ int commands_fail(const char *command, const char *what, fgpu_status status)
     return status == FGPU_E_NODEVICE ? COMMAND_NO_DEVICE : COMMAND_FAILED;
 }
 
+int commands_fail_open(const char *command, fgpu_status status)
+{
+    int code = commands_fail(command, "the pool cannot be opened", status);
+
+    return status == FGPU_E_INVAL ? COMMAND_USAGE : code;
+}
+
 static void commands_print_help(const struct command_group *group, FILE *out)
 {
     fprintf(out, "usage: %s COMMAND [options]\n\n%s\n\nCommands:\n", group->name, group->summary);
@@ -44,6 +51,8 @@ static int commands_unknown(const struct command_group *group, const char *word)
         nearest_try(&nearest, group->commands[i].name);
     nearest_try(&nearest, "help");
     nearest_try(&nearest, "--help");
+    if (group->option)
+        nearest_try(&nearest, group->option);
     fprintf(stderr, "%s: %s: no such %s; ", group->name, word, what);
     if (nearest_found(&nearest))
         fprintf(stderr, "the nearest is %s\n", nearest_found(&nearest));

@@ -44,6 +44,7 @@ struct command_group {
     const struct command *commands;
     uint32_t count;
     const char *options; /* its own options, as lines of the help; "" for none */
+    const char *option;  /* the name of the one there is ("--version"), or NULL */
 };
 
 /* Runs the command that argv[1] names with the words from there on; answers -h, --help and
@@ -54,6 +55,10 @@ int commands_run(const struct command_group *group, int argc, char **argv,
 
 /* Says what the library could not do (fgpu_last_error()). Returns the exit code for it. */
 int commands_fail(const char *command, const char *what, fgpu_status status);
+
+/* The same for a pool that cannot be opened: its options come from the user's words, so a value
+ * that is not allowed is wrong usage. */
+int commands_fail_open(const char *command, fgpu_status status);
 
 int command_bench(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_demo(int argc, char **argv, const volatile sig_atomic_t *stop);

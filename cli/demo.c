@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "options.h"
+#include "waiting.h"
 #include "why.h"
 
 #define DEMO_ROUNDS_DEFAULT 9
@@ -70,11 +71,15 @@ static enum options_outcome demo_take_options(int argc, char **argv, struct demo
         .options = list,
         .count = sizeof list / sizeof list[0],
         .words = "[PHOTO...]",
-        .word_list = options->paths,
-        .word_count = &options->path_count,
+        .word_list = options->paths.list,
+        .word_count = &options->paths.count,
     };
 
-    return options_read(&page, argc, argv);
+    enum options_outcome outcome = options_read(&page, argc, argv);
+    for (uint32_t i = 0; i < options->paths.count && outcome == OPTIONS_GO; i++)
+        if (!options->paths.list[i][0])
+            outcome = options_refuse(&page, "PHOTO %u: its name is empty", i + 1);
+    return outcome;
 }
 
 /* Makes the folder and those above it. */
@@ -111,8 +116,9 @@ static bool demo_make_folder(const char *folder, char *why, size_t why_bytes)
     return true;
 }
 
-/* Writes every picture that is whole; the first that cannot be written ends it. */
-static void demo_write_pictures(struct demo_report *report)
+/* Writes every picture that is whole; the first that cannot be written ends it, and so does a user
+ * who wants an end while they are written. */
+static void demo_write_pictures(struct demo_report *report, const struct plan_watch *watch)
 {
     const struct plan *plan = &report->plan.plan;
     char path[PATH_MAX], why[CLI_WHY_BYTES];
@@ -120,6 +126,10 @@ static void demo_write_pictures(struct demo_report *report)
     for (uint32_t i = 0; report->pictures && i < plan->output_count; i++) {
         if (!report->pictures[i].pixels)
             continue;
+        if (!report->is_interrupted && waiting_is_stopped(watch->stop)) {
+            report->is_interrupted = true;
+            return;
+        }
         if (snprintf(path, sizeof path, "%s/%s.png", report->options->output,
                      plan->outputs[i].name) >= (int)sizeof path ||
             image_save(path, &report->pictures[i], why, sizeof why) != FGPU_OK) {
@@ -130,18 +140,24 @@ static void demo_write_pictures(struct demo_report *report)
     }
 }
 
-static void demo_show_progress(void *user, uint32_t done_count, uint32_t task_count)
+static void demo_show_progress(void *user, enum plan_phase phase, uint32_t done_count,
+                               uint32_t count)
 {
     (void)user;
-    fprintf(stderr, "\r%u of %u tasks ", done_count, task_count);
-    if (done_count >= task_count)
-        fprintf(stderr, "\r%32s\r", "");
+    if (phase == PLAN_COMPILING)
+        fprintf(stderr, "\rcompiling: kernel %u of %u ", done_count + 1, count);
+    else
+        fprintf(stderr, "\r%u of %u tasks             ", done_count, count);
+    if (done_count >= count)
+        fprintf(stderr, "\r%40s\r", "");
 }
 
 /* What could not be started has a code of its own where scripts want to tell it apart. */
-static int demo_code(fgpu_status status)
+static int demo_code(const struct demo_report *report, fgpu_status status)
 {
-    return status == FGPU_E_NODEVICE ? COMMAND_NO_DEVICE : COMMAND_FAILED;
+    if (status == FGPU_E_NODEVICE)
+        return COMMAND_NO_DEVICE;
+    return status == FGPU_E_INVAL && report->pool.bits == 0 ? COMMAND_USAGE : COMMAND_FAILED;
 }
 
 static int demo_say(const char *text, int code)
@@ -157,8 +173,8 @@ static int demo_run(struct demo_report *report, const struct plan_watch *watch)
         return demo_say(report->error, COMMAND_FAILED);
     fgpu_status status = demo_measure(report, watch);
     if (status != FGPU_OK)
-        return demo_say(report->error, demo_code(status));
-    demo_write_pictures(report);
+        return demo_say(report->error, demo_code(report, status));
+    demo_write_pictures(report, watch);
     if (report->options->is_json)
         demo_print_json(report);
     else
@@ -170,7 +186,7 @@ static int demo_run(struct demo_report *report, const struct plan_watch *watch)
     if (report->error[0])
         code = demo_say(report->error, COMMAND_FAILED);
     if (report->is_interrupted)
-        code = demo_say("stopped before everything was measured", COMMAND_INTERRUPTED);
+        code = demo_say("stopped before everything was done", COMMAND_INTERRUPTED);
     return code;
 }
 
@@ -186,8 +202,11 @@ static int demo_start(const struct demo_options *options, const volatile sig_ato
     if (!report)
         return demo_say("no memory", COMMAND_FAILED);
     report->options = options;
-    if (demo_photos_load(options->paths, options->path_count, &report->photos, why, sizeof why) !=
-        FGPU_OK) {
+    fgpu_status status = demo_photos_load(&options->paths, stop, &report->photos, why, sizeof why);
+    if (status == FGPU_E_CANCELLED) {
+        fprintf(stderr, "fastgpu demo: stopped before anything was done (%s)\n", why);
+        code = COMMAND_INTERRUPTED;
+    } else if (status != FGPU_OK) {
         code = demo_say(why, COMMAND_NO_INPUT);
     } else {
         code = demo_run(report, &watch);
@@ -202,16 +221,16 @@ int command_demo(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     struct demo_options options = {.output = "demo-output",
                                    .rounds = DEMO_ROUNDS_DEFAULT,
-                                   .paths = calloc((size_t)argc + 1, sizeof *options.paths)};
+                                   .paths.list = calloc((size_t)argc + 1, sizeof(char *))};
     int code;
 
-    if (!options.paths)
+    if (!options.paths.list)
         return demo_say("no memory", COMMAND_FAILED);
     enum options_outcome outcome = demo_take_options(argc, argv, &options);
     if (outcome == OPTIONS_GO)
         code = demo_start(&options, stop);
     else
         code = options_code(outcome);
-    free(options.paths);
+    free(options.paths.list);
     return code;
 }

@@ -22,8 +22,7 @@ struct demo_options {
     uint64_t rounds;
     bool is_json;
     bool has_no_baseline;
-    char **paths;
-    uint32_t path_count;
+    struct demo_paths paths;
 };
 
 struct demo_device {

@@ -15,12 +15,14 @@
 /* Rounds through the pool before the first that counts. */
 #define DEMO_WARM_ROUNDS 3
 
-static fgpu_status demo_open_pool(const char *devices, fgpu_pool *pool, char *why, size_t why_bytes)
+static fgpu_status demo_open_pool(const char *devices, int32_t log_level, fgpu_pool *pool,
+                                  char *why, size_t why_bytes)
 {
     fgpu_pool_options options;
 
     fgpu_pool_options_init(&options);
     options.devices = devices;
+    options.log_level = log_level;
     fgpu_status status = fgpu_pool_open(&options, pool);
     if (status != FGPU_OK)
         return why_fail(status, why, why_bytes, "the pool cannot be opened: %s", fgpu_last_error());
@@ -78,24 +80,47 @@ static uint32_t demo_count_sides(const struct demo_report *report)
 }
 
 /* Adds one device alone; what it cannot do is said in its own line of the table, the demo goes on.
- */
-static void demo_open_side(struct demo_report *report, const struct demo_device *device)
+ * Warnings are those that the pool of all devices has given. */
+static void demo_open_side(struct demo_report *report, const struct demo_device *device,
+                           const struct plan_watch *watch)
 {
     struct demo_side *side = &report->sides[report->side_count++];
+    char *why = side->error;
 
     side->device = device;
-    if (demo_open_pool(device->info.id, &side->pool, side->error, sizeof side->error) == FGPU_OK)
-        (void)plan_session_init(&side->session, &report->plan.plan, side->pool, true, side->error,
-                                sizeof side->error);
+    fgpu_status status =
+        demo_open_pool(device->info.id, FGPU_LOG_ERROR, &side->pool, why, sizeof side->error);
+    if (status == FGPU_OK)
+        status = plan_session_init(&side->session, &report->plan.plan, side->pool, true, why,
+                                   sizeof side->error);
+    if (status == FGPU_OK)
+        status = plan_session_build(&side->session, watch, why, sizeof side->error);
+    if (status == FGPU_E_CANCELLED) {
+        report->is_interrupted = true;
+        side->error[0] = '\0';
+    }
 }
 
-static fgpu_status demo_open(struct demo_report *report)
+/* An end that the user asks for while kernels are compiled is no failure: nothing is run then. */
+static fgpu_status demo_build(struct demo_report *report, const struct plan_watch *watch)
+{
+    fgpu_status status =
+        plan_session_build(&report->session, watch, report->error, sizeof report->error);
+
+    if (status != FGPU_E_CANCELLED)
+        return status;
+    report->is_interrupted = true;
+    report->error[0] = '\0';
+    return FGPU_OK;
+}
+
+static fgpu_status demo_open(struct demo_report *report, const struct plan_watch *watch)
 {
     const struct demo_options *options = report->options;
     uint32_t align_bytes;
 
-    fgpu_status status =
-        demo_open_pool(options->devices, &report->pool, report->error, sizeof report->error);
+    fgpu_status status = demo_open_pool(options->devices, FGPU_LOG_WARN, &report->pool,
+                                        report->error, sizeof report->error);
     if (status == FGPU_OK)
         status = demo_list_devices(report, &align_bytes);
     if (status == FGPU_OK)
@@ -104,6 +129,8 @@ static fgpu_status demo_open(struct demo_report *report)
     if (status == FGPU_OK)
         status = plan_session_init(&report->session, &report->plan.plan, report->pool, false,
                                    report->error, sizeof report->error);
+    if (status == FGPU_OK)
+        status = demo_build(report, watch);
     if (status != FGPU_OK)
         return status;
     report->rounds = calloc(options->rounds + 1, sizeof *report->rounds);
@@ -112,8 +139,8 @@ static fgpu_status demo_open(struct demo_report *report)
         return why_fail(FGPU_E_NOMEM, report->error, sizeof report->error,
                         "no memory for %u rounds", (unsigned)options->rounds);
     uint32_t side_count = demo_count_sides(report);
-    for (uint32_t i = 0; i < side_count; i++)
-        demo_open_side(report, &report->devices[i]);
+    for (uint32_t i = 0; i < side_count && !report->is_interrupted; i++)
+        demo_open_side(report, &report->devices[i], watch);
     return FGPU_OK;
 }
 
@@ -268,7 +295,7 @@ static void demo_warm_up(struct demo_report *report, const struct plan_watch *wa
 
 fgpu_status demo_measure(struct demo_report *report, const struct plan_watch *watch)
 {
-    fgpu_status status = demo_open(report);
+    fgpu_status status = demo_open(report, watch);
 
     if (status != FGPU_OK)
         return status;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "waiting.h"
 #include "why.h"
 
 #define DEMO_DEFAULT_COUNT 2
@@ -92,18 +93,24 @@ static fgpu_status demo_load_default(struct demo_photos *photos, const char *nam
     return demo_load_photo(photos, path, why, why_bytes);
 }
 
-fgpu_status demo_photos_load(char *const *paths, uint32_t path_count, struct demo_photos *photos,
-                             char *why, size_t why_bytes)
+fgpu_status demo_photos_load(const struct demo_paths *paths, const volatile sig_atomic_t *stop,
+                             struct demo_photos *photos, char *why, size_t why_bytes)
 {
-    uint32_t wanted = path_count > 0 ? path_count : DEMO_DEFAULT_COUNT;
+    uint32_t wanted = paths->count > 0 ? paths->count : DEMO_DEFAULT_COUNT;
     fgpu_status status = FGPU_OK;
 
     *photos = (struct demo_photos){.list = calloc(wanted, sizeof *photos->list)};
     if (!photos->list)
         return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory for %u photographs", wanted);
-    for (uint32_t i = 0; i < wanted && status == FGPU_OK; i++)
-        status = path_count > 0 ? demo_load_photo(photos, paths[i], why, why_bytes)
-                                : demo_load_default(photos, demo_default_names[i], why, why_bytes);
+    for (uint32_t i = 0; i < wanted && status == FGPU_OK; i++) {
+        if (waiting_is_stopped(stop))
+            status = why_fail(FGPU_E_CANCELLED, why, why_bytes, "%u of %u photographs were loaded",
+                              i, wanted);
+        else if (paths->count > 0)
+            status = demo_load_photo(photos, paths->list[i], why, why_bytes);
+        else
+            status = demo_load_default(photos, demo_default_names[i], why, why_bytes);
+    }
     if (status != FGPU_OK)
         demo_photos_fini(photos);
     return status;

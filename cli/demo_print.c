@@ -140,14 +140,16 @@ static bool demo_is_verified(const struct demo_report *report)
 /* What follows from the times, or why nothing does. */
 static void demo_print_comparison(const struct demo_report *report)
 {
+    bool are_all = report->side_count == report->device_count;
     double ratio = demo_ratio(report);
 
     if (ratio > 0.0)
-        printf("\nThe pool is %.2f times as fast as the best device used one task after another.\n",
-               ratio);
+        printf(
+            "\nThe pool is %.2f times as fast as the best device%s used one task after another.\n",
+            ratio, are_all ? "" : " of those");
     if (demo_is_verified(report))
-        printf("Both ways gave the same pictures, bit for bit.\n");
-    if (report->side_count == 0 && !report->options->has_no_baseline)
+        printf("%sBoth ways gave the same pictures, bit for bit.\n", ratio > 0.0 ? "" : "\n");
+    if (report->side_count == 0 && !report->options->has_no_baseline && !report->is_interrupted)
         printf("\nThe tasks were not run one by one: there is not enough memory for both ways.\n");
 }
 
@@ -221,7 +223,7 @@ static void demo_json_pictures(const struct demo_report *report, cJSON *array)
             continue;
         (void)snprintf(path, sizeof path, "%s/%s.png", report->options->output,
                        report->plan.plan.outputs[i].name);
-        (void)cJSON_AddItemToArray(array, cJSON_CreateString(path));
+        (void)cJSON_AddItemToArray(array, json_out_string(path));
     }
 }
 

@@ -21,6 +21,12 @@ static const char devices_text[] =
     "copies from host memory to where the device works. A device that works in host memory needs\n"
     "no copies: it says shared, with the rate of a copy within host memory.";
 
+struct devices_options {
+    const char *pattern; /* NULL: none was given */
+    uint64_t subdevices; /* 0: whole */
+    bool is_json;
+};
+
 static const char *devices_type(uint32_t type)
 {
     switch (type) {
@@ -199,9 +205,28 @@ static bool devices_print_json(const struct devices_row *rows, uint32_t count)
     return json_out_print(root);
 }
 
+/* Where the user did not choose and no OpenCL device came: why. The library says it to those who
+ * ask for one and get none, so that is done. */
+static void devices_explain(const struct devices_row *rows, uint32_t count)
+{
+    fgpu_pool_options options;
+    fgpu_pool pool;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(rows[i].info.backend, "opencl") == 0)
+            return;
+    fgpu_pool_options_init(&options);
+    options.devices = "opencl";
+    options.cache_dir = "";
+    if (fgpu_pool_open(&options, &pool) == FGPU_OK)
+        (void)fgpu_pool_close(pool);
+    else
+        fprintf(stderr, "fastgpu devices: no OpenCL device is used: %s\n", fgpu_last_error());
+}
+
 /* Between the opening of the pool and its end; *is_closable: no task hangs in it. */
-static int devices_show(fgpu_pool pool, bool is_json, const volatile sig_atomic_t *stop,
-                        bool *is_closable)
+static int devices_show(fgpu_pool pool, const struct devices_options *chosen,
+                        const volatile sig_atomic_t *stop, bool *is_closable)
 {
     struct devices_row *rows;
     uint32_t count;
@@ -218,13 +243,15 @@ static int devices_show(fgpu_pool pool, bool is_json, const volatile sig_atomic_
         devices_clean(rows[i].info.vendor);
         devices_clean(rows[i].info.driver);
     }
-    if (is_json && !devices_print_json(rows, count))
+    if (chosen->is_json && !devices_print_json(rows, count))
         code = COMMAND_FAILED;
-    if (!is_json) {
+    if (!chosen->is_json) {
         devices_print_facts(rows, count);
         printf("\n");
         devices_print_state(rows, count);
     }
+    if (!chosen->pattern)
+        devices_explain(rows, count);
     if (stop && *stop) {
         fprintf(stderr, "fastgpu devices: stopped before everything was measured\n");
         code = COMMAND_INTERRUPTED;
@@ -235,17 +262,16 @@ static int devices_show(fgpu_pool pool, bool is_json, const volatile sig_atomic_
 
 int command_devices(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
-    const char *pattern = NULL;
-    uint64_t subdevices = 0;
-    bool is_json = false, is_closable = true;
+    struct devices_options chosen = {0};
+    bool is_closable = true;
     const struct option table[] = {
-        {"devices", 'd', OPTION_TEXT, &pattern, "PATTERN",
+        {"devices", 'd', OPTION_TEXT, &chosen.pattern, "PATTERN",
          "these only, for example cpu or opencl:0; a leading\n- takes away (default: all)", 0, 0,
          NULL},
-        {"subdevices", 0, OPTION_NUMBER, &subdevices, "N",
+        {"subdevices", 0, OPTION_NUMBER, &chosen.subdevices, "N",
          "show each CPU that OpenCL offers as N devices", 1, DEVICES_SUBDEVICES_LIMIT, NULL},
-        {"json", 0, OPTION_FLAG, &is_json, NULL, "print one JSON object instead of tables", 0, 0,
-         NULL},
+        {"json", 0, OPTION_FLAG, &chosen.is_json, NULL, "print one JSON object instead of tables",
+         0, 0, NULL},
     };
     const struct options_page page = {
         .command = "fastgpu devices",
@@ -260,13 +286,13 @@ int command_devices(int argc, char **argv, const volatile sig_atomic_t *stop)
     if (outcome != OPTIONS_GO)
         return options_code(outcome);
     fgpu_pool_options_init(&options);
-    options.devices = pattern;
-    options.subdevices = (uint32_t)subdevices;
+    options.devices = chosen.pattern;
+    options.subdevices = (uint32_t)chosen.subdevices;
     options.cache_dir = "";
     fgpu_status status = fgpu_pool_open(&options, &pool);
     if (status != FGPU_OK)
-        return commands_fail("fastgpu devices", "the pool cannot be opened", status);
-    int code = devices_show(pool, is_json, stop, &is_closable);
+        return commands_fail_open("fastgpu devices", status);
+    int code = devices_show(pool, &chosen, stop, &is_closable);
     if (is_closable) /* else the process ends with it open: closing would wait for ever */
         (void)fgpu_pool_close(pool);
     return code;

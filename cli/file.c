@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,15 @@ void file_bytes_fini(struct file_bytes *bytes)
     *bytes = (struct file_bytes){0};
 }
 
+/* Waits until something can be read. A pipe may keep one waiting for ever, and of all calls poll()
+ * is the one that a signal always ends, also where handlers are installed with SA_RESTART. */
+static bool file_wait(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+    return poll(&ready, 1, -1) >= 0;
+}
+
 /* Reads until the end; the size is not trusted from stat(), for the file may be a pipe or may grow.
  */
 static fgpu_status file_read_all(int fd, const char *path, size_t limit_bytes,
@@ -56,9 +66,12 @@ static fgpu_status file_read_all(int fd, const char *path, size_t limit_bytes,
     uint8_t chunk[65536];
 
     for (;;) {
-        ssize_t got = read(fd, chunk, sizeof chunk);
-        if (got < 0 && errno == EINTR)
+        ssize_t got = file_wait(fd) ? read(fd, chunk, sizeof chunk) : -1;
+        if (got < 0 && errno == EAGAIN)
             continue;
+        if (got < 0 && errno == EINTR)
+            return why_fail(FGPU_E_CANCELLED, why, why_bytes, "%s: a signal came while it was read",
+                            path);
         if (got < 0)
             return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be read: %s", path,
                             strerror(errno));
@@ -78,7 +91,8 @@ fgpu_status file_read(const char *path, size_t limit_bytes, struct file_bytes *b
                       size_t why_bytes)
 {
     *bytes = (struct file_bytes){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a named pipe without a writer must not stop us here. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be opened: %s", path,
                         strerror(errno));

@@ -29,9 +29,10 @@ bool file_bytes_append(struct file_bytes *bytes, const void *data, size_t size_b
 /* Frees the memory and makes the value empty again; NULL is allowed. */
 void file_bytes_fini(struct file_bytes *bytes);
 
-/* Reads a whole file of at most `limit_bytes`.
+/* Reads a whole file of at most `limit_bytes`; of a pipe, what is written until its end.
  * [out] bytes: empty before; filled on success, empty on failure.
- * Returns FGPU_OK, FGPU_E_IO, FGPU_E_LIMIT or FGPU_E_NOMEM with a sentence in `why`. */
+ * Returns FGPU_OK, FGPU_E_IO, FGPU_E_LIMIT, FGPU_E_NOMEM, or FGPU_E_CANCELLED when a signal came
+ * while it waited, with a sentence in `why`. */
 fgpu_status file_read(const char *path, size_t limit_bytes, struct file_bytes *bytes, char *why,
                       size_t why_bytes);
 

@@ -40,8 +40,8 @@ void image_fini(struct image *image);
 /* Loads a PNG or JPEG file.
  * [out] image: filled on success (the caller frees it with image_fini()), empty on failure.
  * Returns FGPU_OK; FGPU_E_IO (cannot be read), FGPU_E_UNSUPPORTED (neither PNG nor JPEG),
- * FGPU_E_INVAL (damaged), FGPU_E_LIMIT (too large), FGPU_E_NOMEM; `why` names the file and what is
- * wrong. */
+ * FGPU_E_INVAL (damaged), FGPU_E_LIMIT (too large), FGPU_E_NOMEM, FGPU_E_CANCELLED (a signal came
+ * while it waited for a pipe); `why` names the file and what is wrong. */
 fgpu_status image_load(const char *path, struct image *image, char *why, size_t why_bytes);
 
 /* The same from memory. [borrow] data; `name` stands for the path in `why`. */

@@ -68,9 +68,11 @@ static _Noreturn void jpeg_refuse(j_common_ptr codec, fgpu_status status, const 
 
 static void jpeg_error_exit(j_common_ptr codec)
 {
-    char text[JMSG_LENGTH_MAX];
+    static const char intro[] = "libjpeg refuses it: ";
+    char text[sizeof intro + JMSG_LENGTH_MAX];
 
-    codec->err->format_message(codec, text);
+    memcpy(text, intro, sizeof intro);
+    codec->err->format_message(codec, text + sizeof intro - 1);
     jpeg_refuse(codec, codec->err->msg_code == JERR_OUT_OF_MEMORY ? FGPU_E_NOMEM : FGPU_E_INVAL,
                 text);
 }

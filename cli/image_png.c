@@ -27,6 +27,7 @@ struct png_messages {
     char error[160];
     char warning[160];
     fgpu_status status;
+    bool is_ours; /* a sentence of this file, not one of libpng */
 };
 
 struct png_read_state {
@@ -70,7 +71,7 @@ static _Noreturn void png_refuse(png_structp png, fgpu_status status, const char
     struct png_messages *messages = png_get_error_ptr(png);
 
     messages->status = status;
-    messages->warning[0] = '\0';
+    messages->is_ours = true;
     png_error(png, text);
 }
 
@@ -155,10 +156,12 @@ static bool png_try_read(struct png_read_state *state)
 
 static fgpu_status png_explain(const struct png_messages *messages, char *why, size_t why_bytes)
 {
+    if (messages->is_ours)
+        return why_fail(messages->status, why, why_bytes, "%s", messages->error);
     if (messages->warning[0] && strcmp(messages->warning, messages->error) != 0)
-        return why_fail(messages->status, why, why_bytes, "%s (%s)", messages->error,
-                        messages->warning);
-    return why_fail(messages->status, why, why_bytes, "%s", messages->error);
+        return why_fail(messages->status, why, why_bytes, "libpng refuses it: %s (%s)",
+                        messages->error, messages->warning);
+    return why_fail(messages->status, why, why_bytes, "libpng refuses it: %s", messages->error);
 }
 
 fgpu_status image_png_decode(const uint8_t *data, size_t size_bytes, struct image *image, char *why,

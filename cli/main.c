@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,21 +26,34 @@ static const struct command_group main_group = {
     .commands = main_commands,
     .count = sizeof main_commands / sizeof main_commands[0],
     .options = "      --version  the version of the command and of the library\n",
+    .option = "--version",
 };
 
 static volatile sig_atomic_t main_stop; /* the signal that came, or 0 */
+static bool main_has_terminal;          /* a person reads stderr */
 
+/* A kernel that is compiled or a picture that is written may take a second more: who waits in front
+ * of a terminal is told that the signal has come. */
 static void main_on_signal(int number)
 {
+    static const char text[] = "\nfastgpu: stopping; a second signal ends it at once\n";
+    int error = errno;
+
     if (main_stop)
         _exit(128 + number);
     main_stop = number;
+    if (main_has_terminal) {
+        ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+        (void)written;
+    }
+    errno = error;
 }
 
 static void main_watch_signals(void)
 {
     struct sigaction action = {.sa_handler = main_on_signal, .sa_flags = SA_RESTART};
 
+    main_has_terminal = isatty(STDERR_FILENO) == 1;
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);

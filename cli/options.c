@@ -109,19 +109,25 @@ static enum options_outcome options_take_choice(const struct options_page *page,
                                                 const struct option *option, const char *text)
 {
     char all[256] = "";
+    struct nearest nearest;
     size_t used = 0;
 
+    nearest_init(&nearest, text);
     for (uint32_t i = 0; option->choices[i]; i++) {
         if (strcmp(option->choices[i], text) == 0) {
             *(uint32_t *)option->into = i;
             return OPTIONS_GO;
         }
+        nearest_try(&nearest, option->choices[i]);
         int length =
             snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", option->choices[i]);
         if (length > 0 && (size_t)length < sizeof all - used)
             used += (size_t)length;
     }
-    return options_refuse(page, "--%s %s: want one of %s", option->name, text, all);
+    if (!nearest_found(&nearest))
+        return options_refuse(page, "--%s %s: want one of %s", option->name, text, all);
+    return options_refuse(page, "--%s %s: want one of %s; the nearest is %s", option->name, text,
+                          all, nearest_found(&nearest));
 }
 
 /* [in] value: NULL when the word had none. */
@@ -146,6 +152,8 @@ static enum options_outcome options_take(struct options_words *words, const stru
         return options_take_number(page, option, value);
     if (option->kind == OPTION_CHOICE)
         return options_take_choice(page, option, value);
+    if (!value[0])
+        return options_refuse(page, "--%s: its value (%s) is empty", option->name, option->value);
     *(const char **)option->into = value;
     return OPTIONS_GO;
 }

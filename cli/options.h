@@ -14,7 +14,7 @@
 
 enum option_kind {
     OPTION_FLAG,   /* into: bool, becomes true */
-    OPTION_TEXT,   /* into: const char *, borrowed from argv */
+    OPTION_TEXT,   /* into: const char *, borrowed from argv, never empty */
     OPTION_NUMBER, /* into: uint64_t, low <= number <= high */
     OPTION_CHOICE  /* into: uint32_t, the place in `choices` */
 };

@@ -13,6 +13,10 @@
 
 #define PLAN_WAIT_NS 50000000u
 
+/* Options of the OpenCL texts: warnings are no news to whoever looks at pictures (PoCL prints how
+ * many there were to the standard error output). */
+#define PLAN_OPENCL "-w"
+
 static uint64_t plan_now_ns(void)
 {
     struct timespec now;
@@ -42,11 +46,9 @@ static fgpu_status plan_make_kernel(fgpu_pool pool, const struct plan_kernel *de
         status = fgpu_kernel_set_arg(*kernel, i, described->params[i].kind,
                                      described->params[i].access, described->params[i].size_bytes);
     if (status == FGPU_OK && described->text)
-        status = fgpu_kernel_add_opencl(*kernel, described->text, described->name, NULL);
+        status = fgpu_kernel_add_opencl(*kernel, described->text, described->name, PLAN_OPENCL);
     if (status == FGPU_OK && described->native)
         status = fgpu_kernel_add_native(*kernel, described->native, NULL);
-    if (status == FGPU_OK)
-        status = fgpu_kernel_build(*kernel);
     return status;
 }
 
@@ -133,6 +135,24 @@ fgpu_status plan_session_init(struct plan_session *session, const struct plan *p
     if (status != FGPU_OK)
         plan_session_fini(session);
     return status;
+}
+
+fgpu_status plan_session_build(struct plan_session *session, const struct plan_watch *watch,
+                               char *why, size_t why_bytes)
+{
+    const struct plan *plan = session->plan;
+
+    for (uint32_t i = 0; i < plan->kernel_count; i++) {
+        if (plan_is_stopped(watch))
+            return why_fail(FGPU_E_CANCELLED, why, why_bytes, "%u of %u kernels were compiled", i,
+                            plan->kernel_count);
+        if (watch->progress)
+            watch->progress(watch->user, PLAN_COMPILING, i, plan->kernel_count);
+        fgpu_status status = fgpu_kernel_build(session->kernels[i]);
+        if (status != FGPU_OK)
+            return plan_pass_error(status, plan->kernels[i].name, why, why_bytes);
+    }
+    return FGPU_OK;
 }
 
 void plan_session_fini(struct plan_session *session)
@@ -275,7 +295,7 @@ static void plan_report(const struct plan_session *session, const struct plan_wa
     fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
 
     if (watch->progress && fgpu_pool_get_stats(session->pool, &stats) == FGPU_OK)
-        watch->progress(watch->user, (uint32_t)(stats.tasks_done - done_before),
+        watch->progress(watch->user, PLAN_RUNNING, (uint32_t)(stats.tasks_done - done_before),
                         session->plan->task_count);
 }
 
@@ -386,7 +406,7 @@ void plan_run_by_hand(struct plan_session *session, const struct plan_watch *wat
             plan_keep_error(result, session->plan->tasks[i].name, status, fgpu_last_error());
         plan_count(session, result, i, status);
         if (watch->progress && !result->interrupted)
-            watch->progress(watch->user, result->done_count, count);
+            watch->progress(watch->user, PLAN_RUNNING, result->done_count, count);
     }
     result->wall_ns = plan_now_ns() - start_ns;
 }

@@ -32,18 +32,27 @@ struct plan_result {
     char error[512]; /* first failure, "" without one */
 };
 
-/* Called now and then with the tasks done so far; `user` is the caller's. */
+enum plan_phase { PLAN_COMPILING /* counts kernels */, PLAN_RUNNING /* counts tasks */ };
+
+/* Progress is called now and then with how much is done; `user` is the caller's. */
 struct plan_watch {
-    const volatile sig_atomic_t *stop;                                      /* NULL: never */
-    void (*progress)(void *user, uint32_t done_count, uint32_t task_count); /* NULL: none */
+    const volatile sig_atomic_t *stop; /* NULL: never */
+    void (*progress)(void *user, enum plan_phase phase, uint32_t done_count,
+                     uint32_t count); /* NULL: none */
     void *user;
 };
 
-/* Makes buffers and kernels of the plan in `pool` and builds the kernels. [borrow] plan, pool:
- * until the session ends. [in] by_hand: for plan_run_by_hand(), else for plan_run_pooled(). On
- * failure the session is empty. */
+/* Makes buffers and kernels of the plan in `pool`. [borrow] plan, pool: until the session ends.
+ * [in] by_hand: for plan_run_by_hand(), else for plan_run_pooled(). On failure the session is
+ * empty. */
 fgpu_status plan_session_init(struct plan_session *session, const struct plan *plan, fgpu_pool pool,
                               bool by_hand, char *why, size_t why_bytes);
+
+/* Compiles the kernels for every device of the pool, which may take seconds each; without it the
+ * first run does. Returns FGPU_OK, FGPU_E_CANCELLED when `stop` was set (looked at between two
+ * kernels), or the first failure. */
+fgpu_status plan_session_build(struct plan_session *session, const struct plan_watch *watch,
+                               char *why, size_t why_bytes);
 
 /* Destroys what the session made, and waits until nothing uses the plan's memory any more. */
 void plan_session_fini(struct plan_session *session);

@@ -42,6 +42,9 @@ void text_table_set(struct text_table_row *row, uint32_t column, const char *for
     va_start(values, format);
     (void)vsnprintf(row->cells[column], sizeof row->cells[column], format, values);
     va_end(values);
+    for (char *at = row->cells[column]; *at; at++) /* drivers may say anything */
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
 }
 
 static int text_table_width(const struct text_table *table, uint32_t column)

@@ -1,4 +1,6 @@
-/* The sentence that says what went wrong: see why.h. Pure but for the caller's memory. */
+/* The sentence that says what went wrong: see why.h. Pure but for the caller's memory.
+ *
+ * Names of files may hold anything, also what a terminal obeys: control characters become '?'. */
 #include "why.h"
 
 #include <stdarg.h>
@@ -13,5 +15,8 @@ fgpu_status why_fail(fgpu_status status, char *why, size_t why_bytes, const char
     va_start(values, format);
     (void)vsnprintf(why, why_bytes, format, values);
     va_end(values);
+    for (char *at = why; *at; at++)
+        if (((unsigned char)*at < 0x20 && *at != '\n') || *at == 0x7f)
+            *at = '?';
     return status;
 }

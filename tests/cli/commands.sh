@@ -34,21 +34,21 @@ expect() {
 }
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
-levels=('' devices bench 'bench tasks' 'bench launch' 'bench idle')
+levels=('' devices demo bench 'bench tasks' 'bench launch' 'bench idle')
 for level in "${levels[@]}"; do
     read -ra words <<<"$level"
     for way in "${words[*]} --help" "${words[*]} -h" "help ${words[*]}"; do
         read -ra typed <<<"$way"
         expect 0 stdout "usage: fastgpu${level:+ $level}" "$FASTGPU" "${typed[@]}"
         grep -q 'Exit codes: 0 done; 1 ' stdout
+        grep -q '130 stopped by Ctrl-C; 143 terminated' stdout
         grep -qE '^ +-h, --help +this text$' stdout
     done
 done
-expect 0 stdout 'usage: fastgpu demo' "$FASTGPU" help demo
 
 # The manual pages know every option that the help knows, and are free of mistakes.
 pages=$top/docs/man
-for level in "${levels[@]}" demo; do
+for level in "${levels[@]}"; do
     read -ra words <<<"$level"
     page=$pages/fastgpu${words[0]:+-${words[0]}}.1
     "$FASTGPU" "${words[@]}" --help >help
@@ -78,6 +78,7 @@ expect 2 stderr 'devicse: no such command; the nearest is devices' "$FASTGPU" de
 expect 2 stderr 'dev: no such command; the nearest is devices' "$FASTGPU" help dev
 expect 2 stderr 'xylophone: no such command; fastgpu --help lists them' "$FASTGPU" xylophone
 expect 2 stderr '--halp: no such option; the nearest is --help' "$FASTGPU" --halp
+expect 2 stderr '--versoin: no such option; the nearest is --version' "$FASTGPU" --versoin
 expect 2 stderr 'tsaks: no such command; the nearest is tasks' "$FASTGPU" bench tsaks
 expect 2 stderr '--cuont: no such option; the nearest is --count' "$FASTGPU" bench tasks --cuont=3
 expect 2 stderr '--bogus: no such option; see fastgpu devices --help' "$FASTGPU" devices --bogus
@@ -90,8 +91,19 @@ for number in 0 -1 65 x 3x '' 99999999999999999999; do
 done
 expect 2 stderr 'want one of independent, chain, wavefront, cholesky' \
     "$FASTGPU" bench tasks --shape square
+expect 2 stderr 'choleski: want one of independent, chain, wavefront, cholesky; the nearest is' \
+    "$FASTGPU" bench tasks --shape choleski
 expect 2 stderr 'want one of null, cpu' "$FASTGPU" bench tasks --device=opencl
 expect 2 stderr 'that is 4000000 buffers' "$FASTGPU" bench tasks --shape wavefront --count 2000
+# An empty pattern is a mistake (a variable of a script that is not set), and so is a malformed one.
+for command in devices demo 'bench launch' 'bench idle'; do
+    read -ra words <<<"$command"
+    option=--devices
+    if [[ $command == 'bench launch' ]]; then option=--device; fi
+    expect 2 stderr "$option: its value (PATTERN) is empty" "$FASTGPU" "${words[@]}" $option ''
+done
+expect 2 stderr 'an item of the list is empty' "$FASTGPU" devices --devices cpu,,cpu
+expect 2 stderr 'an item of the list is empty' "$FASTGPU" bench idle --devices cpu,,cpu
 expect 3 stderr 'the pool cannot be opened' "$FASTGPU" devices --devices no-such-device
 expect 3 stderr 'the pool cannot be opened' "$FASTGPU" bench launch --device no-such-device
 
@@ -113,6 +125,16 @@ if [[ $code != 1 ]] || ! grep -q 'the output cannot be written' stderr; then
 fi
 if ! "$FASTGPU" --help <&- 2>&- | grep -q usage; then
     echo "--help with stdin and stderr closed"
+    exit 1
+fi
+
+# Without an OpenCL library the rest is listed, with the reason; who asks for a pattern is not told.
+code=0
+FASTGPU_OPENCL_LIBRARY=$work/none.so "$FASTGPU" devices >stdout 2>stderr || code=$?
+if [[ $code != 0 ]] || ! grep -q '^cpu ' stdout ||
+    ! grep -q "no OpenCL device is used: .*none.so cannot be opened" stderr; then
+    echo "devices without an OpenCL library: exit code $code"
+    cat stdout stderr
     exit 1
 fi
 

@@ -31,6 +31,21 @@ expect 2 '--tiles 0: want a whole number from 1 to 4096' "$FASTGPU" demo --tiles
 expect 2 '--rounds 100: want a whole number from 0 to 99' "$FASTGPU" demo --rounds 100
 expect 4 'missing.png: cannot be opened' "$FASTGPU" demo missing.png
 
+expect 2 'PHOTO 2: its name is empty' "$FASTGPU" demo missing.png ''
+expect 2 '--output: its value (DIR) is empty' "$FASTGPU" demo --output ''
+expect 4 'x?[31m.png: cannot be opened' "$FASTGPU" demo $'x\e[31m.png' # no orders to the terminal
+
+# A pipe that nobody writes to keeps no one who wants an end.
+mkfifo pipe
+code=0
+timeout --preserve-status --kill-after 20 --signal INT 1 \
+    "$FASTGPU" demo pipe >printed 2>&1 || code=$?
+if [[ $code != 130 ]] || ! grep -q 'stopped before anything was done' printed; then
+    echo "Ctrl-C while a pipe is waited for: exit code $code"
+    cat printed
+    exit 1
+fi
+
 photos=(/usr/lib/python3/dist-packages/sklearn/datasets/images/{china,flower}.jpg)
 if [[ ! -r ${photos[0]} || ! -r ${photos[1]} ]]; then
     expect 4 'apt-get install --no-install-recommends python3-sklearn' "$FASTGPU" demo
@@ -41,6 +56,7 @@ fi
 expect 3 'the pool cannot be opened' "$FASTGPU" demo --devices no-such-device
 expect 3 'computes nothing' "$FASTGPU" demo --devices null
 head -c 5000 "${photos[0]}" >cut.jpg
+expect 2 'an item of the list is empty' "$FASTGPU" demo --devices cpu,,cpu
 expect 4 'cut.jpg: the JPEG file ends too early' "$FASTGPU" demo "${photos[1]}" cut.jpg
 : >file
 expect 1 'file: is not a folder' "$FASTGPU" demo --output file
@@ -65,6 +81,44 @@ for word in '"tasks":' '"busy_ns":' '"one_by_one":' '"ratio":' '"pictures_equal"
 done
 cmp c/china-blur.png c/china-2-blur.png
 cmp a/b/china-blur.png c/china-blur.png
+
+# A pipe with a writer is a photograph like others, and a name that is no UTF-8 spoils no JSON.
+mkfifo $'odd\xff.jpg'
+cat "${photos[0]}" >$'odd\xff.jpg' &
+"$FASTGPU" demo --json --rounds 0 --devices cpu --output d $'odd\xff.jpg' >json
+python3 -c 'import json
+pictures = json.load(open("json", encoding="utf-8"))["pictures"]
+assert pictures[0] == "d/odd\ufffd-grey.png", pictures'
+cmp $'d/odd\xff-grey.png' a/b/china-grey.png
+
+# Nothing but what is ours on the standard error output: no count of a compiler's warnings; what
+# cannot be kept between runs is said once.
+mkdir cold
+code=0
+XDG_CACHE_HOME=$work/file/none POCL_CACHE_DIR=$work/cold "$FASTGPU" demo --rounds 0 --output e \
+    >printed 2>errors || code=$?
+if [[ $code != 0 || $(wc -l <errors) != 1 ]] || ! grep -q 'nothing is kept' errors; then
+    echo "with a cold cache and none of our own: exit code $code, and on stderr:"
+    cat errors
+    exit 1
+fi
+
+# An end that the user asks for while kernels are compiled: no further one is begun, and nothing is
+# run. With more kernels than can be compiled in that time (a cold cache) there is no other end.
+mkdir -p colder
+code=0
+XDG_CACHE_HOME=$work/colder POCL_CACHE_DIR=$work/colder timeout --preserve-status --signal INT 0.4 \
+    "$FASTGPU" demo --output f >printed 2>&1 || code=$?
+built=$(find colder -name 'opencl-*.bin' | wc -l)
+if [[ $code != 130 ]] || ! grep -q 'stopped before' printed; then
+    echo "after Ctrl-C while kernels are compiled: exit code $code"
+    cat printed
+    exit 1
+fi
+if "$FASTGPU" devices --devices opencl >stdout 2>&1 && ((built > 4)); then
+    echo "after Ctrl-C $built kernels were compiled all the same"
+    exit 1
+fi
 
 # An end that the user asks for: soon, with a code of its own, and saying what was done.
 code=0

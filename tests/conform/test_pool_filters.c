@@ -193,12 +193,13 @@ static void test_demo_random(void **state)
 /* The photographs that the command takes where none are named. */
 static void test_demo_photographs(void **state)
 {
+    const struct demo_paths none = {.count = 0};
     struct demo_photos photos;
     char why[512];
 
     if (!setting->has_photographs)
         skip();
-    if (demo_photos_load(NULL, 0, &photos, why, sizeof why) != FGPU_OK) {
+    if (demo_photos_load(&none, NULL, &photos, why, sizeof why) != FGPU_OK) {
         print_message("skipped: %s\n", why);
         skip();
     }

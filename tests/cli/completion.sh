@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Does completion in bash offer what the command takes at that place, and nothing else? File names
+# only where a command takes files, folders where an option takes one.
+set -euo pipefail
+
+: "${FASTGPU:?}"
+if [[ ! -x $FASTGPU ]]; then
+    echo "skipped: $FASTGPU is not built"
+    exit 77
+fi
+top=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+mkdir folder
+touch photo.png devices.txt
+
+# shellcheck source=/dev/null
+source "$top/tools/completion.bash"
+
+# offers WANTED WORD...: what is offered for the last word, sorted, with blanks between.
+offers() {
+    local wanted=$1 offered
+    shift
+    COMP_WORDS=("$FASTGPU" "$@")
+    COMP_CWORD=$#
+    COMPREPLY=()
+    _fastgpu
+    offered=$(printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort -u | paste -sd ' ')
+    if [[ $offered != "$wanted" ]]; then
+        echo "fastgpu $*: offered \"$offered\", want \"$wanted\""
+        exit 1
+    fi
+}
+
+offers 'bench demo devices help' ''
+offers 'demo devices' de
+offers 'devices' devi
+offers '--help --version -h' -
+offers 'help idle launch tasks' bench ''
+offers '' bench p
+offers '--device' bench launch --de
+offers '--devices --help --json --subdevices -d -h' devices -
+offers '--output' demo --ou
+offers 'devices.txt folder photo.png' demo ''
+offers 'photo.png' demo photo.png pho
+offers '--json' demo photo.png --js
+offers 'folder' demo --output ''
+offers 'folder' demo -o fo
+offers '' demo --rounds ''
+offers '' bench tasks -n ''
+offers '' devices ''
+offers '' nonsense ''
+echo "completion: all checks passed"
