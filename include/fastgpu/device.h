@@ -37,7 +37,7 @@ typedef struct fgpu_device_info {
     char vendor[64];
     char driver[64];  /* driver or library version */
     char backend[16]; /* "cpu", "opencl", "cuda", "sim", "null" */
-    char id[64];      /* the name that a pattern matches: "cpu", "opencl:0", "opencl:0.1" */
+    char id[64]; /* the name that a pattern matches: "cpu", "opencl:0", "opencl:0.1", "null#0" */
     uint32_t compute_units;
     uint32_t clock_mhz;
     uint64_t memory_bytes;       /* usable by this pool */
@@ -63,7 +63,7 @@ typedef struct fgpu_device_sample {
     uint32_t struct_bytes; /* set by the caller */
     uint32_t valid;        /* enum fgpu_sample_valid */
     uint64_t time_ns;      /* CLOCK_MONOTONIC */
-    double utilisation;    /* 0..1 since the last sample of this device in this pool */
+    double utilisation;    /* 0..1 since the last sample in this pool, by this pool alone */
     double power_watt;
     double temperature_celsius;
     uint64_t memory_used_bytes; /* by this pool */
@@ -71,18 +71,20 @@ typedef struct fgpu_device_sample {
     uint32_t reserved;
 } fgpu_device_sample;
 
-/* Number of devices in the pool, lost ones included. [out] count. */
+/* Number of devices in the pool, lost ones included. [out] count. Does not block. */
 FGPU_API fgpu_status fgpu_device_count(fgpu_pool pool, uint32_t *count);
 
-/* The device at `index`. Errors: FGPU_E_RANGE naming the count. */
+/* The device at `index`, from 0. [out] device: zero on failure; no release is needed. Errors:
+ * FGPU_E_RANGE naming the count. Does not block. */
 FGPU_API fgpu_status fgpu_device_at(fgpu_pool pool, uint32_t index, fgpu_device *device);
 
-/* Properties. [in,out] info: struct_bytes set by the caller. Does not block. */
+/* Properties. [in,out] info: struct_bytes set by the caller, else FGPU_E_VERSION; unchanged on
+ * failure. Does not block. */
 FGPU_API fgpu_status fgpu_device_get_info(fgpu_device device, fgpu_device_info *info);
 
-/* Live sample. [in,out] sample: struct_bytes set by the caller. Memory is what this pool uses of
- * the device's memory node. Utilisation is known where the device measures it, or has timed
- * commands since the last sample. May take a millisecond. */
+/* Live sample. [in,out] sample: struct_bytes set by the caller, else FGPU_E_VERSION. Memory is what
+ * this pool uses of the device's memory node. Utilisation is known where the device measures it, or
+ * has timed commands since the last sample. May take a millisecond. */
 FGPU_API fgpu_status fgpu_device_get_sample(fgpu_device device, fgpu_device_sample *sample);
 
 /* FGPU_OK while the device works, else FGPU_E_DEVICE_LOST; fgpu_last_error() says why it was lost.

@@ -16,13 +16,14 @@
 extern "C" {
 #endif
 
-/* Make an empty graph. [out] graph. */
+/* Make an empty graph. [out] graph: zero on failure. Errors: FGPU_E_LIMIT (65536 graphs in a pool),
+ * FGPU_E_NOMEM. */
 FGPU_API fgpu_status fgpu_graph_create(fgpu_pool pool, fgpu_graph *graph);
 
 /* Record a task. [in] desc: checked and copied with its arguments, scalars and name; `after` must
- * be empty (use fgpu_graph_depend()). [borrow] host_user, on_done_user: as long as launches go on.
- * on_done is called once in each launch. [out] node: its number in the graph, from 0; may be NULL.
- * Errors as fgpu_task_submit(), FGPU_E_LIMIT (1048576 nodes). */
+ * be empty (FGPU_E_INVAL; use fgpu_graph_depend()). [borrow] host_user, on_done_user: as long as
+ * launches go on. on_done is called once in each launch. [out] node: its number in the graph, from
+ * 0; may be NULL. Errors as fgpu_task_submit(), FGPU_E_LIMIT (1048576 nodes). */
 FGPU_API fgpu_status fgpu_graph_add(fgpu_graph graph, const fgpu_task_desc *desc, uint32_t *node);
 
 /* Node `node` runs after node `on`, whichever was recorded first, and not at all when that fails.

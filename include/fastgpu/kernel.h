@@ -3,8 +3,9 @@
  * A variant is OpenCL C text, a native C function over a range of work groups, or CUDA C text (kept
  * for devices that take it). The pool uses what the chosen device can run. Argument access modes
  * are declared with fgpu_kernel_set_arg() or, where nothing is declared, read from the OpenCL C
- * source; a native-only kernel must declare them. A kernel is open for changes until its first task
- * is submitted (then FGPU_E_BUSY).
+ * source; a native-only kernel must declare them. A kernel is open for changes, by one thread at a
+ * time, until it is built or its first task is submitted or recorded (then FGPU_E_BUSY). The other
+ * functions may be called from any thread. None blocks but fgpu_kernel_build().
  */
 #ifndef FASTGPU_KERNEL_H
 #define FASTGPU_KERNEL_H
@@ -34,11 +35,12 @@ typedef struct fgpu_range {
  * with FGPU_E_TASK. Must not call blocking FastGPU functions. */
 typedef int (*fgpu_native_fn)(const fgpu_range *range, void *const *args, void *user);
 
-/* Make an empty kernel. [in] name: for traces, models and error texts; 1..63 bytes. [out] kernel.
- */
+/* Make an empty kernel. [in] name: for traces, models and error texts; 1..63 bytes. [out] kernel:
+ * zero on failure. Errors: FGPU_E_INVAL, FGPU_E_LIMIT (65536 kernels in a pool), FGPU_E_NOMEM. */
 FGPU_API fgpu_status fgpu_kernel_create(fgpu_pool pool, const char *name, fgpu_kernel *kernel);
 
-/* Shorthand: create, add one OpenCL C variant whose entry is `entry`. */
+/* Shorthand: create, named after the entry (cut to 63 bytes), and add one OpenCL C variant. On
+ * failure there is no kernel. Errors as for the two. */
 FGPU_API fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *source,
                                                const char *entry, const char *options,
                                                fgpu_kernel *kernel);
@@ -46,15 +48,19 @@ FGPU_API fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *sourc
 /* Add an OpenCL C 1.2 variant. [in] source: NUL terminated, up to 16 MiB, copied. [in] entry: name
  * of the __kernel function. [in] options: build options, may be NULL. Errors: FGPU_E_NOTFOUND when
  * the source has no such kernel (the text lists those it has), FGPU_E_INVAL when its parameters
- * contradict those declared. Compilation happens later, per device. */
+ * contradict those declared, FGPU_E_UNSUPPORTED for parameters of other kinds (images),
+ * FGPU_E_LIMIT (16 MiB, 64 parameters, 16 variants), FGPU_E_NOMEM. Compilation happens later, per
+ * device. */
 FGPU_API fgpu_status fgpu_kernel_add_opencl(fgpu_kernel kernel, const char *source,
                                             const char *entry, const char *options);
 
-/* Add a CUDA C variant: accepted and kept, used by devices of the `cuda` backend. */
+/* Add a CUDA C variant: accepted and kept, for devices of a `cuda` backend, of which this version
+ * has none. Arguments and errors as above, but the source is not read: declare the arguments. */
 FGPU_API fgpu_status fgpu_kernel_add_cuda(fgpu_kernel kernel, const char *source, const char *entry,
                                           const char *options);
 
-/* Add a native variant. [borrow] user: handed to each call. */
+/* Add a native variant. [borrow] user: handed to each call. Errors: FGPU_E_INVAL (fn is NULL),
+ * FGPU_E_LIMIT (16 variants). */
 FGPU_API fgpu_status fgpu_kernel_add_native(fgpu_kernel kernel, fgpu_native_fn fn, void *user);
 
 typedef enum fgpu_arg_kind {
@@ -64,13 +70,16 @@ typedef enum fgpu_arg_kind {
 } fgpu_arg_kind;
 
 /* Declare argument `index` (0-based, at most 64 arguments).
- * [in] access: for buffers; others ignore it. [in] size_bytes: of a scalar (1..4096), else 0. */
+ * [in] access: of a buffer (FGPU_READ, FGPU_WRITE or FGPU_READ_WRITE); others ignore it. [in]
+ * size_bytes: of a scalar (1..4096); others ignore it. Errors: FGPU_E_INVAL (a value, or the source
+ * of an OpenCL C variant says otherwise), FGPU_E_UNSUPPORTED (FGPU_REDUCE). */
 FGPU_API fgpu_status fgpu_kernel_set_arg(fgpu_kernel kernel, uint32_t index, fgpu_arg_kind kind,
                                          fgpu_access access, uint32_t size_bytes);
 
 /* Compile for every device of the pool that can take a variant, now. Blocks. Tasks build what they
  * need by themselves; this moves the time, and the error, to a place of your choice. Errors:
- * FGPU_E_BUILD (fgpu_last_error() has the log's beginning), FGPU_E_NOVARIANT. */
+ * FGPU_E_BUILD (fgpu_last_error() has the log's beginning; other devices may have succeeded),
+ * FGPU_E_NOVARIANT, FGPU_E_BUSY in a task's own function or a callback. */
 FGPU_API fgpu_status fgpu_kernel_build(fgpu_kernel kernel);
 
 /* Copy the last build log for `device` (zero handle: the first that has one).

@@ -24,15 +24,18 @@ typedef struct fgpu_alloc_hooks {
     void *user;
 } fgpu_alloc_hooks;
 
-/* Options of a pool. Initialise with fgpu_pool_options_init(); zero means the default everywhere.
- * Strings are read during fgpu_pool_open() and not kept. */
+/* Options of a pool. Initialise with fgpu_pool_options_init(); zero means the default everywhere
+ * but in log_level. Strings are read during fgpu_pool_open() and not kept. */
 typedef struct fgpu_pool_options {
     uint32_t struct_bytes; /* sizeof(fgpu_pool_options), set by fgpu_pool_options_init() */
-    uint32_t
-        cpu_workers; /* threads of the `cpu` device; 0: one for each core this process may use */
-    const char *devices; /* patterns, comma separated: "cpu", "opencl", "opencl:0",
-                            "opencl:*portable*", "null", "sim", a leading '-' takes away; NULL:
-                            "auto" (every OpenCL device that is found, and cpu) */
+    /* Threads of the `cpu` device (256 at most), queues of `null` and `sim`; 0: one for each core
+     * this process may use, and one queue. More than 1024 is refused. */
+    uint32_t cpu_workers;
+    /* Patterns, comma separated, in any case of letters: "cpu", "opencl", "opencl:0",
+     * "opencl:*portable*" (name, vendor or id), "null", "null:2" (two of them), "sim", "all" (all
+     * but null and sim), "auto" (every OpenCL device that is found, and cpu); a leading '-' takes
+     * away. NULL or "": "auto". */
+    const char *devices;
     const char *policy;  /* "eft" (default) or "fifo" */
     uint32_t subdevices; /* present each CPU OpenCL device as that many sub-devices; 0, 1: whole */
     uint32_t task_limit; /* pending tasks at most; 0: 4194304 */
@@ -47,9 +50,11 @@ typedef struct fgpu_pool_options {
     void *log_user;
     int32_t log_level; /* enum fgpu_log_level; fgpu_pool_options_init() sets FGPU_LOG_WARN */
     uint32_t flags;    /* enum fgpu_pool_flag */
-    const char
-        *faults;   /* fault layer on every device, for tests: "seed=7,submit=20,alloc=50,lose=1@300"
-                      (permille);   NULL: none. See docs/env.md */
+    /* Fault layer on every device, for tests, as "seed=7,submit=20,lose=1@300". In permille: submit
+     * (taken in part), alloc (FGPU_E_DEVMEM), build (FGPU_E_BUILD), task (FGPU_E_DEVICE, no
+     * effect). lose=D@N: device D is lost after N commands; slow=DxF: it reports everything F times
+     * as late. NULL or "": none. */
+    const char *faults;
     uint64_t seed; /* seed of whatever is random in this pool (the sim device, the fault layer) */
 } fgpu_pool_options;
 
@@ -82,29 +87,33 @@ FGPU_API fgpu_status fgpu_pool_options_parse(const char *text, fgpu_pool_options
  * [in] options: NULL for the defaults. [out] pool.
  * Blocks while devices are probed (milliseconds; the first OpenCL use in a process may take a
  * second). Errors: FGPU_E_INVAL, FGPU_E_VERSION (struct_bytes), FGPU_E_NODEVICE (the text lists
- * what was found and why others were not usable), FGPU_E_NOMEM, FGPU_E_LIMIT (1024 pools at once),
- * FGPU_E_SYSTEM. */
+ * what was found and why others were not usable), FGPU_E_NOMEM, FGPU_E_LIMIT (1024 pools at once,
+ * 63 devices in one), FGPU_E_SYSTEM. */
 FGPU_API fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *pool);
 
 /* The same from text; see fgpu_pool_options_parse(). text NULL or "": the defaults. */
 FGPU_API fgpu_status fgpu_pool_open_text(const char *text, fgpu_pool *pool);
 
 /* Wait for all tasks, then free the pool and everything in it. Buffers made from host pointers get
- * their data back first. Blocks. Returns FGPU_OK, or the status of the first task that had failed
- * and was never asked about (the pool is closed all the same). A zero handle is accepted and does
- * nothing. */
+ * their data back first; what is still mapped is unmapped. Blocks. Returns FGPU_OK, or the status
+ * of the earliest task that has failed since the last fgpu_pool_wait() unless it was forgotten (the
+ * pool is closed all the same); FGPU_E_BUSY in a task's own function or a callback, and
+ * FGPU_E_CLOSED or FGPU_E_STALE when another call closes it or has closed it (nothing is done
+ * then). A zero handle is accepted and does nothing. */
 FGPU_API fgpu_status fgpu_pool_close(fgpu_pool pool);
 
-/* Wait until every task submitted so far is done, failed or cancelled.
- * [in] timeout_ns: nanoseconds; 0 asks without blocking; FGPU_FOREVER waits.
- * Returns FGPU_OK, FGPU_E_TIMEOUT, or the status of the earliest task that failed since the last
- * call of this function (fgpu_last_error() names it and its root cause). Must not be called from a
- * task's own function (FGPU_E_BUSY). */
+/* Wait until no task is left: all are done, failed or cancelled, those too that other threads
+ * submit meanwhile, and their completion callbacks have returned. Mappings are not waited for. [in]
+ * timeout_ns: nanoseconds; 0 asks without blocking; FGPU_FOREVER waits. Returns FGPU_OK,
+ * FGPU_E_TIMEOUT, or the status of the earliest task that has failed since the last call of this
+ * function, unless it was forgotten (fgpu_last_error() names it and its root cause). Must not be
+ * called from a task's own function or a callback (FGPU_E_BUSY, whatever the time-out).
+ */
 FGPU_API fgpu_status fgpu_pool_wait(fgpu_pool pool, uint64_t timeout_ns);
 
-/* Aligned host memory that devices can copy from and to at full speed, and share where they can.
- * [in] bytes > 0. Returns NULL when memory is exhausted (fgpu_last_error() says so). Free with
- * fgpu_host_free() only. */
+/* Host memory that devices can copy from and to at full speed, and share where they can, aligned to
+ * 4096 bytes. [in] bytes: 1 or more. Returns NULL for 0 and when memory is exhausted
+ * (fgpu_last_error() says which). Free with fgpu_host_free() only. Thread: any. */
 FGPU_API void *fgpu_host_alloc(size_t bytes);
 
 /* Free memory from fgpu_host_alloc(). NULL is accepted. No buffer may still use it. */

@@ -52,11 +52,12 @@ FGPU_API fgpu_status fgpu_pool_get_stats(fgpu_pool pool, fgpu_pool_stats *stats)
 FGPU_API fgpu_status fgpu_device_get_stats(fgpu_device device, fgpu_device_stats *stats);
 
 /* Switch tracing on or off. While on, each task leaves events in a ring (the newest 262144 are
- * kept). */
+ * kept). Errors: FGPU_E_NOMEM. Does not block. */
 FGPU_API fgpu_status fgpu_trace_enable(fgpu_pool pool, bool on);
 
 /* Write what was traced as Chrome / Perfetto trace JSON; tracing goes on. [in] path: replaced as a
- * whole, or left as it was on failure. Errors: FGPU_E_IO with the path and the reason. Blocks on
+ * whole, or left as it was on failure. Errors: FGPU_E_IO with the path and the reason, FGPU_E_INVAL
+ * (path NULL or empty), FGPU_E_NOMEM. Blocks on
  * the disk; the pool goes on meanwhile. */
 FGPU_API fgpu_status fgpu_trace_write(fgpu_pool pool, const char *path);
 

@@ -62,7 +62,8 @@ FGPU_API const char *fgpu_status_text(int status);
 
 /* Sentence for the last failure of a FastGPU call on the calling thread.
  * Returns a string owned by the thread, valid until its next FastGPU call that fails; "" before any
- * failure. Successful calls leave it as it is. Thread: any. Does not block. */
+ * failure. Successful calls leave it as it is. Longer ones are cut at 511 bytes. Thread: any. Does
+ * not block. */
 FGPU_API const char *fgpu_last_error(void);
 
 #ifdef __cplusplus

@@ -5,8 +5,9 @@
  * `after` adds order that data does not show.
  *
  * A task handle needs no release. It stays valid for questions after the task has finished: success
- * costs nothing to remember; a failed task is remembered until it is forgotten (fgpu_task_forget)
- * or the pool closes.
+ * costs nothing to remember; a failed task is remembered until it is forgotten (fgpu_task_forget),
+ * and from then on answers as one that succeeded, or until the pool closes (then FGPU_E_STALE).
+ * Every function may be called from any thread.
  */
 #ifndef FASTGPU_TASK_H
 #define FASTGPU_TASK_H
@@ -25,7 +26,7 @@ typedef struct fgpu_arg {
     fgpu_buffer buffer;  /* BUFFER */
     fgpu_region region;  /* BUFFER: the kernel gets the address of its first byte */
     const void *value;   /* SCALAR: read during submit */
-    uint64_t size_bytes; /* SCALAR, LOCAL */
+    uint64_t size_bytes; /* SCALAR: 1..4096; LOCAL: 1..2^24 */
 } fgpu_arg;
 
 static inline fgpu_arg fgpu_arg_region(fgpu_buffer buffer, fgpu_access access, fgpu_region region)
@@ -105,7 +106,7 @@ typedef struct fgpu_task_desc {
     uint32_t local[3];  /* work items of a group; all 0: the pool chooses. Must divide global for
                            OpenCL variants */
     int32_t priority;   /* higher first; 0 normal; -1000..1000 */
-    const fgpu_task *after; /* explicit predecessors */
+    const fgpu_task *after; /* explicit predecessors, at most 4096 */
     uint32_t after_count;
     uint32_t flags;            /* 0 */
     fgpu_device device;        /* run there and nowhere else; zero: the pool chooses */
@@ -122,17 +123,20 @@ FGPU_API void fgpu_task_desc_init(fgpu_task_desc *desc);
  * Blocks only at the pool's task limit (or returns FGPU_E_AGAIN there: FGPU_POOL_NOWAIT, callbacks,
  * task functions). Errors: FGPU_E_HANDLE/STALE/FOREIGN (which argument), FGPU_E_INVAL (grid, group,
  * argument count, kind or size: named with the value and what the kernel takes), FGPU_E_RANGE,
- * FGPU_E_OVERLAP, FGPU_E_NOVARIANT, FGPU_E_CLOSED. A refused task has no effect. */
+ * FGPU_E_OVERLAP, FGPU_E_NOVARIANT, FGPU_E_UNSUPPORTED (FGPU_REDUCE), FGPU_E_VERSION
+ * (struct_bytes), FGPU_E_NOMEM, FGPU_E_CLOSED. A refused task has no effect. */
 FGPU_API fgpu_status fgpu_task_submit(fgpu_pool pool, const fgpu_task_desc *desc, fgpu_task *task);
 
-/* Shorthand for a 1-D kernel task with the pool's choice of group size. */
+/* Shorthand for a 1-D kernel task with the pool's choice of group size. [in] global: work items, >=
+ * 1. [out] task: may be NULL. Blocks and fails as fgpu_task_submit(). */
 FGPU_API fgpu_status fgpu_task_run(fgpu_kernel kernel, uint64_t global, const fgpu_arg *args,
                                    uint32_t arg_count, fgpu_task *task);
 
 /* Wait for the end of a task. [in] timeout_ns as in fgpu_pool_wait(); 0 asks without blocking.
  * Returns FGPU_OK when it succeeded, FGPU_E_TIMEOUT, or its failure: FGPU_E_TASK, FGPU_E_BUILD,
- * FGPU_E_DEVMEM, FGPU_E_DEVICE_LOST, FGPU_E_POISONED (fgpu_last_error() names the root task),
- * FGPU_E_CANCELLED. */
+ * FGPU_E_DEVMEM, FGPU_E_DEVICE, FGPU_E_DEVICE_LOST, FGPU_E_POISONED (fgpu_last_error() names the
+ * root task), FGPU_E_CANCELLED. FGPU_E_BUSY when it would wait in a task's own function or a
+ * callback. */
 FGPU_API fgpu_status fgpu_task_wait(fgpu_task task, uint64_t timeout_ns);
 
 /* State now; it may be different when the call returns. [out] state. Does not block. */
@@ -146,10 +150,11 @@ FGPU_API fgpu_status fgpu_task_get_error(fgpu_task task, fgpu_status *status, fg
                                          char *text, size_t text_bytes);
 
 /* Cancel a task that has not started; everything that depends on it is cancelled with it. A running
- * task is not stopped: FGPU_E_BUSY. An ended one: FGPU_E_BUSY too. */
+ * task is not stopped: FGPU_E_BUSY. An ended one: FGPU_E_BUSY too. Does not block. */
 FGPU_API fgpu_status fgpu_task_cancel(fgpu_task task);
 
-/* Forget the failure of a task that has ended, so that its record can be used again. */
+/* Forget the failure of a task that has ended, so that its record can be used again. Errors:
+ * FGPU_E_BUSY when it has not ended. Does not block. */
 FGPU_API fgpu_status fgpu_task_forget(fgpu_task task);
 
 #ifdef __cplusplus

@@ -51,8 +51,9 @@ typedef enum fgpu_access {
 } fgpu_access;
 
 /* A 2-D region of a buffer: `rows` rows of `row_bytes` bytes, the first at `offset_bytes`, each
- * `pitch_bytes` after the one before. row_bytes 0 means the whole buffer; rows 0 means 1; pitch 0
- * means row_bytes. Unit: bytes. */
+ * `pitch_bytes` after the one before. row_bytes 0 with offset 0 and at most one row means the whole
+ * buffer, else it is FGPU_E_INVAL; rows 0 means 1; pitch 0 means row_bytes, and a smaller one than
+ * row_bytes is FGPU_E_INVAL. What reaches beyond the buffer is FGPU_E_RANGE. Unit: bytes. */
 typedef struct fgpu_region {
     uint64_t offset_bytes;
     uint64_t row_bytes;
