@@ -37,7 +37,7 @@ bench: ## the benchmarks, both sides of each comparison in turn in one run
 	@tools/build release
 	@tools/bench
 
-soak: ## the seeded tests with 10,000 seeds each (hours)
+soak: ## the seeded tests with 10,000 seeds each, stress and conform with 101 (hours)
 	@tools/soak
 
 coverage: ## which lines the tests run, by folder
