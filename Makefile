@@ -47,6 +47,7 @@ coverage: ## which lines the tests run, by folder
 install: ## headers, libraries, pkg-config file, CMake package, command, man pages
 	@tools/build release all -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 	@DESTDIR=$(DESTDIR) cmake --install build/release
+	@case "$(DESTDIR)$(PREFIX)" in /usr | /usr/local) ldconfig ;; esac
 
 format: ## lay out all C files with clang-format
 	@git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs clang-format -i

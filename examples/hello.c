@@ -1,5 +1,6 @@
 /* The README's example: one kernel over one buffer, on whatever this machine has.
  *
+ *   make install     (as root; the README says how without)
  *   cc hello.c $(pkg-config --cflags --libs fastgpu) && ./a.out
  */
 #include <fastgpu/fastgpu.h>

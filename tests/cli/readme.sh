@@ -42,7 +42,7 @@ while IFS= read -r line; do
         exit 1
     fi
     count=$((count + 1))
-done < <(block sh)
+done < <(block sh | sed -e ':more' -e '/\\$/{N; s/\\\n */ /; b more' -e '}')
 if ((count == 0)); then
     echo "no command was found in README.md: this test is wrong"
     exit 1
