@@ -148,8 +148,6 @@ static void demo_show_progress(void *user, enum plan_phase phase, uint32_t done_
         fprintf(stderr, "\rcompiling: kernel %u of %u ", done_count + 1, count);
     else
         fprintf(stderr, "\r%u of %u tasks             ", done_count, count);
-    if (done_count >= count)
-        fprintf(stderr, "\r%40s\r", "");
 }
 
 /* What could not be started has a code of its own where scripts want to tell it apart. */
@@ -172,6 +170,8 @@ static int demo_run(struct demo_report *report, const struct plan_watch *watch)
     if (!demo_make_folder(report->options->output, report->error, sizeof report->error))
         return demo_say(report->error, COMMAND_FAILED);
     fgpu_status status = demo_measure(report, watch);
+    if (watch->progress) /* its line goes, whatever it showed last */
+        fprintf(stderr, "\r%40s\r", "");
     if (status != FGPU_OK)
         return demo_say(report->error, demo_code(report, status));
     demo_write_pictures(report, watch);

@@ -103,6 +103,18 @@ if [[ $code != 0 || $(wc -l <errors) != 1 ]] || ! grep -q 'nothing is kept' erro
     exit 1
 fi
 
+# On a terminal the line that shows progress is gone before anything else is printed.
+if command -v script >/dev/null; then
+    script -qec "'$FASTGPU' demo --rounds 2 --devices cpu --tiles 50 --output c" /dev/null >typed
+    if ! grep -q 'compiling: kernel 7 of 7' typed ||
+        ! tr '\r' '\n' <typed | grep -B 1 '^2 photographs, ' | head -n 1 |
+        grep -qE '^ {40}$'; then
+        echo "progress on a terminal:"
+        cat -v typed
+        exit 1
+    fi
+fi
+
 # An end that the user asks for while kernels are compiled: no further one is begun, and nothing is
 # run. With more kernels than can be compiled in that time (a cold cache) there is no other end.
 mkdir -p colder
