@@ -272,6 +272,7 @@ static void open_stop(struct driver *driver)
         doorbell_ring(&driver->bell);
         if (atomic_exchange_seqcst_u32(&driver->standby, 0) != 0)
             (void)futex_wake(&driver->standby, 1);
+        (void)futex_wake(&driver->closing, 1);
         pthread_join(driver->progress, NULL);
     }
     worker_fini(&driver->builder);
