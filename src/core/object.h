@@ -56,7 +56,7 @@ struct buffer {
     _Atomic uint64_t size_bytes; /* (api) */
     struct block *blocks;        /* one for each node; &home where there is one node */
     uint32_t users;              /* unfinished tasks that name it */
-    uint32_t linked; /* tasks that name it and are not on a lane yet: its future uses */
+    uint32_t linked;             /* tasks that name it and are not on a lane yet: its future uses */
     uint32_t self;
     _Atomic uint32_t live; /* (api) */
     uint8_t destroyed;     /* goes when users is 0 */
