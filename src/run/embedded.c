@@ -16,10 +16,10 @@
 #include "base/role.h"
 #include "run/driver.h"
 
-#define EMBEDDED_BATCH 64u /* tasks queued on a busy pool before a submitter turns the crank */
-#define EMBEDDED_SOON 4u   /* commands in flight that may end within the spinning time */
-#define EMBEDDED_RANG 16u  /* tasks queued before a submitter answers the bell */
-#define EMBEDDED_FULL 512u /* tasks queued before a submitter waits for whoever turns the crank */
+#define EMBEDDED_BATCH_SLOW 1024u /* the same where handing out takes long */
+#define EMBEDDED_SLOW_NS 600u     /* a command that takes longer to hand out does */
+#define EMBEDDED_MEASURED 16u     /* in fewer commands the call itself weighs too much */
+#define EMBEDDED_SOON 4u          /* commands in flight that may end within the spinning time */
 #define EMBEDDED_SERVED 3u
 #define EMBEDDED_NAP_NS 50000
 #define EMBEDDED_RETRY_NS 200000u /* when a device takes nothing though it is idle */
@@ -68,6 +68,29 @@ static bool embedded_poll(struct driver *driver)
     return any;
 }
 
+/* Hands a lane's commands to its device. How long that takes decides who does it: where it takes
+ * longer than submitting (an OpenCL call for each command), submitting and handing out are better
+ * done by two threads at the same time; where it does not, by one, which has the tasks in its
+ * cache. */
+static uint32_t embedded_give(struct driver *driver, uint32_t lane)
+{
+    struct vec *commands = &driver->engine.lanes[lane].commands;
+    const fgpu_cmd *first = (const fgpu_cmd *)(const void *)commands->items;
+    uint32_t count = (uint32_t)commands->count;
+    if (count < EMBEDDED_MEASURED)
+        return device_submit(&driver->queues[lane], first, count);
+    uint64_t begin_ns = clock_now_ns();
+    uint32_t taken = device_submit(&driver->queues[lane], first, count);
+    if (taken > 0) {
+        uint64_t each_ns = (clock_now_ns() - begin_ns) / taken;
+        driver->give_ns = (3 * driver->give_ns + (each_ns < 100000 ? each_ns : 100000)) / 4;
+        atomic_store_relaxed_u32(&driver->batch, driver->give_ns > EMBEDDED_SLOW_NS
+                                                     ? EMBEDDED_BATCH_SLOW
+                                                     : DRIVER_BATCH);
+    }
+    return taken;
+}
+
 static bool embedded_hand_out(struct driver *driver)
 {
     struct engine *engine = &driver->engine;
@@ -80,8 +103,7 @@ static bool embedded_hand_out(struct driver *driver)
         if (commands->count == 0)
             continue;
         struct device_queue *queue = &driver->queues[i];
-        uint32_t taken = device_submit(queue, (const fgpu_cmd *)(const void *)commands->items,
-                                       (uint32_t)commands->count);
+        uint32_t taken = embedded_give(driver, i);
         any |= taken > 0;
         if (taken == commands->count) {
             vec_clear(commands);
@@ -188,7 +210,8 @@ static bool embedded_pump_and_unlock(struct driver *driver, uint32_t self)
         doorbell_ring(&driver->bell);
     else if (rang)
         doorbell_wake(&driver->bell);
-    return queued >= EMBEDDED_BATCH || (queued > 0 && embedded_is_eager(driver));
+    return queued >= atomic_load_relaxed_u32(&driver->batch) ||
+           (queued > 0 && embedded_is_eager(driver));
 }
 
 /* Pump unless somebody else is at it; he will see what was queued before. */
@@ -205,7 +228,7 @@ static void embedded_submit_pump(struct driver *driver, uint32_t queued)
 {
     if (!lock_try(&driver->lock)) {
         /* Not a device's thread: the lock's holder may be waiting for that. */
-        if (queued < EMBEDDED_FULL || role_now != ROLE_USER)
+        if (queued < 8 * atomic_load_relaxed_u32(&driver->batch) || role_now != ROLE_USER)
             return;
         (void)atomic_add_seqcst_u32(&driver->wanted, 1);
         lock_acquire(&driver->lock);
@@ -375,10 +398,10 @@ fgpu_status driver_submit(struct driver *driver, const struct submit_request *re
         driver_start(driver);
     submit_push(&driver->engine, *index);
     uint32_t queued = atomic_add_seqcst_u32(&driver->queued, 1) + 1;
-    bool rang = queued >= EMBEDDED_RANG &&
+    uint32_t batch = atomic_load_relaxed_u32(&driver->batch);
+    bool rang = queued >= batch / 4 &&
                 doorbell_read(&driver->bell) != atomic_load_relaxed_u32(&driver->seen);
-    if (rang || queued >= EMBEDDED_BATCH || request->kind == TASK_HOST ||
-        embedded_is_eager(driver)) {
+    if (rang || queued >= batch || request->kind == TASK_HOST || embedded_is_eager(driver)) {
         embedded_submit_pump(driver, queued);
         embedded_call_back(driver);
     }
