@@ -414,7 +414,21 @@ uint32_t engine_drain(struct engine *engine)
 {
     uint32_t count = 0;
     uint32_t index = inbox_drain(&engine->inbox);
+    uint32_t near = index, far = index;
+    for (uint32_t i = 0; i < 3 && far != INBOX_NONE; i++) {
+        graph_fetch(engine, engine_task(engine, far));
+        far = inbox_next(&engine->inbox, far);
+    }
     while (index != INBOX_NONE) {
+        if (far != INBOX_NONE) {
+            graph_fetch(engine, engine_task(engine, far));
+            far = inbox_next(&engine->inbox, far);
+        }
+        if (near != INBOX_NONE) {
+            near = inbox_next(&engine->inbox, near);
+            if (near != INBOX_NONE)
+                graph_fetch_more(engine, engine_task(engine, near));
+        }
         uint32_t next = inbox_next(&engine->inbox, index);
         struct task *task = engine_task(engine, index);
         if (!(task->flags & TASK_F_UNLISTED))

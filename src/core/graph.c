@@ -118,6 +118,30 @@ bool graph_walk(struct engine *engine, struct task *task, uint32_t access, graph
     return true;
 }
 
+void graph_fetch(const struct engine *engine, const struct task *task)
+{
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
+        __builtin_prefetch(buffer->blocks, 1);
+        if (buffer->segments.seg_count == 1)
+            __builtin_prefetch(imap_payload(imap_only(&buffer->segments)), 1);
+    }
+}
+
+void graph_fetch_more(const struct engine *engine, const struct task *task)
+{
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
+        if (buffer->segments.seg_count != 1)
+            continue;
+        const struct segment *segment = imap_payload(imap_only(&buffer->segments));
+        if (segment->readers != LINKS_NONE)
+            __builtin_prefetch(links_at(&engine->links, segment->readers), 1);
+        if (segment->writer != TASK_NONE)
+            __builtin_prefetch(engine_task(engine, segment->writer), 1);
+    }
+}
+
 /* ---- linking ---------------------------------------------------------------------------- */
 
 void graph_doom(struct task *task, fgpu_status status, uint32_t root, uint32_t root_word)
