@@ -33,15 +33,15 @@ typedef bool (*imap_equal_fn)(void *user, const void *left, const void *right);
 struct imap_node;
 
 struct imap {
-    struct imap_node *root;
-    uint64_t size_bytes;
-    uint32_t seg_count;
-    uint32_t payload_bytes;
     imap_clone_fn clone;
     void *user;
     struct imap_node *spare; /* nodes for reuse */
     uint64_t seed;           /* of the next priority */
     const struct alloc_hooks *hooks;
+    struct imap_node *root; /* from here on: what a lookup reads */
+    uint64_t size_bytes;
+    uint32_t seg_count;
+    uint32_t payload_bytes;
 };
 
 /* One segment [0, size) with a zeroed payload. clone: NULL copies the bytes. FGPU_E_INVAL for size

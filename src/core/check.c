@@ -78,6 +78,7 @@ static void check_ready(const struct engine *engine)
     for (uint32_t level = 0; level < ENGINE_PRIORITIES; level++) {
         bool bit = (engine->ready_bits[level / 64] >> (level % 64)) & 1;
         FGPU_ASSERT(bit == (engine->ready_head[level] != TASK_NONE));
+        FGPU_ASSERT(!bit || ((engine->ready_words >> (level / 64)) & 1));
         for (uint32_t at = engine->ready_head[level]; at != TASK_NONE;
              at = atomic_load_relaxed_u32(&engine_task(engine, at)->next)) {
             FGPU_ASSERT(task_state(engine_task(engine, at)) == FGPU_TASK_READY);
@@ -87,8 +88,32 @@ static void check_ready(const struct engine *engine)
     FGPU_ASSERT(count == engine->ready_count);
 }
 
+static uint32_t check_length(const struct engine *engine, uint32_t at)
+{
+    uint32_t count = 0;
+    for (; at != TASK_NONE; at = atomic_load_relaxed_u32(&engine_task(engine, at)->next))
+        count++;
+    return count;
+}
+
+/* The hints that let a turn pass over all lanes at once. */
+static void check_hints(const struct engine *engine)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        const struct lane *lane = engine_lane(engine, i);
+        uint32_t backlog = check_length(engine, lane->backlog_head);
+        FGPU_ASSERT(backlog == lane->backlog_count);
+        kept += backlog + check_length(engine, lane->chain_head);
+        FGPU_ASSERT(lane->fence_due == 0 || engine->has_fences);
+        FGPU_ASSERT(lane->commands.count == 0 || engine->has_commands);
+    }
+    FGPU_ASSERT(kept == engine->kept);
+}
+
 void engine_check(const struct engine *engine)
 {
+    check_hints(engine);
     for (uint32_t i = 0; i < engine->lane_count; i++)
         check_lane(engine, engine_lane(engine, i));
     for (uint32_t i = 0; i < engine->node_count; i++)

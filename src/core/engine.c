@@ -362,14 +362,24 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     return false;
 }
 
-static bool engine_fill(struct engine *engine)
+static bool engine_fill_lanes(struct engine *engine)
 {
     bool any = false;
+    engine->has_fences = false;
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         struct lane *lane = engine_lane(engine, i);
         if (lane->chain_head != TASK_NONE || lane->backlog_head != TASK_NONE || lane->fence_due)
             any |= engine_fill_lane(engine, lane);
+        engine->has_fences |= lane->fence_due != 0;
     }
+    return any;
+}
+
+static bool engine_fill(struct engine *engine)
+{
+    bool any = false;
+    if (engine->kept > 0 || engine->has_fences)
+        any = engine_fill_lanes(engine);
     uint32_t index;
     while ((index = sched_next(engine)) != TASK_NONE) {
         engine_place(engine, engine_task(engine, index));
@@ -377,7 +387,7 @@ static bool engine_fill(struct engine *engine)
         if (engine->work.count > 64)
             break;
     }
-    for (uint32_t i = 0; engine->lane_count > 1 && i < engine->lane_count; i++)
+    for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count; i++)
         any |= engine_steal(engine, engine_lane(engine, i));
     return any;
 }
@@ -389,7 +399,7 @@ void engine_turn(struct engine *engine)
         if (engine->work.count > 0)
             engine_work(engine);
     } while (engine_fill(engine) || engine->work.count > 0);
-    for (uint32_t i = 0; i < engine->lane_count; i++) {
+    for (uint32_t i = 0; engine->has_commands && i < engine->lane_count; i++) {
         struct vec *commands = &engine_lane(engine, i)->commands;
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
@@ -404,7 +414,21 @@ uint32_t engine_drain(struct engine *engine)
 {
     uint32_t count = 0;
     uint32_t index = inbox_drain(&engine->inbox);
+    uint32_t near = index, far = index;
+    for (uint32_t i = 0; i < 3 && far != INBOX_NONE; i++) {
+        graph_fetch(engine, engine_task(engine, far));
+        far = inbox_next(&engine->inbox, far);
+    }
     while (index != INBOX_NONE) {
+        if (far != INBOX_NONE) {
+            graph_fetch(engine, engine_task(engine, far));
+            far = inbox_next(&engine->inbox, far);
+        }
+        if (near != INBOX_NONE) {
+            near = inbox_next(&engine->inbox, near);
+            if (near != INBOX_NONE)
+                graph_fetch_more(engine, engine_task(engine, near));
+        }
         uint32_t next = inbox_next(&engine->inbox, index);
         struct task *task = engine_task(engine, index);
         if (!(task->flags & TASK_F_UNLISTED))
@@ -425,9 +449,10 @@ uint32_t engine_drain(struct engine *engine)
 
 /* A command failed: those behind it that rely on earlier ones are skipped by the device until a
  * fence. */
-static void engine_suspect(struct lane *lane)
+static void engine_suspect(struct engine *engine, struct lane *lane)
 {
     lane->fence_due = 1;
+    engine->has_fences = true;
     lane->suspect = lane->issued;
 }
 
@@ -441,7 +466,7 @@ static void engine_task_finished(struct engine *engine, struct lane *lane, struc
     complete_flight(lane, task);
     learn_task(engine, task, status);
     if (status != FGPU_OK) {
-        engine_suspect(lane);
+        engine_suspect(engine, lane);
         graph_doom(task, status, task->self, task_word(task));
     }
     engine_end(engine, task, (fgpu_status)task->status);
@@ -454,7 +479,7 @@ static void engine_copy_finished(struct engine *engine, struct lane *lane, uint3
     fgpu_status status = (fgpu_status)op->body.result.status;
     device->copy_failures = status == FGPU_OK ? 0 : device->copy_failures + 1;
     if (status != FGPU_OK)
-        engine_suspect(lane);
+        engine_suspect(engine, lane);
     move_op_done(engine, index, status);
 }
 

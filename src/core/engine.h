@@ -106,7 +106,7 @@ struct engine_node {
     uint32_t alloc_waiters;      /* links: tasks that wait for a slab */
     uint32_t memory_waiters;     /* links: tasks that wait until something is unpinned */
     uint32_t short_task;         /* the one task that may evict now, TASK_NONE */
-    uint32_t use_head, use_tail; /* blocks from least to most recently used, by buffer slot */
+    uint32_t use_head, use_tail; /* blocks in the order of eviction, by buffer slot */
     uint32_t present_count;
 };
 
@@ -182,6 +182,7 @@ struct engine {
     /* ready tasks: one list for each priority, and which lists have any */
     uint32_t ready_head[ENGINE_PRIORITIES], ready_tail[ENGINE_PRIORITIES];
     uint64_t ready_bits[(ENGINE_PRIORITIES + 63) / 64];
+    uint64_t ready_words; /* which words of ready_bits have any */
     uint32_t ready_count;
     struct vec work;    /* uint32_t: tasks whose state is looked at again in this turn */
     struct vec actions; /* struct action */
@@ -193,6 +194,9 @@ struct engine {
                           somebody may wait for one */
     bool host_visible; /* a device that the caller chose takes host functions */
     uint32_t hungry;   /* lanes that would take another ready task */
+    uint32_t kept;     /* tasks in the backlogs and chain lists of all lanes */
+    bool has_fences;   /* a lane may have fence_due */
+    bool has_commands; /* a lane may have commands to hand out; cleared by the driver */
     uint32_t order;
     uint64_t latency_sum_ns;
     uint32_t failed_first,

@@ -102,6 +102,9 @@ bool graph_walk(struct engine *engine, struct task *task, uint32_t access, graph
                 void *user)
 {
     const struct task_access *a = &task_accesses(task)[access];
+    const struct imap *segments = &engine_buffer(engine, a->buffer)->segments;
+    if (segments->seg_count == 1)
+        return fn(engine, task, access, imap_only(segments), user);
     struct imap_seg range = {a->begin, a->end};
     if (!a->rect)
         return graph_walk_range(engine, task, access, &range, fn, user);
@@ -113,6 +116,30 @@ bool graph_walk(struct engine *engine, struct task *task, uint32_t access, graph
             return false;
     }
     return true;
+}
+
+void graph_fetch(const struct engine *engine, const struct task *task)
+{
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
+        __builtin_prefetch(buffer->blocks, 1);
+        if (buffer->segments.seg_count == 1)
+            __builtin_prefetch(imap_payload(imap_only(&buffer->segments)), 1);
+    }
+}
+
+void graph_fetch_more(const struct engine *engine, const struct task *task)
+{
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
+        if (buffer->segments.seg_count != 1)
+            continue;
+        const struct segment *segment = imap_payload(imap_only(&buffer->segments));
+        if (segment->readers != LINKS_NONE)
+            __builtin_prefetch(links_at(&engine->links, segment->readers), 1);
+        if (segment->writer != TASK_NONE)
+            __builtin_prefetch(engine_task(engine, segment->writer), 1);
+    }
 }
 
 /* ---- linking ---------------------------------------------------------------------------- */
@@ -403,7 +430,8 @@ void graph_release(struct engine *engine, struct task *task, fgpu_status status)
             succ->unissued--;
         if (status != FGPU_OK && item.data)
             graph_doom(succ, graph_heritage(status), task->root, task->root_word);
-        if (succ->undone == 0 || succ->unissued == 0)
+        /* One that runs behind it in the same queue needs nobody. */
+        if ((succ->undone == 0 || succ->unissued == 0) && task_state(succ) != FGPU_TASK_RUNNING)
             engine_look(engine, succ->self);
     }
     graph_in_order(engine, from);

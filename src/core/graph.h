@@ -43,6 +43,9 @@ static inline struct segment *graph_segment(struct imap_seg *seg)
     return imap_payload(seg);
 }
 
+void graph_fetch(const struct engine *engine, const struct task *task);
+void graph_fetch_more(const struct engine *engine, const struct task *task);
+
 /* A new buffer's segments: payload hooks of the interval map. [in] user: the engine. */
 fgpu_status graph_buffer_init(struct engine *engine, struct buffer *buffer, uint64_t size_bytes);
 void graph_buffer_fini(struct engine *engine, struct buffer *buffer);

@@ -19,6 +19,7 @@ uint64_t lane_append(struct engine *engine, struct lane *lane, const fgpu_cmd *c
     FGPU_ASSERT(lane_room(lane) > 0);
     fgpu_cmd *out = vec_push(&lane->commands, cmd);
     FGPU_ASSERT(out != NULL);
+    engine->has_commands = true;
     uint64_t number = ++lane->issued;
     lane->ring[number & (ENGINE_LANE_RING - 1)] = entry;
     if (number % LANE_NOTIFY_EVERY == 0)

@@ -2,7 +2,9 @@
  * node is full.
  *
  * Takes wishes of tasks, gives blocks, ALLOC and FREE actions, or a victim. Runs under the engine's
- * lock. Owns struct block and the per-node lists from least to most recently used. Keeps true: a
+ * lock. Owns struct block and the per-node lists in the order of eviction: a block that has been
+ * used since it was last looked at goes to the end instead (the clock of F. Corbató: A paging
+ * experiment with the Multics system, 1968), so that a use costs one store. Keeps true: a
  * pinned block is never evicted or moved; a dirty one only after its data have arrived on the host;
  * at most one task a node evicts at a time, so that tasks that wait for memory do not take it from
  * each other in circles.
@@ -13,7 +15,7 @@
 
 #include "core/lane.h"
 
-/* ---- list of blocks by use -------------------------------------------------------------- */
+/* ---- list of blocks in the order of eviction -------------------------------------------- */
 
 static void memory_use_unlink(struct engine *engine, struct block *block)
 {
@@ -44,6 +46,7 @@ static void memory_appear(struct engine *engine, struct block *block)
 {
     block->state = BLOCK_PRESENT;
     block->pins = 0;
+    block->used = 0;
     block->ops = OP_NONE;
     memory_use_append(engine, block);
     engine->nodes[block->node].present_count++;
@@ -70,11 +73,7 @@ void memory_pin(struct engine *engine, uint32_t buffer, uint32_t node)
     struct block *block = engine_block(engine_buffer(engine, buffer), node);
     FGPU_DEBUG_ASSERT(block->state == BLOCK_PRESENT);
     block->pins++;
-    if (engine->nodes[node].use_tail != buffer &&
-        engine->nodes[node].heap.limit_bytes != UINT64_MAX) {
-        memory_use_unlink(engine, block);
-        memory_use_append(engine, block);
-    }
+    block->used = 1;
 }
 
 void memory_unpin(struct engine *engine, uint32_t buffer, uint32_t node)
@@ -161,14 +160,22 @@ static uint32_t memory_cost(const struct buffer *buffer, uint32_t node)
     return (memory_is_clean(buffer, node) ? 0u : 2u) + (buffer->linked > 0 ? 1u : 0u);
 }
 
-static uint32_t memory_victim(const struct engine *engine, const struct task *task, uint32_t node,
+static uint32_t memory_victim(struct engine *engine, const struct task *task, uint32_t node,
                               bool *busy)
 {
     uint32_t best = TASK_NONE, best_cost = UINT32_MAX;
     *busy = false;
     for (uint32_t at = engine->nodes[node].use_head; at != TASK_NONE && best_cost > 0;) {
         const struct buffer *buffer = engine_buffer(engine, at);
-        const struct block *block = engine_block(buffer, node);
+        struct block *block = engine_block(buffer, node);
+        if (block->used && block->next_use != TASK_NONE) {
+            uint32_t next = block->next_use;
+            block->used = 0;
+            memory_use_unlink(engine, block);
+            memory_use_append(engine, block); /* this walk comes to it again */
+            at = next;
+            continue;
+        }
         if (block->pins > 0 || block->ops != OP_NONE) {
             *busy = true;
         } else if (!block->adopted && !memory_named_by(task, at)) {

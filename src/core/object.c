@@ -24,7 +24,7 @@ static void object_buffer_blocks(struct engine *engine, struct buffer *buffer)
 {
     memset(buffer->blocks, 0, engine->node_count * sizeof buffer->blocks[0]);
     for (uint32_t node = 0; node < engine->node_count; node++) {
-        buffer->blocks[node].node = (uint16_t)node;
+        buffer->blocks[node].node = (uint8_t)node;
         buffer->blocks[node].buffer = buffer->self;
         buffer->blocks[node].ops = OP_NONE;
     }
@@ -41,8 +41,12 @@ fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, voi
     struct block *blocks =
         buffer->blocks; /* of the slot's last life: the node count never changes */
     if (blocks == NULL)
-        blocks = alloc_get(engine->hooks, engine->node_count * sizeof *blocks, 16);
-    memset((char *)buffer + sizeof buffer->live, 0, sizeof *buffer - sizeof buffer->live);
+        blocks = engine->node_count == 1
+                     ? &buffer->home
+                     : alloc_get(engine->hooks, engine->node_count * sizeof *blocks, 16);
+    /* All but `live`, which others may read at any time. */
+    memset(buffer, 0, offsetof(struct buffer, live));
+    buffer->destroyed = 0;
     buffer->blocks = blocks;
     buffer->self = *index;
     status = blocks == NULL ? FGPU_E_NOMEM : graph_buffer_init(engine, buffer, size_bytes);

@@ -37,27 +37,34 @@ enum block_state { BLOCK_NONE, BLOCK_PRESENT };
 struct block {
     uint8_t state;   /* enum block_state */
     uint8_t adopted; /* the caller's memory */
-    uint16_t node;
+    uint8_t used;    /* since eviction last looked at it */
+    uint8_t node;
     uint32_t buffer;
     uint32_t pins;     /* tasks and copies that use it now */
     uint32_t ops;      /* list of copies in flight on it, OP_NONE */
-    uint32_t prev_use; /* least recently used list of the node, by buffer slot */
+    uint32_t prev_use; /* list of the node's blocks in the order of eviction, by buffer slot */
     uint32_t next_use;
     struct heap_block heap;
 };
 
+/* In four cache lines; the walk of a task touches the last two. */
 struct buffer {
-    _Atomic uint32_t live; /* (api) */
-    uint32_t self;
-    _Atomic uint64_t size_bytes; /* (api) */
-    struct imap segments;
-    struct block *blocks; /* one for each node */
+    _Alignas(LIMITS_CACHE_LINE) char name[LIMITS_NAME_BYTES];
     void *adopted;        /* the caller's memory, NULL */
-    uint32_t users;       /* unfinished tasks that name it */
-    uint32_t linked;      /* tasks that name it and are not on a lane yet: its future uses */
-    uint8_t destroyed;    /* goes when users is 0 */
-    char name[LIMITS_NAME_BYTES];
+    uint64_t reserved[2]; /* the part of `segments` that lookups read begins a line */
+    struct imap segments;
+    _Atomic uint64_t size_bytes; /* (api) */
+    struct block *blocks;        /* one for each node; &home where there is one node */
+    uint32_t users;              /* unfinished tasks that name it */
+    uint32_t linked;             /* tasks that name it and are not on a lane yet: its future uses */
+    uint32_t self;
+    _Atomic uint32_t live; /* (api) */
+    uint8_t destroyed;     /* goes when users is 0 */
+    struct block home;
 };
+
+_Static_assert(sizeof(struct buffer) == 256 && offsetof(struct buffer, home) == 192,
+               "the slot is four lines, and the block of the host has the last one");
 
 enum code_state { CODE_NONE, CODE_BUILDING, CODE_READY, CODE_FAILED };
 

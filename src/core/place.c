@@ -137,14 +137,25 @@ static uint64_t place_transfer_ns(const struct engine *engine, const struct task
     return ns;
 }
 
-static void place_costs(struct engine *engine, const struct task *task, uint32_t device,
-                        struct policy_lane *out)
-{
-    out->transfer_ns = place_transfer_ns(engine, task, engine->devices[device].node);
-    out->exec_ns = place_exec_ns(engine, task, device, &out->known);
-}
-
 /* ---- choice ----------------------------------------------------------------------------- */
+
+static void place_costs(struct engine *engine, const struct task *task, uint32_t count)
+{
+    struct policy_lane *lanes = engine->candidates;
+    uint32_t before = UINT32_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t device = engine_lane(engine, lanes[i].lane)->device;
+        if (device == before) {
+            lanes[i].transfer_ns = lanes[i - 1].transfer_ns;
+            lanes[i].exec_ns = lanes[i - 1].exec_ns;
+            lanes[i].known = lanes[i - 1].known;
+            continue;
+        }
+        lanes[i].transfer_ns = place_transfer_ns(engine, task, engine->devices[device].node);
+        lanes[i].exec_ns = place_exec_ns(engine, task, device, &lanes[i].known);
+        before = device;
+    }
+}
 
 static uint32_t place_candidates(struct engine *engine, const struct task *task)
 {
@@ -153,17 +164,16 @@ static uint32_t place_candidates(struct engine *engine, const struct task *task)
         const struct engine_device *device = &engine->devices[d];
         if (place_obstacle(engine, task, device, d) != NULL)
             continue;
-        struct policy_lane costs = {0};
-        if (engine->policy->needs_costs && engine->lane_count > 1)
-            place_costs(engine, task, d, &costs);
         for (uint32_t i = 0; i < device->lane_count; i++) {
             const struct lane *lane = engine_lane(engine, device->lane_first + i);
-            costs.lane = lane->index;
-            costs.load = lane->flight_tasks + lane->backlog_count;
-            costs.ready_ns = lane->flight_ns + lane->backlog_ns;
-            engine->candidates[count++] = costs;
+            engine->candidates[count++] =
+                (struct policy_lane){.lane = lane->index,
+                                     .load = lane->flight_tasks + lane->backlog_count,
+                                     .ready_ns = lane->flight_ns + lane->backlog_ns};
         }
     }
+    if (count > 1 && engine->policy->needs_costs)
+        place_costs(engine, task, count);
     return count;
 }
 

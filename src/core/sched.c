@@ -71,6 +71,7 @@ void sched_init(struct engine *engine)
     for (uint32_t i = 0; i < ENGINE_PRIORITIES; i++)
         engine->ready_head[i] = engine->ready_tail[i] = TASK_NONE;
     memset(engine->ready_bits, 0, sizeof engine->ready_bits);
+    engine->ready_words = 0;
     engine->hungry = 0;
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         struct lane *lane = engine_lane(engine, i);
@@ -129,6 +130,7 @@ void sched_ready(struct engine *engine, struct task *task)
     uint32_t level = sched_level(task);
     sched_append(engine, &engine->ready_head[level], &engine->ready_tail[level], task->self);
     engine->ready_bits[level / 64] |= UINT64_C(1) << (level % 64);
+    engine->ready_words |= UINT64_C(1) << (level / 64);
     engine->ready_count++;
     if (engine->trace->on)
         trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
@@ -139,26 +141,24 @@ void sched_ready(struct engine *engine, struct task *task)
 
 static void sched_level_emptied(struct engine *engine, uint32_t level)
 {
-    if (engine->ready_head[level] == TASK_NONE)
-        engine->ready_bits[level / 64] &= ~(UINT64_C(1) << (level % 64));
+    if (engine->ready_head[level] != TASK_NONE)
+        return;
+    engine->ready_bits[level / 64] &= ~(UINT64_C(1) << (level % 64));
+    if (engine->ready_bits[level / 64] == 0)
+        engine->ready_words &= ~(UINT64_C(1) << (level / 64));
 }
 
 uint32_t sched_next(struct engine *engine)
 {
     if (engine->ready_count == 0 || engine->hungry == 0)
         return TASK_NONE;
-    for (uint32_t word = 0; word < sizeof engine->ready_bits / sizeof engine->ready_bits[0];
-         word++) {
-        if (engine->ready_bits[word] == 0)
-            continue;
-        uint32_t level = word * 64 + (uint32_t)__builtin_ctzll(engine->ready_bits[word]);
-        uint32_t index = sched_pop(engine, &engine->ready_head[level]);
-        sched_level_emptied(engine, level);
-        engine->ready_count--;
-        task_set_state(engine_task(engine, index), FGPU_TASK_PICKED);
-        return index;
-    }
-    FGPU_UNREACHABLE();
+    uint32_t word = (uint32_t)__builtin_ctzll(engine->ready_words);
+    uint32_t level = word * 64 + (uint32_t)__builtin_ctzll(engine->ready_bits[word]);
+    uint32_t index = sched_pop(engine, &engine->ready_head[level]);
+    sched_level_emptied(engine, level);
+    engine->ready_count--;
+    task_set_state(engine_task(engine, index), FGPU_TASK_PICKED);
+    return index;
 }
 
 void sched_remove(struct engine *engine, struct task *task)
@@ -176,6 +176,7 @@ void sched_remove(struct engine *engine, struct task *task)
         struct lane *lane = engine_lane(engine, task->lane);
         bool found = sched_unlink(engine, &lane->chain_head, &lane->chain_tail, task->self);
         FGPU_ASSERT(found);
+        engine->kept--;
         task->flags &= (uint8_t)~TASK_F_IN_CHAIN;
         return;
     }
@@ -183,6 +184,7 @@ void sched_remove(struct engine *engine, struct task *task)
         struct lane *lane = engine_lane(engine, task->lane);
         if (!sched_unlink(engine, &lane->backlog_head, &lane->backlog_tail, task->self))
             return;
+        engine->kept--;
         lane->backlog_count--;
         lane->backlog_ns -= task->predicted_ns;
         sched_update_hunger(engine, lane);
@@ -212,6 +214,7 @@ void sched_backlog_push(struct engine *engine, struct task *task, bool front)
         sched_link(engine, before, task->self);
     if (after == TASK_NONE)
         lane->backlog_tail = task->self;
+    engine->kept++;
     lane->backlog_count++;
     lane->backlog_ns += task->predicted_ns;
     sched_update_hunger(engine, lane);
@@ -222,6 +225,7 @@ uint32_t sched_backlog_pop(struct engine *engine, struct lane *lane)
     uint32_t index = sched_pop(engine, &lane->backlog_head);
     if (index == TASK_NONE)
         return index;
+    engine->kept--;
     lane->backlog_count--;
     lane->backlog_ns -= engine_task(engine, index)->predicted_ns;
     if (lane->backlog_head == TASK_NONE)
@@ -235,6 +239,7 @@ void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane_in
     struct lane *lane = engine_lane(engine, lane_index);
     task->lane = lane_index;
     task->flags |= TASK_F_IN_CHAIN;
+    engine->kept++;
     sched_append(engine, &lane->chain_head, &lane->chain_tail, task->self);
 }
 
@@ -243,6 +248,7 @@ uint32_t sched_chain_pop(struct engine *engine, struct lane *lane)
     uint32_t index = sched_pop(engine, &lane->chain_head);
     if (index == TASK_NONE)
         return index;
+    engine->kept--;
     engine_task(engine, index)->flags &= (uint8_t)~TASK_F_IN_CHAIN;
     if (lane->chain_head == TASK_NONE)
         lane->chain_tail = TASK_NONE;

@@ -163,7 +163,8 @@ void engine_fini_objects(struct engine *engine)
         struct buffer *buffer = engine_buffer(engine, i);
         if (atomic_load_relaxed_u32(&buffer->live) & 1)
             engine_buffer_destroy(engine, i);
-        alloc_put(engine->hooks, buffer->blocks, engine->node_count * sizeof *buffer->blocks);
+        if (buffer->blocks != &buffer->home)
+            alloc_put(engine->hooks, buffer->blocks, engine->node_count * sizeof *buffer->blocks);
         buffer->blocks = NULL;
     }
     for (uint32_t i = 0; engine->tasks.chunks != NULL && i < table_high_water(&engine->tasks);

@@ -15,7 +15,7 @@
 
 /* Where the parts of a payload lie. Offsets in bytes, each a multiple of 8. */
 struct submit_layout {
-    size_t accesses, rects, after, scalars, pointers, extra, total;
+    size_t args, accesses, rects, after, scalars, pointers, extra, total;
     uint32_t access_count, rect_count;
 };
 
@@ -37,7 +37,9 @@ static void submit_measure(const struct submit_request *request, struct submit_l
             scalar_bytes += submit_align((size_t)arg->size_bytes);
         }
     }
-    size_t at = task_body_bytes(request->kind) + request->arg_count * sizeof(fgpu_cmd_arg);
+    size_t at = task_body_bytes(request->kind);
+    layout->args = at;
+    at += request->arg_count * sizeof(fgpu_cmd_arg);
     layout->accesses = at;
     at += layout->access_count * sizeof(struct task_access);
     layout->rects = at;
@@ -219,6 +221,8 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     task->root = TASK_NONE;
     task->payload = payload;
     task->payload_bytes = (uint32_t)layout.total;
+    task->args_offset = (uint16_t)(layout.args / 8);
+    task->access_offset = (uint16_t)(layout.accesses / 8);
     task->rect_offset = (uint16_t)(layout.rects / 8);
     task->after_offset = (uint16_t)(layout.after / 8);
     task->after_count = (uint16_t)request->after_count;

@@ -97,9 +97,11 @@ struct task {
     uint32_t model;    /* slot of the performance model for (kernel, device, size) */
     uint32_t order;    /* submission order (wraps; only compared within a window) */
     uint32_t predicted_ns;
-    uint16_t rect_offset;  /* of the rect array in the payload, in 8 bytes */
-    uint16_t extra_offset; /* of struct task_extra, in 8 bytes */
-    uint16_t after_offset; /* of the explicit predecessors (index, generation), in 8 bytes */
+    uint16_t args_offset;   /* of the arguments in the payload, in 8 bytes */
+    uint16_t access_offset; /* of the accesses */
+    uint16_t rect_offset;   /* of the rect array */
+    uint16_t extra_offset;  /* of struct task_extra */
+    uint16_t after_offset;  /* of the explicit predecessors (index, generation) */
     uint16_t after_count;
     uint32_t payload_bytes;
     int32_t status; /* fgpu_status when ended */
@@ -174,12 +176,12 @@ static inline fgpu_cmd_result *task_result(const struct task *task)
 
 static inline fgpu_cmd_arg *task_args(const struct task *task)
 {
-    return (fgpu_cmd_arg *)(void *)(task->payload + task_body_bytes(task->kind));
+    return (fgpu_cmd_arg *)(void *)(task->payload + 8u * task->args_offset);
 }
 
 static inline struct task_access *task_accesses(const struct task *task)
 {
-    return (struct task_access *)(void *)(task_args(task) + task->arg_count);
+    return (struct task_access *)(void *)(task->payload + 8u * task->access_offset);
 }
 
 static inline struct task_rect *task_rects(const struct task *task)

@@ -22,6 +22,8 @@
 #include "model/history.h"
 #include "trace/trace.h"
 
+#define DRIVER_BATCH 64u /* tasks queued on a busy pool before a submitter turns the crank */
+
 /* A thread that takes work from a list under a lock and sleeps when there is none. */
 struct driver_worker {
     pthread_t thread;
@@ -61,7 +63,11 @@ struct driver {
     _Atomic uint32_t standby; /* the progress thread sleeps here, leaving the bell to the helpers */
     _Atomic uint32_t
         pumping; /* the lock's holder will look at the bell before he lets go: rings wake nobody */
-    uint32_t seen; /* the bell when the devices were last polled */
+    _Atomic uint32_t seen;   /* the bell when the devices were last polled */
+    _Atomic uint32_t pumps;  /* how often somebody has turned the crank */
+    _Atomic uint32_t batch;  /* DRIVER_BATCH, or more where handing out takes long */
+    uint64_t give_ns;        /* what handing out one command takes, smoothed */
+    _Atomic uint32_t wanted; /* submitters with much to link that wait for the lock */
     _Atomic uint32_t closing;
     bool stuck_told;        /* waiters know that `stuck` is set */
     uint64_t wakes_told;    /* engine.wakes when waiters were last woken */

@@ -16,8 +16,12 @@
 #include "base/role.h"
 #include "run/driver.h"
 
-#define EMBEDDED_BATCH 64u /* tasks queued on a busy pool before a submitter turns the crank */
-#define EMBEDDED_SOON 4u   /* commands in flight that may end within the spinning time */
+#define EMBEDDED_BATCH_SLOW 1024u /* the same where handing out takes long */
+#define EMBEDDED_SLOW_NS 600u     /* a command that takes longer to hand out does */
+#define EMBEDDED_MEASURED 16u     /* in fewer commands the call itself weighs too much */
+#define EMBEDDED_SOON 4u          /* commands in flight that may end within the spinning time */
+#define EMBEDDED_SERVED 3u
+#define EMBEDDED_NAP_NS 50000
 #define EMBEDDED_RETRY_NS 200000u /* when a device takes nothing though it is idle */
 
 /* ---- pumping ---------------------------------------------------------------------------- */
@@ -64,18 +68,42 @@ static bool embedded_poll(struct driver *driver)
     return any;
 }
 
+/* Hands a lane's commands to its device. How long that takes decides who does it: where it takes
+ * longer than submitting (an OpenCL call for each command), submitting and handing out are better
+ * done by two threads at the same time; where it does not, by one, which has the tasks in its
+ * cache. */
+static uint32_t embedded_give(struct driver *driver, uint32_t lane)
+{
+    struct vec *commands = &driver->engine.lanes[lane].commands;
+    const fgpu_cmd *first = (const fgpu_cmd *)(const void *)commands->items;
+    uint32_t count = (uint32_t)commands->count;
+    if (count < EMBEDDED_MEASURED)
+        return device_submit(&driver->queues[lane], first, count);
+    uint64_t begin_ns = clock_now_ns();
+    uint32_t taken = device_submit(&driver->queues[lane], first, count);
+    if (taken > 0) {
+        uint64_t each_ns = (clock_now_ns() - begin_ns) / taken;
+        driver->give_ns = (3 * driver->give_ns + (each_ns < 100000 ? each_ns : 100000)) / 4;
+        atomic_store_relaxed_u32(&driver->batch, driver->give_ns > EMBEDDED_SLOW_NS
+                                                     ? EMBEDDED_BATCH_SLOW
+                                                     : DRIVER_BATCH);
+    }
+    return taken;
+}
+
 static bool embedded_hand_out(struct driver *driver)
 {
     struct engine *engine = &driver->engine;
     bool any = false;
     bool stuck = false;
+    if (!engine->has_commands)
+        return false;
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         struct vec *commands = &engine->lanes[i].commands;
         if (commands->count == 0)
             continue;
         struct device_queue *queue = &driver->queues[i];
-        uint32_t taken = device_submit(queue, (const fgpu_cmd *)(const void *)commands->items,
-                                       (uint32_t)commands->count);
+        uint32_t taken = embedded_give(driver, i);
         any |= taken > 0;
         if (taken == commands->count) {
             vec_clear(commands);
@@ -95,30 +123,30 @@ static bool embedded_hand_out(struct driver *driver)
         }
         stuck = true;
     }
+    engine->has_commands = stuck;
     atomic_store_relaxed_u32(&driver->stuck, stuck);
     return any;
 }
 
-static uint32_t embedded_flight(const struct driver *driver)
+/* Publishes what submitters and waiters go by. Something is idle while something else will be busy
+ * for long: then a task must not lie in the inbox until that rings. Behind short tasks it may: they
+ * ring soon. */
+static void embedded_publish(struct driver *driver)
 {
     uint64_t flight = 0;
-    for (uint32_t i = 0; i < driver->engine.lane_count; i++)
-        flight += driver->queues[i].accepted - driver->queues[i].finished;
-    return flight > UINT32_MAX ? UINT32_MAX : (uint32_t)flight;
-}
-
-/* Something is idle while something else will be busy for long: then a task must not lie in the
- * inbox until that rings. Behind short tasks it may: they ring soon. */
-static bool embedded_has_idle_lane(const struct driver *driver)
-{
     bool idle = false, is_long = false;
     for (uint32_t i = 0; i < driver->engine.lane_count; i++) {
         const struct lane *lane = &driver->engine.lanes[i];
+        flight += driver->queues[i].accepted - driver->queues[i].finished;
         idle |= !lane->hidden && lane->issued == lane->done &&
                 !driver->engine.devices[lane->device].lost;
         is_long |= lane->flight_ns > LIMITS_SPIN_NS;
     }
-    return idle && is_long;
+    bool busy = flight > 0 || driver->building > 0 || atomic_load_relaxed_u32(&driver->stuck);
+    atomic_store_relaxed_u32(&driver->flight, flight > UINT32_MAX ? UINT32_MAX : (uint32_t)flight);
+    atomic_store_relaxed_u32(&driver->idle, idle && is_long);
+    atomic_store_relaxed_u32(&driver->pumps, atomic_load_relaxed_u32(&driver->pumps) + 1);
+    atomic_store_seqcst_u32(&driver->busy, busy);
 }
 
 static bool embedded_drain(struct driver *driver)
@@ -136,7 +164,7 @@ void driver_pump(struct driver *driver)
     bool more = true; /* somebody may have used the engine since the last turn */
     for (;;) {
         more |= embedded_drain(driver);
-        driver->seen = doorbell_read(&driver->bell);
+        atomic_store_relaxed_u32(&driver->seen, doorbell_read(&driver->bell));
         more |= embedded_poll(driver);
         more |= driver_feed(driver);
         if (!more)
@@ -148,12 +176,10 @@ void driver_pump(struct driver *driver)
         if (out)
             engine_clock(engine, clock_now_ns());
         more = engine->work.count > 0;
+        if (atomic_load_relaxed_u32(&driver->wanted) > 0)
+            break; /* he goes on */
     }
-    uint32_t flight = embedded_flight(driver);
-    atomic_store_relaxed_u32(&driver->flight, flight);
-    atomic_store_seqcst_u32(&driver->idle, embedded_has_idle_lane(driver));
-    atomic_store_seqcst_u32(&driver->busy, flight > 0 || driver->building > 0 ||
-                                               atomic_load_relaxed_u32(&driver->stuck));
+    embedded_publish(driver);
 }
 
 /* A task pushed now should not wait for a batch: something is idle that might run it. */
@@ -171,7 +197,7 @@ static bool embedded_pump_and_unlock(struct driver *driver, uint32_t self)
     atomic_store_seqcst_u32(&driver->pumping, 1);
     driver_pump(driver);
     atomic_store_seqcst_u32(&driver->pumping, 0);
-    uint32_t seen = driver->seen;
+    uint32_t seen = atomic_load_relaxed_u32(&driver->seen);
     uint32_t stuck = atomic_load_relaxed_u32(&driver->stuck);
     bool news = driver->engine.wakes != driver->wakes_told || (stuck && !driver->stuck_told);
     driver->wakes_told = driver->engine.wakes;
@@ -184,7 +210,8 @@ static bool embedded_pump_and_unlock(struct driver *driver, uint32_t self)
         doorbell_ring(&driver->bell);
     else if (rang)
         doorbell_wake(&driver->bell);
-    return queued >= EMBEDDED_BATCH || (queued > 0 && embedded_is_eager(driver));
+    return queued >= atomic_load_relaxed_u32(&driver->batch) ||
+           (queued > 0 && embedded_is_eager(driver));
 }
 
 /* Pump unless somebody else is at it; he will see what was queued before. */
@@ -194,6 +221,21 @@ static void embedded_try_pump(struct driver *driver, uint32_t self)
         if (!lock_try(&driver->lock))
             return;
     } while (embedded_pump_and_unlock(driver, self));
+}
+
+/* The same for a submitter who has queued many: he waits for his turn. */
+static void embedded_submit_pump(struct driver *driver, uint32_t queued)
+{
+    if (!lock_try(&driver->lock)) {
+        /* Not a device's thread: the lock's holder may be waiting for that. */
+        if (queued < 8 * atomic_load_relaxed_u32(&driver->batch) || role_now != ROLE_USER)
+            return;
+        (void)atomic_add_seqcst_u32(&driver->wanted, 1);
+        lock_acquire(&driver->lock);
+        (void)atomic_sub_seqcst_u32(&driver->wanted, 1);
+    }
+    if (embedded_pump_and_unlock(driver, 0))
+        embedded_try_pump(driver, 0);
 }
 
 /* The progress thread is called back when it left the bell to helpers and none is there. */
@@ -223,6 +265,12 @@ void driver_leave(struct driver *driver)
 
 /* ---- the progress thread ---------------------------------------------------------------- */
 
+/* What the progress thread remembers of its last looks. */
+struct embedded_served {
+    uint32_t pumps;
+    uint32_t times; /* in a row that somebody else had answered the bell */
+};
+
 static void embedded_stand_by(struct driver *driver)
 {
     atomic_store_seqcst_u32(&driver->standby, 1);
@@ -236,18 +284,39 @@ static void embedded_stand_by(struct driver *driver)
     atomic_store_seqcst_u32(&driver->standby, 0);
 }
 
+/* A submitter that goes on submitting answers the bell on his way, and his core has the tasks in
+ * its cache. When he was faster several times in a row it is enough to look from time to time
+ * whether he still is. */
+static bool embedded_is_served(struct driver *driver, struct embedded_served *served)
+{
+    uint32_t pumps = atomic_load_seqcst_u32(&driver->pumps);
+    if (pumps == served->pumps ||
+        doorbell_read(&driver->bell) != atomic_load_seqcst_u32(&driver->seen)) {
+        served->times = 0;
+        return false;
+    }
+    served->pumps = pumps;
+    return ++served->times >= EMBEDDED_SERVED;
+}
+
 static void *embedded_progress(void *arg)
 {
     struct driver *driver = arg;
+    struct embedded_served served = {0};
     while (!atomic_load_seqcst_u32(&driver->closing)) {
         if (atomic_load_seqcst_u32(&driver->helpers) > 0) {
             embedded_stand_by(driver);
             continue;
         }
         uint32_t seen = doorbell_read(&driver->bell);
+        if (embedded_is_served(driver, &served)) {
+            (void)futex_wait(&driver->closing, 0, EMBEDDED_NAP_NS);
+            continue;
+        }
         lock_acquire(&driver->lock);
         if (embedded_pump_and_unlock(driver, 0))
             continue;
+        served.pumps = atomic_load_seqcst_u32(&driver->pumps);
         bool stuck = atomic_load_relaxed_u32(&driver->stuck);
         if (atomic_load_seqcst_u32(&driver->closing))
             break;
@@ -329,8 +398,11 @@ fgpu_status driver_submit(struct driver *driver, const struct submit_request *re
         driver_start(driver);
     submit_push(&driver->engine, *index);
     uint32_t queued = atomic_add_seqcst_u32(&driver->queued, 1) + 1;
-    if (queued >= EMBEDDED_BATCH || request->kind == TASK_HOST || embedded_is_eager(driver)) {
-        embedded_try_pump(driver, 0);
+    uint32_t batch = atomic_load_relaxed_u32(&driver->batch);
+    bool rang = queued >= batch / 4 &&
+                doorbell_read(&driver->bell) != atomic_load_relaxed_u32(&driver->seen);
+    if (rang || queued >= batch || request->kind == TASK_HOST || embedded_is_eager(driver)) {
+        embedded_submit_pump(driver, queued);
         embedded_call_back(driver);
     }
     return FGPU_OK;

@@ -226,6 +226,7 @@ static void open_init(struct driver *driver, const fgpu_pool_options *options, u
     lock_init(&driver->lock);
     lock_init(&driver->built_lock);
     doorbell_init(&driver->bell);
+    atomic_store_relaxed_u32(&driver->batch, DRIVER_BATCH);
     driver->device_bell = (fgpu_doorbell){open_ring, driver};
     log_init(&driver->log, options->log_level);
     if (options->log != NULL)
@@ -272,6 +273,7 @@ static void open_stop(struct driver *driver)
         doorbell_ring(&driver->bell);
         if (atomic_exchange_seqcst_u32(&driver->standby, 0) != 0)
             (void)futex_wake(&driver->standby, 1);
+        (void)futex_wake(&driver->closing, 1);
         pthread_join(driver->progress, NULL);
     }
     worker_fini(&driver->builder);
