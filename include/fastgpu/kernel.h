@@ -64,7 +64,8 @@ typedef enum fgpu_arg_kind {
 } fgpu_arg_kind;
 
 /* Declare argument `index` (0-based, at most 64 arguments).
- * [in] access: for buffers; others ignore it. [in] size_bytes: of a scalar (1..4096), else 0. */
+ * [in] access: for buffers; others ignore it. [in] size_bytes: of a scalar (1..4096, which is
+ * also what all scalars of a task may have together), else 0. */
 FGPU_API fgpu_status fgpu_kernel_set_arg(fgpu_kernel kernel, uint32_t index, fgpu_arg_kind kind,
                                          fgpu_access access, uint32_t size_bytes);
 

@@ -46,7 +46,8 @@ static inline fgpu_arg fgpu_arg_span(fgpu_buffer buffer, fgpu_access access, uin
     return fgpu_arg_region(buffer, access, fgpu_region_span(offset_bytes, bytes));
 }
 
-/* [borrow] value until submit returns. */
+/* [borrow] value until submit returns. A task takes 4096 bytes in all its scalars together, which
+ * every device can pass; more goes into a buffer. */
 static inline fgpu_arg fgpu_arg_scalar(const void *value, uint64_t size_bytes)
 {
     fgpu_buffer none = {0};

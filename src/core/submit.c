@@ -19,6 +19,15 @@ struct submit_layout {
     uint32_t access_count, rect_count;
 };
 
+/* The record keeps where the parts lie in 16 bits, in units of 8 bytes: the largest task fits. */
+#define SUBMIT_PAYLOAD_MAX                                                                         \
+    (sizeof(fgpu_cmd_launch) + sizeof(fgpu_cmd_copy) +                                             \
+     LIMITS_KERNEL_ARGS * (sizeof(fgpu_cmd_arg) + sizeof(struct task_access) +                     \
+                           sizeof(struct task_rect) + sizeof(void *) + 7) +                        \
+     LIMITS_DEPS * 2 * sizeof(uint32_t) + LIMITS_SCALAR_BYTES + sizeof(struct task_extra))
+_Static_assert(SUBMIT_PAYLOAD_MAX <= UINT16_MAX * 8u, "offsets of a payload fit 16 bits");
+_Static_assert(LIMITS_ACCESSES >= LIMITS_KERNEL_ARGS, "one range for each argument");
+
 static size_t submit_align(size_t bytes)
 {
     return (bytes + 7) & ~(size_t)7;
