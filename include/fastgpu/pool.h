@@ -29,7 +29,8 @@ typedef struct fgpu_alloc_hooks {
 typedef struct fgpu_pool_options {
     uint32_t struct_bytes; /* sizeof(fgpu_pool_options), set by fgpu_pool_options_init() */
     uint32_t
-        cpu_workers; /* threads of the `cpu` device; 0: one for each core this process may use */
+        cpu_workers; /* threads of the `cpu` device; 0: one for each core this process may use at a
+                        time (affinity, control groups) */
     const char *devices; /* patterns, comma separated: "cpu", "opencl", "opencl:0",
                             "opencl:*portable*", "null", "sim", a leading '-' takes away; NULL:
                             "auto" (every OpenCL device that is found, and cpu) */
