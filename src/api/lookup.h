@@ -22,6 +22,8 @@ struct pool {
     _Atomic uint32_t closing; /* nothing new is started */
     _Atomic uint32_t guests;  /* calls that wait inside; close waits for them */
     uint32_t index;
+    uint32_t first_generation; /* even: objects of this pool count from here, those of the pools
+                                  that were here before are below */
     uint32_t forks; /* lookup_forks() at open: differs in a child */
     struct driver *driver;
     struct lock maps_lock;

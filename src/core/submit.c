@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "base/handle.h"
+
 #define SUBMIT_CLASS_MIN_SHIFT 9 /* 512 bytes */
 #define SUBMIT_CLASSES 16
 
@@ -214,6 +216,8 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
         }
     }
     uint32_t word = atomic_load_relaxed_u32(&task->word);
+    if (__builtin_expect(word == 0, 0)) /* never used before */
+        word = engine->first_generation << TASK_STATE_BITS;
     /* Everything between the two atomics at the head and the payload starts from zero. */
     memset(&task->self, 0, offsetof(struct task, inline_payload) - offsetof(struct task, self));
     task->self = slot;
@@ -260,5 +264,7 @@ void submit_recycle(struct engine *engine, struct task *task)
     }
     uint32_t next = (atomic_load_relaxed_u32(&task->word) >> TASK_STATE_BITS) + 1;
     atomic_store_release_u32(&task->word, next << TASK_STATE_BITS | FGPU_TASK_DONE);
+    if (__builtin_expect(((next - engine->first_generation) & HANDLE_GENERATION_MASK) == 0, 0))
+        atomic_store_relaxed_u32(&engine->wrapped, 1);
     table_free(&engine->tasks, task->self);
 }

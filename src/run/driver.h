@@ -92,13 +92,16 @@ struct driver {
     char cache_dir[4096];    /* "" none */
     char history_path[4096]; /* "" none */
     uint32_t pool;           /* number in handles */
+    uint32_t first_generation;
     bool nowait;
     uint64_t open_ns;
 };
 
-/* Opens devices and starts nothing. [in] options: complete and checked. [out] driver. Errors with a
- * text. */
-fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool, struct driver **driver);
+/* Opens devices and starts nothing. [in] options: complete and checked. [in] pool: its number in
+ * handles. [in] first_generation: of its objects (engine_next_generation of the place's last pool).
+ * [out] driver. Errors with a text. */
+fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool,
+                          uint32_t first_generation, struct driver **driver);
 
 /* Everything has ended and nobody calls any more. Saves the model, closes the devices. */
 void driver_destroy(struct driver *driver);

@@ -200,6 +200,7 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
         .trace = &driver->trace,
         .log = &driver->log,
         .flags = options->flags,
+        .first_generation = driver->first_generation,
 #ifdef FGPU_DEBUG_CHECKS
         .checks = getenv("FASTGPU_CHECK") != NULL,
 #endif
@@ -232,13 +233,15 @@ static void open_init(struct driver *driver, const fgpu_pool_options *options, u
         log_set_callback(&driver->log, options->log, options->log_user);
 }
 
-fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool, struct driver **out)
+fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool,
+                          uint32_t first_generation, struct driver **out)
 {
     struct driver *driver = aligned_alloc(64, (sizeof *driver + 63) & ~(size_t)63);
     if (driver == NULL)
         return error_set(FGPU_E_NOMEM, "no memory for a pool");
     memset(driver, 0, sizeof *driver);
     open_init(driver, options, pool);
+    driver->first_generation = first_generation;
     const struct alloc_hooks *hooks = driver->alloc;
     history_init(&driver->history, 0, hooks);
     trace_init(&driver->trace, 0, hooks);
