@@ -46,7 +46,8 @@ FGPU_API fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *sourc
 /* Add an OpenCL C 1.2 variant. [in] source: NUL terminated, up to 16 MiB, copied. [in] entry: name
  * of the __kernel function. [in] options: build options, may be NULL. Errors: FGPU_E_NOTFOUND when
  * the source has no such kernel (the text lists those it has), FGPU_E_INVAL when its parameters
- * contradict those declared. Compilation happens later, per device. */
+ * contradict those declared, FGPU_E_SYSTEM when no thread can be started that would compile it.
+ * Compilation happens later, per device. */
 FGPU_API fgpu_status fgpu_kernel_add_opencl(fgpu_kernel kernel, const char *source,
                                             const char *entry, const char *options);
 

@@ -95,7 +95,7 @@ static bool pool_is_idle(struct driver *driver, void *user)
     lock_acquire(&driver->lock);
     bool idle = driver->engine.pending_tasks == driver->engine.held_maps &&
                 inbox_is_empty(&driver->engine.inbox) &&
-                atomic_load_seqcst_u32(&driver->callbacks_out) == 0;
+                atomic_load_seqcst_u32(&driver->callbacks.out) == 0;
     lock_release(&driver->lock);
     return idle;
 }

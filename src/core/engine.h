@@ -141,13 +141,13 @@ struct engine_config {
     uint64_t host_limit_bytes;
     const struct policy *policy;
     const struct alloc_hooks *hooks;
-    struct history *history; /* [borrow] */
-    struct trace *trace;     /* [borrow] */
-    struct log *log;         /* [borrow] */
-    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
-    uint64_t budget_ns;      /* predicted time in flight per lane; 0: the default */
+    struct history *history;   /* [borrow] */
+    struct trace *trace;       /* [borrow] */
+    struct log *log;           /* [borrow] */
+    uint32_t flags;            /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
+    uint64_t budget_ns;        /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
-    bool checks;             /* check invariants after every turn */
+    bool checks;               /* check invariants after every turn */
 };
 
 struct engine {

@@ -211,6 +211,8 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
             status = error_set(status, "no memory for a pool of %u devices", driver->device_count);
     }
     free(configs);
+    if (status == FGPU_OK)
+        callback_init(driver);
     return status;
 }
 
@@ -246,9 +248,7 @@ fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool,
     history_init(&driver->history, 0, hooks);
     trace_init(&driver->trace, 0, hooks);
     worker_init(&driver->builder, sizeof(struct driver_build), hooks);
-    worker_init(&driver->callbacks, sizeof(uint32_t), hooks);
     vec_init(&driver->built, sizeof(struct driver_build), hooks);
-    vec_init(&driver->callbacks_done, sizeof(uint32_t), hooks);
     driver->devices = calloc(LIMITS_DEVICES, sizeof *driver->devices);
     driver->samples = calloc(LIMITS_DEVICES, sizeof *driver->samples);
     fgpu_status status = FGPU_E_NOMEM;
@@ -278,7 +278,7 @@ static void open_stop(struct driver *driver)
         pthread_join(driver->progress, NULL);
     }
     worker_fini(&driver->builder);
-    worker_fini(&driver->callbacks);
+    callback_fini(driver);
 }
 
 void driver_destroy(struct driver *driver)
@@ -303,7 +303,6 @@ void driver_destroy(struct driver *driver)
     free(driver->devices);
     free(driver->samples);
     vec_fini(&driver->built);
-    vec_fini(&driver->callbacks_done);
     history_fini(&driver->history);
     trace_fini(&driver->trace);
     log_fini(&driver->log);
