@@ -49,8 +49,8 @@ FGPU_API fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *sourc
  * of the __kernel function. [in] options: build options, may be NULL. Errors: FGPU_E_NOTFOUND when
  * the source has no such kernel (the text lists those it has), FGPU_E_INVAL when its parameters
  * contradict those declared, FGPU_E_UNSUPPORTED for parameters of other kinds (images),
- * FGPU_E_LIMIT (16 MiB, 64 parameters, 16 variants), FGPU_E_NOMEM. Compilation happens later, per
- * device. */
+ * FGPU_E_LIMIT (16 MiB, 64 parameters, 16 variants), FGPU_E_SYSTEM when no thread can be started
+ * that would compile it, FGPU_E_NOMEM. Compilation happens later, per device. */
 FGPU_API fgpu_status fgpu_kernel_add_opencl(fgpu_kernel kernel, const char *source,
                                             const char *entry, const char *options);
 
@@ -71,8 +71,9 @@ typedef enum fgpu_arg_kind {
 
 /* Declare argument `index` (0-based, at most 64 arguments).
  * [in] access: of a buffer (FGPU_READ, FGPU_WRITE or FGPU_READ_WRITE); others ignore it. [in]
- * size_bytes: of a scalar (1..4096); others ignore it. Errors: FGPU_E_INVAL (a value, or the source
- * of an OpenCL C variant says otherwise), FGPU_E_UNSUPPORTED (FGPU_REDUCE). */
+ * size_bytes: of a scalar (1..4096, which is also what all scalars of a task may have together);
+ * others ignore it. Errors: FGPU_E_INVAL (a value, or the source of an OpenCL C variant says
+ * otherwise), FGPU_E_UNSUPPORTED (FGPU_REDUCE). */
 FGPU_API fgpu_status fgpu_kernel_set_arg(fgpu_kernel kernel, uint32_t index, fgpu_arg_kind kind,
                                          fgpu_access access, uint32_t size_bytes);
 

@@ -29,7 +29,8 @@ typedef struct fgpu_alloc_hooks {
 typedef struct fgpu_pool_options {
     uint32_t struct_bytes; /* sizeof(fgpu_pool_options), set by fgpu_pool_options_init() */
     /* Threads of the `cpu` device (256 at most), queues of `null` and `sim`; 0: one for each core
-     * this process may use, and one queue. More than 1024 is refused. */
+     * that this process may use at a time (affinity, control groups), and one queue. More than 1024
+     * is refused. */
     uint32_t cpu_workers;
     /* Patterns, comma separated, in any case of letters: "cpu", "opencl", "opencl:0",
      * "opencl:*portable*" (name, vendor or id), "null", "null:2" (two of them), "sim", "all" (all

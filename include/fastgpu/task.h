@@ -47,7 +47,8 @@ static inline fgpu_arg fgpu_arg_span(fgpu_buffer buffer, fgpu_access access, uin
     return fgpu_arg_region(buffer, access, fgpu_region_span(offset_bytes, bytes));
 }
 
-/* [borrow] value until submit returns. */
+/* [borrow] value until submit returns. A task takes 4096 bytes in all its scalars together, which
+ * every device can pass; more goes into a buffer. */
 static inline fgpu_arg fgpu_arg_scalar(const void *value, uint64_t size_bytes)
 {
     fgpu_buffer none = {0};
@@ -124,7 +125,8 @@ FGPU_API void fgpu_task_desc_init(fgpu_task_desc *desc);
  * task functions). Errors: FGPU_E_HANDLE/STALE/FOREIGN (which argument), FGPU_E_INVAL (grid, group,
  * argument count, kind or size: named with the value and what the kernel takes), FGPU_E_RANGE,
  * FGPU_E_OVERLAP, FGPU_E_NOVARIANT, FGPU_E_UNSUPPORTED (FGPU_REDUCE), FGPU_E_VERSION
- * (struct_bytes), FGPU_E_NOMEM, FGPU_E_CLOSED. A refused task has no effect. */
+ * (struct_bytes), FGPU_E_NOMEM, FGPU_E_CLOSED, FGPU_E_SYSTEM (no thread for the callbacks can be
+ * started). A refused task has no effect. */
 FGPU_API fgpu_status fgpu_task_submit(fgpu_pool pool, const fgpu_task_desc *desc, fgpu_task *task);
 
 /* Shorthand for a 1-D kernel task with the pool's choice of group size. [in] global: work items, >=

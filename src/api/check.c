@@ -177,12 +177,21 @@ static fgpu_status check_args(const struct pool *pool, const fgpu_task_desc *des
     if (desc->arg_count > 0 && desc->args == NULL)
         return error_set(FGPU_E_INVAL, "%s: args is NULL with arg_count %u", who, desc->arg_count);
     uint32_t buffers = 0;
+    uint64_t scalar_bytes = 0;
     bool writes = false;
     for (uint32_t i = 0; i < desc->arg_count; i++) {
         fgpu_status status = check_arg(pool, &desc->args[i], i,
                                        kernel != NULL ? &kernel->args[i] : NULL, who, &out[i]);
         if (status != FGPU_OK)
             return status;
+        if (out[i].kind == FGPU_ARG_SCALAR) {
+            scalar_bytes += out[i].size_bytes;
+            if (scalar_bytes > LIMITS_SCALAR_BYTES)
+                return error_set(FGPU_E_INVAL,
+                                 "%s: argument %u: with it the scalars have %llu bytes together, a "
+                                 "task takes %d; pass more in a buffer",
+                                 who, i, (unsigned long long)scalar_bytes, LIMITS_SCALAR_BYTES);
+        }
         if (out[i].kind != FGPU_ARG_BUFFER)
             continue;
         buffers++;

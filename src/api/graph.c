@@ -12,10 +12,6 @@
 
 #include "api/task.h"
 
-#define GRAPH_PLACE_SHIFT                                                                          \
-    12u /* lives of a slot before they meet those of the place's next pool                         \
-         */
-
 /* ---- tables ----------------------------------------------------------------------------- */
 
 fgpu_status graph_tables_init(struct pool *pool)
@@ -56,7 +52,24 @@ void graph_tables_fini(struct pool *pool)
 
 uint32_t graph_next_live(const struct pool *pool, uint32_t live)
 {
-    return (live != 0 ? live : atomic_load_relaxed_u32(&pool->live) << GRAPH_PLACE_SHIFT) + 1;
+    return (live != 0 ? live : pool->first_generation) + 1;
+}
+
+uint32_t graph_next_generation(const struct pool *pool)
+{
+    uint32_t first = pool->first_generation;
+    uint32_t most = engine_next_generation(&pool->driver->engine) - first;
+    for (uint32_t i = 0; i < table_high_water(&pool->graphs); i++) {
+        const struct graph *graph = table_at(&pool->graphs, i);
+        uint32_t live = atomic_load_relaxed_u32(&graph->live);
+        most = live != 0 && live - first > most ? live - first : most;
+    }
+    for (uint32_t i = 0; i < table_high_water(&pool->execs); i++) {
+        const struct graph_exec *exec = table_at(&pool->execs, i);
+        uint32_t live = atomic_load_relaxed_u32(&exec->live);
+        most = live != 0 && live - first > most ? live - first : most;
+    }
+    return (first + most + 2) & ~1u;
 }
 
 /* ---- handles ---------------------------------------------------------------------------- */

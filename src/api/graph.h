@@ -85,9 +85,11 @@ fgpu_status graph_check_use(const struct pool *pool, const struct graph_use *use
 /* A copy of a node whose pointers all lead into `arena`; false without memory. */
 bool graph_copy(struct arena *arena, const struct graph_node *node, struct graph_node *out);
 
-/* Generation that a slot begins its next life with; odd. Graphs of pools that had the same place
- * before are told apart by it. */
+/* Generation that a slot begins its next life with; odd. */
 uint32_t graph_next_live(const struct pool *pool, uint32_t live);
+
+/* What the next pool in this place begins its generations with; see engine_next_generation. */
+uint32_t graph_next_generation(const struct pool *pool);
 
 /* graph_order.c: order[i]: which node is submitted as number i. FGPU_E_CYCLE naming the nodes of a
  * cycle, FGPU_E_NOMEM. Under graph->lock. */

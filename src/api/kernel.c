@@ -250,6 +250,9 @@ fgpu_status fgpu_kernel_add_opencl(fgpu_kernel handle, const char *source, const
     status = kernel_check_text(kernel, source, entry, who);
     if (status != FGPU_OK)
         return status;
+    status = driver_need_builder(pool->driver, FGPU_VARIANT_OPENCL);
+    if (status != FGPU_OK)
+        return error_set(status, "%s: %s", who, error_text());
     struct code_unit *unit;
     status = code_unit_create(source, strlen(source), options, NULL, &unit);
     if (status != FGPU_OK)
@@ -281,6 +284,9 @@ fgpu_status fgpu_kernel_add_cuda(fgpu_kernel handle, const char *source, const c
     status = kernel_check_text(kernel, source, entry, who);
     if (status != FGPU_OK)
         return status;
+    status = driver_need_builder(pool->driver, FGPU_VARIANT_CUDA);
+    if (status != FGPU_OK)
+        return error_set(status, "%s: %s", who, error_text());
     struct variant variant = {.kind = FGPU_VARIANT_CUDA,
                               .text = (char *)(uintptr_t)source,
                               .entry = (char *)(uintptr_t)entry,

@@ -33,8 +33,8 @@ struct pool *lookup_pool_new(void)
     (void)pthread_once(&lookup_once, lookup_watch_forks);
     struct pool *found = NULL;
     lock_acquire(&lookup_lock);
-    /* In turn, so that a place stays empty as long as possible: objects count their generations
-     * from the start in each pool, and handles of the place's last pool shall not fit them. */
+    /* In turn, so that a place stays empty as long as possible: a handle of the pool that was there
+     * is told apart by its generation, whose bits are used up one day. */
     for (uint32_t n = 0; n < LIMITS_POOLS && found == NULL; n++) {
         uint32_t i = (lookup_next + n) % LIMITS_POOLS;
         struct pool *pool = &lookup_pools[i];
@@ -184,6 +184,15 @@ fgpu_status lookup_kernel(const struct pool *pool, fgpu_kernel handle, const cha
     return lookup_generation(handle.bits, live, who, HANDLE_KERNEL);
 }
 
+/* A generation from before the pool's first is that of a pool which had the place before. */
+static fgpu_status lookup_no_task(const struct pool *pool, uint32_t generation, const char *who)
+{
+    uint32_t before = (pool->first_generation - 1 - generation) & HANDLE_GENERATION_MASK;
+    if (pool->first_generation != 0 && before <= HANDLE_GENERATION_MASK / 2)
+        return error_set(FGPU_E_STALE, "%s: its pool has been closed", who);
+    return error_set(FGPU_E_HANDLE, "%s: there has never been such a task", who);
+}
+
 fgpu_status lookup_task(const struct pool *pool, fgpu_task handle, const char *who, uint32_t *index,
                         uint32_t *word, bool *gone)
 {
@@ -191,16 +200,21 @@ fgpu_status lookup_task(const struct pool *pool, fgpu_task handle, const char *w
     if (status != FGPU_OK)
         return status;
     *index = handle_index(handle.bits);
-    const struct task *task = table_find(&pool->driver->engine.tasks, *index);
+    const struct engine *engine = &pool->driver->engine;
+    const struct task *task = table_find(&engine->tasks, *index);
+    uint32_t asked = handle_generation(handle.bits);
     if (task == NULL)
-        return error_set(FGPU_E_HANDLE, "%s: there has never been such a task", who);
+        return lookup_no_task(pool, asked, who);
     *word = task_word(task);
-    uint32_t behind =
-        ((*word >> TASK_STATE_BITS) - handle_generation(handle.bits)) & HANDLE_GENERATION_MASK;
+    uint32_t now = *word >> TASK_STATE_BITS;
+    uint32_t behind = (now - asked) & HANDLE_GENERATION_MASK;
     *gone = behind != 0;
-    if (behind > HANDLE_GENERATION_MASK / 2)
-        return error_set(FGPU_E_HANDLE, "%s: there has never been such a task", who);
-    return FGPU_OK;
+    /* Generations of this slot are those from the pool's first to the present one; after they have
+     * gone round, the newer half of all that a handle can name. */
+    uint32_t count = atomic_load_relaxed_u32(&engine->wrapped)
+                         ? HANDLE_GENERATION_MASK / 2
+                         : (now - engine->first_generation) & HANDLE_GENERATION_MASK;
+    return behind <= count ? FGPU_OK : lookup_no_task(pool, asked, who);
 }
 
 void lookup_task_name(const struct pool *pool, uint32_t index, char *out, size_t out_bytes)

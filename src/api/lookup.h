@@ -22,7 +22,9 @@ struct pool {
     _Atomic uint32_t closing; /* nothing new is started */
     _Atomic uint32_t guests;  /* calls that wait inside; close waits for them */
     uint32_t index;
-    uint32_t forks; /* lookup_forks() at open: differs in a child */
+    uint32_t first_generation; /* even: objects of this pool count from here, those of the pools
+                                  that were here before are below */
+    uint32_t forks;            /* lookup_forks() at open: differs in a child */
     struct driver *driver;
     struct lock maps_lock;
     struct vec maps; /* struct map_entry_api */
@@ -74,8 +76,7 @@ static inline fgpu_buffer lookup_buffer_handle(const struct pool *pool, uint32_t
 static inline fgpu_task lookup_task_handle(const struct pool *pool, uint32_t index,
                                            uint32_t generation)
 {
-    fgpu_task handle = {handle_make(HANDLE_TASK, pool->index, generation, index)};
-    return handle;
+    return driver_task_handle(pool->driver, index, generation);
 }
 
 /* "task 'name' (1234)": for texts. */

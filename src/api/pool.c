@@ -62,7 +62,7 @@ fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *handle)
     struct pool *pool = lookup_pool_new();
     if (pool == NULL)
         return FGPU_E_LIMIT;
-    status = driver_create(options, pool->index, &pool->driver);
+    status = driver_create(options, pool->index, pool->first_generation, &pool->driver);
     if (status == FGPU_OK) {
         status = graph_tables_init(pool);
         if (status != FGPU_OK)
@@ -95,7 +95,7 @@ static bool pool_is_idle(struct driver *driver, void *user)
     lock_acquire(&driver->lock);
     bool idle = driver->engine.pending_tasks == driver->engine.held_maps &&
                 inbox_is_empty(&driver->engine.inbox) &&
-                atomic_load_seqcst_u32(&driver->callbacks_out) == 0;
+                atomic_load_seqcst_u32(&driver->callbacks.out) == 0;
     lock_release(&driver->lock);
     return idle;
 }
@@ -190,6 +190,7 @@ fgpu_status fgpu_pool_close(fgpu_pool handle)
         atomic_pause();
     }
     pool_end_maps(pool); /* of calls that waited when the closing began */
+    pool->first_generation = graph_next_generation(pool);
     graph_tables_fini(pool);
     vec_fini(&pool->maps);
     driver_destroy(pool->driver);

@@ -141,12 +141,13 @@ struct engine_config {
     uint64_t host_limit_bytes;
     const struct policy *policy;
     const struct alloc_hooks *hooks;
-    struct history *history; /* [borrow] */
-    struct trace *trace;     /* [borrow] */
-    struct log *log;         /* [borrow] */
-    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
-    uint64_t budget_ns;      /* predicted time in flight per lane; 0: the default */
-    bool checks;             /* check invariants after every turn */
+    struct history *history;   /* [borrow] */
+    struct trace *trace;       /* [borrow] */
+    struct log *log;           /* [borrow] */
+    uint32_t flags;            /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
+    uint64_t budget_ns;        /* predicted time in flight per lane; 0: the default */
+    uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
+    bool checks;               /* check invariants after every turn */
 };
 
 struct engine {
@@ -160,6 +161,8 @@ struct engine {
     uint64_t budget_ns;
     uint32_t task_limit;
     uint32_t flags;
+    uint32_t first_generation;
+    _Atomic uint32_t wrapped; /* a task slot has used every generation that a handle can name */
     bool checks;
     const struct policy *policy;
     const struct alloc_hooks *hooks;
@@ -255,6 +258,9 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
 /* Destroys all buffers and kernels; their memory and code come back as actions. Nothing may be in
  * flight. Idempotent. */
 void engine_fini_objects(struct engine *engine);
+/* Even, and beyond every generation of this engine: what another one begins with, so that it knows
+ * that a handle of this one is none of its own. Walks all slots. */
+uint32_t engine_next_generation(const struct engine *engine);
 /* Slabs that the heaps still hold are the driver's to give back before (heap_next_slab). */
 void engine_fini(struct engine *engine);
 

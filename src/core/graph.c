@@ -10,6 +10,7 @@
 #include "core/graph.h"
 
 #include "core/lane.h"
+#include "core/memory.h"
 
 #define GRAPH_READERS_SWEPT 32 /* a longer list of readers is looked through for ended ones */
 
@@ -382,8 +383,11 @@ static bool graph_commit_segment(struct engine *engine, struct task *task, uint3
 {
     const fgpu_status *status = user;
     struct segment *segment = graph_segment(seg);
-    if (task->flags & TASK_F_ISSUED)
+    if (task->flags & TASK_F_ISSUED) {
+        uint64_t pre = segment->replica.pre;
         replica_commit(&segment->replica, lane_node(engine, task));
+        memory_preimage_gone(engine, pre & ~segment->replica.pre);
+    }
     if (*status != FGPU_OK && segment->writer == task->self &&
         segment->writer_generation == task_generation(task)) {
         segment->root = task->root;

@@ -5,9 +5,10 @@
  * lock. Owns struct block and the per-node lists in the order of eviction: a block that has been
  * used since it was last looked at goes to the end instead (the clock of F. Corbató: A paging
  * experiment with the Multics system, 1968), so that a use costs one store. Keeps true: a
- * pinned block is never evicted or moved; a dirty one only after its data have arrived on the host;
- * at most one task a node evicts at a time, so that tasks that wait for memory do not take it from
- * each other in circles.
+ * pinned block is never evicted or moved, nor one that alone holds what a task in flight would
+ * start again from; a dirty one only after its data have arrived on the host; at most one task a
+ * node evicts at a time, so that tasks that wait for memory do not take it from each other in
+ * circles.
  */
 #include "core/memory.h"
 
@@ -42,6 +43,16 @@ static void memory_use_append(struct engine *engine, struct block *block)
     node->use_tail = block->buffer;
 }
 
+/* The counter of the node's memory has changed. */
+static void memory_trace(struct engine *engine, uint32_t node, uint64_t used_bytes)
+{
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_MEMORY,
+                                                   .device = TRACE_NO_DEVICE,
+                                                   .a = used_bytes,
+                                                   .b = node});
+}
+
 static void memory_appear(struct engine *engine, struct block *block)
 {
     block->state = BLOCK_PRESENT;
@@ -50,6 +61,8 @@ static void memory_appear(struct engine *engine, struct block *block)
     block->ops = OP_NONE;
     memory_use_append(engine, block);
     engine->nodes[block->node].present_count++;
+    if (!block->adopted)
+        memory_trace(engine, block->node, engine->nodes[block->node].heap.used_bytes);
 }
 
 void memory_adopt(struct engine *engine, struct buffer *buffer, void *memory, uint64_t bytes)
@@ -101,8 +114,10 @@ static void memory_free_block(struct engine *engine, struct block *block)
 {
     uint32_t node = block->node;
     memory_vanish(engine, block);
-    if (!block->adopted)
+    if (!block->adopted) {
         heap_free(&engine->nodes[node].heap, &block->heap);
+        memory_trace(engine, node, engine->nodes[node].heap.used_bytes);
+    }
     lane_wake(engine, &engine->nodes[node].memory_waiters);
 }
 
@@ -128,6 +143,7 @@ void memory_node_lost(struct engine *engine, uint32_t node)
         block->pins = 0;
         memory_vanish(engine, block);
     }
+    memory_trace(engine, node, 0);
     lane_wake(engine, &engine->nodes[node].memory_waiters);
     lane_wake(engine, &engine->nodes[node].alloc_waiters);
 }
@@ -144,6 +160,26 @@ static bool memory_is_clean(const struct buffer *buffer, uint32_t node)
             return false;
     }
     return true;
+}
+
+/* Does a writer in flight on a device start again from here, and from nowhere else, if that device
+ * dies? Writers on the host are not asked: a mapping lasts as long as its holder likes. */
+static bool memory_is_preimage(const struct buffer *buffer, uint32_t node)
+{
+    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
+         seg = imap_next(&buffer->segments, seg)) {
+        const struct replica *replica = &((const struct segment *)imap_payload(seg))->replica;
+        if ((replica->pre & ~replica->valid) == UINT64_C(1) << node &&
+            !replica_is_valid(replica, 0) && replica_has_data(replica))
+            return true;
+    }
+    return false;
+}
+
+void memory_preimage_gone(struct engine *engine, uint64_t nodes)
+{
+    for (; nodes != 0; nodes &= nodes - 1)
+        lane_wake(engine, &engine->nodes[__builtin_ctzll(nodes)].memory_waiters);
 }
 
 static bool memory_named_by(const struct task *task, uint32_t buffer)
@@ -176,7 +212,7 @@ static uint32_t memory_victim(struct engine *engine, const struct task *task, ui
             at = next;
             continue;
         }
-        if (block->pins > 0 || block->ops != OP_NONE) {
+        if (block->pins > 0 || block->ops != OP_NONE || memory_is_preimage(buffer, node)) {
             *busy = true;
         } else if (!block->adopted && !memory_named_by(task, at)) {
             uint32_t cost = memory_cost(buffer, node);

@@ -27,6 +27,10 @@ void memory_settled(struct engine *engine, struct task *task, uint32_t node);
 void memory_pin(struct engine *engine, uint32_t buffer, uint32_t node);
 void memory_unpin(struct engine *engine, uint32_t buffer, uint32_t node);
 
+/* The nodes of the set (bit n: node n) no longer hold what a task in flight would start again from:
+ * who waits for memory there looks again. */
+void memory_preimage_gone(struct engine *engine, uint64_t nodes);
+
 /* Free all blocks of a buffer; none is pinned. */
 void memory_release(struct engine *engine, struct buffer *buffer);
 

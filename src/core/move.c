@@ -446,9 +446,9 @@ struct move_undo {
 static bool move_unclaim_segment(struct engine *engine, struct task *task, uint32_t access,
                                  struct imap_seg *seg, void *user)
 {
-    (void)engine;
     struct move_undo *undo = user;
     struct replica *replica = &graph_segment(seg)->replica;
+    memory_preimage_gone(engine, replica->pre);
     bool had = replica->version > replica->dirty;
     bool have = replica_undo(replica, undo->torn);
     if (had && !have && (task_accesses(task)[access].mode & FGPU_READ))

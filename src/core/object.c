@@ -13,6 +13,13 @@
 #include "core/launch.h"
 #include "core/memory.h"
 
+/* A slot that was never used begins where the engine's generations begin. */
+static uint32_t object_last_live(const struct engine *engine, const _Atomic uint32_t *live)
+{
+    uint32_t last = atomic_load_relaxed_u32(live);
+    return last != 0 ? last : engine->first_generation;
+}
+
 static void object_flip(_Atomic uint32_t *live)
 {
     atomic_store_release_u32(live, atomic_load_relaxed_u32(live) + 1);
@@ -37,7 +44,7 @@ fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, voi
     if (status != FGPU_OK)
         return status;
     struct buffer *buffer = engine_buffer(engine, *index);
-    uint32_t live = atomic_load_relaxed_u32(&buffer->live);
+    uint32_t live = object_last_live(engine, &buffer->live);
     struct block *blocks =
         buffer->blocks; /* of the slot's last life: the node count never changes */
     if (blocks == NULL)
@@ -92,7 +99,7 @@ fgpu_status engine_kernel_create(struct engine *engine, uint32_t *index)
     if (status != FGPU_OK)
         return status;
     struct kernel *kernel = engine_kernel(engine, *index);
-    uint32_t live = atomic_load_relaxed_u32(&kernel->live);
+    uint32_t live = object_last_live(engine, &kernel->live);
     memset((char *)kernel + sizeof kernel->live, 0, sizeof *kernel - sizeof kernel->live);
     kernel->self = *index;
     kernel->codes =

@@ -119,6 +119,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->log = config->log;
     engine->flags = config->flags;
     engine->checks = config->checks;
+    engine->first_generation = config->first_generation & ~1u;
     engine->task_limit = config->task_limit;
     engine->budget_ns = config->budget_ns != 0 ? config->budget_ns : SETUP_BUDGET_NS;
     engine->failed_first = TASK_NONE;
@@ -177,6 +178,25 @@ void engine_fini_objects(struct engine *engine)
             task_state(task) > FGPU_TASK_DONE)
             submit_recycle(engine, task);
     }
+}
+
+uint32_t engine_next_generation(const struct engine *engine)
+{
+    uint32_t first = engine->first_generation, most = 0;
+    for (uint32_t i = 0; i < table_high_water(&engine->tasks); i++) {
+        const struct task *task = engine_task(engine, i);
+        uint32_t used = (task_generation(task) - first) & TASK_GENERATION_MASK;
+        most = used > most && task_word(task) != 0 ? used : most;
+    }
+    for (uint32_t i = 0; i < table_high_water(&engine->buffers); i++) {
+        uint32_t live = atomic_load_relaxed_u32(&engine_buffer(engine, i)->live);
+        most = live != 0 && live - first > most ? live - first : most;
+    }
+    for (uint32_t i = 0; i < table_high_water(&engine->kernels); i++) {
+        uint32_t live = atomic_load_relaxed_u32(&engine_kernel(engine, i)->live);
+        most = live != 0 && live - first > most ? live - first : most;
+    }
+    return (first + most + 2) & ~1u;
 }
 
 void engine_fini(struct engine *engine)

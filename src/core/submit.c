@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "base/handle.h"
+
 #define SUBMIT_CLASS_MIN_SHIFT 9 /* 512 bytes */
 #define SUBMIT_CLASSES 16
 
@@ -18,6 +20,15 @@ struct submit_layout {
     size_t args, accesses, rects, after, scalars, pointers, extra, total;
     uint32_t access_count, rect_count;
 };
+
+/* The record keeps where the parts lie in 16 bits, in units of 8 bytes: the largest task fits. */
+#define SUBMIT_PAYLOAD_MAX                                                                         \
+    (sizeof(fgpu_cmd_launch) + sizeof(fgpu_cmd_copy) +                                             \
+     LIMITS_KERNEL_ARGS * (sizeof(fgpu_cmd_arg) + sizeof(struct task_access) +                     \
+                           sizeof(struct task_rect) + sizeof(void *) + 7) +                        \
+     LIMITS_DEPS * 2 * sizeof(uint32_t) + LIMITS_SCALAR_BYTES + sizeof(struct task_extra))
+_Static_assert(SUBMIT_PAYLOAD_MAX <= UINT16_MAX * 8u, "offsets of a payload fit 16 bits");
+_Static_assert(LIMITS_ACCESSES >= LIMITS_KERNEL_ARGS, "one range for each argument");
 
 static size_t submit_align(size_t bytes)
 {
@@ -207,6 +218,8 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
         }
     }
     uint32_t word = atomic_load_relaxed_u32(&task->word);
+    if (__builtin_expect(word == 0, 0)) /* never used before */
+        word = engine->first_generation << TASK_STATE_BITS;
     /* Everything between the two atomics at the head and the payload starts from zero. */
     memset(&task->self, 0, offsetof(struct task, inline_payload) - offsetof(struct task, self));
     task->self = slot;
@@ -255,5 +268,7 @@ void submit_recycle(struct engine *engine, struct task *task)
     }
     uint32_t next = (atomic_load_relaxed_u32(&task->word) >> TASK_STATE_BITS) + 1;
     atomic_store_release_u32(&task->word, next << TASK_STATE_BITS | FGPU_TASK_DONE);
+    if (__builtin_expect(((next - engine->first_generation) & HANDLE_GENERATION_MASK) == 0, 0))
+        atomic_store_relaxed_u32(&engine->wrapped, 1);
     table_free(&engine->tasks, task->self);
 }

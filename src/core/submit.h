@@ -18,6 +18,8 @@ struct submit_arg {
     uint64_t size_bytes;
 };
 
+/* At most LIMITS_KERNEL_ARGS arguments, LIMITS_DEPS predecessors, and LIMITS_SCALAR_BYTES in all
+ * scalars together: then offsets in the record fit. */
 struct submit_request {
     uint8_t kind; /* enum task_kind */
     uint8_t arg_count;

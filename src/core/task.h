@@ -119,6 +119,7 @@ _Static_assert(sizeof(struct task) == TASK_SLOT_BYTES,
 
 #define TASK_STATE_BITS 4u
 #define TASK_STATE_MASK 15u
+#define TASK_GENERATION_MASK (UINT32_MAX >> TASK_STATE_BITS)
 
 static inline uint32_t task_word(const struct task *task)
 {

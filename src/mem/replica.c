@@ -73,7 +73,7 @@ bool replica_drop(struct replica *replica, uint32_t node)
 bool replica_equal(const struct replica *a, const struct replica *b)
 {
     return a->valid == b->valid && a->pre == b->pre && a->dirty == b->dirty &&
-           (a->valid == 0) == (b->valid == 0);
+           replica_is_lost(a) == replica_is_lost(b);
 }
 
 void replica_check(const struct replica *replica, uint64_t present)

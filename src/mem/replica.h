@@ -70,7 +70,8 @@ void replica_spoil(struct replica *replica, uint32_t node);
  * the only valid copy. */
 bool replica_drop(struct replica *replica, uint32_t node);
 
-/* The same contents history: two neighbours may become one segment. */
+/* The same contents history: two neighbours may become one segment. What was lost is not what was
+ * never written: the one is an error to read, the other is not. */
 bool replica_equal(const struct replica *a, const struct replica *b);
 
 /* Assert what the head of this file says. [in] present: the nodes that hold memory for this buffer.

@@ -1,14 +1,13 @@
-/* The embedded driver carries out the engine's actions: memory, builds, callbacks.
+/* The embedded driver carries out the engine's actions: memory, builds; callbacks are in
+ * callback.c.
  *
  * Takes struct action records after a turn, feeds the answers back as events. Runs under the
- * driver's lock; builds of text and callbacks run on threads of their own and come back through
- * lists. Keeps true: every ALLOC and BUILD is answered.
+ * driver's lock; builds of text run on a thread of their own and come back through a list. Keeps
+ * true: every ALLOC and BUILD is answered.
  */
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/handle.h"
-#include "base/role.h"
+#include "base/error.h"
 #include "run/driver.h"
 
 #define ACTION_HOST_ALIGN 4096u
@@ -38,6 +37,15 @@ static void action_built(struct driver *driver, struct driver_build *build)
     engine_built(&driver->engine, build->kernel, build->device, build->status, &build->built);
 }
 
+/* Room for the result is made beforehand: the build thread could tell nobody that it has none. */
+static bool action_queue_build(struct driver *driver, const struct driver_build *build)
+{
+    lock_acquire(&driver->built_lock);
+    bool room = vec_reserve(&driver->built, driver->building + 1u);
+    lock_release(&driver->built_lock);
+    return room && worker_add(&driver->builder, build);
+}
+
 static bool action_build(struct driver *driver, const struct action *action)
 {
     struct kernel *kernel = engine_kernel(&driver->engine, action->index);
@@ -51,15 +59,31 @@ static bool action_build(struct driver *driver, const struct action *action)
                                       .native = variant->native,
                                       .native_user = variant->native_user,
                                       .cache_dir = driver->cache_dir[0] ? driver->cache_dir : NULL};
-    if (variant->kind != FGPU_VARIANT_NATIVE &&
-        worker_add(driver, &driver->builder, "fgpu-build", action_build_job, &build)) {
+    if (variant->kind == FGPU_VARIANT_NATIVE) { /* nothing to compile: here and now */
+        build.status =
+            device_code_build(&driver->devices[build.device], &build.source, &build.built);
+    } else if (action_queue_build(driver, &build)) {
         driver->building++;
         return false;
+    } else {
+        build.status = FGPU_E_NOMEM;
     }
-    /* Nothing to compile, or no thread to be had: here and now. */
-    build.status = device_code_build(&driver->devices[build.device], &build.source, &build.built);
     action_built(driver, &build);
     return true;
+}
+
+fgpu_status driver_need_builder(struct driver *driver, uint32_t variant_kind)
+{
+    if (atomic_load_acquire_u32(&driver->builder.started))
+        return FGPU_OK;
+    bool taken = false;
+    for (uint32_t d = 0; d < driver->device_count; d++)
+        taken |= driver->engine.devices[d].caps.variants >> variant_kind & 1;
+    fgpu_status status =
+        taken ? worker_start(driver, &driver->builder, "fgpu-build", action_build_job) : FGPU_OK;
+    return status == FGPU_OK
+               ? status
+               : error_set(status, "the thread that would compile it cannot be started");
 }
 
 /* ---- memory ----------------------------------------------------------------------------- */
@@ -86,39 +110,6 @@ static void action_free(struct driver *driver, const struct action *action)
         device_mem_free(&driver->devices[action->device], action->handle);
 }
 
-/* ---- callbacks -------------------------------------------------------------------------- */
-
-/* Thread: callback thread. */
-static void action_callback_job(struct driver *driver, void *job)
-{
-    uint32_t index = *(uint32_t *)job;
-    struct task *task = engine_task(&driver->engine, index);
-    const struct task_extra *extra = task_extra(task);
-    fgpu_task handle = {
-        handle_make(HANDLE_TASK, driver->pool, task_word(task) >> TASK_STATE_BITS, index)};
-    role_now = ROLE_CALLBACK;
-    extra->on_done(handle, (fgpu_status)task->status, extra->on_done_user);
-    role_now = ROLE_USER;
-    lock_acquire(&driver->callbacks.lock);
-    void *place = vec_push(&driver->callbacks_done, &index);
-    lock_release(&driver->callbacks.lock);
-    FGPU_ASSERT(place != NULL);
-    (void)atomic_sub_seqcst_u32(&driver->callbacks_out, 1);
-    doorbell_ring(&driver->bell);
-}
-
-static void action_callback(struct driver *driver, const struct action *action)
-{
-    (void)atomic_add_seqcst_u32(&driver->callbacks_out, 1);
-    if (worker_add(driver, &driver->callbacks, "fgpu-callback", action_callback_job,
-                   &action->index))
-        return;
-    LOG_ERROR(&driver->log, "callback",
-              "no thread or no memory for completion callbacks: called here");
-    uint32_t index = action->index;
-    action_callback_job(driver, &index);
-}
-
 /* ---- both ways -------------------------------------------------------------------------- */
 
 bool driver_act(struct driver *driver)
@@ -141,7 +132,7 @@ bool driver_act(struct driver *driver)
             device_code_free(&driver->devices[action.device], action.handle);
             break;
         case ACTION_CALLBACK:
-            action_callback(driver, &action);
+            callback_order(driver, action.index);
             break;
         }
     }
@@ -170,11 +161,5 @@ bool driver_feed(struct driver *driver)
         action_built(driver, &build);
         fed = true;
     }
-    uint32_t task;
-    while (driver->callbacks.started &&
-           action_take(&driver->callbacks.lock, &driver->callbacks_done, &task)) {
-        engine_callback_done(&driver->engine, task);
-        fed = true;
-    }
-    return fed;
+    return callback_feed(driver) || fed;
 }

@@ -3,7 +3,8 @@
  * One lock protects the engine. Whoever holds it may turn the crank (driver_pump): submitters when
  * the pool is idle or enough has been queued, threads that wait, and otherwise the progress thread,
  * which sleeps on the doorbell that the devices ring. Builds run on a build thread, completion
- * callbacks on a callback thread; both start when first needed.
+ * callbacks on a callback thread; each is started by the first call that will need it, which is
+ * refused where that fails.
  */
 #ifndef FASTGPU_RUN_DRIVER_H
 #define FASTGPU_RUN_DRIVER_H
@@ -14,6 +15,7 @@
 #include <fastgpu/pool.h>
 
 #include "base/doorbell.h"
+#include "base/handle.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "core/engine.h"
@@ -27,11 +29,22 @@
 /* A thread that takes work from a list under a lock and sleeps when there is none. */
 struct driver_worker {
     pthread_t thread;
-    bool started;
+    _Atomic uint32_t started;
     _Atomic uint32_t stop;
     struct lock lock; /* of jobs */
     struct vec jobs;
     struct doorbell bell; /* rung when a job was added, or at stop */
+};
+
+/* The callback thread (run/callback.c). */
+struct driver_callbacks {
+    struct lock lock;      /* of starting it */
+    struct inbox ended;    /* tasks whose on_done is to be called */
+    struct inbox returned; /* called, their records not yet given back */
+    struct doorbell bell;  /* rung when a task has ended, or at stop */
+    pthread_t thread;
+    _Atomic uint32_t started, stop;
+    _Atomic uint32_t out; /* ordered and not returned */
 };
 
 /* One kernel on its way through the build thread. */
@@ -88,23 +101,31 @@ struct driver {
 
     pthread_t progress;
     _Atomic uint32_t progress_started;
-    struct driver_worker builder;   /* jobs: struct driver_build */
-    struct driver_worker callbacks; /* jobs: uint32_t task */
+    struct driver_worker builder; /* jobs: struct driver_build */
     struct lock built_lock;
-    struct vec built;               /* struct driver_build that the build thread has finished */
-    _Atomic uint32_t callbacks_out; /* callbacks ordered and not returned */
-    struct vec callbacks_done;      /* uint32_t: returned, their records not yet given back */
+    struct vec built; /* struct driver_build that the build thread has finished */
+    struct driver_callbacks callbacks;
 
     char cache_dir[4096];    /* "" none */
     char history_path[4096]; /* "" none */
     uint32_t pool;           /* number in handles */
+    uint32_t first_generation;
     bool nowait;
     uint64_t open_ns;
 };
 
-/* Opens devices and starts nothing. [in] options: complete and checked. [out] driver. Errors with a
- * text. */
-fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool, struct driver **driver);
+static inline fgpu_task driver_task_handle(const struct driver *driver, uint32_t index,
+                                           uint32_t generation)
+{
+    fgpu_task handle = {handle_make(HANDLE_TASK, driver->pool, generation, index)};
+    return handle;
+}
+
+/* Opens devices and starts nothing. [in] options: complete and checked. [in] pool: its number in
+ * handles. [in] first_generation: of its objects (engine_next_generation of the place's last pool).
+ * [out] driver. Errors with a text. */
+fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool,
+                          uint32_t first_generation, struct driver **driver);
 
 /* Everything has ended and nobody calls any more. Saves the model, closes the devices. */
 void driver_destroy(struct driver *driver);
@@ -139,11 +160,23 @@ bool driver_feed(struct driver *driver);
 /* run/worker.c */
 typedef void (*driver_worker_fn)(struct driver *driver, void *job);
 void worker_init(struct driver_worker *worker, size_t job_bytes, const struct alloc_hooks *hooks);
-/* Adds a job (copied) and starts the thread when it is the first. False when there is no thread or
- * no memory to be had. */
-bool worker_add(struct driver *driver, struct driver_worker *worker, const char *name,
-                driver_worker_fn fn, const void *job);
+/* Starts the thread unless it runs. FGPU_E_SYSTEM, FGPU_E_NOMEM, without a text. Thread: any. */
+fgpu_status worker_start(struct driver *driver, struct driver_worker *worker, const char *name,
+                         driver_worker_fn fn);
+/* Adds a job (copied) for a thread that runs. False without memory. */
+bool worker_add(struct driver_worker *worker, const void *job);
 void worker_fini(struct driver_worker *worker);
+
+/* The build thread is there, if any device of the pool takes that kind of variant. Asked when a
+ * kernel gets one: later nobody could be told. FGPU_E_SYSTEM, FGPU_E_NOMEM with a text. */
+fgpu_status driver_need_builder(struct driver *driver, uint32_t variant_kind);
+
+/* run/callback.c: see there. Under the driver's lock but for callback_start. */
+void callback_init(struct driver *driver);
+fgpu_status callback_start(struct driver *driver);
+void callback_order(struct driver *driver, uint32_t task);
+bool callback_feed(struct driver *driver);
+void callback_fini(struct driver *driver);
 
 /* run/open.c */
 fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options,

@@ -356,7 +356,7 @@ static bool embedded_has_room(struct driver *driver, void *user)
         return true;
     driver_enter(driver);
     bool all_failed = driver->engine.pending_tasks == 0 && inbox_is_empty(&driver->engine.inbox) &&
-                      atomic_load_seqcst_u32(&driver->callbacks_out) == 0;
+                      atomic_load_seqcst_u32(&driver->callbacks.out) == 0;
     driver_leave(driver);
     if (all_failed) {
         room->status =
@@ -386,7 +386,12 @@ static fgpu_status embedded_submit_full(struct driver *driver, const struct subm
 fgpu_status driver_submit(struct driver *driver, const struct submit_request *request,
                           uint32_t *index, uint32_t *generation)
 {
-    fgpu_status status = submit_prepare(&driver->engine, request, index, generation);
+    fgpu_status status = FGPU_OK;
+    if (request->on_done != NULL && !atomic_load_acquire_u32(&driver->callbacks.started))
+        status = callback_start(driver);
+    if (__builtin_expect(status != FGPU_OK, 0))
+        return status;
+    status = submit_prepare(&driver->engine, request, index, generation);
     if (__builtin_expect(status == FGPU_E_AGAIN, 0))
         status = embedded_submit_full(driver, request, index, generation);
     if (status == FGPU_E_NOMEM)

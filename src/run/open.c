@@ -200,6 +200,7 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
         .trace = &driver->trace,
         .log = &driver->log,
         .flags = options->flags,
+        .first_generation = driver->first_generation,
 #ifdef FGPU_DEBUG_CHECKS
         .checks = getenv("FASTGPU_CHECK") != NULL,
 #endif
@@ -210,6 +211,8 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
             status = error_set(status, "no memory for a pool of %u devices", driver->device_count);
     }
     free(configs);
+    if (status == FGPU_OK)
+        callback_init(driver);
     return status;
 }
 
@@ -233,20 +236,20 @@ static void open_init(struct driver *driver, const fgpu_pool_options *options, u
         log_set_callback(&driver->log, options->log, options->log_user);
 }
 
-fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool, struct driver **out)
+fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool,
+                          uint32_t first_generation, struct driver **out)
 {
     struct driver *driver = aligned_alloc(64, (sizeof *driver + 63) & ~(size_t)63);
     if (driver == NULL)
         return error_set(FGPU_E_NOMEM, "no memory for a pool");
     memset(driver, 0, sizeof *driver);
     open_init(driver, options, pool);
+    driver->first_generation = first_generation;
     const struct alloc_hooks *hooks = driver->alloc;
     history_init(&driver->history, 0, hooks);
     trace_init(&driver->trace, 0, hooks);
     worker_init(&driver->builder, sizeof(struct driver_build), hooks);
-    worker_init(&driver->callbacks, sizeof(uint32_t), hooks);
     vec_init(&driver->built, sizeof(struct driver_build), hooks);
-    vec_init(&driver->callbacks_done, sizeof(uint32_t), hooks);
     driver->devices = calloc(LIMITS_DEVICES, sizeof *driver->devices);
     driver->samples = calloc(LIMITS_DEVICES, sizeof *driver->samples);
     fgpu_status status = FGPU_E_NOMEM;
@@ -277,7 +280,7 @@ static void open_stop(struct driver *driver)
         pthread_join(driver->progress, NULL);
     }
     worker_fini(&driver->builder);
-    worker_fini(&driver->callbacks);
+    callback_fini(driver);
 }
 
 void driver_destroy(struct driver *driver)
@@ -302,7 +305,6 @@ void driver_destroy(struct driver *driver)
     free(driver->devices);
     free(driver->samples);
     vec_fini(&driver->built);
-    vec_fini(&driver->callbacks_done);
     history_fini(&driver->history);
     trace_fini(&driver->trace);
     log_fini(&driver->log);

@@ -1,15 +1,14 @@
-/* A helper thread of the embedded driver: builds kernels, or calls completion callbacks.
+/* A helper thread of the embedded driver: it builds kernels.
  *
- * Takes jobs in order, sleeps on its own doorbell when there are none. Started by its first job,
- * with all signals blocked. Owns its list of jobs. Keeps true: a job added before worker_fini is
- * run before the thread ends.
+ * Takes jobs in order, sleeps on its own doorbell when there are none. All signals are blocked.
+ * Owns its list of jobs. Keeps true: a job added before worker_fini is run before the thread ends.
  */
 #include <signal.h>
 #include <stdlib.h>
 
 #include "run/driver.h"
 
-struct worker_start {
+struct worker_arg {
     struct driver *driver;
     struct driver_worker *worker;
     driver_worker_fn fn;
@@ -44,7 +43,7 @@ static bool worker_take(struct driver_worker *worker, void *job)
 
 static void *worker_main(void *arg)
 {
-    struct worker_start start = *(struct worker_start *)arg;
+    struct worker_arg start = *(struct worker_arg *)arg;
     free(arg);
     _Alignas(16) char job[sizeof(struct driver_build)];
     for (;;) {
@@ -64,48 +63,54 @@ void worker_init(struct driver_worker *worker, size_t job_bytes, const struct al
     lock_init(&worker->lock);
     doorbell_init(&worker->bell);
     vec_init(&worker->jobs, job_bytes, hooks);
-    worker->started = false;
+    atomic_store_release_u32(&worker->started, 0);
     atomic_store_release_u32(&worker->stop, 0);
 }
 
-static bool worker_begin(struct driver *driver, struct driver_worker *worker, const char *name,
-                         driver_worker_fn fn)
+static fgpu_status worker_begin(struct driver *driver, struct driver_worker *worker,
+                                const char *name, driver_worker_fn fn)
 {
-    struct worker_start *start = malloc(sizeof *start);
+    struct worker_arg *start = malloc(sizeof *start);
     if (start == NULL)
-        return false;
-    *start = (struct worker_start){driver, worker, fn};
-    if (driver_thread(&worker->thread, name, worker_main, start) != FGPU_OK) {
+        return FGPU_E_NOMEM;
+    *start = (struct worker_arg){driver, worker, fn};
+    fgpu_status status = driver_thread(&worker->thread, name, worker_main, start);
+    if (status != FGPU_OK)
         free(start);
-        return false;
-    }
-    worker->started = true;
-    return true;
+    return status;
 }
 
-bool worker_add(struct driver *driver, struct driver_worker *worker, const char *name,
-                driver_worker_fn fn, const void *job)
+fgpu_status worker_start(struct driver *driver, struct driver_worker *worker, const char *name,
+                         driver_worker_fn fn)
 {
+    fgpu_status status = FGPU_OK;
+    lock_acquire(&worker->lock);
+    if (!atomic_load_relaxed_u32(&worker->started)) {
+        status = worker_begin(driver, worker, name, fn);
+        atomic_store_release_u32(&worker->started, status == FGPU_OK);
+    }
+    lock_release(&worker->lock);
+    return status;
+}
+
+bool worker_add(struct driver_worker *worker, const void *job)
+{
+    FGPU_ASSERT(atomic_load_acquire_u32(&worker->started));
     lock_acquire(&worker->lock);
     bool added = vec_push(&worker->jobs, job) != NULL;
     lock_release(&worker->lock);
-    if (!added)
-        return false;
-    if (!worker->started && !worker_begin(driver, worker, name, fn)) {
-        worker->jobs.count--; /* nobody else has seen it */
-        return false;
-    }
-    doorbell_ring(&worker->bell);
-    return true;
+    if (added)
+        doorbell_ring(&worker->bell);
+    return added;
 }
 
 void worker_fini(struct driver_worker *worker)
 {
-    if (worker->started) {
+    if (atomic_load_acquire_u32(&worker->started)) {
         atomic_store_release_u32(&worker->stop, 1);
         doorbell_ring(&worker->bell);
         pthread_join(worker->thread, NULL);
-        worker->started = false;
+        atomic_store_release_u32(&worker->started, 0);
     }
     vec_fini(&worker->jobs);
 }

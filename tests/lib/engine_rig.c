@@ -28,6 +28,12 @@ static void rig_kernel(struct engine_rig *rig)
 void engine_rig_open(struct engine_rig *rig, const uint32_t *queues, uint32_t devices,
                      uint32_t flags, uint64_t budget_ns)
 {
+    engine_rig_open_small(rig, queues, devices, flags, budget_ns, 0);
+}
+
+void engine_rig_open_small(struct engine_rig *rig, const uint32_t *queues, uint32_t devices,
+                           uint32_t flags, uint64_t budget_ns, uint64_t host_bytes)
+{
     static struct engine_device_config configs[RIG_LANES];
     memset(rig, 0, sizeof *rig);
     for (uint32_t d = 0; d < devices; d++)
@@ -46,6 +52,7 @@ void engine_rig_open(struct engine_rig *rig, const uint32_t *queues, uint32_t de
     struct engine_config config = {.devices = configs,
                                    .device_count = devices,
                                    .task_limit = 65536,
+                                   .host_limit_bytes = host_bytes,
                                    .policy = policy_find("fifo"),
                                    .history = &rig->history,
                                    .trace = &rig->trace,

@@ -36,6 +36,9 @@ struct engine_rig {
 /* Devices with memory of their own and so many queues each. flags: enum fgpu_pool_flag. */
 void engine_rig_open(struct engine_rig *rig, const uint32_t *queues, uint32_t devices,
                      uint32_t flags, uint64_t budget_ns);
+/* The same with at most so much memory on the host; 0: no limit. */
+void engine_rig_open_small(struct engine_rig *rig, const uint32_t *queues, uint32_t devices,
+                           uint32_t flags, uint64_t budget_ns, uint64_t host_bytes);
 void engine_rig_close(struct engine_rig *rig);
 
 /* A buffer; host: its contents, NULL for none. */

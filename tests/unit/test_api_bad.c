@@ -10,8 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/handle.h"
+#include "base/limits.h"
+#include "dev/null/null.h"
 #include "lib/api_rig.h"
 
+#define MANY_POOLS 3000u
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *source_text = "__kernel void k(__global int *a) { a[get_global_id(0)] = 1; }";
@@ -273,6 +276,65 @@ static void test_stale(void **state)
     }
 }
 
+/* One null device, which does not need that of the processor for host functions: a pool of it opens
+ * in half a millisecond. */
+static fgpu_status quick_probe(const fgpu_backend_options *options, fgpu_device_info *infos,
+                               uint32_t capacity, uint32_t *count, char *why, size_t why_bytes)
+{
+    fgpu_status status =
+        null_backend.probe(options, infos, capacity < 1 ? 0 : 1, count, why, why_bytes);
+    *count = 1;
+    if (capacity > 0)
+        snprintf(infos->id, sizeof infos->id, "quick");
+    return status;
+}
+
+static void quick_caps(void *device, fgpu_device_caps *caps)
+{
+    null_backend.caps(device, caps);
+    caps->host_calls = 1;
+}
+
+/* Places of pools are used again after LIMITS_POOLS opens. Whatever the pools did there, a handle
+ * of one that was closed never fits an object of a later one. */
+static void test_stale_after_many_pools(void **state)
+{
+    (void)state;
+    static uint64_t kept[MANY_POOLS][HANDLE_EXEC + 1];
+    static fgpu_backend quick;
+    quick = null_backend;
+    quick.name = "quick";
+    quick.probe = quick_probe;
+    quick.caps = quick_caps;
+    rig_need(fgpu_backend_register(&quick));
+    static const uint32_t ages[] = {1, 2, LIMITS_POOLS - 1, LIMITS_POOLS, 2 * LIMITS_POOLS};
+    rig_need(fgpu_pool_close(rig_pool));
+    for (uint32_t p = 0; p < MANY_POOLS; p++) {
+        rig_open("devices=quick;workers=1;tasks=64;cache=;log=off");
+        for (uint32_t i = p % 7; i > 0; i--) { /* slots are used differently often */
+            uint64_t used[HANDLE_EXEC + 1];
+            new_objects(used);
+            rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
+            rig_need(fgpu_buffer_destroy((fgpu_buffer){used[HANDLE_BUFFER]}));
+            rig_need(fgpu_kernel_destroy((fgpu_kernel){used[HANDLE_KERNEL]}));
+            rig_need(fgpu_graph_destroy((fgpu_graph){used[HANDLE_GRAPH]}));
+            rig_need(fgpu_graph_exec_destroy((fgpu_graph_exec){used[HANDLE_EXEC]}));
+        }
+        if (p % 11 != 0) /* to a slot that was never used, too */
+            new_objects(kept[p]);
+        else
+            given_buffer = rig_buffer(64);
+        for (size_t a = 0; a < COUNT_OF(ages); a++) {
+            const uint64_t *old = ages[a] <= p ? kept[p - ages[a]] : NULL;
+            for (size_t i = 0; old != NULL && old[HANDLE_POOL] != 0 && i < COUNT_OF(calls); i++)
+                refuse_calls(&calls[i], old[calls[i].kind], FGPU_E_STALE, "");
+        }
+        rig_need(fgpu_pool_close(rig_pool));
+    }
+    rig_open("devices=cpu;workers=1;cache=;log=off");
+    rig_works();
+}
+
 /* Objects of another pool where one of this pool belongs. */
 static void test_foreign(void **state)
 {
@@ -357,6 +419,7 @@ int main(void)
         RIG_ON(cpu, test_zero_and_other_kinds),
         RIG_ON(cpu, test_invented),
         RIG_ON(cpu, test_stale),
+        RIG_ON(cpu, test_stale_after_many_pools),
         RIG_ON(cpu, test_foreign),
         RIG_ON(cpu, test_fork),
     };

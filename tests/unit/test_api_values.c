@@ -375,6 +375,53 @@ static void test_arguments(void **state)
     rig_works();
 }
 
+static int host_sum(void *const *args, void *user)
+{
+    const unsigned char *last = args[1];
+    *(uint32_t *)user = last[4096 - 64 - 1];
+    return 0;
+}
+
+/* All scalars of a task together: exactly the limit goes, with as many predecessors as there may
+ * be, and a byte more is refused with the argument that is too much. */
+static void test_scalars_together(void **state)
+{
+    (void)state;
+    static unsigned char bytes[4096];
+    static fgpu_task after[4096];
+    fgpu_arg args[64];
+    uint32_t seen = 0;
+    memset(bytes, 77, sizeof bytes);
+    fgpu_task_desc desc;
+    fgpu_task_desc_init(&desc);
+    desc.kind = FGPU_TASK_EMPTY;
+    for (uint32_t i = 0; i < 4096; i++)
+        rig_need(fgpu_task_submit(rig_pool, &desc, &after[i]));
+    desc.kind = FGPU_TASK_HOST;
+    desc.host_fn = host_sum;
+    desc.host_user = &seen;
+    desc.args = args;
+    desc.arg_count = 2;
+    desc.after = after;
+    desc.after_count = 4096;
+    desc.name = "as large as a task can be";
+    args[0] = fgpu_arg_scalar(bytes, 64);
+    args[1] = fgpu_arg_scalar(bytes, 4096 - 64);
+    fgpu_task task;
+    rig_need(fgpu_task_submit(rig_pool, &desc, &task));
+    rig_need(fgpu_task_wait(task, FGPU_FOREVER));
+    assert_int_equal(seen, 77);
+    args[1] = fgpu_arg_scalar(bytes, 4096 - 63);
+    rig_refused(fgpu_task_submit(rig_pool, &desc, NULL), FGPU_E_INVAL,
+                "argument 1: with it the scalars have 4097 bytes together, a task takes 4096");
+    desc.arg_count = 64;
+    for (uint32_t i = 0; i < 64; i++)
+        args[i] = fgpu_arg_scalar(bytes, 4096);
+    rig_refused(fgpu_task_submit(rig_pool, &desc, NULL), FGPU_E_INVAL,
+                "argument 1: with it the scalars have 8192 bytes");
+    rig_works();
+}
+
 static void test_grid(void **state)
 {
     (void)state;
@@ -580,6 +627,7 @@ int main(void)
         RIG_ON(cpu, test_kernels),
         RIG_ON(cpu, test_sources),
         RIG_ON(cpu, test_arguments),
+        RIG_ON(cpu, test_scalars_together),
         RIG_ON(cpu, test_grid),
         RIG_ON(cpu, test_descriptions),
         RIG_ON(cpu, test_overlap),

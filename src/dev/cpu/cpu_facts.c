@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "dev/cpu/cpu_quota.h"
 
 static void cpu_facts_text(hwloc_topology_t topology, const char *key, char *out, size_t out_bytes)
 {
@@ -82,7 +83,22 @@ static uint32_t cpu_facts_clock_mhz(void)
     return khz / 1000;
 }
 
+/* The process may use all of these cores, but not all at a time. Which ones is the system's choice,
+ * so no worker is bound to one. */
+static void cpu_facts_limit(struct cpu_facts *facts, uint32_t quota)
+{
+    if (quota == 0 || quota >= facts->core_count)
+        return;
+    facts->core_count = quota;
+    facts->confined = true;
+}
+
 void cpu_facts_read(struct cpu_facts *facts)
+{
+    cpu_facts_read_from(facts, "");
+}
+
+void cpu_facts_read_from(struct cpu_facts *facts, const char *root)
 {
     *facts = (struct cpu_facts){.clock_mhz = cpu_facts_clock_mhz()};
     for (uint32_t i = 0; i < LIMITS_CPU_WORKERS; i++)
@@ -93,6 +109,7 @@ void cpu_facts_read(struct cpu_facts *facts)
         bool known = sched_getaffinity(0, sizeof mask, &mask) == 0;
         facts->core_count = known && CPU_COUNT(&mask) > 0 ? (uint32_t)CPU_COUNT(&mask) : 1;
     }
+    cpu_facts_limit(facts, cpu_quota_read(root));
     if (facts->memory_bytes == 0) {
         long pages = sysconf(_SC_PHYS_PAGES);
         long page_bytes = sysconf(_SC_PAGESIZE);
