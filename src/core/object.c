@@ -11,6 +11,7 @@
 #include "core/engine.h"
 #include "core/graph.h"
 #include "core/launch.h"
+#include "core/lineage.h"
 #include "core/memory.h"
 
 static void object_flip(_Atomic uint32_t *live)
@@ -45,6 +46,7 @@ fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, voi
     memset((char *)buffer + sizeof buffer->live, 0, sizeof *buffer - sizeof buffer->live);
     buffer->blocks = blocks;
     buffer->self = *index;
+    buffer->born = lineage_now(engine);
     status = blocks == NULL ? FGPU_E_NOMEM : graph_buffer_init(engine, buffer, size_bytes);
     if (status != FGPU_OK) {
         table_free(&engine->buffers, *index);
@@ -91,6 +93,7 @@ fgpu_status engine_kernel_create(struct engine *engine, uint32_t *index)
     uint32_t live = atomic_load_relaxed_u32(&kernel->live);
     memset((char *)kernel + sizeof kernel->live, 0, sizeof *kernel - sizeof kernel->live);
     kernel->self = *index;
+    kernel->born = lineage_now(engine);
     kernel->codes =
         alloc_get_zeroed(engine->hooks, engine->device_count * sizeof *kernel->codes, 16);
     if (kernel->codes == NULL) {

@@ -29,6 +29,8 @@ struct segment {
     uint32_t root_word;
     int32_t poison; /* not FGPU_OK: readers get it, from the task `root` (TASK_NONE: nobody knows
                        any more) */
+    uint64_t stamp; /* when its contents were made, and by whom (core/lineage.h); 0 where there is
+                       host memory only */
 };
 
 enum block_state { BLOCK_NONE, BLOCK_PRESENT };
@@ -56,6 +58,7 @@ struct buffer {
     uint32_t users;       /* unfinished tasks that name it */
     uint32_t linked;      /* tasks that name it and are not on a lane yet: its future uses */
     uint8_t destroyed;    /* goes when users is 0 */
+    uint64_t born;        /* stamp of its creation: earlier contents were another buffer's */
     char name[LIMITS_NAME_BYTES];
 };
 
@@ -105,6 +108,7 @@ struct kernel {
     uint8_t destroyed;
     uint8_t prepared; /* builds were ordered for every device */
     uint64_t key;     /* hash of name and sources: names it in the performance model */
+    uint64_t born;    /* stamp of its creation, as of a buffer */
     struct variant variants[LIMITS_VARIANTS];
     struct kernel_arg args[LIMITS_KERNEL_ARGS];
     struct code *codes; /* one for each device */

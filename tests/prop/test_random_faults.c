@@ -69,7 +69,7 @@ static bool faults_open(const struct faults_case *c, uint64_t seed, fgpu_pool *p
 static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_t count)
 {
     static struct random_graph graph;
-    uint64_t compared = 0, failures = 0;
+    uint64_t compared = 0, failures = 0, recomputed = 0;
     for (uint64_t i = 0; i < count; i++) {
         fgpu_pool pool;
         struct random_graph_kernels kernels;
@@ -84,10 +84,14 @@ static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_
         assert_true(right);
         compared += graph.compared;
         failures += graph.failures;
+        fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
+        assert_int_equal(fgpu_pool_get_stats(pool, &stats), FGPU_OK);
+        recomputed += stats.tasks_recomputed;
         (void)fgpu_pool_close(pool); /* tells the first failure that nobody asked about */
     }
-    fprintf(stderr, "%s: %llu graphs, %llu words right, %llu failures told\n", c->name,
-            (unsigned long long)count, (unsigned long long)compared, (unsigned long long)failures);
+    fprintf(stderr, "%s: %llu graphs, %llu words right, %llu failures told, %llu tasks recomputed\n",
+            c->name, (unsigned long long)count, (unsigned long long)compared,
+            (unsigned long long)failures, (unsigned long long)recomputed);
     assert_true(compared > 0);
     if (count >= 10 && c->fails)
         assert_true(failures > 0);
