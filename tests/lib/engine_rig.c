@@ -303,7 +303,8 @@ void engine_rig_lose(struct engine_rig *rig, uint32_t device)
     uint32_t node = rig->engine.devices[device].node;
     for (uint32_t i = 0; i < rig->slab_count; i++)
         if (rig->slabs[i].node == node)
-            memset(rig->slabs[i].memory, RIG_GARBAGE, (size_t)rig->slabs[i].bytes);
+            memset(rig->slabs[i].memory, RIG_GARBAGE,
+                   rig->slabs[i].bytes < RIG_SPOILED ? (size_t)rig->slabs[i].bytes : RIG_SPOILED);
     engine_device_lost(&rig->engine, device, "the test says so");
 }
 

@@ -16,6 +16,7 @@
 #define RIG_LANES 8
 #define RIG_COMMANDS 16384
 #define RIG_GARBAGE 0xEE
+#define RIG_SPOILED (256u << 10) /* of a slab that is lost: more than small buffers need */
 
 struct engine_rig_lane {
     fgpu_cmd commands[RIG_COMMANDS + 1]; /* by number */
