@@ -214,7 +214,8 @@ static bool lineage_is_useful(struct engine *engine, const struct lineage_place 
     return false;
 }
 
-/* A free place: one that is empty, or of a task whose results are elsewhere by now, or the next. */
+/* A free place: one that is empty, or of a task whose results are elsewhere by now, or the oldest.
+ */
 static struct lineage_place *lineage_claim(struct engine *engine)
 {
     struct lineage *lineage = engine->lineage;
@@ -233,8 +234,10 @@ static struct lineage_place *lineage_claim(struct engine *engine)
         if (next == NULL)
             next = place;
     }
-    if (next != NULL)
+    if (next != NULL) {
+        lineage->hand = (uint32_t)(next - lineage->places + 1) % LIMITS_LINEAGE;
         lineage_drop(engine, next);
+    }
     return next;
 }
 
@@ -396,11 +399,9 @@ static bool lineage_output(struct engine *engine, struct task *task, uint32_t ac
 {
     struct lineage_look *look = user;
     const struct segment *segment = graph_segment(seg);
-    bool lost = replica_is_lost(&segment->replica);
-    look->lost |= lost;
+    look->lost |= replica_is_lost(&segment->replica);
     look->fits = segment->stamp == look->stamp && segment->poison == FGPU_OK &&
-                 segment->replica.dirty == 0 &&
-                 (lost || !lineage_is_used(engine, task_accesses(task)[access].buffer, seg));
+                 !lineage_is_used(engine, task_accesses(task)[access].buffer, seg);
     return look->fits;
 }
 

@@ -355,7 +355,7 @@ static void test_lineage(void **state)
         struct tally tally = {0};
         for (uint64_t n = 0; n < count; n++) {
             if (getenv("FASTGPU_TEST_SEED") != NULL)
-                seed_print(cases[i].name, first + n);
+                seed_print("test_lineage", first + n);
             run_seed(&cases[i], first + n, &tally);
         }
         fprintf(stderr, "%s: %llu losses, %llu tasks recomputed, %llu pieces right, %llu gone\n",
