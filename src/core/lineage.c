@@ -31,7 +31,7 @@
 
 #define LINEAGE_SLOT_BITS 12u
 #define LINEAGE_NO_SLOT ((1u << LINEAGE_SLOT_BITS) - 1)
-#define LINEAGE_TRIES 4u /* places looked at for one to give away */
+#define LINEAGE_TRIES 2u /* places looked at for one to give away */
 
 _Static_assert(LIMITS_LINEAGE < LINEAGE_NO_SLOT, "a stamp has the place in its low bits");
 
@@ -433,8 +433,8 @@ static void lineage_ask(struct engine *engine, struct lineage_place *place)
     place->able = place->again = 0;
     if (!place->settled || !lineage_is_whole(engine, place))
         return;
-    if (lineage_is_live(task)) { /* since an earlier loss */
-        place->able = (task->flags & TASK_F_ISSUED) || lineage_look_at(engine, task, &look, false);
+    if (lineage_is_live(task)) { /* since an earlier loss: it comes, or poisons when it fails */
+        place->able = 1;
         return;
     }
     if (!lineage_cut(engine, task) || !lineage_look_at(engine, task, &look, true) || !look.lost)

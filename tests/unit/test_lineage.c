@@ -380,6 +380,7 @@ static void test_nobody_left(void **state)
     engine_rig_finish(&rig);
     engine_rig_lose(&rig, 1);
     engine_rig_lose(&rig, 0);
+    assert_int_equal(rig.engine.pending_tasks, 0);
     assert_gone(x, root, generation);
     close_all();
 }
@@ -634,6 +635,8 @@ static void callback(bool returned)
 {
     open_with(one_each, 2, 0);
     uint32_t x = new_buffer();
+    fill(new_buffer(), 1); /* a task that is kept in any case */
+    engine_rig_finish(&rig);
     uint8_t three = 3;
     struct submit_arg arg = engine_rig_arg(x, FGPU_WRITE, 0, BYTES);
     struct submit_request request = {.kind = TASK_FILL,
