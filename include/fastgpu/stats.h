@@ -29,6 +29,8 @@ typedef struct fgpu_pool_stats {
     uint64_t pool_memory_bytes; /* held by tables and host replicas of all pools of the process */
     uint64_t allocations;       /* calls of the allocator by all pools of the process, ever */
     uint64_t turns;             /* engine turns */
+    uint64_t tasks_recomputed;  /* run again, after they had ended well, because their results were
+                                   lost with a device; not counted again as submitted or done */
 } fgpu_pool_stats;
 
 typedef struct fgpu_device_stats {

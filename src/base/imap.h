@@ -27,8 +27,9 @@ struct imap_seg {
 typedef void (*imap_clone_fn)(void *user, void *dst, const void *src);
 /* The payload goes away. */
 typedef void (*imap_drop_fn)(void *user, void *payload);
-/* May two neighbours become one segment? */
-typedef bool (*imap_equal_fn)(void *user, const void *left, const void *right);
+/* May two neighbours become one segment? When it says so, `left` stands for both and may have been
+ * changed to. */
+typedef bool (*imap_equal_fn)(void *user, void *left, const void *right);
 
 struct imap_node;
 

@@ -7,6 +7,7 @@
 #include "core/engine.h"
 #include "core/graph.h"
 #include "core/lane.h"
+#include "core/lineage.h"
 
 static uint64_t check_present(const struct engine *engine, const struct buffer *buffer)
 {
@@ -25,7 +26,11 @@ static void check_buffer(const struct engine *engine, const struct buffer *buffe
          seg = imap_next(&buffer->segments, seg)) {
         FGPU_ASSERT(seg->begin == at && seg->end > at);
         at = seg->end;
-        replica_check(&graph_segment(seg)->replica, present);
+        const struct segment *segment = graph_segment(seg);
+        replica_check(&segment->replica, present);
+        /* What is lost is poisoned, or somebody is to write it. */
+        FGPU_ASSERT(!replica_is_lost(&segment->replica) || segment->poison != FGPU_OK ||
+                    graph_is_live(engine, segment->writer, segment->writer_generation));
     }
     FGPU_ASSERT(at == atomic_load_relaxed_u64(&buffer->size_bytes));
     FGPU_ASSERT(buffer->users >= buffer->linked);
@@ -119,6 +124,7 @@ void engine_check(const struct engine *engine)
     for (uint32_t i = 0; i < engine->node_count; i++)
         check_node(engine, i);
     check_ready(engine);
+    lineage_check(engine);
     for (uint32_t i = 0; i < table_high_water(&engine->buffers); i++) {
         const struct buffer *buffer = engine_buffer(engine, i);
         if ((atomic_load_relaxed_u32(&buffer->live) & 1) || buffer->destroyed)

@@ -15,6 +15,7 @@
 #include "core/lane.h"
 #include "core/launch.h"
 #include "core/learn.h"
+#include "core/lineage.h"
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/place.h"
@@ -61,6 +62,8 @@ static void engine_objects_gone(struct engine *engine, struct task *task)
 
 static void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
+    if (engine->lineage != NULL)
+        status = lineage_end(engine, task, status);
     bool placed = task->lane < TASK_LANE_MIXED || task->kind == TASK_MAP;
     if (placed) {
         uint32_t node = lane_node(engine, task);
@@ -70,7 +73,7 @@ static void engine_end(struct engine *engine, struct task *task, fgpu_status sta
     }
     graph_release(engine, task, status);
     engine_objects_gone(engine, task);
-    if (complete_task(engine, task, status))
+    if (complete_task(engine, task, status) && !lineage_keep(engine, task))
         submit_recycle(engine, task);
 }
 
@@ -254,6 +257,11 @@ static void engine_linked(struct engine *engine, struct task *task)
 
 static void engine_resume(struct engine *engine, struct task *task)
 {
+    if (task->kind == TASK_MAP && task->undone > 0) { /* for lost data that are made again */
+        move_unpin(engine, task, 0);
+        task_set_state(task, FGPU_TASK_LINKED);
+        return;
+    }
     if (task->kind == TASK_MAP) {
         engine_map(engine, task);
         return;
@@ -576,7 +584,7 @@ void engine_callback_done(struct engine *engine, uint32_t index)
 {
     struct task *task = engine_task(engine, index);
     task->flags &= (uint8_t)~TASK_F_CALLBACK;
-    if (task->status == FGPU_OK || (task->flags & TASK_F_UNLISTED))
+    if ((task->status == FGPU_OK || (task->flags & TASK_F_UNLISTED)) && !lineage_keep(engine, task))
         submit_recycle(engine, task);
     engine->wakes++;
 }

@@ -150,6 +150,8 @@ struct engine_config {
     bool checks;               /* check invariants after every turn */
 };
 
+struct lineage; /* core/lineage.h */
+
 struct engine {
     struct table tasks;   /* struct task; slots are taken by submitters */
     struct table buffers; /* struct buffer */
@@ -205,6 +207,8 @@ struct engine {
     uint32_t failed_first,
         failed_first_word; /* earliest failure since the last engine_take_failure, TASK_NONE */
     fgpu_pool_stats stats;
+    struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
+    struct vec torn;         /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 
 static inline struct task *engine_task(const struct engine *engine, uint32_t index)

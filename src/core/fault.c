@@ -3,8 +3,9 @@
  * Takes a device that reported an error, gives its tasks back to the graph. Tasks that were not
  * handed to the device go elsewhere. One that was may have run in part: what it writes is torn, so
  * it runs again only where everything it reads still exists (pure overwrites always may). Data
- * whose only copy lay in the device's memory are poisoned: readers fail with the name of the task
- * that had produced them, a full overwrite heals. Runs under the engine's lock. Keeps true: nothing
+ * whose only copy lay in the device's memory are made again where that can be (core/lineage.c, this
+ * step's other half), else poisoned: readers fail with the name of the task that had produced them,
+ * a full overwrite heals. Runs under the engine's lock. Keeps true: nothing
  * waits for a lost device.
  */
 #include "core/fault.h"
@@ -14,9 +15,22 @@
 #include "core/complete.h"
 #include "core/graph.h"
 #include "core/lane.h"
+#include "core/lineage.h"
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/sched.h"
+
+static void fault_doom(struct engine *engine, struct task *task, uint32_t device)
+{
+    if (task->why == NULL)
+        task->why = alloc_get(engine->hooks, LIMITS_ERROR_TEXT, 16);
+    if (task->why != NULL)
+        snprintf(task->why, LIMITS_ERROR_TEXT,
+                 "it had started on device %u when that was lost (%s), and no other copy of the "
+                 "data that it reads and writes exists",
+                 device, engine->devices[device].reason);
+    graph_doom(task, FGPU_E_DEVICE_LOST, task->self, task_word(task));
+}
 
 void fault_take_back(struct engine *engine, struct task *task, bool torn)
 {
@@ -28,17 +42,10 @@ void fault_take_back(struct engine *engine, struct task *task, bool torn)
     graph_unissue(engine, task);
     task_set_state(task, FGPU_TASK_LINKED);
     task->lane = TASK_LANE_NONE;
-    if (!whole && task->status == FGPU_OK) {
-        if (task->why == NULL)
-            task->why = alloc_get(engine->hooks, LIMITS_ERROR_TEXT, 16);
-        if (task->why != NULL)
-            snprintf(
-                task->why, LIMITS_ERROR_TEXT,
-                "it had started on device %u when that was lost (%s), and no other copy of the "
-                "data that it reads and writes exists",
-                lane->device, engine->devices[lane->device].reason);
-        graph_doom(task, FGPU_E_DEVICE_LOST, task->self, task_word(task));
-    }
+    /* Data that were lost with the device may be made again (fault_memory). */
+    if (!whole && task->status == FGPU_OK &&
+        (!torn || engine->lineage == NULL || vec_push(&engine->torn, &task->self) == NULL))
+        fault_doom(engine, task, lane->device);
     /* Skipped tasks start again only when the lane has run dry: those behind them in it are still
      * to be taken back, and until then the segments they share are in no state to be claimed anew.
      */
@@ -84,17 +91,22 @@ static void fault_lists(struct engine *engine, struct lane *lane)
     }
 }
 
-static void fault_drop_buffer(struct engine *engine, struct buffer *buffer, uint32_t node)
+static void fault_drop(struct buffer *buffer, uint32_t node)
+{
+    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
+         seg = imap_next(&buffer->segments, seg))
+        (void)replica_drop(&graph_segment(seg)->replica, node);
+}
+
+static void fault_poison(const struct engine *engine, struct buffer *buffer)
 {
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
          seg = imap_next(&buffer->segments, seg)) {
         struct segment *segment = graph_segment(seg);
-        bool had = replica_has_data(&segment->replica);
-        if (replica_drop(&segment->replica, node) || !had)
-            continue;
         /* A writer that is still to come overwrites it, or poisons it when it ends; readers before
-         * it find the data lost. */
-        if (graph_is_live(engine, segment->writer, segment->writer_generation))
+         * it find the data lost. One that runs again brings them back. */
+        if (!replica_is_lost(&segment->replica) || segment->poison != FGPU_OK ||
+            graph_is_live(engine, segment->writer, segment->writer_generation))
             continue;
         segment->poison = FGPU_E_DEVICE_LOST;
         segment->root = segment->writer;
@@ -113,15 +125,58 @@ static bool fault_node_lives(const struct engine *engine, uint32_t node)
     return false;
 }
 
-static void fault_node(struct engine *engine, uint32_t node)
+/* Is there anybody left to run tasks? */
+static bool fault_any_lives(const struct engine *engine)
 {
-    engine->nodes[node].lost = 1;
-    for (uint32_t at = engine->nodes[node].use_head; at != TASK_NONE;) {
-        struct buffer *buffer = engine_buffer(engine, at);
-        at = engine_block(buffer, node)->next_use;
-        fault_drop_buffer(engine, buffer, node);
+    for (uint32_t d = 0; d < engine->device_count; d++)
+        if (!engine->devices[d].lost && !engine->devices[d].hidden)
+            return true;
+    return false;
+}
+
+static bool fault_is_there(struct engine *engine, struct task *task, uint32_t access,
+                           struct imap_seg *seg, void *user)
+{
+    (void)task;
+    (void)access;
+    (void)user;
+    const struct segment *segment = graph_segment(seg);
+    return !replica_is_lost(&segment->replica) || lineage_brings(engine, segment);
+}
+
+/* Tasks that had started and whose data are gone for good. */
+static void fault_torn(struct engine *engine, uint32_t device)
+{
+    for (size_t n = 0; n < engine->torn.count; n++) {
+        struct task *task = engine_task(engine, *(uint32_t *)vec_at(&engine->torn, n));
+        bool there = true;
+        for (uint32_t i = 0; i < task->access_count && there; i++)
+            if (task_accesses(task)[i].mode & FGPU_READ)
+                there = graph_walk(engine, task, i, fault_is_there, NULL);
+        if (!there)
+            fault_doom(engine, task, device);
     }
-    memory_node_lost(engine, node);
+    vec_clear(&engine->torn);
+}
+
+static void fault_memory(struct engine *engine, uint32_t device)
+{
+    uint32_t node = engine->devices[device].node;
+    bool lost = !fault_node_lives(engine, node);
+    engine->nodes[node].lost = lost;
+    for (uint32_t at = engine->nodes[node].use_head; lost && at != TASK_NONE;
+         at = engine_block(engine_buffer(engine, at), node)->next_use)
+        fault_drop(engine_buffer(engine, at), node);
+    uint32_t again = fault_any_lives(engine) ? lineage_recompute(engine) : 0;
+    if (again > 0)
+        LOG_WARN(engine->log, "fault",
+                 "device %u: recomputed %u tasks whose results were lost with it", device, again);
+    fault_torn(engine, device);
+    for (uint32_t at = engine->nodes[node].use_head; lost && at != TASK_NONE;
+         at = engine_block(engine_buffer(engine, at), node)->next_use)
+        fault_poison(engine, engine_buffer(engine, at));
+    if (lost)
+        memory_node_lost(engine, node);
 }
 
 void fault_device(struct engine *engine, uint32_t index, const char *reason)
@@ -137,17 +192,13 @@ void fault_device(struct engine *engine, uint32_t index, const char *reason)
                                                    .device = (uint16_t)index});
     for (uint32_t i = 0; i < device->lane_count; i++)
         fault_flight(engine, engine_lane(engine, device->lane_first + i));
-    if (!fault_node_lives(engine, device->node))
-        fault_node(engine, device->node);
+    fault_memory(engine, index);
     for (uint32_t i = 0; i < device->lane_count; i++) {
         struct lane *lane = engine_lane(engine, device->lane_first + i);
         fault_lists(engine, lane);
         sched_update_hunger(engine, lane);
     }
-    uint32_t alive = 0;
-    for (uint32_t d = 0; d < engine->device_count; d++)
-        alive += !engine->devices[d].lost && !engine->devices[d].hidden;
-    if (alive == 0)
+    if (!fault_any_lives(engine))
         engine->hungry =
             UINT32_MAX /
             2; /* nobody is left to wait for: every ready task is picked, and refused */

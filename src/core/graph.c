@@ -10,6 +10,7 @@
 #include "core/graph.h"
 
 #include "core/lane.h"
+#include "core/lineage.h"
 #include "core/memory.h"
 
 #define GRAPH_READERS_SWEPT 32 /* a longer list of readers is looked through for ended ones */
@@ -70,10 +71,11 @@ bool graph_is_live(const struct engine *engine, uint32_t index, uint32_t generat
     return graph_live(engine, index, generation) != NULL;
 }
 
-static bool graph_equal(void *user, const void *left, const void *right)
+static bool graph_equal(void *user, void *left, const void *right)
 {
     struct engine *engine = user;
-    const struct segment *a = left, *b = right;
+    struct segment *a = left;
+    const struct segment *b = right;
     if (a->readers != LINKS_NONE || b->readers != LINKS_NONE || a->replica.dirty != 0 ||
         a->root != b->root || a->root_word != b->root_word || a->poison != b->poison)
         return false;
@@ -81,7 +83,15 @@ static bool graph_equal(void *user, const void *left, const void *right)
     if (!same_writer && (graph_live(engine, a->writer, a->writer_generation) != NULL ||
                          graph_live(engine, b->writer, b->writer_generation) != NULL))
         return false;
-    return replica_equal(&a->replica, &b->replica);
+    if (!replica_equal(&a->replica, &b->replica))
+        return false;
+    if (a->stamp == b->stamp)
+        return true;
+    if (lineage_holds(engine, a->stamp) || lineage_holds(engine, b->stamp))
+        return false;
+    if (a->stamp < b->stamp) /* who could make them is gone: only the newer date counts */
+        a->stamp = b->stamp;
+    return true;
 }
 
 /* The part of a walk that goes over one contiguous range. */
@@ -159,7 +169,7 @@ fgpu_status graph_heritage(fgpu_status status)
     return status == FGPU_E_CANCELLED ? FGPU_E_CANCELLED : FGPU_E_POISONED;
 }
 
-static bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool data)
+bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool data)
 {
     if (from == to)
         return true;
@@ -276,7 +286,7 @@ static bool graph_split(struct engine *engine, struct buffer *buffer, uint64_t b
            imap_split(&buffer->segments, begin, end) == FGPU_OK;
 }
 
-static bool graph_split_access(struct engine *engine, struct task *task, uint32_t access)
+bool graph_cut(struct engine *engine, struct task *task, uint32_t access)
 {
     const struct task_access *a = &task_accesses(task)[access];
     struct buffer *buffer = engine_buffer(engine, a->buffer);
@@ -322,7 +332,7 @@ void graph_link(struct engine *engine, struct task *task)
     if (task->kernel != TASK_NONE)
         engine_kernel(engine, task->kernel)->users++;
     for (uint32_t i = 0; i < task->access_count; i++) {
-        if (!graph_split_access(engine, task, i)) {
+        if (!graph_cut(engine, task, i)) {
             graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
             return;
         }

@@ -31,6 +31,12 @@ fgpu_status graph_heritage(fgpu_status status);
 /* The record still is the task of that generation, and it has not ended. */
 bool graph_is_live(const struct engine *engine, uint32_t index, uint32_t generation);
 
+/* `to` waits for `from`; data: it also fails with it. FGPU_E_NOMEM dooms it, then false. */
+bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool data);
+
+/* Makes the ends of access `i` borders of segments. False without memory. */
+bool graph_cut(struct engine *engine, struct task *task, uint32_t access);
+
 /* Calls fn for every segment that access `i` of the task touches, in order; stops when fn returns
  * false. */
 typedef bool (*graph_segment_fn)(struct engine *engine, struct task *task, uint32_t access,

@@ -11,6 +11,7 @@
 #include "core/engine.h"
 #include "core/graph.h"
 #include "core/launch.h"
+#include "core/lineage.h"
 #include "core/memory.h"
 
 /* A slot that was never used begins where the engine's generations begin. */
@@ -56,6 +57,7 @@ fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, voi
     buffer->destroyed = 0;
     buffer->blocks = blocks;
     buffer->self = *index;
+    buffer->born = lineage_now(engine);
     status = blocks == NULL ? FGPU_E_NOMEM : graph_buffer_init(engine, buffer, size_bytes);
     if (status != FGPU_OK) {
         table_free(&engine->buffers, *index);
@@ -102,6 +104,7 @@ fgpu_status engine_kernel_create(struct engine *engine, uint32_t *index)
     uint32_t live = object_last_live(engine, &kernel->live);
     memset((char *)kernel + sizeof kernel->live, 0, sizeof *kernel - sizeof kernel->live);
     kernel->self = *index;
+    kernel->born = lineage_now(engine);
     kernel->codes =
         alloc_get_zeroed(engine->hooks, engine->device_count * sizeof *kernel->codes, 16);
     if (kernel->codes == NULL) {

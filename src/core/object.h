@@ -29,6 +29,8 @@ struct segment {
     uint32_t root_word;
     int32_t poison; /* not FGPU_OK: readers get it, from the task `root` (TASK_NONE: nobody knows
                        any more) */
+    uint64_t stamp; /* when its contents were made, and by whom (core/lineage.h); 0 where there is
+                       host memory only */
 };
 
 enum block_state { BLOCK_NONE, BLOCK_PRESENT };
@@ -50,8 +52,9 @@ struct block {
 /* In four cache lines; the walk of a task touches the last two. */
 struct buffer {
     _Alignas(LIMITS_CACHE_LINE) char name[LIMITS_NAME_BYTES];
-    void *adopted;        /* the caller's memory, NULL */
-    uint64_t reserved[2]; /* the part of `segments` that lookups read begins a line */
+    void *adopted;     /* the caller's memory, NULL */
+    uint64_t born;     /* stamp of its creation: earlier contents were another buffer's */
+    uint64_t reserved; /* the part of `segments` that lookups read begins a line */
     struct imap segments;
     _Atomic uint64_t size_bytes; /* (api) */
     struct block *blocks;        /* one for each node; &home where there is one node */
@@ -112,6 +115,7 @@ struct kernel {
     uint8_t destroyed;
     uint8_t prepared; /* builds were ordered for every device */
     uint64_t key;     /* hash of name and sources: names it in the performance model */
+    uint64_t born;    /* stamp of its creation, as of a buffer */
     struct variant variants[LIMITS_VARIANTS];
     struct kernel_arg args[LIMITS_KERNEL_ARGS];
     struct code *codes; /* one for each device */

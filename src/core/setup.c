@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "core/lineage.h"
 #include "core/object.h"
 #include "core/sched.h"
 #include "core/submit.h"
@@ -83,8 +84,8 @@ static uint32_t setup_count_lanes(const struct engine_config *config)
 
 static fgpu_status setup_tables(struct engine *engine, const struct engine_config *config)
 {
-    fgpu_status status =
-        table_init(&engine->tasks, sizeof(struct task), config->task_limit, engine->hooks);
+    fgpu_status status = table_init(&engine->tasks, sizeof(struct task),
+                                    config->task_limit + lineage_slots(engine), engine->hooks);
     if (status == FGPU_OK)
         status = table_init(&engine->buffers, sizeof(struct buffer), LIMITS_BUFFERS, engine->hooks);
     if (status == FGPU_OK)
@@ -97,10 +98,13 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     vec_init(&engine->work, sizeof(uint32_t), engine->hooks);
     vec_init(&engine->actions, sizeof(struct action), engine->hooks);
     vec_init(&engine->runs, 24, engine->hooks);
+    vec_init(&engine->torn, sizeof(uint32_t), engine->hooks);
     /* How many tasks are looked at in one turn depends on timing: room for a full lane from the
      * start. */
     if (status == FGPU_OK && !vec_reserve(&engine->work, ENGINE_LANE_RING))
         status = FGPU_E_NOMEM;
+    if (status == FGPU_OK)
+        status = lineage_init(engine);
     return status;
 }
 
@@ -151,6 +155,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
 
 void engine_fini_objects(struct engine *engine)
 {
+    lineage_clear(engine);
     for (uint32_t i = 0; engine->kernels.chunks != NULL && i < table_high_water(&engine->kernels);
          i++) {
         struct kernel *kernel = engine_kernel(engine, i);
@@ -204,6 +209,7 @@ void engine_fini(struct engine *engine)
     if (engine->lanes == NULL)
         return;
     engine_fini_objects(engine);
+    lineage_fini(engine);
     submit_fini(engine);
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         vec_fini(&engine->lanes[i].commands);
@@ -221,6 +227,7 @@ void engine_fini(struct engine *engine)
     vec_fini(&engine->work);
     vec_fini(&engine->actions);
     vec_fini(&engine->runs);
+    vec_fini(&engine->torn);
     alloc_put(engine->hooks, engine->devices, engine->device_count * sizeof *engine->devices);
     alloc_put(engine->hooks, engine->nodes, (engine->device_count + 1u) * sizeof *engine->nodes);
     alloc_put(engine->hooks, engine->lanes, engine->lane_count * sizeof *engine->lanes);

@@ -110,7 +110,8 @@ struct task {
     uint64_t submit_ns;
     uint64_t size; /* model size: work items or bytes */
     char *payload;
-    char *why; /* heap text of a failure, NULL: none */
+    char *why;        /* heap text of a failure, NULL: none */
+    uint32_t lineage; /* its place there plus one (core/lineage.c), 0: none */
     _Alignas(64) char inline_payload[TASK_INLINE_BYTES];
 };
 

@@ -14,15 +14,17 @@ static int rig_never(const fgpu_range *range, void *const *args, void *user)
     abort();
 }
 
-static void rig_kernel(struct engine_rig *rig)
+static uint32_t rig_kernel(struct engine_rig *rig)
 {
-    if (engine_kernel_create(&rig->engine, &rig->inc) != FGPU_OK)
+    uint32_t index;
+    if (engine_kernel_create(&rig->engine, &index) != FGPU_OK)
         abort();
-    struct kernel *kernel = engine_kernel(&rig->engine, rig->inc);
-    kernel->key = 1;
+    struct kernel *kernel = engine_kernel(&rig->engine, index);
+    kernel->key = 1 + index;
     kernel->variants[0] = (struct variant){.kind = FGPU_VARIANT_NATIVE, .native = rig_never};
     kernel->variant_count = 1;
     kernel->variant_mask = 1u << FGPU_VARIANT_NATIVE;
+    return index;
 }
 
 void engine_rig_open(struct engine_rig *rig, const uint32_t *queues, uint32_t devices,
@@ -62,14 +64,16 @@ void engine_rig_open_small(struct engine_rig *rig, const uint32_t *queues, uint3
                                    .checks = true};
     if (engine_init(&rig->engine, &config) != FGPU_OK)
         abort();
-    rig_kernel(rig);
+    rig->inc = rig_kernel(rig);
+    rig->mix = rig_kernel(rig);
+    rig->twin = rig_kernel(rig);
 }
 
 void engine_rig_close(struct engine_rig *rig)
 {
     engine_fini(&rig->engine);
     for (uint32_t i = 0; i < rig->slab_count; i++)
-        free(rig->slabs[i]);
+        free(rig->slabs[i].memory);
     history_fini(&rig->history);
     trace_fini(&rig->trace);
     log_fini(&rig->log);
@@ -85,7 +89,7 @@ uint32_t engine_rig_buffer(struct engine_rig *rig, uint64_t bytes, void *host)
     return index;
 }
 
-static struct submit_arg rig_range(uint32_t buffer, uint8_t mode, uint64_t begin, uint64_t bytes)
+struct submit_arg engine_rig_arg(uint32_t buffer, uint8_t mode, uint64_t begin, uint64_t bytes)
 {
     return (struct submit_arg){.kind = FGPU_ARG_BUFFER,
                                .mode = mode,
@@ -112,7 +116,7 @@ uint32_t engine_rig_submit(struct engine_rig *rig, struct submit_request *reques
 uint32_t engine_rig_fill(struct engine_rig *rig, uint32_t buffer, uint64_t begin, uint64_t bytes,
                          uint8_t value, uint16_t pin)
 {
-    struct submit_arg arg = rig_range(buffer, FGPU_WRITE, begin, bytes);
+    struct submit_arg arg = engine_rig_arg(buffer, FGPU_WRITE, begin, bytes);
     struct submit_request request = {.kind = TASK_FILL,
                                      .arg_count = 1,
                                      .args = &arg,
@@ -125,7 +129,7 @@ uint32_t engine_rig_fill(struct engine_rig *rig, uint32_t buffer, uint64_t begin
 
 uint32_t engine_rig_inc(struct engine_rig *rig, uint32_t buffer, uint64_t bytes, uint16_t pin)
 {
-    struct submit_arg arg = rig_range(buffer, FGPU_READ_WRITE, 0, bytes);
+    struct submit_arg arg = engine_rig_arg(buffer, FGPU_READ_WRITE, 0, bytes);
     struct submit_request request = {.kind = TASK_KERNEL,
                                      .arg_count = 1,
                                      .args = &arg,
@@ -136,11 +140,24 @@ uint32_t engine_rig_inc(struct engine_rig *rig, uint32_t buffer, uint64_t bytes,
     return engine_rig_submit(rig, &request, TASK_NONE);
 }
 
+uint32_t engine_rig_run(struct engine_rig *rig, uint32_t kernel, const struct submit_arg *args,
+                        uint16_t pin, uint32_t after)
+{
+    struct submit_request request = {.kind = TASK_KERNEL,
+                                     .arg_count = 3,
+                                     .args = args,
+                                     .kernel = kernel,
+                                     .pin = pin,
+                                     .dims = 1,
+                                     .global = {args[0].shape.row_bytes, 1, 1}};
+    return engine_rig_submit(rig, &request, after);
+}
+
 uint32_t engine_rig_copy(struct engine_rig *rig, uint32_t dst, uint32_t src, uint64_t bytes,
                          uint16_t pin)
 {
-    struct submit_arg args[2] = {rig_range(dst, FGPU_WRITE, 0, bytes),
-                                 rig_range(src, FGPU_READ, 0, bytes)};
+    struct submit_arg args[2] = {engine_rig_arg(dst, FGPU_WRITE, 0, bytes),
+                                 engine_rig_arg(src, FGPU_READ, 0, bytes)};
     struct submit_request request = {
         .kind = TASK_COPY, .arg_count = 2, .args = args, .kernel = TASK_NONE, .pin = pin};
     return engine_rig_submit(rig, &request, TASK_NONE);
@@ -148,7 +165,7 @@ uint32_t engine_rig_copy(struct engine_rig *rig, uint32_t dst, uint32_t src, uin
 
 uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes)
 {
-    struct submit_arg arg = rig_range(buffer, FGPU_READ, 0, bytes);
+    struct submit_arg arg = engine_rig_arg(buffer, FGPU_READ, 0, bytes);
     struct submit_request request = {.kind = TASK_MAP,
                                      .flags = TASK_F_UNLISTED,
                                      .arg_count = 1,
@@ -187,12 +204,13 @@ static bool rig_act(struct engine_rig *rig)
     bool any = rig->engine.actions.count > 0;
     for (size_t i = 0; i < rig->engine.actions.count; i++) {
         struct action action = *(struct action *)vec_at(&rig->engine.actions, i);
-        fgpu_code_built built = {.code = 1};
+        fgpu_code_built built = {.code = action.index + 1u};
         if (action.kind == ACTION_ALLOC) {
             void *slab = calloc(1, (size_t)action.bytes);
             if (slab == NULL || rig->slab_count == 256)
                 abort();
-            rig->slabs[rig->slab_count++] = slab;
+            rig->slabs[rig->slab_count++] =
+                (struct engine_rig_slab){slab, action.bytes, action.node};
             engine_slab(&rig->engine, action.node, (uint64_t)(uintptr_t)slab, action.bytes);
         } else if (action.kind == ACTION_BUILD) {
             engine_built(&rig->engine, action.index, action.device, FGPU_OK, &built);
@@ -217,8 +235,26 @@ static uint8_t *rig_at(uint64_t mem, uint64_t offset)
     return (uint8_t *)(uintptr_t)(mem + offset);
 }
 
+static void rig_launch(const struct engine_rig *rig, const fgpu_cmd_launch *launch, bool good)
+{
+    const fgpu_cmd_arg *args = launch->args;
+    uint8_t *at[3];
+    for (uint32_t i = 0; i < 3 && i < launch->arg_count; i++)
+        at[i] = rig_at(args[i].u.buffer.mem, args[i].u.buffer.offset_bytes);
+    for (uint64_t i = 0; i < args[0].size_bytes; i++) {
+        if (launch->code == rig->inc + 1u) {
+            at[0][i] = good ? (uint8_t)(at[0][i] + 1) : RIG_GARBAGE;
+        } else if (launch->code == rig->mix + 1u) {
+            at[0][i] = good ? (uint8_t)(3 * at[1][i] + 5 * at[2][i] + 1) : RIG_GARBAGE;
+        } else {
+            at[0][i] = good ? (uint8_t)(at[2][i] + 1) : RIG_GARBAGE;
+            at[1][i] = good ? (uint8_t)(at[2][i] + 2) : RIG_GARBAGE;
+        }
+    }
+}
+
 /* What the command writes gets its value, or garbage. */
-static void rig_effect(const fgpu_cmd *cmd, bool good)
+static void rig_effect(const struct engine_rig *rig, const fgpu_cmd *cmd, bool good)
 {
     if (cmd->kind == FGPU_CMD_COPY) {
         const fgpu_cmd_copy *copy = cmd->body;
@@ -236,14 +272,11 @@ static void rig_effect(const fgpu_cmd *cmd, bool good)
         memset(rig_at(fill->mem, fill->offset_bytes), good ? fill->pattern[0] : RIG_GARBAGE,
                (size_t)fill->row_bytes);
     } else if (cmd->kind == FGPU_CMD_LAUNCH) {
-        const fgpu_cmd_arg *arg = &((const fgpu_cmd_launch *)cmd->body)->args[0];
-        uint8_t *at = rig_at(arg->u.buffer.mem, arg->u.buffer.offset_bytes);
-        for (uint64_t i = 0; i < arg->size_bytes; i++)
-            at[i] = good ? (uint8_t)(at[i] + 1) : RIG_GARBAGE;
+        rig_launch(rig, cmd->body, good);
     }
 }
 
-static void rig_execute(struct engine_rig_lane *lane, uint64_t number)
+static void rig_execute(const struct engine_rig *rig, struct engine_rig_lane *lane, uint64_t number)
 {
     const fgpu_cmd *cmd = &lane->commands[number];
     fgpu_cmd_result *result = cmd->body;
@@ -254,11 +287,11 @@ static void rig_execute(struct engine_rig_lane *lane, uint64_t number)
     } else if (lane->skipping && (cmd->flags & FGPU_CMD_CHAINED)) {
         result->status = FGPU_E_CANCELLED;
     } else if (lane->fails[number]) {
-        rig_effect(cmd, false);
+        rig_effect(rig, cmd, false);
         lane->skipping = true;
         result->status = FGPU_E_DEVICE;
     } else {
-        rig_effect(cmd, true);
+        rig_effect(rig, cmd, true);
     }
 }
 
@@ -268,8 +301,18 @@ void engine_rig_work(struct engine_rig *rig, uint32_t index, uint64_t number)
     if (number > lane->taken)
         number = lane->taken;
     while (lane->done < number)
-        rig_execute(lane, ++lane->done);
+        rig_execute(rig, lane, ++lane->done);
     engine_progress(&rig->engine, index, number);
+}
+
+void engine_rig_lose(struct engine_rig *rig, uint32_t device)
+{
+    uint32_t node = rig->engine.devices[device].node;
+    for (uint32_t i = 0; i < rig->slab_count; i++)
+        if (rig->slabs[i].node == node)
+            memset(rig->slabs[i].memory, RIG_GARBAGE,
+                   rig->slabs[i].bytes < RIG_SPOILED ? (size_t)rig->slabs[i].bytes : RIG_SPOILED);
+    engine_device_lost(&rig->engine, device, "the test says so");
 }
 
 void engine_rig_finish(struct engine_rig *rig)

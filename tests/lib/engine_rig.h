@@ -1,9 +1,11 @@
 /* An engine without a driver: the test hands commands to devices of its own, decides how far each
  * queue gets, and which command fails.
  *
- * Every node is plain memory of this process, so that copies, fills and the one kernel (it adds 1
- * to each byte of its first argument) really happen, in the order in which the test lets the queues
- * work. Failed commands leave 0xEE where they would have written. Thread: one.
+ * Every node is plain memory of this process, so that copies, fills and the kernels really happen,
+ * in the order in which the test lets the queues work. Failed commands leave 0xEE where they would
+ * have written, lost devices in all their memory. The kernels, for each byte i: inc(p, ...)    p[i]
+ * = p[i] + 1 mix(d, s, t)   d[i] = 3 s[i] + 5 t[i] + 1 twin(d, e, s)  d[i] = s[i] + 1, e[i] = s[i]
+ * + 2 Thread: one.
  */
 #ifndef FASTGPU_TESTS_LIB_ENGINE_RIG_H
 #define FASTGPU_TESTS_LIB_ENGINE_RIG_H
@@ -14,6 +16,7 @@
 #define RIG_LANES 8
 #define RIG_COMMANDS 16384
 #define RIG_GARBAGE 0xEE
+#define RIG_SPOILED (256u << 10) /* of a slab that is lost: more than small buffers need */
 
 struct engine_rig_lane {
     fgpu_cmd commands[RIG_COMMANDS + 1]; /* by number */
@@ -27,8 +30,12 @@ struct engine_rig {
     struct history history;
     struct trace trace;
     struct log log;
-    uint32_t inc; /* the kernel */
-    void *slabs[256];
+    uint32_t inc, mix, twin; /* the kernels */
+    struct engine_rig_slab {
+        void *memory;
+        uint64_t bytes;
+        uint32_t node;
+    } slabs[256];
     uint32_t slab_count;
     struct engine_rig_lane lanes[RIG_LANES];
 };
@@ -51,6 +58,10 @@ uint32_t engine_rig_fill(struct engine_rig *rig, uint32_t buffer, uint64_t begin
 uint32_t engine_rig_inc(struct engine_rig *rig, uint32_t buffer, uint64_t bytes, uint16_t pin);
 uint32_t engine_rig_copy(struct engine_rig *rig, uint32_t dst, uint32_t src, uint64_t bytes,
                          uint16_t pin);
+/* A range of a buffer as an argument; three of them for one of the kernels. */
+struct submit_arg engine_rig_arg(uint32_t buffer, uint8_t mode, uint64_t begin, uint64_t bytes);
+uint32_t engine_rig_run(struct engine_rig *rig, uint32_t kernel, const struct submit_arg *args,
+                        uint16_t pin, uint32_t after);
 uint32_t engine_rig_submit(struct engine_rig *rig, struct submit_request *request, uint32_t after);
 /* A mapping for reading; it runs when its data are on the host. */
 uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes);
@@ -60,6 +71,8 @@ void engine_rig_turn(struct engine_rig *rig);
 /* The queue works up to command `number` (at most what it has), then the engine is told. No turn.
  */
 void engine_rig_work(struct engine_rig *rig, uint32_t lane, uint64_t number);
+/* The device is lost with all that its memory held. No turn. */
+void engine_rig_lose(struct engine_rig *rig, uint32_t device);
 /* Everything, with turns, until no queue has anything left. */
 void engine_rig_finish(struct engine_rig *rig);
 

@@ -366,8 +366,22 @@ static fgpu_status random_replace(struct random_graph *g)
     return status == FGPU_OK ? made : status;
 }
 
+static fgpu_status random_overwrite(struct random_graph *g)
+{
+    switch (random_below(g, 5)) {
+    case 0:
+        return random_fill(g);
+    case 1:
+        return random_copy(g);
+    default:
+        return random_combine(g, true);
+    }
+}
+
 static fgpu_status random_op(struct random_graph *g)
 {
+    if (g->overwrites > 0 && random_below(g, 100) < g->overwrites)
+        return random_overwrite(g);
     switch (random_below(g, 24)) {
     case 0:
         return random_map(g);
@@ -513,10 +527,11 @@ bool random_graph_run(struct random_graph *g, fgpu_pool pool,
 
 bool random_graph_run_faulty(struct random_graph *g, fgpu_pool pool,
                              const struct random_graph_kernels *kernels, uint64_t seed,
-                             uint32_t op_count)
+                             uint32_t op_count, uint32_t overwrites)
 {
     random_begin(g, pool, kernels, seed);
     g->align_words = 1;
+    g->overwrites = overwrites;
     g->faulty = true;
     fgpu_status status = FGPU_OK;
     for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS && status == FGPU_OK; i++)

@@ -38,6 +38,8 @@ struct random_graph {
     uint32_t compared;    /* words that were read and compared at the end */
     fgpu_task last;       /* some earlier task, for explicit dependencies */
     uint32_t align_words; /* offsets are multiples of it */
+    uint32_t overwrites;  /* so many of 100 operations are kernels, copies and fills that only
+                             overwrite, beside those that are so anyway */
     char why[256];
 };
 
@@ -52,9 +54,9 @@ bool random_graph_run(struct random_graph *graph, fgpu_pool pool,
 
 /* The same on devices with faults: calls may fail as faults allow, every wait must return, and
  * every word that can be read must be what running one after another gives: data of failed tasks
- * are never readable. */
+ * are never readable. overwrites: see above. */
 bool random_graph_run_faulty(struct random_graph *graph, fgpu_pool pool,
                              const struct random_graph_kernels *kernels, uint64_t seed,
-                             uint32_t op_count);
+                             uint32_t op_count, uint32_t overwrites);
 
 #endif

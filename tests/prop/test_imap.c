@@ -58,7 +58,7 @@ static void drop_payload(void *user, void *payload)
     p->alive = 0;
 }
 
-static bool same_colour(void *user, const void *left, const void *right)
+static bool same_colour(void *user, void *left, const void *right)
 {
     (void)user;
     return ((const struct payload *)left)->colour == ((const struct payload *)right)->colour;

@@ -2,7 +2,8 @@
  *
  * Commands that fail, submissions accepted in part, allocations refused, devices that die in the
  * middle. Every wait returns; every word that can be read is what running one after another gives;
- * what cannot is an error. Over all seeds both must have happened, or the test has shown nothing.
+ * what cannot is an error. Over all seeds both must have happened, and results that were lost must
+ * have been made again where most tasks only overwrite, or the test has shown nothing.
  * argv[1]: only the case whose name contains it.
  */
 #include <setjmp.h>
@@ -24,21 +25,28 @@ struct faults_case {
     uint32_t workers;
     uint64_t memory_bytes;
     uint32_t flags;
-    const char *faults; /* %llu is the seed */
-    bool fails;         /* some task must have failed over all seeds */
+    const char *faults;  /* %llu is the seed */
+    bool fails;          /* some task must have failed over all seeds */
+    uint32_t overwrites; /* of 100 operations beside the usual ones; then lost results must have
+                            been made again over all seeds */
 };
 
 static const struct faults_case faults_cases[] = {
-    {"partial", "sim:2,cpu", 2, 0, 0, "seed=%llu,submit=300", false},
-    {"commands", "sim:2", 1, 0, 0, "seed=%llu,submit=100,task=20", true},
-    {"commands-cpu", "cpu", 2, 0, 0, "seed=%llu,task=20", true},
-    {"memory", "sim:2", 1, 4 * 384, 0, "seed=%llu,alloc=100", false},
-    {"lost", "sim:3", 1, 0, 0, "seed=%llu,lose=1@20,lose=2@60", true},
-    {"lost-one-left", "sim:2,cpu", 2, 0, FGPU_POOL_PREIMAGE, "seed=%llu,lose=0@15,lose=1@40", true},
-    {"lost-all", "sim:2", 1, 0, 0, "seed=%llu,lose=0@30,lose=1@50", true},
-    {"lost-cpu", "cpu,sim", 2, 0, 0, "seed=%llu,lose=0@30", true},
+    {"partial", "sim:2,cpu", 2, 0, 0, "seed=%llu,submit=300", false, 0},
+    {"commands", "sim:2", 1, 0, 0, "seed=%llu,submit=100,task=20", true, 0},
+    {"commands-cpu", "cpu", 2, 0, 0, "seed=%llu,task=20", true, 0},
+    {"memory", "sim:2", 1, 4 * 384, 0, "seed=%llu,alloc=100", false, 0},
+    {"lost", "sim:3", 1, 0, 0, "seed=%llu,lose=1@20,lose=2@60", true, 0},
+    {"lost-one-left", "sim:2,cpu", 2, 0, FGPU_POOL_PREIMAGE, "seed=%llu,lose=0@15,lose=1@40", true,
+     0},
+    {"lost-all", "sim:2", 1, 0, 0, "seed=%llu,lose=0@30,lose=1@50", true, 0},
+    {"lost-cpu", "cpu,sim", 2, 0, 0, "seed=%llu,lose=0@30", true, 0},
+    {"lost-overwritten", "sim:3", 1, 0, 0, "seed=%llu,lose=1@20,lose=2@50", true, 70},
+    {"lost-overwritten-cpu", "sim:2,cpu", 2, 0, 0, "seed=%llu,lose=0@15,lose=1@40", true, 70},
+    {"lost-overwritten-tight", "sim:3", 1, 4 * 384, 0, "seed=%llu,task=5,lose=1@20,lose=2@50", true,
+     70},
     {"everything", "sim:3,cpu", 2, 4 * 384, 0,
-     "seed=%llu,submit=100,task=10,alloc=30,build=50,lose=1@50,lose=2@90", true},
+     "seed=%llu,submit=100,task=10,alloc=30,build=50,lose=1@50,lose=2@90", true, 0},
 };
 
 static const char *faults_only = "";
@@ -69,13 +77,13 @@ static bool faults_open(const struct faults_case *c, uint64_t seed, fgpu_pool *p
 static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_t count)
 {
     static struct random_graph graph;
-    uint64_t compared = 0, failures = 0;
+    uint64_t compared = 0, failures = 0, recomputed = 0;
     for (uint64_t i = 0; i < count; i++) {
         fgpu_pool pool;
         struct random_graph_kernels kernels;
         assert_true(faults_open(c, first + i, &pool));
         assert_int_equal(random_graph_kernels(pool, &kernels), FGPU_OK);
-        bool right = random_graph_run_faulty(&graph, pool, &kernels, first + i, OPS);
+        bool right = random_graph_run_faulty(&graph, pool, &kernels, first + i, OPS, c->overwrites);
         if (!right) {
             fprintf(stderr, "case %s, seed %llu: %s\n", c->name, (unsigned long long)(first + i),
                     graph.why);
@@ -84,11 +92,18 @@ static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_
         assert_true(right);
         compared += graph.compared;
         failures += graph.failures;
+        fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
+        assert_int_equal(fgpu_pool_get_stats(pool, &stats), FGPU_OK);
+        recomputed += stats.tasks_recomputed;
         (void)fgpu_pool_close(pool); /* tells the first failure that nobody asked about */
     }
-    fprintf(stderr, "%s: %llu graphs, %llu words right, %llu failures told\n", c->name,
-            (unsigned long long)count, (unsigned long long)compared, (unsigned long long)failures);
+    fprintf(stderr,
+            "%s: %llu graphs, %llu words right, %llu failures told, %llu tasks recomputed\n",
+            c->name, (unsigned long long)count, (unsigned long long)compared,
+            (unsigned long long)failures, (unsigned long long)recomputed);
     assert_true(compared > 0);
+    if (count >= 10 && c->overwrites > 0)
+        assert_true(recomputed > 0);
     if (count >= 10 && c->fails)
         assert_true(failures > 0);
     if (!c->fails)

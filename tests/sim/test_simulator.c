@@ -163,7 +163,7 @@ static void world_close(struct sim_world *w)
 static void run_seeds(bool faults, uint64_t otherwise)
 {
     static struct sim_world world;
-    uint64_t first = seed_get(1), count = seed_count(otherwise);
+    uint64_t first = seed_get(1), count = seed_count(otherwise), recomputed = 0;
     for (uint64_t i = 0; i < count; i++) {
         if (getenv("FASTGPU_TEST_SEED") != NULL)
             seed_print("test_simulator", first + i);
@@ -173,8 +173,10 @@ static void run_seeds(bool faults, uint64_t otherwise)
         assert_int_equal(stats->tasks_done + stats->tasks_failed + stats->tasks_cancelled, TASKS);
         if (!faults)
             assert_int_equal(stats->tasks_done, TASKS);
+        recomputed += stats->tasks_recomputed;
         world_close(&world);
     }
+    assert_true(faults ? recomputed > 0 || count < 50 : recomputed == 0);
 }
 
 static void test_every_task_ends_in_order(void **state)
@@ -193,11 +195,13 @@ static void test_same_seed_same_decisions(void **state)
 {
     (void)state;
     static struct sim_world a, b;
+    uint64_t recomputed = 0;
     for (uint64_t seed = 1; seed <= 50; seed++) {
         world_run(&a, seed, seed % 2);
         world_run(&b, seed, seed % 2);
         assert_int_equal(a.sim.decisions.count, b.sim.decisions.count);
         assert_true(a.sim.decisions.count > 0);
+        recomputed += a.sim.engine.stats.tasks_recomputed;
         assert_memory_equal(a.sim.decisions.items, b.sim.decisions.items,
                             a.sim.decisions.count * sizeof(struct simulator_decision));
         world_close(&b);
@@ -209,6 +213,7 @@ static void test_same_seed_same_decisions(void **state)
         world_close(&a);
         world_close(&b);
     }
+    assert_true(recomputed > 0); /* also what was made again was so each time */
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "lib/poor_alloc.h"
 
-static bool equal_int(void *user, const void *left, const void *right)
+static bool equal_int(void *user, void *left, const void *right)
 {
     (void)user;
     return *(const int *)left == *(const int *)right;
