@@ -89,7 +89,9 @@ FGPU_API fgpu_status fgpu_kernel_build(fgpu_kernel kernel);
 FGPU_API fgpu_status fgpu_kernel_build_log(fgpu_kernel kernel, fgpu_device device, char *text,
                                            size_t text_bytes, size_t *needed_bytes);
 
-/* Destroy. Tasks already submitted still run. A zero handle is accepted. */
+/* Destroy. Tasks already submitted still run; a native function and its user data must stay until
+ * fgpu_pool_wait() has returned, for a finished task may be running again where a device was lost
+ * with its result. A zero handle is accepted. */
 FGPU_API fgpu_status fgpu_kernel_destroy(fgpu_kernel kernel);
 
 #ifdef __cplusplus

@@ -28,6 +28,7 @@ static void check_buffer(const struct engine *engine, const struct buffer *buffe
         at = seg->end;
         const struct segment *segment = graph_segment(seg);
         replica_check(&segment->replica, present);
+        FGPU_ASSERT(segment->replica.dirty == 0 || buffer->users > 0);
         /* What is lost is poisoned, or somebody is to write it. */
         FGPU_ASSERT(!replica_is_lost(&segment->replica) || segment->poison != FGPU_OK ||
                     graph_is_live(engine, segment->writer, segment->writer_generation));

@@ -9,7 +9,8 @@
  *  BUILDING   launch_task                       PLACED (code built), FAILED
  *  MOVING     move_prepare                      PLACED (copies and slabs arrived), FAILED
  *  RUNNING    launch_task, launch_map           DONE, FAILED, READY (device lost, data whole)
- *  DONE       complete_task                     slot is free, generation has moved on
+ *  DONE       complete_task                     slot is free, generation has moved on; LINKED again
+ *                                               (lineage_start: its result was lost)
  *  FAILED, POISONED, CANCELLED  complete_task   stays until forgotten (fgpu_task_forget, pool
  * close)
  *
