@@ -4,7 +4,8 @@
  * Several pools may exist in one process. Every function may be called from any thread at any time,
  * except that nothing else may be *started* on a pool once fgpu_pool_close has been called (calls
  * that wait there return FGPU_E_CLOSED or their result). After fork() the child gets FGPU_E_FORKED
- * from every call on a pool that its parent opened.
+ * from every call on a pool that its parent opened, at once and whatever other threads were doing;
+ * it may open pools of its own, but not of OpenCL devices where the parent has used OpenCL.
  */
 #ifndef FASTGPU_POOL_H
 #define FASTGPU_POOL_H
@@ -28,13 +29,12 @@ typedef struct fgpu_alloc_hooks {
  * Strings are read during fgpu_pool_open() and not kept. */
 typedef struct fgpu_pool_options {
     uint32_t struct_bytes; /* sizeof(fgpu_pool_options), set by fgpu_pool_options_init() */
-    uint32_t
-        cpu_workers; /* threads of the `cpu` device; 0: one for each core this process may use at a
-                        time (affinity, control groups) */
-    const char *devices; /* patterns, comma separated: "cpu", "opencl", "opencl:0",
-                            "opencl:*portable*", "null", "sim", a leading '-' takes away; NULL:
-                            "auto" (every OpenCL device that is found, and cpu) */
-    const char *policy;  /* "eft" (default) or "fifo" */
+    uint32_t cpu_workers;  /* threads of the `cpu` device; 0: one for each core this process may use
+                              at a  time (affinity, control groups) */
+    const char *devices;   /* patterns, comma separated: "cpu", "opencl", "opencl:0",
+                              "opencl:*portable*", "null", "sim", a leading '-' takes away; NULL:
+                              "auto" (every OpenCL device that is found, and cpu) */
+    const char *policy;    /* "eft" (default) or "fifo" */
     uint32_t subdevices; /* present each CPU OpenCL device as that many sub-devices; 0, 1: whole */
     uint32_t task_limit; /* pending tasks at most; 0: 4194304 */
     uint64_t device_memory_bytes; /* use at most that much memory of each device that has its own;
