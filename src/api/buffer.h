@@ -1,4 +1,7 @@
-/* What closing a pool needs of buffers. */
+/* What closing a pool needs of buffers; the public calls are in <fastgpu/buffer.h>.
+ *
+ * Thread: the one that closes.
+ */
 #ifndef FASTGPU_API_BUFFER_H
 #define FASTGPU_API_BUFFER_H
 

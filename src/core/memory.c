@@ -3,9 +3,10 @@
  *
  * Takes wishes of tasks, gives blocks, ALLOC and FREE actions, or a victim. Runs under the engine's
  * lock. Owns struct block and the per-node lists from least to most recently used. Keeps true: a
- * pinned block is never evicted or moved, nor one that alone holds what a task in flight would start
- * again from; a dirty one only after its data have arrived on the host; at most one task a node evicts at a time, so that tasks that wait for memory do not take it from
- * each other in circles.
+ * pinned block is never evicted or moved, nor one that alone holds what a task in flight would
+ * start again from; a dirty one only after its data have arrived on the host; at most one task a
+ * node evicts at a time, so that tasks that wait for memory do not take it from each other in
+ * circles.
  */
 #include "core/memory.h"
 
