@@ -4,7 +4,8 @@
  * Several pools may exist in one process. Every function may be called from any thread at any time,
  * except that nothing else may be *started* on a pool once fgpu_pool_close has been called (calls
  * that wait there return FGPU_E_CLOSED or their result). After fork() the child gets FGPU_E_FORKED
- * from every call on a pool that its parent opened.
+ * from every call on a pool that its parent opened, at once and whatever other threads were doing;
+ * it may open pools of its own, but not of OpenCL devices where the parent has used OpenCL.
  */
 #ifndef FASTGPU_POOL_H
 #define FASTGPU_POOL_H

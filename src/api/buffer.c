@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/buffer.h"
 #include "api/map.h"
 #include "api/task.h"
 #include "base/assert.h"
@@ -20,7 +21,7 @@ static fgpu_status buffer_new(fgpu_pool handle, void *ptr, uint64_t size_bytes, 
     if (buffer == NULL)
         return error_set(FGPU_E_INVAL, "%s: buffer is NULL", who);
     buffer->bits = 0;
-    struct pool *pool = lookup_pool(handle, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, who, &status);
     if (pool == NULL)
         return status;
     if (size_bytes == 0 || size_bytes > BUFFER_MAX_BYTES)
@@ -63,11 +64,12 @@ static int buffer_nothing(void *const *args, void *user)
     return 0;
 }
 
-static void buffer_bring_home(struct pool *pool, uint32_t index, uint64_t size_bytes)
+static void buffer_bring_home(struct pool *pool, fgpu_buffer handle, uint64_t size_bytes)
 {
     struct submit_arg arg = {.kind = FGPU_ARG_BUFFER,
                              .mode = FGPU_READ,
-                             .buffer = index,
+                             .buffer = handle_index(handle.bits),
+                             .live = handle_generation(handle.bits),
                              .shape = {size_bytes, size_bytes, 1}};
     struct submit_request request = {.kind = TASK_HOST,
                                      .flags = TASK_F_UNLISTED,
@@ -80,30 +82,47 @@ static void buffer_bring_home(struct pool *pool, uint32_t index, uint64_t size_b
     (void)driver_submit(pool->driver, &request, &task, &generation);
 }
 
+static fgpu_status buffer_drop(struct pool *pool, fgpu_buffer handle, const char *who)
+{
+    uint32_t index;
+    struct engine *engine = &pool->driver->engine;
+    driver_enter(pool->driver);
+    fgpu_status status = lookup_buffer(pool, handle, who, &index);
+    if (status == FGPU_OK && engine_buffer(engine, index)->adopted != NULL) {
+        uint64_t size_bytes = atomic_load_relaxed_u64(&engine_buffer(engine, index)->size_bytes);
+        driver_leave(pool->driver);
+        buffer_bring_home(pool, handle, size_bytes);
+        driver_enter(pool->driver);
+        status = lookup_buffer(pool, handle, who, &index); /* another thread may have been faster */
+    }
+    if (status == FGPU_OK)
+        engine_buffer_destroy(engine, index);
+    driver_leave(pool->driver);
+    return status;
+}
+
 fgpu_status fgpu_buffer_destroy(fgpu_buffer handle)
 {
     static const char who[] = "fgpu_buffer_destroy: buffer";
     if (handle.bits == 0)
         return FGPU_OK;
     fgpu_status status;
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
     if (pool == NULL)
         return status;
-    uint32_t index;
-    status = lookup_buffer(pool, handle, who, &index);
-    if (status != FGPU_OK)
-        return status;
-    if (map_is_mapped(pool, index))
+    if (map_is_mapped(pool, handle))
         return error_set(FGPU_E_BUSY, "%s: it is mapped; unmap it first", who);
-    const struct buffer *buffer = engine_buffer(&pool->driver->engine, index);
-    if (buffer->adopted != NULL)
-        buffer_bring_home(pool, index, atomic_load_relaxed_u64(&buffer->size_bytes));
-    driver_enter(pool->driver);
-    status = lookup_buffer(pool, handle, who, &index); /* another thread may have been faster */
-    if (status == FGPU_OK)
-        engine_buffer_destroy(&pool->driver->engine, index);
-    driver_leave(pool->driver);
-    return status;
+    return buffer_drop(pool, handle, who);
+}
+
+void buffer_return_adopted(struct pool *pool)
+{
+    struct engine *engine = &pool->driver->engine;
+    for (uint32_t i = 0; i < table_high_water(&engine->buffers); i++) {
+        const struct buffer *buffer = engine_buffer(engine, i);
+        if ((atomic_load_relaxed_u32(&buffer->live) & 1) && buffer->adopted != NULL)
+            (void)buffer_drop(pool, lookup_buffer_handle(pool, i), "fgpu_pool_close");
+    }
 }
 
 fgpu_status fgpu_buffer_size(fgpu_buffer handle, uint64_t *size_bytes)
@@ -112,7 +131,7 @@ fgpu_status fgpu_buffer_size(fgpu_buffer handle, uint64_t *size_bytes)
     fgpu_status status;
     if (size_bytes == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_buffer_size: size_bytes is NULL");
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
     uint32_t index;
     if (pool == NULL)
         return status;
@@ -127,7 +146,7 @@ fgpu_status fgpu_buffer_set_name(fgpu_buffer handle, const char *name)
 {
     static const char who[] = "fgpu_buffer_set_name: buffer";
     fgpu_status status;
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
     uint32_t index;
     if (pool == NULL)
         return status;
@@ -155,6 +174,7 @@ static fgpu_status buffer_range(fgpu_buffer handle, const fgpu_region *region, u
     memset(arg, 0, sizeof *arg);
     arg->kind = FGPU_ARG_BUFFER;
     arg->mode = mode;
+    arg->live = handle_generation(handle.bits);
     status = lookup_buffer(*pool, handle, who, &arg->buffer);
     if (status != FGPU_OK)
         return status;
@@ -191,7 +211,7 @@ fgpu_status fgpu_buffer_read(fgpu_buffer buffer, const fgpu_region *region, void
                              uint64_t dst_pitch_bytes)
 {
     static const char who[] = "fgpu_buffer_read";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     struct submit_arg arg;
     fgpu_status status = buffer_range(buffer, region, FGPU_READ, who, &pool, &arg);
     if (status == FGPU_OK)
@@ -200,14 +220,12 @@ fgpu_status fgpu_buffer_read(fgpu_buffer buffer, const fgpu_region *region, void
         return status;
     uint32_t task;
     char *src;
-    (void)atomic_add_seqcst_u32(&pool->guests, 1); /* a pool that is closed waits for the copy */
     status = map_hold(pool, &arg, who, &task, (void **)&src);
     if (status == FGPU_OK) {
         buffer_rows(dst, dst_pitch_bytes, src, arg.shape.pitch_bytes, arg.shape.row_bytes,
                     arg.shape.rows);
         map_let_go(pool, task);
     }
-    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
     return status;
 }
 
@@ -215,7 +233,7 @@ fgpu_status fgpu_buffer_write(fgpu_buffer buffer, const fgpu_region *region, con
                               uint64_t src_pitch_bytes)
 {
     static const char who[] = "fgpu_buffer_write";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     struct submit_arg arg;
     fgpu_status status = buffer_range(buffer, region, FGPU_WRITE, who, &pool, &arg);
     if (status == FGPU_OK)
@@ -224,14 +242,12 @@ fgpu_status fgpu_buffer_write(fgpu_buffer buffer, const fgpu_region *region, con
         return status;
     uint32_t task;
     char *dst;
-    (void)atomic_add_seqcst_u32(&pool->guests, 1); /* a pool that is closed waits for the copy */
     status = map_hold(pool, &arg, who, &task, (void **)&dst);
     if (status == FGPU_OK) {
         buffer_rows(dst, arg.shape.pitch_bytes, src, src_pitch_bytes, arg.shape.row_bytes,
                     arg.shape.rows);
         map_let_go(pool, task);
     }
-    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
     return status;
 }
 
@@ -290,7 +306,7 @@ static fgpu_status buffer_transfer(fgpu_buffer buffer, const fgpu_region *region
                                    uint64_t pitch, bool write, fgpu_task *task)
 {
     const char *who = write ? "fgpu_buffer_write_async" : "fgpu_buffer_read_async";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     struct submit_arg args[2];
     fgpu_status status =
         buffer_range(buffer, region, write ? FGPU_WRITE : FGPU_READ, who, &pool, &args[0]);
@@ -325,7 +341,7 @@ fgpu_status fgpu_buffer_fill_async(fgpu_buffer buffer, const fgpu_region *region
                                    const void *pattern, uint32_t pattern_bytes, fgpu_task *task)
 {
     static const char who[] = "fgpu_buffer_fill";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     struct submit_arg arg;
     fgpu_status status = buffer_range(buffer, region, FGPU_WRITE, who, &pool, &arg);
     if (status != FGPU_OK)
@@ -364,7 +380,8 @@ fgpu_status fgpu_buffer_copy_async(fgpu_buffer dst, const fgpu_region *dst_regio
                                    const fgpu_region *src_region, fgpu_task *task)
 {
     static const char who[] = "fgpu_buffer_copy";
-    struct pool *pool, *other;
+    LOOKUP_GUEST *pool = NULL;
+    LOOKUP_GUEST *other = NULL;
     struct submit_arg args[2];
     fgpu_status status =
         buffer_range(dst, dst_region, FGPU_WRITE, "fgpu_buffer_copy: dst", &pool, &args[0]);

@@ -105,6 +105,7 @@ static fgpu_status check_buffer_arg(const struct pool *pool, const fgpu_arg *arg
     fgpu_status status = lookup_buffer(pool, arg->buffer, who, &out->buffer);
     if (status != FGPU_OK)
         return error_set(status, "argument %u: %s", i, error_text());
+    out->live = handle_generation(arg->buffer.bits);
     const struct buffer *buffer = engine_buffer(&pool->driver->engine, out->buffer);
     status = task_check_region(&arg->region, atomic_load_relaxed_u64(&buffer->size_bytes), who,
                                &out->offset_bytes, &out->shape);
@@ -254,6 +255,7 @@ static fgpu_status check_kernel(const struct pool *pool, const fgpu_task_desc *d
     fgpu_status status = lookup_kernel(pool, desc->kernel, who, &request->kernel);
     if (status != FGPU_OK)
         return status;
+    request->kernel_live = handle_generation(desc->kernel.bits);
     struct kernel *kernel = engine_kernel(&pool->driver->engine, request->kernel);
     if (kernel->variant_count == 0)
         return error_set(FGPU_E_NOVARIANT, "%s: kernel '%s' has no variant", who, kernel->name);

@@ -14,7 +14,7 @@ fgpu_status fgpu_device_count(fgpu_pool handle, uint32_t *count)
     fgpu_status status;
     if (count == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_device_count: count is NULL");
-    struct pool *pool = lookup_pool(handle, "fgpu_device_count: pool", &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_device_count: pool", &status);
     *count = pool != NULL ? pool->driver->visible_count : 0;
     return status;
 }
@@ -25,7 +25,7 @@ fgpu_status fgpu_device_at(fgpu_pool handle, uint32_t index, fgpu_device *device
     if (device == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_device_at: device is NULL");
     device->bits = 0;
-    struct pool *pool = lookup_pool(handle, "fgpu_device_at: pool", &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_device_at: pool", &status);
     if (pool == NULL)
         return status;
     if (index >= pool->driver->visible_count)
@@ -36,14 +36,18 @@ fgpu_status fgpu_device_at(fgpu_pool handle, uint32_t index, fgpu_device *device
     return FGPU_OK;
 }
 
-/* The pool and the number of a device; NULL with *status and a text. */
+/* The pool, whose guest the caller is, and the number of a device; NULL with *status and a text. */
 static struct pool *device_get(fgpu_device handle, const char *who, uint32_t *index,
                                fgpu_status *status)
 {
     struct pool *pool = lookup_pool_of(handle.bits, HANDLE_DEVICE, who, status);
-    if (pool != NULL)
-        *status = lookup_device(pool, handle, who, index);
-    return *status == FGPU_OK ? pool : NULL;
+    if (pool == NULL)
+        return NULL;
+    *status = lookup_device(pool, handle, who, index);
+    if (*status == FGPU_OK)
+        return pool;
+    lookup_leave(&pool);
+    return NULL;
 }
 
 fgpu_status fgpu_device_get_info(fgpu_device handle, fgpu_device_info *info)
@@ -57,7 +61,7 @@ fgpu_status fgpu_device_get_info(fgpu_device handle, fgpu_device_info *info)
         return error_set(FGPU_E_VERSION,
                          "fgpu_device_get_info: info.struct_bytes is %u, this library's is %zu",
                          info->struct_bytes, sizeof *info);
-    struct pool *pool = device_get(handle, who, &index, &status);
+    LOOKUP_GUEST *pool = device_get(handle, who, &index, &status);
     if (pool == NULL)
         return status;
     const struct device *device = &pool->driver->devices[index];
@@ -106,7 +110,7 @@ fgpu_status fgpu_device_get_sample(fgpu_device handle, fgpu_device_sample *sampl
         return error_set(FGPU_E_VERSION,
                          "fgpu_device_get_sample: sample.struct_bytes is %u, this library's is %zu",
                          sample->struct_bytes, sizeof *sample);
-    struct pool *pool = device_get(handle, who, &index, &status);
+    LOOKUP_GUEST *pool = device_get(handle, who, &index, &status);
     if (pool == NULL)
         return status;
     struct driver *driver = pool->driver;
@@ -131,7 +135,7 @@ fgpu_status fgpu_device_status(fgpu_device handle)
     static const char who[] = "fgpu_device_status: device";
     fgpu_status status;
     uint32_t index;
-    struct pool *pool = device_get(handle, who, &index, &status);
+    LOOKUP_GUEST *pool = device_get(handle, who, &index, &status);
     if (pool == NULL)
         return status;
     char reason[sizeof pool->driver->engine.devices->reason];

@@ -172,7 +172,7 @@ fgpu_status fgpu_graph_create(fgpu_pool handle, fgpu_graph *out)
     if (out == NULL)
         return error_set(FGPU_E_INVAL, "%s: graph is NULL", who);
     out->bits = 0;
-    struct pool *pool = lookup_pool(handle, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, who, &status);
     if (pool == NULL)
         return status;
     uint32_t index;
@@ -213,7 +213,7 @@ fgpu_status fgpu_graph_add(fgpu_graph handle, const fgpu_task_desc *desc, uint32
 {
     static const char who[] = "fgpu_graph_add";
     fgpu_status status;
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_GRAPH, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_GRAPH, who, &status);
     if (pool == NULL)
         return status;
     struct task_room room;
@@ -231,7 +231,8 @@ fgpu_status fgpu_graph_add(fgpu_graph handle, const fgpu_task_desc *desc, uint32
     node.kernel = desc->kind == FGPU_TASK_KERNEL ? desc->kernel.bits : 0;
     for (uint32_t i = 0; i < desc->arg_count; i++)
         buffers[i] = desc->args[i].kind == FGPU_ARG_BUFFER ? desc->args[i].buffer.bits : 0;
-    struct graph *graph = graph_acquire(handle, who, &pool, &status);
+    LOOKUP_GUEST *same = NULL;
+    struct graph *graph = graph_acquire(handle, who, &same, &status);
     if (graph == NULL)
         return status;
     uint32_t number = 0;
@@ -264,7 +265,7 @@ fgpu_status fgpu_graph_depend(fgpu_graph handle, uint32_t node, uint32_t on)
 {
     static const char who[] = "fgpu_graph_depend";
     fgpu_status status;
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     struct graph *graph = graph_acquire(handle, who, &pool, &status);
     if (graph == NULL)
         return status;
@@ -276,7 +277,7 @@ fgpu_status fgpu_graph_depend(fgpu_graph handle, uint32_t node, uint32_t on)
 fgpu_status fgpu_graph_destroy(fgpu_graph handle)
 {
     fgpu_status status;
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     if (handle.bits == 0)
         return FGPU_OK;
     struct graph *graph = graph_acquire(handle, "fgpu_graph_destroy", &pool, &status);

@@ -152,7 +152,7 @@ static fgpu_status exec_make(struct pool *pool, struct graph_exec *exec, const s
 fgpu_status fgpu_graph_instantiate(fgpu_graph handle, fgpu_graph_exec *out)
 {
     fgpu_status status;
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     if (out == NULL)
         return error_set(FGPU_E_INVAL, "%s: exec is NULL", exec_who);
     out->bits = 0;
@@ -236,7 +236,7 @@ void graph_exec_leave(struct pool *pool, struct graph_exec *exec)
 fgpu_status fgpu_graph_exec_destroy(fgpu_graph_exec handle)
 {
     fgpu_status status;
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     if (handle.bits == 0)
         return FGPU_OK;
     struct graph_exec *exec = graph_exec_enter(handle, "fgpu_graph_exec_destroy", &pool, &status);

@@ -233,15 +233,13 @@ static fgpu_status launch_run(struct pool *pool, struct graph_exec *exec, fgpu_t
 fgpu_status fgpu_graph_launch(fgpu_graph_exec handle, fgpu_task *task)
 {
     fgpu_status status;
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     if (task != NULL)
         task->bits = 0;
     struct graph_exec *exec = graph_exec_enter(handle, launch_who, &pool, &status);
     if (exec == NULL)
         return status;
-    (void)atomic_add_seqcst_u32(&pool->guests, 1);
     status = launch_run(pool, exec, task);
     graph_exec_leave(pool, exec);
-    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
     return status;
 }

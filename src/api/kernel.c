@@ -9,23 +9,50 @@
 
 #define KERNEL_LOG_BYTES 300
 
-/* The kernel behind a handle; `open`: it must not have been used yet. */
-static struct kernel *kernel_get(fgpu_kernel handle, const char *who, bool open, struct pool **pool,
-                                 fgpu_status *status)
+static struct kernel *kernel_find(struct pool *pool, fgpu_kernel handle, const char *who, bool open,
+                                  fgpu_status *status)
 {
-    *pool = lookup_pool_of(handle.bits, HANDLE_KERNEL, who, status);
-    if (*pool == NULL)
-        return NULL;
     uint32_t index;
-    *status = lookup_kernel(*pool, handle, who, &index);
+    *status = lookup_kernel(pool, handle, who, &index);
     if (*status != FGPU_OK)
         return NULL;
-    struct kernel *kernel = engine_kernel(&(*pool)->driver->engine, index);
+    struct kernel *kernel = engine_kernel(&pool->driver->engine, index);
     if (open && atomic_load_acquire_u32(&kernel->sealed)) {
         *status = error_set(FGPU_E_BUSY, "%s: kernel '%s' is in use and can no longer change", who,
                             kernel->name);
         return NULL;
     }
+    return kernel;
+}
+
+/* The kernel behind a handle; `open`: it must not have been used yet. Another thread may destroy it
+ * at any time: only its name, limits and counts are looked at. */
+static const struct kernel *kernel_get(fgpu_kernel handle, const char *who, bool open,
+                                       struct pool **pool, fgpu_status *status)
+{
+    *pool = lookup_pool_of(handle.bits, HANDLE_KERNEL, who, status);
+    return *pool != NULL ? kernel_find(*pool, handle, who, open, status) : NULL;
+}
+
+/* Pumping may fail at something and say so: the text of this call stays. */
+static fgpu_status kernel_leave(struct pool *pool, fgpu_status status)
+{
+    char text[LIMITS_ERROR_TEXT];
+    if (status != FGPU_OK)
+        snprintf(text, sizeof text, "%s", error_text());
+    driver_leave(pool->driver);
+    return status == FGPU_OK ? status : error_set(status, "%s", text);
+}
+
+/* The same under the driver's lock, for what changes the kernel or looks at its builds: nobody
+ * destroys it meanwhile. End with kernel_leave, unless it is NULL. */
+static struct kernel *kernel_enter(struct pool *pool, fgpu_kernel handle, const char *who,
+                                   bool open, fgpu_status *status)
+{
+    driver_enter(pool->driver);
+    struct kernel *kernel = kernel_find(pool, handle, who, open, status);
+    if (kernel == NULL)
+        *status = kernel_leave(pool, *status);
     return kernel;
 }
 
@@ -36,7 +63,7 @@ fgpu_status fgpu_kernel_create(fgpu_pool handle, const char *name, fgpu_kernel *
     if (out == NULL)
         return error_set(FGPU_E_INVAL, "%s: kernel is NULL", who);
     out->bits = 0;
-    struct pool *pool = lookup_pool(handle, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, who, &status);
     if (pool == NULL)
         return status;
     size_t length = name != NULL ? strnlen(name, LIMITS_NAME_BYTES) : 0;
@@ -61,14 +88,32 @@ fgpu_status fgpu_kernel_create(fgpu_pool handle, const char *name, fgpu_kernel *
 
 /* ---- arguments -------------------------------------------------------------------------- */
 
+static fgpu_status kernel_declare(struct kernel *kernel, uint32_t index,
+                                  const struct kernel_arg *arg, const char *who)
+{
+    const struct kernel_arg *known = &kernel->args[index];
+    bool has_source = kernel->variant_mask & (1u << FGPU_VARIANT_OPENCL);
+    if (has_source && index >= kernel->arg_count)
+        return error_set(FGPU_E_INVAL,
+                         "%s: argument %u: the source of kernel '%s' has %u parameters", who, index,
+                         kernel->name, kernel->arg_count);
+    if (known->kind != 0 && !known->declared && known->kind != arg->kind)
+        return error_set(FGPU_E_INVAL,
+                         "%s: argument %u has another kind in the source of kernel '%s'", who,
+                         index, kernel->name);
+    kernel->args[index] = *arg;
+    if (index >= kernel->arg_count)
+        kernel->arg_count = index + 1;
+    return FGPU_OK;
+}
+
 fgpu_status fgpu_kernel_set_arg(fgpu_kernel handle, uint32_t index, fgpu_arg_kind kind,
                                 fgpu_access access, uint32_t size_bytes)
 {
     static const char who[] = "fgpu_kernel_set_arg";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     fgpu_status status;
-    struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
-    if (kernel == NULL)
+    if (kernel_get(handle, who, true, &pool, &status) == NULL)
         return status;
     if (index >= LIMITS_KERNEL_ARGS)
         return error_set(FGPU_E_INVAL, "%s: index is %u, at most %d", who, index,
@@ -89,23 +134,14 @@ fgpu_status fgpu_kernel_set_arg(fgpu_kernel handle, uint32_t index, fgpu_arg_kin
     if (kind == FGPU_ARG_SCALAR && (size_bytes == 0 || size_bytes > LIMITS_SCALAR_BYTES))
         return error_set(FGPU_E_INVAL, "%s: argument %u: size_bytes is %u, it takes 1 to %d", who,
                          index, size_bytes, LIMITS_SCALAR_BYTES);
-    struct kernel_arg *arg = &kernel->args[index];
-    bool has_source = kernel->variant_mask & (1u << FGPU_VARIANT_OPENCL);
-    if (has_source && index >= kernel->arg_count)
-        return error_set(FGPU_E_INVAL,
-                         "%s: argument %u: the source of kernel '%s' has %u parameters", who, index,
-                         kernel->name, kernel->arg_count);
-    if (arg->kind != 0 && !arg->declared && arg->kind != kind)
-        return error_set(FGPU_E_INVAL,
-                         "%s: argument %u has another kind in the source of kernel '%s'", who,
-                         index, kernel->name);
-    *arg = (struct kernel_arg){.kind = (uint8_t)kind,
-                               .access = (uint8_t)(kind == FGPU_ARG_BUFFER ? access : 0),
-                               .declared = 1,
-                               .size_bytes = kind == FGPU_ARG_SCALAR ? size_bytes : 0};
-    if (index >= kernel->arg_count)
-        kernel->arg_count = index + 1;
-    return FGPU_OK;
+    struct kernel *kernel = kernel_enter(pool, handle, who, true, &status);
+    if (kernel == NULL)
+        return status;
+    struct kernel_arg arg = {.kind = (uint8_t)kind,
+                             .access = (uint8_t)(kind == FGPU_ARG_BUFFER ? access : 0),
+                             .declared = 1,
+                             .size_bytes = kind == FGPU_ARG_SCALAR ? size_bytes : 0};
+    return kernel_leave(pool, kernel_declare(kernel, index, &arg, who));
 }
 
 static uint8_t kernel_param_kind(const struct code_param *param)
@@ -205,7 +241,7 @@ static char *kernel_copy_text(struct pool *pool, const char *text)
 static fgpu_status kernel_check_text(const struct kernel *kernel, const char *source,
                                      const char *entry, const char *who)
 {
-    if (kernel->variant_count == LIMITS_VARIANTS)
+    if (kernel->variant_count >= LIMITS_VARIANTS)
         return error_set(FGPU_E_LIMIT, "%s: kernel '%s' has %d variants, the limit", who,
                          kernel->name, LIMITS_VARIANTS);
     if (source == NULL || entry == NULL || entry[0] == '\0')
@@ -220,6 +256,9 @@ static fgpu_status kernel_check_text(const struct kernel *kernel, const char *so
 static fgpu_status kernel_keep(struct pool *pool, struct kernel *kernel,
                                const struct variant *variant, const char *who)
 {
+    if (kernel->variant_count >= LIMITS_VARIANTS)
+        return error_set(FGPU_E_LIMIT, "%s: kernel '%s' has %d variants, the limit", who,
+                         kernel->name, LIMITS_VARIANTS);
     struct variant *out = &kernel->variants[kernel->variant_count];
     *out = *variant;
     if (variant->text != NULL) {
@@ -227,7 +266,8 @@ static fgpu_status kernel_keep(struct pool *pool, struct kernel *kernel,
         out->entry = kernel_copy_text(pool, variant->entry);
         out->options = kernel_copy_text(pool, variant->options);
         if (out->text == NULL || out->entry == NULL || out->options == NULL) {
-            kernel->variant_count++; /* what was copied goes with the kernel */
+            out->kind = 0; /* chosen by nobody; what was copied goes with the kernel */
+            kernel->variant_count++;
             return error_set(FGPU_E_NOMEM, "%s: no memory for the source", who);
         }
         kernel->key = hash_bytes(out->text, strlen(out->text), kernel->key);
@@ -238,13 +278,35 @@ static fgpu_status kernel_keep(struct pool *pool, struct kernel *kernel,
     return FGPU_OK;
 }
 
+/* [in] unit: what was read from an OpenCL text; NULL for the other kinds. */
+static fgpu_status kernel_add(struct pool *pool, fgpu_kernel handle, const struct variant *variant,
+                              const struct code_unit *unit, const char *who)
+{
+    fgpu_status status;
+    struct kernel *kernel = kernel_enter(pool, handle, who, true, &status);
+    if (kernel == NULL)
+        return status;
+    struct kernel_arg saved[LIMITS_KERNEL_ARGS];
+    uint32_t saved_count = kernel->arg_count;
+    memcpy(saved, kernel->args, sizeof saved);
+    if (unit != NULL)
+        status = kernel_read_source(kernel, unit, variant->entry, who);
+    if (status == FGPU_OK)
+        status = kernel_keep(pool, kernel, variant, who);
+    if (status != FGPU_OK) {
+        memcpy(kernel->args, saved, sizeof saved);
+        kernel->arg_count = saved_count;
+    }
+    return kernel_leave(pool, status);
+}
+
 fgpu_status fgpu_kernel_add_opencl(fgpu_kernel handle, const char *source, const char *entry,
                                    const char *options)
 {
     static const char who[] = "fgpu_kernel_add_opencl";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     fgpu_status status;
-    struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
+    const struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
     if (kernel == NULL)
         return status;
     status = kernel_check_text(kernel, source, entry, who);
@@ -257,28 +319,22 @@ fgpu_status fgpu_kernel_add_opencl(fgpu_kernel handle, const char *source, const
     status = code_unit_create(source, strlen(source), options, NULL, &unit);
     if (status != FGPU_OK)
         return error_set(status, "%s: %s", who, error_text());
-    struct kernel_arg saved[LIMITS_KERNEL_ARGS];
-    memcpy(saved, kernel->args, sizeof saved);
-    status = kernel_read_source(kernel, unit, entry, who);
-    code_unit_destroy(unit);
-    if (status != FGPU_OK) {
-        memcpy(kernel->args, saved, sizeof saved);
-        return status;
-    }
     struct variant variant = {.kind = FGPU_VARIANT_OPENCL,
                               .text = (char *)(uintptr_t)source,
                               .entry = (char *)(uintptr_t)entry,
                               .options = (char *)(uintptr_t)(options != NULL ? options : "")};
-    return kernel_keep(pool, kernel, &variant, who);
+    status = kernel_add(pool, handle, &variant, unit, who);
+    code_unit_destroy(unit);
+    return status;
 }
 
 fgpu_status fgpu_kernel_add_cuda(fgpu_kernel handle, const char *source, const char *entry,
                                  const char *options)
 {
     static const char who[] = "fgpu_kernel_add_cuda";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     fgpu_status status;
-    struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
+    const struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
     if (kernel == NULL)
         return status;
     status = kernel_check_text(kernel, source, entry, who);
@@ -291,24 +347,21 @@ fgpu_status fgpu_kernel_add_cuda(fgpu_kernel handle, const char *source, const c
                               .text = (char *)(uintptr_t)source,
                               .entry = (char *)(uintptr_t)entry,
                               .options = (char *)(uintptr_t)(options != NULL ? options : "")};
-    return kernel_keep(pool, kernel, &variant, who);
+    return kernel_add(pool, handle, &variant, NULL, who);
 }
 
 fgpu_status fgpu_kernel_add_native(fgpu_kernel handle, fgpu_native_fn fn, void *user)
 {
     static const char who[] = "fgpu_kernel_add_native";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     fgpu_status status;
-    struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
+    const struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
     if (kernel == NULL)
         return status;
     if (fn == NULL)
         return error_set(FGPU_E_INVAL, "%s: fn is NULL", who);
-    if (kernel->variant_count == LIMITS_VARIANTS)
-        return error_set(FGPU_E_LIMIT, "%s: kernel '%s' has %d variants, the limit", who,
-                         kernel->name, LIMITS_VARIANTS);
     struct variant variant = {.kind = FGPU_VARIANT_NATIVE, .native = fn, .native_user = user};
-    return kernel_keep(pool, kernel, &variant, who);
+    return kernel_add(pool, handle, &variant, NULL, who);
 }
 
 fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *source, const char *entry,
@@ -371,40 +424,40 @@ static fgpu_status kernel_build_result(struct pool *pool, const struct kernel *k
 fgpu_status fgpu_kernel_build(fgpu_kernel handle)
 {
     static const char who[] = "fgpu_kernel_build";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     fgpu_status status = lookup_may_wait(who);
     if (status != FGPU_OK)
         return status;
-    struct kernel *kernel = kernel_get(handle, who, false, &pool, &status);
+    if (kernel_get(handle, who, false, &pool, &status) == NULL)
+        return status;
+    struct kernel *kernel = kernel_enter(pool, handle, who, false, &status);
     if (kernel == NULL)
         return status;
+    struct engine *engine = &pool->driver->engine;
     atomic_store_release_u32(&kernel->sealed, 1);
-    (void)atomic_add_seqcst_u32(&pool->guests, 1);
-    driver_enter(pool->driver);
+    kernel->users++; /* it stays until its builds have ended, whoever destroys it */
     for (uint32_t d = 0; d < pool->driver->visible_count; d++)
-        if (!pool->driver->engine.devices[d].lost &&
-            (pool->driver->engine.devices[d].caps.variants & kernel->variant_mask))
-            engine_kernel_prepare(&pool->driver->engine, kernel->self, d);
+        if (!engine->devices[d].lost && (engine->devices[d].caps.variants & kernel->variant_mask))
+            engine_kernel_prepare(engine, kernel->self, d);
     driver_leave(pool->driver);
     struct kernel_build build = {kernel->self, pool->driver->visible_count};
     (void)driver_wait(pool->driver, kernel_is_built, &build, UINT64_MAX);
     driver_enter(pool->driver);
     status = kernel_build_result(pool, kernel, who);
-    driver_leave(pool->driver);
-    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
-    return status;
+    if (--kernel->users == 0 && kernel->destroyed)
+        engine_kernel_gone(engine, kernel->self);
+    return kernel_leave(pool, status);
 }
 
 fgpu_status fgpu_kernel_build_log(fgpu_kernel handle, fgpu_device device, char *text,
                                   size_t text_bytes, size_t *needed_bytes)
 {
     static const char who[] = "fgpu_kernel_build_log";
-    struct pool *pool;
+    LOOKUP_GUEST *pool = NULL;
     fgpu_status status;
     if (text != NULL && text_bytes > 0)
         text[0] = '\0';
-    struct kernel *kernel = kernel_get(handle, who, false, &pool, &status);
-    if (kernel == NULL)
+    if (kernel_get(handle, who, false, &pool, &status) == NULL)
         return status;
     uint32_t first = 0, last = pool->driver->visible_count;
     if (device.bits != 0) {
@@ -413,8 +466,10 @@ fgpu_status fgpu_kernel_build_log(fgpu_kernel handle, fgpu_device device, char *
             return status;
         last = first + 1;
     }
+    const struct kernel *kernel = kernel_enter(pool, handle, who, false, &status);
+    if (kernel == NULL)
+        return status;
     status = FGPU_E_NOTFOUND;
-    driver_enter(pool->driver);
     for (uint32_t d = first; d < last && status != FGPU_OK; d++) {
         const struct code *code = &kernel->codes[d];
         if (code->state != CODE_READY && code->state != CODE_FAILED)
@@ -428,10 +483,9 @@ fgpu_status fgpu_kernel_build_log(fgpu_kernel handle, fgpu_device device, char *
             *needed_bytes = strlen(log) + 1;
         status = FGPU_OK;
     }
-    driver_leave(pool->driver);
-    return status == FGPU_OK
-               ? status
-               : error_set(status, "%s: kernel '%s' was not built", who, kernel->name);
+    if (status != FGPU_OK)
+        (void)error_set(status, "%s: kernel '%s' was not built", who, kernel->name);
+    return kernel_leave(pool, status);
 }
 
 fgpu_status fgpu_kernel_destroy(fgpu_kernel handle)
@@ -440,7 +494,7 @@ fgpu_status fgpu_kernel_destroy(fgpu_kernel handle)
     if (handle.bits == 0)
         return FGPU_OK;
     fgpu_status status;
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_KERNEL, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_KERNEL, who, &status);
     if (pool == NULL)
         return status;
     uint32_t index;

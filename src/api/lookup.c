@@ -5,22 +5,19 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/fork.h"
 #include "base/role.h"
 
 static struct pool lookup_pools[LIMITS_POOLS];
 static struct lock lookup_lock; /* of taking and giving places */
 static uint32_t lookup_next;    /* where to look first */
-static _Atomic uint32_t lookup_fork_count;
 static pthread_once_t lookup_once = PTHREAD_ONCE_INIT;
+static _Atomic uint32_t lookup_doors; /* given to threads so far */
+_Thread_local uint32_t lookup_door;
 
-static void lookup_forked(void)
+static void lookup_guard(void)
 {
-    (void)atomic_add_relaxed_u32(&lookup_fork_count, 1);
-}
-
-static void lookup_watch_forks(void)
-{
-    (void)pthread_atfork(NULL, NULL, lookup_forked);
+    fork_guard(&lookup_lock);
 }
 
 static const char *const lookup_names[] = {"nothing", "pool", "device", "buffer",
@@ -30,7 +27,7 @@ static const char *const lookup_names[] = {"nothing", "pool", "device", "buffer"
 
 struct pool *lookup_pool_new(void)
 {
-    (void)pthread_once(&lookup_once, lookup_watch_forks);
+    (void)pthread_once(&lookup_once, lookup_guard);
     struct pool *found = NULL;
     lock_acquire(&lookup_lock);
     /* In turn, so that a place stays empty as long as possible: a handle of the pool that was there
@@ -38,14 +35,12 @@ struct pool *lookup_pool_new(void)
     for (uint32_t n = 0; n < LIMITS_POOLS && found == NULL; n++) {
         uint32_t i = (lookup_next + n) % LIMITS_POOLS;
         struct pool *pool = &lookup_pools[i];
-        if (atomic_load_relaxed_u32(&pool->live) & 1 || atomic_load_relaxed_u32(&pool->guests) != 0)
+        if (pool->taken)
             continue;
         lookup_next = i + 1;
         pool->index = i;
-        pool->forks = atomic_load_relaxed_u32(&lookup_fork_count);
-        atomic_store_relaxed_u32(&pool->guests,
-                                 1); /* the place is taken; lookup_pool_opened ends it */
-        atomic_store_relaxed_u32(&pool->closing, 0);
+        atomic_store_relaxed_u32(&pool->forks, fork_count());
+        pool->taken = true;
         found = pool;
     }
     lock_release(&lookup_lock);
@@ -56,16 +51,26 @@ struct pool *lookup_pool_new(void)
 
 void lookup_pool_opened(struct pool *pool)
 {
-    atomic_store_release_u32(&pool->live, atomic_load_relaxed_u32(&pool->live) + 1);
-    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
+    /* In this order: see lookup_enter. */
+    atomic_store_seqcst_u32(&pool->live, atomic_load_relaxed_u32(&pool->live) + 1);
+    atomic_store_seqcst_u32(&pool->closing, 0);
 }
 
 void lookup_pool_free(struct pool *pool, bool was_open)
 {
     if (was_open)
-        atomic_store_release_u32(&pool->live, atomic_load_relaxed_u32(&pool->live) + 1);
-    else
-        (void)atomic_sub_seqcst_u32(&pool->guests, 1);
+        atomic_store_seqcst_u32(&pool->live, atomic_load_relaxed_u32(&pool->live) + 1);
+    lock_acquire(&lookup_lock);
+    pool->taken = false;
+    lock_release(&lookup_lock);
+}
+
+bool lookup_pool_is_left(const struct pool *pool)
+{
+    for (uint32_t i = 0; i < LOOKUP_DOORS; i++)
+        if (atomic_load_seqcst_u32(&pool->doors[i].guests) != 0)
+            return false;
+    return true;
 }
 
 fgpu_pool lookup_pool_handle(const struct pool *pool)
@@ -89,17 +94,32 @@ static fgpu_status lookup_kind(uint64_t bits, enum handle_kind kind, const char 
                      (unsigned long long)bits, lookup_names[found], lookup_names[kind]);
 }
 
-static struct pool *lookup_usable(struct pool *pool, const char *who, fgpu_status *status)
+static fgpu_status lookup_not_usable(const struct pool *pool, const char *who)
 {
     if (!(atomic_load_acquire_u32(&pool->live) & 1))
-        *status = error_set(FGPU_E_STALE, "%s: its pool has been closed", who);
-    else if (pool->forks != atomic_load_relaxed_u32(&lookup_fork_count))
-        *status =
-            error_set(FGPU_E_FORKED, "%s: the pool was opened by the parent of this process", who);
-    else if (atomic_load_relaxed_u32(&pool->closing))
-        *status = error_set(FGPU_E_CLOSED, "%s: the pool is closing", who);
-    else
+        return error_set(FGPU_E_STALE, "%s: its pool has been closed", who);
+    if (atomic_load_relaxed_u32(&pool->forks) != fork_count())
+        return error_set(FGPU_E_FORKED, "%s: the pool was opened by the parent of this process",
+                         who);
+    return error_set(FGPU_E_CLOSED, "%s: the pool is closing", who);
+}
+
+/* The caller counts itself, then looks whether the pool is closing; who closes it says so, then
+ * looks whether anybody is counted (both sequentially consistent): one of them sees the other. A
+ * place that is used again was closing until the new pool was alive, so `live`, read last, belongs
+ * to the pool that the caller keeps. A child of the process that opened it may not even wait. */
+static struct pool *lookup_enter(struct pool *pool, const char *who, fgpu_status *status)
+{
+    if (__builtin_expect(lookup_door == 0, 0))
+        lookup_door = (atomic_add_relaxed_u32(&lookup_doors, 1) & (LOOKUP_DOORS - 1)) + 1;
+    (void)atomic_add_seqcst_u32(&pool->doors[lookup_door - 1].guests, 1);
+    if (__builtin_expect(!atomic_load_seqcst_u32(&pool->closing) &&
+                             (atomic_load_seqcst_u32(&pool->live) & 1) &&
+                             atomic_load_relaxed_u32(&pool->forks) == fork_count(),
+                         1))
         return pool;
+    *status = lookup_not_usable(pool, who);
+    lookup_leave(&pool);
     return NULL;
 }
 
@@ -109,12 +129,18 @@ struct pool *lookup_pool(fgpu_pool handle, const char *who, fgpu_status *status)
     if (*status != FGPU_OK)
         return NULL;
     struct pool *pool = &lookup_pools[handle_pool(handle.bits)];
-    uint32_t live = atomic_load_acquire_u32(&pool->live);
-    if ((live & HANDLE_GENERATION_MASK) != handle_generation(handle.bits)) {
-        *status = error_set(FGPU_E_STALE, "%s: the pool has been closed", who);
-        return NULL;
+    uint32_t before = atomic_load_acquire_u32(&pool->live) & HANDLE_GENERATION_MASK;
+    if (before == handle_generation(handle.bits)) {
+        pool = lookup_enter(pool, who, status);
+        if (pool == NULL)
+            return NULL;
+        uint32_t live = atomic_load_relaxed_u32(&pool->live) & HANDLE_GENERATION_MASK;
+        if (live == handle_generation(handle.bits))
+            return pool;
+        lookup_leave(&pool);
     }
-    return lookup_usable(pool, who, status);
+    *status = error_set(FGPU_E_STALE, "%s: the pool has been closed", who);
+    return NULL;
 }
 
 struct pool *lookup_pool_of(uint64_t bits, enum handle_kind kind, const char *who,
@@ -123,7 +149,7 @@ struct pool *lookup_pool_of(uint64_t bits, enum handle_kind kind, const char *wh
     *status = lookup_kind(bits, kind, who);
     if (*status != FGPU_OK)
         return NULL;
-    return lookup_usable(&lookup_pools[handle_pool(bits)], who, status);
+    return lookup_enter(&lookup_pools[handle_pool(bits)], who, status);
 }
 
 static fgpu_status lookup_owner(const struct pool *pool, uint64_t bits, enum handle_kind kind,

@@ -17,25 +17,34 @@
 struct graph;
 struct graph_exec;
 
+#define LOOKUP_DOORS 8u /* a power of two */
+
+/* Calls that came in through one of the doors and have not left. Threads keep to one door each, so
+ * that they do not count in the same cache line. */
+struct lookup_door {
+    _Alignas(LIMITS_CACHE_LINE) _Atomic uint32_t guests;
+};
+
 struct pool {
     _Atomic uint32_t live;    /* generation of the pool here now; odd while it is open */
-    _Atomic uint32_t closing; /* nothing new is started */
-    _Atomic uint32_t guests;  /* calls that wait inside; close waits for them */
+    _Atomic uint32_t closing; /* nothing new is started; stays set while the place is empty */
+    bool taken;               /* a pool is being made, open or closed here (lookup_lock) */
     uint32_t index;
     uint32_t first_generation; /* even: objects of this pool count from here, those of the pools
                                   that were here before are below */
-    uint32_t forks;            /* lookup_forks() at open: differs in a child */
+    _Atomic uint32_t forks;    /* lookup_forks() at open: differs in a child */
     struct driver *driver;
     struct lock maps_lock;
     struct vec maps; /* struct map_entry_api */
     struct lock graphs_lock;
-    struct table graphs; /* struct graph */
-    struct table execs;  /* struct graph_exec */
+    struct table graphs;                    /* struct graph */
+    struct table execs;                     /* struct graph_exec */
+    struct lookup_door doors[LOOKUP_DOORS]; /* closing waits until nobody is inside */
 };
 
 /* A current mapping: what fgpu_buffer_map() returned. */
 struct lookup_map {
-    uint32_t buffer;
+    uint64_t buffer; /* handle: it may be destroyed by another thread meanwhile */
     uint32_t task;
     void *ptr;
 };
@@ -44,10 +53,24 @@ struct lookup_map {
 struct pool *lookup_pool_new(void);
 void lookup_pool_opened(struct pool *pool);
 void lookup_pool_free(struct pool *pool, bool was_open);
+/* Nobody is inside the pool, and nobody comes in, for it is closing. */
+bool lookup_pool_is_left(const struct pool *pool);
 fgpu_pool lookup_pool_handle(const struct pool *pool);
 
+/* A call is a guest of the pool from lookup_pool or lookup_pool_of until its variable goes out of
+ * scope; until then the pool is not freed. The variable is NULL or holds what these returned. */
+#define LOOKUP_GUEST __attribute__((cleanup(lookup_leave))) struct pool
+
+extern _Thread_local uint32_t lookup_door; /* the calling thread's + 1; 0: none yet */
+
+static inline void lookup_leave(struct pool **pool)
+{
+    if (*pool != NULL)
+        (void)atomic_sub_seqcst_u32(&(*pool)->doors[lookup_door - 1].guests, 1);
+}
+
 /* `who`: the function and argument for the text, for example "fgpu_pool_wait: pool". NULL on
- * failure, with *status and a text. */
+ * failure, with *status and a text. The caller is a guest: see LOOKUP_GUEST. */
 struct pool *lookup_pool(fgpu_pool handle, const char *who, fgpu_status *status);
 /* The pool of any object's handle, when the handle is of that kind. */
 struct pool *lookup_pool_of(uint64_t bits, enum handle_kind kind, const char *who,

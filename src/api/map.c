@@ -37,7 +37,6 @@ fgpu_status map_hold(struct pool *pool, const struct submit_arg *arg, const char
     status = driver_submit(driver, &request, &target.index, &target.generation);
     if (status != FGPU_OK)
         return status;
-    (void)atomic_add_seqcst_u32(&pool->guests, 1);
     (void)driver_wait(driver, map_is_ready, &target, UINT64_MAX);
     driver_enter(driver);
     if (task_state(engine_task(&driver->engine, target.index)) == FGPU_TASK_RUNNING) {
@@ -49,7 +48,6 @@ fgpu_status map_hold(struct pool *pool, const struct submit_arg *arg, const char
         engine_forget(&driver->engine, target.index);
     }
     driver_leave(driver);
-    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
     return status;
 }
 
@@ -60,14 +58,30 @@ void map_let_go(struct pool *pool, uint32_t task)
     driver_leave(pool->driver);
 }
 
-bool map_is_mapped(struct pool *pool, uint32_t buffer)
+bool map_is_mapped(struct pool *pool, fgpu_buffer buffer)
 {
     bool found = false;
     lock_acquire(&pool->maps_lock);
     for (size_t i = 0; i < pool->maps.count && !found; i++)
-        found = ((const struct lookup_map *)vec_at(&pool->maps, i))->buffer == buffer;
+        found = ((const struct lookup_map *)vec_at(&pool->maps, i))->buffer == buffer.bits;
     lock_release(&pool->maps_lock);
     return found;
+}
+
+void map_end_all(struct pool *pool)
+{
+    for (;;) {
+        struct lookup_map map = {.task = TASK_NONE};
+        lock_acquire(&pool->maps_lock);
+        if (pool->maps.count > 0) {
+            map = *(const struct lookup_map *)vec_at(&pool->maps, pool->maps.count - 1);
+            vec_pop(&pool->maps);
+        }
+        lock_release(&pool->maps_lock);
+        if (map.task == TASK_NONE)
+            return;
+        map_let_go(pool, map.task);
+    }
 }
 
 static bool map_remember(struct pool *pool, const struct lookup_map *map)
@@ -86,10 +100,11 @@ fgpu_status fgpu_buffer_map(fgpu_buffer handle, uint64_t offset_bytes, uint64_t 
     if (ptr == NULL)
         return error_set(FGPU_E_INVAL, "%s: ptr is NULL", who);
     *ptr = NULL;
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
     if (pool == NULL)
         return status;
-    struct submit_arg arg = {.kind = FGPU_ARG_BUFFER, .mode = (uint8_t)access};
+    struct submit_arg arg = {
+        .kind = FGPU_ARG_BUFFER, .mode = (uint8_t)access, .live = handle_generation(handle.bits)};
     status = lookup_buffer(pool, handle, who, &arg.buffer);
     if (status != FGPU_OK)
         return status;
@@ -106,14 +121,12 @@ fgpu_status fgpu_buffer_map(fgpu_buffer handle, uint64_t offset_bytes, uint64_t 
         &arg.offset_bytes, &arg.shape);
     if (status != FGPU_OK)
         return status;
-    struct lookup_map map = {.buffer = arg.buffer};
-    (void)atomic_add_seqcst_u32(&pool->guests, 1);
+    struct lookup_map map = {.buffer = handle.bits};
     status = map_hold(pool, &arg, who, &map.task, &map.ptr);
     if (status == FGPU_OK && !map_remember(pool, &map)) {
         map_let_go(pool, map.task);
         status = error_set(FGPU_E_NOMEM, "%s: no memory to remember the mapping", who);
     }
-    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
     if (status == FGPU_OK)
         *ptr = map.ptr;
     return status;
@@ -123,26 +136,29 @@ fgpu_status fgpu_buffer_unmap(fgpu_buffer handle, void *ptr)
 {
     static const char who[] = "fgpu_buffer_unmap";
     fgpu_status status;
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_BUFFER, who, &status);
     uint32_t index;
     if (pool == NULL)
         return status;
-    status = lookup_buffer(pool, handle, who, &index);
-    if (status != FGPU_OK)
-        return status;
+    /* The mapping counts, not the buffer: another thread may have destroyed that while it was being
+     * mapped, and what was given must be given back. */
     struct lookup_map map = {.task = TASK_NONE};
     lock_acquire(&pool->maps_lock);
     for (size_t i = 0; i < pool->maps.count; i++) {
         const struct lookup_map *at = vec_at(&pool->maps, i);
-        if (at->buffer != index || at->ptr != ptr)
+        if (at->buffer != handle.bits || at->ptr != ptr)
             continue;
         map = *at;
         vec_remove_swap(&pool->maps, i);
         break;
     }
     lock_release(&pool->maps_lock);
-    if (map.task == TASK_NONE)
+    if (map.task == TASK_NONE) {
+        status = lookup_buffer(pool, handle, who, &index);
+        if (status != FGPU_OK)
+            return status;
         return error_set(FGPU_E_INVAL, "%s: %p is no current mapping of the buffer", who, ptr);
+    }
     map_let_go(pool, map.task);
     return FGPU_OK;
 }

@@ -12,6 +12,9 @@ fgpu_status map_hold(struct pool *pool, const struct submit_arg *arg, const char
 void map_let_go(struct pool *pool, uint32_t task);
 
 /* Is any range of the buffer mapped by fgpu_buffer_map()? */
-bool map_is_mapped(struct pool *pool, uint32_t buffer);
+bool map_is_mapped(struct pool *pool, fgpu_buffer buffer);
+
+/* Lets go of everything that fgpu_buffer_map() gave: the pool is closing. */
+void map_end_all(struct pool *pool);
 
 #endif

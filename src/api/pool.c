@@ -1,17 +1,21 @@
-/* Pools: options, open, close, wait; host memory. Thread: any.
+/* Pools: options, open, close, wait; host memory.
  *
- * Thread: any.
+ * Every call on a pool is its guest (lookup.h): whoever closes it stops new ones, lets those inside
+ * come to their end, and frees it when the last has left. Thread: any.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "api/buffer.h"
 #include "api/graph.h"
-#include "api/lookup.h"
+#include "api/map.h"
 #include "api/task.h"
 #include "base/clock.h"
 #include "policy/policy.h"
 
 #define POOL_HOST_ALIGN 4096u
+#define POOL_CLOSE_NS 100000 /* how long closing sleeps before it looks again who is inside */
 
 void fgpu_pool_options_init(fgpu_pool_options *options)
 {
@@ -126,70 +130,65 @@ static uint64_t pool_deadline(uint64_t timeout_ns)
 fgpu_status fgpu_pool_wait(fgpu_pool handle, uint64_t timeout_ns)
 {
     fgpu_status status;
-    struct pool *pool = lookup_pool(handle, "fgpu_pool_wait: pool", &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_pool_wait: pool", &status);
     if (pool == NULL)
         return status;
     status = lookup_may_wait("fgpu_pool_wait");
     if (status != FGPU_OK)
         return status;
-    (void)atomic_add_seqcst_u32(&pool->guests, 1);
     status = driver_wait(pool->driver, pool_is_idle, NULL, pool_deadline(timeout_ns));
     if (status == FGPU_OK)
         status = pool_first_failure(pool);
     else
         (void)error_set(status, "fgpu_pool_wait: tasks are still pending after %llu ns",
                         (unsigned long long)timeout_ns);
-    (void)atomic_sub_seqcst_u32(&pool->guests, 1);
     return status;
 }
 
 /* ---- closing ---------------------------------------------------------------------------- */
 
-/* The caller's memory gets its data back, then goes its own way. */
-static void pool_return_adopted(struct pool *pool)
+/* Until the other threads have left: what they hold mapped may be what one of them waits for. */
+static void pool_empty(struct pool *pool)
 {
-    struct engine *engine = &pool->driver->engine;
-    for (uint32_t i = 0; i < table_high_water(&engine->buffers); i++) {
-        const struct buffer *buffer = engine_buffer(engine, i);
-        if ((atomic_load_relaxed_u32(&buffer->live) & 1) && buffer->adopted != NULL)
-            (void)fgpu_buffer_destroy(lookup_buffer_handle(pool, i));
+    for (;;) {
+        bool left = lookup_pool_is_left(pool);
+        map_end_all(pool);
+        if (left)
+            return;
+        doorbell_ring(&pool->driver->bell);
+        (void)nanosleep(&(struct timespec){.tv_nsec = POOL_CLOSE_NS}, NULL);
     }
 }
 
-static void pool_end_maps(struct pool *pool)
+static fgpu_status pool_start_closing(fgpu_pool handle, struct pool **closing)
 {
-    while (pool->maps.count > 0) {
-        const struct lookup_map *map = vec_at(&pool->maps, pool->maps.count - 1);
-        driver_enter(pool->driver);
-        engine_unmap(&pool->driver->engine, map->task);
-        driver_leave(pool->driver);
-        vec_pop(&pool->maps);
-    }
-}
-
-fgpu_status fgpu_pool_close(fgpu_pool handle)
-{
-    if (handle.bits == 0)
-        return FGPU_OK;
     fgpu_status status;
-    struct pool *pool = lookup_pool(handle, "fgpu_pool_close: pool", &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_pool_close: pool", &status);
     if (pool == NULL)
         return status;
     status = lookup_may_wait("fgpu_pool_close");
     if (status != FGPU_OK)
         return status;
-    pool_end_maps(pool);
-    pool_return_adopted(pool);
     uint32_t open = 0;
     if (!atomic_cas_seqcst_u32(&pool->closing, &open, 1))
         return error_set(FGPU_E_CLOSED, "fgpu_pool_close: another thread is closing the pool");
+    *closing = pool;
+    return FGPU_OK;
+}
+
+fgpu_status fgpu_pool_close(fgpu_pool handle)
+{
+    struct pool *pool = NULL;
+    if (handle.bits == 0)
+        return FGPU_OK;
+    fgpu_status status = pool_start_closing(handle, &pool);
+    if (status != FGPU_OK)
+        return status;
+    /* It is this thread's alone to close now. */
+    pool_empty(pool);
+    buffer_return_adopted(pool);
     (void)driver_wait(pool->driver, pool_is_idle, NULL, UINT64_MAX);
     status = pool_first_failure(pool);
-    while (atomic_load_seqcst_u32(&pool->guests) != 0) {
-        doorbell_ring(&pool->driver->bell);
-        atomic_pause();
-    }
-    pool_end_maps(pool); /* of calls that waited when the closing began */
     pool->first_generation = graph_next_generation(pool);
     graph_tables_fini(pool);
     vec_fini(&pool->maps);

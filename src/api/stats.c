@@ -19,7 +19,7 @@ fgpu_status fgpu_pool_get_stats(fgpu_pool handle, fgpu_pool_stats *stats)
         return error_set(FGPU_E_VERSION,
                          "fgpu_pool_get_stats: stats.struct_bytes is %u, this library's is %zu",
                          stats->struct_bytes, sizeof *stats);
-    struct pool *pool = lookup_pool(handle, "fgpu_pool_get_stats: pool", &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_pool_get_stats: pool", &status);
     if (pool == NULL)
         return status;
     struct driver *driver = pool->driver;
@@ -49,7 +49,7 @@ fgpu_status fgpu_device_get_stats(fgpu_device handle, fgpu_device_stats *stats)
         return error_set(FGPU_E_VERSION,
                          "fgpu_device_get_stats: stats.struct_bytes is %u, this library's is %zu",
                          stats->struct_bytes, sizeof *stats);
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_DEVICE, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_DEVICE, who, &status);
     if (pool == NULL)
         return status;
     status = lookup_device(pool, handle, who, &index);
@@ -76,7 +76,7 @@ fgpu_status fgpu_device_get_stats(fgpu_device handle, fgpu_device_stats *stats)
 fgpu_status fgpu_trace_enable(fgpu_pool handle, bool on)
 {
     fgpu_status status;
-    struct pool *pool = lookup_pool(handle, "fgpu_trace_enable: pool", &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_trace_enable: pool", &status);
     if (pool == NULL)
         return status;
     driver_enter(pool->driver);
@@ -143,7 +143,7 @@ fgpu_status fgpu_trace_write(fgpu_pool handle, const char *path)
     if (path == NULL || path[0] == '\0')
         return error_set(FGPU_E_INVAL, "fgpu_trace_write: path is %s",
                          path == NULL ? "NULL" : "empty");
-    struct pool *pool = lookup_pool(handle, "fgpu_trace_write: pool", &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_trace_write: pool", &status);
     if (pool == NULL)
         return status;
     struct trace copy;

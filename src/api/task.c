@@ -15,16 +15,11 @@ void fgpu_task_desc_init(fgpu_task_desc *desc)
     desc->struct_bytes = sizeof *desc;
 }
 
-fgpu_status fgpu_task_submit(fgpu_pool handle, const fgpu_task_desc *desc, fgpu_task *task)
+static fgpu_status task_submit(struct pool *pool, const fgpu_task_desc *desc, fgpu_task *task)
 {
-    static const char who[] = "fgpu_task_submit";
-    fgpu_status status;
-    struct pool *pool = lookup_pool(handle, who, &status);
-    if (pool == NULL)
-        return status;
     struct task_room room;
     struct submit_request request;
-    status = task_check(pool, desc, who, &room, &request);
+    fgpu_status status = task_check(pool, desc, "fgpu_task_submit", &room, &request);
     if (status != FGPU_OK)
         return status;
     uint32_t index, generation;
@@ -34,11 +29,18 @@ fgpu_status fgpu_task_submit(fgpu_pool handle, const fgpu_task_desc *desc, fgpu_
     return status;
 }
 
+fgpu_status fgpu_task_submit(fgpu_pool handle, const fgpu_task_desc *desc, fgpu_task *task)
+{
+    fgpu_status status;
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_task_submit", &status);
+    return pool != NULL ? task_submit(pool, desc, task) : status;
+}
+
 fgpu_status fgpu_task_run(fgpu_kernel kernel, uint64_t global, const fgpu_arg *args,
                           uint32_t arg_count, fgpu_task *task)
 {
     fgpu_status status;
-    struct pool *pool =
+    LOOKUP_GUEST *pool =
         lookup_pool_of(kernel.bits, HANDLE_KERNEL, "fgpu_task_run: kernel", &status);
     if (pool == NULL)
         return status;
@@ -49,7 +51,7 @@ fgpu_status fgpu_task_run(fgpu_kernel kernel, uint64_t global, const fgpu_arg *a
     desc.global[0] = global;
     desc.args = args;
     desc.arg_count = arg_count;
-    return fgpu_task_submit(lookup_pool_handle(pool), &desc, task);
+    return task_submit(pool, &desc, task);
 }
 
 /* ---- errors ----------------------------------------------------------------------------- */
@@ -113,14 +115,12 @@ fgpu_status task_wait(struct pool *pool, uint32_t index, uint32_t generation, ui
             uint64_t now_ns = clock_now_ns();
             deadline_ns = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
         }
-        (void)atomic_add_seqcst_u32(&pool->guests, 1);
         fgpu_status status = driver_wait(pool->driver, task_has_ended, &target, deadline_ns);
         if (status == FGPU_OK)
             status = task_result_status(pool, index, generation);
         else
             (void)error_set(status, "task %u has not ended after %llu ns", index,
                             (unsigned long long)timeout_ns);
-        (void)atomic_sub_seqcst_u32(&pool->guests, 1); /* not earlier: the pool may be closing */
         return status;
     }
     return task_result_status(pool, index, generation);
@@ -130,7 +130,7 @@ fgpu_status fgpu_task_wait(fgpu_task handle, uint64_t timeout_ns)
 {
     static const char who[] = "fgpu_task_wait: task";
     fgpu_status status;
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
     if (pool == NULL)
         return status;
     uint32_t index, word;
@@ -154,7 +154,7 @@ fgpu_status fgpu_task_get_state(fgpu_task handle, fgpu_task_state *state)
     fgpu_status status;
     if (state == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_task_get_state: state is NULL");
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
     if (pool == NULL)
         return status;
     uint32_t index, word;
@@ -186,7 +186,7 @@ fgpu_status fgpu_task_get_error(fgpu_task handle, fgpu_status *failure, fgpu_tas
     fgpu_status status;
     if (failure == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_task_get_error: status is NULL");
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
     if (pool == NULL)
         return status;
     uint32_t index, word;
@@ -214,7 +214,7 @@ fgpu_status fgpu_task_cancel(fgpu_task handle)
 {
     static const char who[] = "fgpu_task_cancel: task";
     fgpu_status status;
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
     if (pool == NULL)
         return status;
     uint32_t index, word;
@@ -233,7 +233,7 @@ fgpu_status fgpu_task_forget(fgpu_task handle)
 {
     static const char who[] = "fgpu_task_forget: task";
     fgpu_status status;
-    struct pool *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
+    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
     if (pool == NULL)
         return status;
     uint32_t index, word;

@@ -9,6 +9,9 @@
  */
 #include "core/graph.h"
 
+#include <stdio.h>
+
+#include "base/handle.h"
 #include "core/lane.h"
 #include "core/lineage.h"
 #include "core/memory.h"
@@ -318,19 +321,58 @@ static void graph_link_after(struct engine *engine, struct task *task)
     }
 }
 
+/* The handle was good when the caller looked, but the object has gone since: the task fails as if
+ * it had run, so that what it should have written is poisoned, and it does not touch the object. */
+static void graph_gone(struct engine *engine, struct task *task, const char *what)
+{
+    if (task->why == NULL)
+        task->why = alloc_get(engine->hooks, LIMITS_ERROR_TEXT, 16);
+    if (task->why != NULL)
+        snprintf(task->why, LIMITS_ERROR_TEXT, "its %s was destroyed while it was submitted", what);
+    graph_doom(task, FGPU_E_STALE, task->self, task_word(task));
+}
+
+static bool graph_is_gone(const _Atomic uint32_t *live, uint64_t expected)
+{
+    return expected != 0 && (atomic_load_relaxed_u32(live) & HANDLE_GENERATION_MASK) != expected;
+}
+
+static void graph_link_objects(struct engine *engine, struct task *task)
+{
+    struct task_access *accesses = task_accesses(task);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        struct buffer *buffer = engine_buffer(engine, accesses[i].buffer);
+        uint64_t expected = task_args(task)[accesses[i].arg].u.buffer.mem;
+        if (__builtin_expect(graph_is_gone(&buffer->live, expected), 0)) {
+            graph_gone(engine, task, "buffer");
+            continue;
+        }
+        buffer->users++;
+        buffer->linked++;
+        if (kept != i)
+            accesses[kept] = accesses[i];
+        kept++;
+    }
+    task->access_count = (uint8_t)kept;
+    if (task->kernel == TASK_NONE)
+        return;
+    struct kernel *kernel = engine_kernel(engine, task->kernel);
+    if (graph_is_gone(&kernel->live, ((const fgpu_cmd_launch *)task_body(task))->code)) {
+        graph_gone(engine, task, "kernel");
+        task->kernel = TASK_NONE;
+        return;
+    }
+    kernel->users++;
+}
+
 void graph_link(struct engine *engine, struct task *task)
 {
     task_set_state(task, FGPU_TASK_LINKED);
     task->submit_ns = engine->now_ns;
     task->order = engine->order++;
     engine->pending_tasks++;
-    for (uint32_t i = 0; i < task->access_count; i++) {
-        struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
-        buffer->users++;
-        buffer->linked++;
-    }
-    if (task->kernel != TASK_NONE)
-        engine_kernel(engine, task->kernel)->users++;
+    graph_link_objects(engine, task);
     for (uint32_t i = 0; i < task->access_count; i++) {
         if (!graph_cut(engine, task, i)) {
             graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));

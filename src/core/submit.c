@@ -143,6 +143,7 @@ static void submit_args(struct task *task, const struct submit_request *request,
         out[i] = (fgpu_cmd_arg){.kind = arg->kind, .size_bytes = arg->size_bytes};
         if (arg->kind == FGPU_ARG_BUFFER) {
             submit_access(task, layout, arg, i, &rects);
+            out[i].u.buffer.mem = arg->live; /* until launch_task resolves it */
             out[i].size_bytes = task_accesses(task)[task->access_count - 1].end - arg->offset_bytes;
         } else if (arg->kind == FGPU_ARG_SCALAR) {
             memcpy(scalar, arg->value, (size_t)arg->size_bytes);
@@ -159,6 +160,7 @@ static void submit_body(struct task *task, const struct submit_request *request,
     if (request->kind == TASK_KERNEL) {
         fgpu_cmd_launch *launch = task_body(task);
         launch->args = task_args(task);
+        launch->code = request->kernel_live; /* until launch_task resolves it */
         launch->arg_count = request->arg_count;
         launch->dims = request->dims;
         memcpy(launch->global, request->global, sizeof launch->global);

@@ -12,6 +12,8 @@ struct submit_arg {
     uint8_t kind;          /* fgpu_arg_kind */
     uint8_t mode;          /* fgpu_access of a buffer: READ, WRITE, READ_WRITE */
     uint32_t buffer;       /* slot */
+    uint32_t live;         /* generation in the buffer's handle: the task fails where the buffer is
+                              another one when it is linked; 0: not asked */
     uint64_t offset_bytes; /* of a buffer's region, normalised: rows >= 1, pitch >= row_bytes */
     struct task_rect shape;
     const void *value; /* SCALAR: [borrow] until submit_prepare returns */
@@ -23,8 +25,9 @@ struct submit_arg {
 struct submit_request {
     uint8_t kind; /* enum task_kind */
     uint8_t arg_count;
-    uint8_t flags;   /* TASK_F_UNLISTED */
-    uint32_t kernel; /* KERNEL: slot, else TASK_NONE */
+    uint8_t flags;        /* TASK_F_UNLISTED */
+    uint32_t kernel;      /* KERNEL: slot, else TASK_NONE */
+    uint32_t kernel_live; /* as submit_arg.live */
     const struct submit_arg *args;
     int16_t priority;
     uint16_t pin; /* device or TASK_DEVICE_ANY */

@@ -6,12 +6,14 @@
 #include "dev/registry.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/fork.h"
 #include "base/limits.h"
 #include "base/lock.h"
 #include "dev/cpu/cpu.h"
@@ -33,6 +35,19 @@ static struct {
     const fgpu_backend *added[LIMITS_BACKENDS];
     uint32_t added_count;
 } registry_list;
+
+static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
+
+static void registry_guard(void)
+{
+    fork_guard(&registry_list.lock);
+}
+
+static void registry_acquire(void)
+{
+    (void)pthread_once(&registry_once, registry_guard);
+    lock_acquire(&registry_list.lock);
+}
 
 /* What probing a backend has shown. */
 struct registry_probe {
@@ -66,7 +81,7 @@ const fgpu_backend *registry_backend(const char *name)
     for (size_t i = 0; i < REGISTRY_BUILTIN; i++)
         if (strcasecmp(registry_builtin[i]->name, name) == 0)
             return registry_builtin[i];
-    lock_acquire(&registry_list.lock);
+    registry_acquire();
     for (uint32_t i = 0; i < registry_list.added_count; i++)
         if (strcasecmp(registry_list.added[i]->name, name) == 0)
             found = registry_list.added[i];
@@ -125,7 +140,7 @@ fgpu_status registry_add(const fgpu_backend *backend)
                          missing);
     if (registry_backend(backend->name) != NULL)
         return error_set(FGPU_E_INVAL, "backend: the name \"%s\" is taken", backend->name);
-    lock_acquire(&registry_list.lock);
+    registry_acquire();
     if (registry_list.added_count == LIMITS_BACKENDS)
         status = FGPU_E_LIMIT;
     else
@@ -145,7 +160,7 @@ static void registry_search_init(struct registry_search *search)
 
     for (size_t i = 0; i < REGISTRY_BUILTIN; i++)
         search->probes[n++].backend = registry_builtin[i];
-    lock_acquire(&registry_list.lock);
+    registry_acquire();
     for (uint32_t i = 0; i < registry_list.added_count; i++)
         search->probes[n++].backend = registry_list.added[i];
     lock_release(&registry_list.lock);

@@ -2,11 +2,23 @@
 #include "dev/cpu/cpu_facts.h"
 
 #include <hwloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/fork.h"
 #include "dev/cpu/cpu_quota.h"
+
+/* hwloc keeps lists and locks of its own, which a child would find as they were while another
+ * thread was inside. */
+static struct lock cpu_facts_lock;
+static pthread_once_t cpu_facts_once = PTHREAD_ONCE_INIT;
+
+static void cpu_facts_guard(void)
+{
+    fork_guard(&cpu_facts_lock);
+}
 
 static void cpu_facts_text(hwloc_topology_t topology, const char *key, char *out, size_t out_bytes)
 {
@@ -103,7 +115,10 @@ void cpu_facts_read_from(struct cpu_facts *facts, const char *root)
     *facts = (struct cpu_facts){.clock_mhz = cpu_facts_clock_mhz()};
     for (uint32_t i = 0; i < LIMITS_CPU_WORKERS; i++)
         facts->cpus[i] = -1;
+    (void)pthread_once(&cpu_facts_once, cpu_facts_guard);
+    lock_acquire(&cpu_facts_lock);
     cpu_facts_from_hwloc(facts);
+    lock_release(&cpu_facts_lock);
     if (facts->core_count == 0) {
         cpu_set_t mask;
         bool known = sched_getaffinity(0, sizeof mask, &mask) == 0;

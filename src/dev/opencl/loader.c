@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/fork.h"
 #include "base/lock.h"
 
 #define LOADER_DEFAULT "libOpenCL.so.1"
@@ -13,6 +14,7 @@
     "pocl-opencl-icd, or name a library in FASTGPU_OPENCL_LIBRARY"
 
 static struct lock loader_lock;
+static _Atomic uint32_t loader_forks; /* fork_count() + 1 when it was first asked; 0: never */
 static struct ocl_api *loader_opened; /* never freed: see loader.h */
 
 static fgpu_status loader_say(char *why, size_t why_bytes, const char *fmt, const char *a,
@@ -81,6 +83,14 @@ fail:
     return status;
 }
 
+/* Drivers do not survive fork(2): their threads are gone, and their locks, as ours above them, may
+ * be held for ever. Asked before any of them is touched. */
+static bool loader_is_inherited(void)
+{
+    uint32_t mine = fork_count() + 1, first = 0;
+    return !atomic_cas_seqcst_u32(&loader_forks, &first, mine) && first != mine;
+}
+
 fgpu_status ocl_loader_get(const struct ocl_api **api, char *why, size_t why_bytes)
 {
     const char *path = getenv("FASTGPU_OPENCL_LIBRARY");
@@ -89,6 +99,13 @@ fgpu_status ocl_loader_get(const struct ocl_api **api, char *why, size_t why_byt
 
     if (path == NULL || path[0] == '\0')
         path = LOADER_DEFAULT;
+    if (loader_is_inherited()) {
+        if (why != NULL && why_bytes > 0)
+            (void)snprintf(why, why_bytes,
+                           "the parent of this process has used OpenCL, which does not survive a "
+                           "fork");
+        return FGPU_E_NODEVICE;
+    }
     lock_acquire(&loader_lock);
     for (found = loader_opened; found != NULL; found = found->next)
         if (strcmp(found->path, path) == 0)
