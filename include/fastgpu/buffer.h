@@ -31,7 +31,8 @@ FGPU_API fgpu_status fgpu_buffer_create_from(fgpu_pool pool, void *ptr, uint64_t
 /* Destroy a buffer. Tasks already submitted still run and see it; the memory goes when the last of
  * them is done. Errors: FGPU_E_BUSY while it is mapped. A zero handle is accepted. Does not block,
  * but for a buffer over the caller's memory at the pool's task limit: bringing the data there is a
- * task. */
+ * task, which waits or fails there as fgpu_task_submit() does (FGPU_E_AGAIN, FGPU_E_LIMIT,
+ * FGPU_E_NOMEM: the buffer is as it was). */
 FGPU_API fgpu_status fgpu_buffer_destroy(fgpu_buffer buffer);
 
 /* Size in bytes. [out] size_bytes. Does not block. */

@@ -64,7 +64,9 @@ static int buffer_nothing(void *const *args, void *user)
     return 0;
 }
 
-static void buffer_bring_home(struct pool *pool, fgpu_buffer handle, uint64_t size_bytes)
+/* Orders that the caller's memory has the contents when all tasks have ended. Once per failure of
+ * others: FGPU_E_AGAIN and so on as driver_submit. */
+static fgpu_status buffer_bring_home(struct pool *pool, fgpu_buffer handle, uint64_t size_bytes)
 {
     struct submit_arg arg = {.kind = FGPU_ARG_BUFFER,
                              .mode = FGPU_READ,
@@ -79,7 +81,7 @@ static void buffer_bring_home(struct pool *pool, fgpu_buffer handle, uint64_t si
                                      .pin = TASK_DEVICE_ANY,
                                      .host_fn = buffer_nothing};
     uint32_t task, generation;
-    (void)driver_submit(pool->driver, &request, &task, &generation);
+    return driver_submit(pool->driver, &request, &task, &generation);
 }
 
 static fgpu_status buffer_drop(struct pool *pool, fgpu_buffer handle, const char *who)
@@ -91,7 +93,9 @@ static fgpu_status buffer_drop(struct pool *pool, fgpu_buffer handle, const char
     if (status == FGPU_OK && engine_buffer(engine, index)->adopted != NULL) {
         uint64_t size_bytes = atomic_load_relaxed_u64(&engine_buffer(engine, index)->size_bytes);
         driver_leave(pool->driver);
-        buffer_bring_home(pool, handle, size_bytes);
+        status = buffer_bring_home(pool, handle, size_bytes);
+        if (status != FGPU_OK)
+            return status;
         driver_enter(pool->driver);
         status = lookup_buffer(pool, handle, who, &index); /* another thread may have been faster */
     }

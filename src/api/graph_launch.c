@@ -48,9 +48,7 @@ static bool launch_forget(struct engine *engine, const uint32_t *name)
     uint32_t word = task_word(engine_task(engine, name[0]));
     if (word >> TASK_STATE_BITS != name[1])
         return true;
-    if (!task_state_ended(word & TASK_STATE_MASK) ||
-        (engine->failed_first == name[0] &&
-         engine->failed_first_word >> TASK_STATE_BITS == name[1]))
+    if (!task_state_ended(word & TASK_STATE_MASK) || engine_first_failure(engine) == name[0])
         return false;
     engine_forget(engine, name[0]);
     return true;

@@ -107,14 +107,8 @@ static bool pool_is_idle(struct driver *driver, void *user)
 static fgpu_status pool_first_failure(struct pool *pool)
 {
     driver_enter(pool->driver);
-    uint32_t word;
-    uint32_t index = engine_take_failure(&pool->driver->engine, &word);
-    fgpu_status status = FGPU_OK;
-    if (index != TASK_NONE) {
-        const struct task *task = engine_task(&pool->driver->engine, index);
-        if (task_generation(task) == word >> TASK_STATE_BITS)
-            status = task_error_text(pool, index);
-    }
+    uint32_t index = engine_take_failure(&pool->driver->engine);
+    fgpu_status status = index == TASK_NONE ? FGPU_OK : task_error_text(pool, index);
     driver_leave(pool->driver);
     return status;
 }
@@ -160,6 +154,22 @@ static void pool_empty(struct pool *pool)
     }
 }
 
+/* For the tasks that return the callers' memory: whatever failed is asked about by nobody now, and
+ * they may wait. */
+static void pool_make_room(struct pool *pool)
+{
+    struct engine *engine = &pool->driver->engine;
+    driver_enter(pool->driver);
+    for (uint32_t i = 0; i < table_high_water(&engine->tasks); i++) {
+        fgpu_task_state state = task_state(engine_task(engine, i));
+        if (state == FGPU_TASK_FAILED || state == FGPU_TASK_POISONED ||
+            state == FGPU_TASK_CANCELLED)
+            engine_forget(engine, i);
+    }
+    pool->driver->nowait = false;
+    driver_leave(pool->driver);
+}
+
 static fgpu_status pool_start_closing(fgpu_pool handle, struct pool **closing)
 {
     fgpu_status status;
@@ -186,9 +196,18 @@ fgpu_status fgpu_pool_close(fgpu_pool handle)
         return status;
     /* It is this thread's alone to close now. */
     pool_empty(pool);
-    buffer_return_adopted(pool);
     (void)driver_wait(pool->driver, pool_is_idle, NULL, UINT64_MAX);
     status = pool_first_failure(pool);
+    char why[LIMITS_ERROR_TEXT];
+    (void)snprintf(why, sizeof why, "%s", error_text());
+    pool_make_room(pool);
+    buffer_return_adopted(pool);
+    (void)driver_wait(pool->driver, pool_is_idle, NULL, UINT64_MAX);
+    fgpu_status returned = pool_first_failure(pool);
+    if (status != FGPU_OK)
+        (void)error_set(status, "%s", why);
+    else
+        status = returned;
     pool->first_generation = graph_next_generation(pool);
     graph_tables_fini(pool);
     vec_fini(&pool->maps);

@@ -34,10 +34,8 @@ static void complete_count(struct engine *engine, struct task *task, fgpu_status
     else
         stats->tasks_failed++;
     engine->latency_sum_ns += engine->now_ns - task->submit_ns;
-    if (status != FGPU_OK && status != FGPU_E_CANCELLED && engine->failed_first == TASK_NONE) {
-        engine->failed_first = task->self;
-        engine->failed_first_word = task_word(task);
-    }
+    if (status != FGPU_OK && status != FGPU_E_CANCELLED)
+        engine_note_failure(engine, task);
 }
 
 bool complete_task(struct engine *engine, struct task *task, fgpu_status status)

@@ -152,6 +152,12 @@ struct engine_config {
 
 struct lineage; /* core/lineage.h */
 
+/* A failed task, as long as its record says so. */
+struct engine_failure {
+    uint32_t task;
+    uint32_t generation;
+};
+
 struct engine {
     struct table tasks;   /* struct task; slots are taken by submitters */
     struct table buffers; /* struct buffer */
@@ -204,8 +210,8 @@ struct engine {
     bool has_commands; /* a lane may have commands to hand out; cleared by the driver */
     uint32_t order;
     uint64_t latency_sum_ns;
-    uint32_t failed_first,
-        failed_first_word; /* earliest failure since the last engine_take_failure, TASK_NONE */
+    struct vec failures; /* struct engine_failure: since the last engine_take_failure */
+    size_t failures_head;
     fgpu_pool_stats stats;
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct vec torn;         /* uint32_t, while a device is lost: tasks whose data may be gone */
@@ -313,8 +319,12 @@ void engine_kernel_prepare(struct engine *engine, uint32_t kernel, uint32_t devi
 void *engine_map_address(struct engine *engine, uint32_t task);
 /* Forget a failed task: its slot is free again. */
 void engine_forget(struct engine *engine, uint32_t task);
-/* Earliest failure since the last call, or TASK_NONE. */
-uint32_t engine_take_failure(struct engine *engine, uint32_t *word);
+/* The earliest failure since the last engine_take_failure that nobody has forgotten, or TASK_NONE.
+ */
+uint32_t engine_first_failure(struct engine *engine);
+uint32_t engine_take_failure(struct engine *engine);
+/* A task has failed: it will be asked for. */
+void engine_note_failure(struct engine *engine, const struct task *task);
 
 /* Asserts every invariant of the engine. O(everything). */
 void engine_check(const struct engine *engine);

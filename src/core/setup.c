@@ -96,6 +96,7 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     lock_init(&engine->payload_lock);
     links_init(&engine->links, engine->hooks);
     vec_init(&engine->work, sizeof(uint32_t), engine->hooks);
+    vec_init(&engine->failures, sizeof(struct engine_failure), engine->hooks);
     vec_init(&engine->actions, sizeof(struct action), engine->hooks);
     vec_init(&engine->runs, 24, engine->hooks);
     vec_init(&engine->torn, sizeof(uint32_t), engine->hooks);
@@ -126,7 +127,6 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->first_generation = config->first_generation & ~1u;
     engine->task_limit = config->task_limit;
     engine->budget_ns = config->budget_ns != 0 ? config->budget_ns : SETUP_BUDGET_NS;
-    engine->failed_first = TASK_NONE;
     engine->device_count = config->device_count;
     engine->lane_count = setup_count_lanes(config);
     if (config->device_count == 0 || config->device_count > LIMITS_DEVICES - 1 ||
@@ -226,6 +226,7 @@ void engine_fini(struct engine *engine)
     links_fini(&engine->links);
     vec_fini(&engine->work);
     vec_fini(&engine->actions);
+    vec_fini(&engine->failures);
     vec_fini(&engine->runs);
     vec_fini(&engine->torn);
     alloc_put(engine->hooks, engine->devices, engine->device_count * sizeof *engine->devices);

@@ -392,6 +392,60 @@ static void test_limit_of_failed_tasks(void **state)
     rig_need(fgpu_pool_close(rig_pool));
 }
 
+/* Of two failures the first is forgotten: the second is still told. */
+static void test_second_failure(void **state)
+{
+    (void)state;
+    for (uint32_t round = 0; round < 50; round++) {
+        fgpu_task first = submit_host(rig_fail, NULL, rig_no_buffer, 0, "first");
+        (void)fgpu_task_wait(first, FGPU_FOREVER);
+        fgpu_task second = submit_host(rig_fail, NULL, rig_no_buffer, 0, "second");
+        (void)fgpu_task_wait(second, FGPU_FOREVER);
+        rig_need(fgpu_task_forget(first));
+        rig_refused(fgpu_pool_wait(rig_pool, FGPU_FOREVER), FGPU_E_TASK, "second");
+        rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER)); /* told once */
+        rig_need(fgpu_task_forget(second));
+    }
+    rig_works();
+}
+
+/* A full pool that does not wait cannot return the caller's memory yet, and says so. */
+static void test_destroy_at_limit(void **state)
+{
+    (void)state;
+    (void)setenv("FASTGPU_OPENCL_MEMORY", "separate", 1);
+    bool is_separate = fgpu_pool_open_text("devices=opencl:0;cache=;log=off;tasks=16;nowait",
+                                           &rig_pool) == FGPU_OK;
+    (void)unsetenv("FASTGPU_OPENCL_MEMORY");
+    if (!is_separate)
+        rig_open("devices=cpu;workers=1;cache=;log=off;tasks=16;nowait");
+    static uint32_t memory[256], closed[256];
+    uint32_t value = 42;
+    fgpu_buffer buffer, other;
+    rig_need(fgpu_buffer_create_from(rig_pool, memory, sizeof memory, &buffer));
+    rig_need(fgpu_buffer_create_from(rig_pool, closed, sizeof closed, &other));
+    rig_need(fgpu_buffer_fill(buffer, NULL, &value, sizeof value));
+    rig_need(fgpu_buffer_fill(other, NULL, &value, sizeof value));
+    struct rig_gate gate = {0};
+    fgpu_task held = submit_host(rig_wait_at_gate, &gate, rig_no_buffer, 0, "held");
+    while (submit_empty(NULL, &held) == FGPU_OK)
+        ;
+    rig_refused(fgpu_buffer_destroy(buffer), FGPU_E_AGAIN, "limit");
+    atomic_store_release_u32(&gate.open, 1);
+    rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
+    rig_need(fgpu_buffer_destroy(buffer));
+    rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
+    assert_int_equal(memory[255], 42);
+    /* Closing finds all records held by failed tasks, and returns the memory all the same. */
+    fgpu_task failed[16];
+    for (uint32_t i = 0; i < 16; i++)
+        failed[i] = submit_host(rig_fail, NULL, rig_no_buffer, 0, "failed");
+    for (uint32_t i = 0; i < 16; i++)
+        (void)fgpu_task_wait(failed[i], FGPU_FOREVER);
+    rig_refused(fgpu_pool_close(rig_pool), FGPU_E_TASK, "failed");
+    assert_int_equal(closed[255], 42);
+}
+
 /* ---- kernels that do not compile --------------------------------------------------------- */
 
 /* What a compiler refuses, though its parameters can be read. */
@@ -454,6 +508,7 @@ int main(void)
         RIG_ON(cpu, test_cancel),           RIG_ON(cpu, test_cancel_writer),
         RIG_ON(cpu, test_waiting_inside),   cmocka_unit_test(test_limit_nowait),
         cmocka_unit_test(test_limit_waits), cmocka_unit_test(test_limit_of_failed_tasks),
+        RIG_ON(cpu, test_second_failure),   cmocka_unit_test(test_destroy_at_limit),
         cmocka_unit_test(test_build),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
