@@ -170,31 +170,30 @@ static void pool_make_room(struct pool *pool)
     driver_leave(pool->driver);
 }
 
-static fgpu_status pool_start_closing(fgpu_pool handle, struct pool **closing)
+/* The pool, which is the calling thread's alone to close now; NULL with *status and a text. */
+static struct pool *pool_start_closing(fgpu_pool handle, fgpu_status *status)
 {
-    fgpu_status status;
-    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_pool_close: pool", &status);
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_pool_close: pool", status);
     if (pool == NULL)
-        return status;
-    status = lookup_may_wait("fgpu_pool_close");
-    if (status != FGPU_OK)
-        return status;
+        return NULL;
+    *status = lookup_may_wait("fgpu_pool_close");
+    if (*status != FGPU_OK)
+        return NULL;
     uint32_t open = 0;
-    if (!atomic_cas_seqcst_u32(&pool->closing, &open, 1))
-        return error_set(FGPU_E_CLOSED, "fgpu_pool_close: another thread is closing the pool");
-    *closing = pool;
-    return FGPU_OK;
+    if (atomic_cas_seqcst_u32(&pool->closing, &open, 1))
+        return pool;
+    *status = error_set(FGPU_E_CLOSED, "fgpu_pool_close: another thread is closing the pool");
+    return NULL;
 }
 
 fgpu_status fgpu_pool_close(fgpu_pool handle)
 {
-    struct pool *pool = NULL;
+    fgpu_status status;
     if (handle.bits == 0)
         return FGPU_OK;
-    fgpu_status status = pool_start_closing(handle, &pool);
-    if (status != FGPU_OK)
+    struct pool *pool = pool_start_closing(handle, &status);
+    if (pool == NULL)
         return status;
-    /* It is this thread's alone to close now. */
     pool_empty(pool);
     (void)driver_wait(pool->driver, pool_is_idle, NULL, UINT64_MAX);
     status = pool_first_failure(pool);

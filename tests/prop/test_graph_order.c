@@ -292,7 +292,7 @@ static void launch(const struct plan *plan, const uint32_t *order, fgpu_graph_ex
 static void check_order(const struct plan *plan, const uint32_t *order, fgpu_graph_exec exec)
 {
     fgpu_status status;
-    const struct pool *inside = lookup_pool(pool, "", &status);
+    LOOKUP_GUEST *inside = lookup_pool(pool, "", &status);
     assert_non_null(inside);
     const struct graph_exec *found = table_at(&inside->execs, handle_index(exec.bits));
     assert_int_equal(found->node_count, plan->count);
