@@ -43,8 +43,6 @@ static const struct faults_case faults_cases[] = {
     {"lost-cpu", "cpu,sim", 2, 0, 0, "seed=%llu,lose=0@30", true, 0},
     {"lost-overwritten", "sim:3", 1, 0, 0, "seed=%llu,lose=1@20,lose=2@50", true, 70},
     {"lost-overwritten-cpu", "sim:2,cpu", 2, 0, 0, "seed=%llu,lose=0@15,lose=1@40", true, 70},
-    {"lost-overwritten-tight", "sim:3", 1, 4 * 384, 0, "seed=%llu,task=5,lose=1@20,lose=2@50", true,
-     70},
     {"everything", "sim:3,cpu", 2, 4 * 384, 0,
      "seed=%llu,submit=100,task=10,alloc=30,build=50,lose=1@50,lose=2@90", true, 0},
 };
@@ -116,7 +114,8 @@ static void test_random_faults(void **state)
     uint64_t first = seed_get(1);
     for (size_t i = 0; i < sizeof faults_cases / sizeof faults_cases[0]; i++)
         if (strstr(faults_cases[i].name, faults_only) != NULL)
-            faults_run_case(&faults_cases[i], first, seed_count(30));
+            faults_run_case(&faults_cases[i], first,
+                            seed_count(faults_cases[i].overwrites > 0 ? 20 : 30));
 }
 
 int main(int argc, char **argv)
