@@ -121,6 +121,9 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
     case MOVE_WAIT:
         task_set_state(task, FGPU_TASK_MOVING);
         return true;
+    case MOVE_NEVER:
+        engine_release_lane(engine, task);
+        return true;
     case MOVE_FAILED:
         engine_look(engine, task->self);
         task_set_state(task, FGPU_TASK_MOVING);
@@ -141,6 +144,8 @@ static void engine_map(struct engine *engine, struct task *task)
         engine->held_maps++;
         engine->wakes++;
         return;
+    case MOVE_NEVER:
+        FGPU_UNREACHABLE(); /* the host's memory: there is no other */
     case MOVE_FAILED:
         engine_look(engine, task->self);
         task_set_state(task, FGPU_TASK_MOVING);

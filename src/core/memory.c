@@ -246,20 +246,26 @@ static void memory_evict_clean(struct engine *engine, struct buffer *buffer, uin
     memory_free_block(engine, block);
 }
 
-static enum memory_answer memory_fail(struct engine *engine, struct task *task, fgpu_status status,
-                                      const struct buffer *buffer, uint32_t node)
+static void memory_explain(struct engine *engine, struct task *task, const struct buffer *buffer,
+                           uint32_t node)
 {
     if (task->why == NULL)
         task->why = alloc_get(engine->hooks, LIMITS_ERROR_TEXT, 16);
-    if (task->why != NULL) {
-        struct heap_stats stats;
-        heap_get_stats(&engine->nodes[node].heap, &stats);
-        snprintf(task->why, LIMITS_ERROR_TEXT,
-                 "buffer '%s' needs %llu bytes on memory node %u, which has a limit of %llu bytes, "
-                 "%llu of them in use by tasks that cannot give them up",
-                 buffer->name, (unsigned long long)atomic_load_relaxed_u64(&buffer->size_bytes),
-                 node, (unsigned long long)stats.limit_bytes, (unsigned long long)stats.used_bytes);
-    }
+    if (task->why == NULL)
+        return;
+    struct heap_stats stats;
+    heap_get_stats(&engine->nodes[node].heap, &stats);
+    snprintf(task->why, LIMITS_ERROR_TEXT,
+             "buffer '%s' needs %llu bytes on memory node %u, which has a limit of %llu bytes, "
+             "%llu of them in use by tasks that cannot give them up",
+             buffer->name, (unsigned long long)atomic_load_relaxed_u64(&buffer->size_bytes), node,
+             (unsigned long long)stats.limit_bytes, (unsigned long long)stats.used_bytes);
+}
+
+static enum memory_answer memory_fail(struct engine *engine, struct task *task, fgpu_status status,
+                                      const struct buffer *buffer, uint32_t node)
+{
+    memory_explain(engine, task, buffer, node);
     if (task->status == FGPU_OK) {
         task->status = status;
         task->root = task->self;
@@ -267,6 +273,18 @@ static enum memory_answer memory_fail(struct engine *engine, struct task *task, 
     }
     memory_settled(engine, task, node);
     return MEMORY_FAILED;
+}
+
+/* The node cannot hold what the task needs. Beside the host's there may be another that can. */
+static enum memory_answer memory_never(struct engine *engine, struct task *task,
+                                       const struct buffer *buffer, uint32_t node)
+{
+    if (node == 0)
+        return memory_fail(engine, task, FGPU_E_DEVMEM, buffer, node);
+    memory_explain(engine, task, buffer, node);
+    task->no_memory |= UINT64_C(1) << engine->nodes[node].device;
+    memory_settled(engine, task, node);
+    return MEMORY_NEVER;
 }
 
 static enum memory_answer memory_park(struct engine *engine, struct task *task, uint32_t *waiters)
@@ -288,7 +306,7 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
     if (found == TASK_NONE) {
         if (busy)
             return memory_park(engine, task, &n->memory_waiters);
-        return memory_fail(engine, task, FGPU_E_DEVMEM, buffer, node);
+        return memory_never(engine, task, buffer, node);
     }
     if (memory_cost(engine_buffer(engine, found), node) >= 2) {
         *victim = found;
@@ -336,7 +354,7 @@ enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t
             return memory_park(engine, task, &engine->nodes[node].alloc_waiters);
         case HEAP_TRIM:
             if (!heap_release_empty(&engine->nodes[node].heap, 0, &mem, &bytes))
-                return memory_fail(engine, task, FGPU_E_DEVMEM, buffer, node);
+                return memory_never(engine, task, buffer, node);
             engine_act(engine, (struct action){.kind = ACTION_FREE,
                                                .node = node,
                                                .device = engine->nodes[node].device,
@@ -349,7 +367,7 @@ enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t
                 return made;
             break;
         case HEAP_NEVER:
-            return memory_fail(engine, task, FGPU_E_DEVMEM, buffer, node);
+            return memory_never(engine, task, buffer, node);
         case HEAP_NOMEM:
             return memory_fail(engine, task, FGPU_E_NOMEM, buffer, node);
         }

@@ -12,6 +12,7 @@ enum move_answer {
     MOVE_WAIT,  /* the task waits for slabs, copies, memory or room in a lane; look at it again when
                  * task->waits is 0
                  */
+    MOVE_NEVER, /* its device has no memory for it */
     MOVE_FAILED /* doomed with a reason */
 };
 

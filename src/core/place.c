@@ -53,6 +53,8 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
         return "is lost";
     if (task->pin != TASK_DEVICE_ANY && task->pin != device_index)
         return "is not the one asked for";
+    if ((task->no_memory >> device_index) & 1)
+        return "has no memory for its data";
     if (task->kind == TASK_HOST)
         return device->caps.host_calls ? NULL : "runs no host functions";
     if (device->hidden)
@@ -193,6 +195,8 @@ static bool place_refuse(struct engine *engine, struct task *task)
             status = FGPU_E_BUILD;
         else if (device->lost && status != FGPU_E_BUILD)
             status = FGPU_E_DEVICE_LOST;
+        else if (((task->no_memory >> d) & 1) && status == FGPU_E_NODEVICE)
+            status = FGPU_E_DEVMEM;
         const char *log =
             compiles ? device->reason : engine_kernel(engine, task->kernel)->codes[d].log;
         if (why != NULL && used < LIMITS_ERROR_TEXT)
@@ -220,6 +224,10 @@ void place_on(struct engine *engine, struct task *task, uint32_t lane)
     uint32_t device = engine_lane(engine, lane)->device;
     uint32_t known;
     task->lane = (uint16_t)lane;
+    if (__builtin_expect(task->why != NULL, 0)) { /* of a device that had no memory for it */
+        alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
+        task->why = NULL;
+    }
     uint64_t ns = place_exec_ns(engine, task, device, &known);
     if (ns >= PLACE_BUILD_NS && task->kernel != TASK_NONE &&
         engine_kernel(engine, task->kernel)->codes[device].state != CODE_READY)

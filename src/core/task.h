@@ -108,11 +108,12 @@ struct task {
     int32_t status; /* fgpu_status when ended */
     uint32_t root;  /* index and generation of the task that began a failure */
     uint32_t root_word;
+    uint32_t lineage; /* its place there plus one (core/lineage.c), 0: none */
     uint64_t submit_ns;
     uint64_t size; /* model size: work items or bytes */
     char *payload;
-    char *why;        /* heap text of a failure, NULL: none */
-    uint32_t lineage; /* its place there plus one (core/lineage.c), 0: none */
+    char *why;          /* heap text of a failure, NULL: none */
+    uint64_t no_memory; /* bit n: device n had no memory for its data */
     _Alignas(64) char inline_payload[TASK_INLINE_BYTES];
 };
 
