@@ -392,6 +392,64 @@ static void test_limit_of_failed_tasks(void **state)
     rig_need(fgpu_pool_close(rig_pool));
 }
 
+static int kernel_seven(const fgpu_range *range, void *const *args, void *user)
+{
+    (void)user;
+    for (uint64_t i = range->group_begin; i < range->group_end; i++)
+        ((uint8_t *)args[0])[i] = 7;
+    return 0;
+}
+
+/* A buffer that is larger than a device's memory: the task runs where there is room, or says how
+ * much there is. */
+static void too_large(const char *devices, bool fits)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, "devices=%s;workers=1;device-memory=1MiB;cache=;log=off",
+                   devices);
+    rig_open(text);
+    fgpu_kernel seven;
+    rig_need(fgpu_kernel_create(rig_pool, "seven", &seven));
+    rig_need(fgpu_kernel_add_native(seven, kernel_seven, NULL));
+    rig_need(fgpu_kernel_set_arg(seven, 0, FGPU_ARG_BUFFER, FGPU_READ_WRITE, 0));
+    for (uint32_t round = 0; round < 20; round++) {
+        fgpu_buffer buffer;
+        fgpu_task task;
+        uint8_t last = 0;
+        rig_need(fgpu_buffer_create(rig_pool, 2u << 20, &buffer));
+        rig_need(fgpu_buffer_set_name(buffer, "wide"));
+        fgpu_arg arg = fgpu_arg_buffer(buffer);
+        fgpu_task_desc desc;
+        fgpu_task_desc_init(&desc);
+        desc.kernel = seven;
+        desc.dims = 1;
+        desc.global[0] = 2u << 20;
+        desc.local[0] = 1;
+        desc.args = &arg;
+        desc.arg_count = 1;
+        rig_need(fgpu_task_submit(rig_pool, &desc, &task));
+        fgpu_status status = fgpu_task_wait(task, FGPU_FOREVER);
+        if (fits) {
+            rig_need(status);
+            fgpu_region tail = fgpu_region_span((2u << 20) - 1, 1);
+            rig_need(fgpu_buffer_read(buffer, &tail, &last, 0));
+            assert_int_equal(last, 7);
+        } else {
+            rig_refused(status, FGPU_E_DEVMEM, "'wide' needs 2097152 bytes");
+            rig_refused(status, FGPU_E_DEVMEM, "limit of 1048576 bytes");
+        }
+        rig_need(fgpu_buffer_destroy(buffer));
+    }
+    (void)fgpu_pool_close(rig_pool);
+}
+
+static void test_too_large(void **state)
+{
+    (void)state;
+    too_large("sim,cpu", true);
+    too_large("sim:2", false);
+}
+
 /* Of two failures the first is forgotten: the second is still told. */
 static void test_second_failure(void **state)
 {
@@ -509,7 +567,7 @@ int main(void)
         RIG_ON(cpu, test_waiting_inside),   cmocka_unit_test(test_limit_nowait),
         cmocka_unit_test(test_limit_waits), cmocka_unit_test(test_limit_of_failed_tasks),
         RIG_ON(cpu, test_second_failure),   cmocka_unit_test(test_destroy_at_limit),
-        cmocka_unit_test(test_build),
+        cmocka_unit_test(test_too_large),   cmocka_unit_test(test_build),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
