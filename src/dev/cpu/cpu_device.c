@@ -39,6 +39,7 @@ struct cpu_device {
     uint64_t sample_idle_ns; /* idle time of all workers until then */
 };
 
+/* More than the limit is refused when the device is opened; a machine may have more cores. */
 static uint32_t cpu_worker_count(const fgpu_backend_options *options, const struct cpu_facts *facts)
 {
     uint32_t count = options->cpu_workers != 0 ? options->cpu_workers : facts->core_count;
@@ -88,6 +89,9 @@ static fgpu_status cpu_open(const fgpu_backend_options *options, uint32_t index,
 
     if (index != 0)
         return error_set(FGPU_E_RANGE, "cpu: device %u of 1", index);
+    if (options->cpu_workers > LIMITS_CPU_WORKERS)
+        return error_set(FGPU_E_INVAL, "cpu: cpu_workers is %u, at most %d", options->cpu_workers,
+                         LIMITS_CPU_WORKERS);
     cpu = alloc_get_zeroed(NULL, sizeof *cpu, LIMITS_CACHE_LINE);
     if (cpu == NULL)
         return error_set(FGPU_E_NOMEM, "cpu: no memory for the device");
