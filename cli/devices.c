@@ -78,7 +78,8 @@ static void devices_set_known(struct text_table_row *row, uint32_t column, bool 
         text_table_set(row, column, "unknown");
 }
 
-/* Group 0 are the host's cores. A group that no other device is in has a number that says nothing. */
+/* Group 0 are the host's cores. A group that no other device is in has a number that says nothing.
+ */
 static void devices_set_group(struct text_table_row *row, uint32_t column,
                               const struct devices_row *rows, uint32_t count, uint32_t index)
 {
