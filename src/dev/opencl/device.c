@@ -10,19 +10,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "dev/opencl/env.h"
 #include "dev/opencl/hostmem.h"
 #include "dev/opencl/info.h"
 #include "dev/opencl/text.h"
 
 #define DEVICE_SPIN_NS 20000u  /* a wait looks again and again for so long, ... */
 #define DEVICE_SLEEP_NS 50000u /* ... then sleeps in such steps */
-
-bool ocl_device_separate(void)
-{
-    const char *mode = getenv("FASTGPU_OPENCL_MEMORY");
-
-    return mode != NULL && strcmp(mode, "separate") == 0;
-}
 
 cl_int ocl_device_wait(const struct ocl_api *api, cl_event event, uint64_t limit_ns)
 {
@@ -121,6 +115,9 @@ fgpu_status ocl_device_open(const fgpu_backend_options *options, uint32_t index,
     fgpu_status status = FGPU_E_NOMEM;
 
     if (list == NULL || device == NULL)
+        goto fail;
+    status = ocl_env_check();
+    if (status != FGPU_OK)
         goto fail;
     status = ocl_platform_list(options, list, why, sizeof(why));
     if (status != FGPU_OK) {

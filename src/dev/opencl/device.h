@@ -54,9 +54,6 @@ void ocl_device_reason(void *device, char *text, size_t text_bytes);
 void ocl_device_note(struct ocl_device *device, bool lost, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), cold));
 
-/* True when the environment or the device forbids working in host memory. */
-bool ocl_device_separate(void);
-
 /* Waits for an event without a blocking call, so that a dead device does not take us with it:
  * CL_COMPLETE, a negative error, or CL_SUBMITTED when the time was over. */
 cl_int ocl_device_wait(const struct ocl_api *api, cl_event event, uint64_t limit_ns);

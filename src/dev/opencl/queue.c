@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "dev/opencl/command.h"
+#include "dev/opencl/env.h"
 #include "dev/opencl/hostmem.h"
 #include "dev/opencl/info.h"
 #include "dev/opencl/text.h"
@@ -294,12 +295,10 @@ static cl_command_queue queue_create(const struct ocl_device *device, cl_int *er
 /* A CPU's commands do not fail one by one: whatever hits them hits the process. */
 static bool queue_watch_all(const struct ocl_device *device)
 {
-    const char *events = getenv("FASTGPU_OPENCL_EVENTS");
+    enum ocl_env_events events = ocl_env_events();
 
-    if (events != NULL && strcmp(events, "all") == 0)
-        return true;
-    if (events != NULL && strcmp(events, "few") == 0)
-        return false;
+    if (events != OCL_ENV_EVENTS_USUAL)
+        return events == OCL_ENV_EVENTS_ALL;
     return !ocl_info_is_cpu(&device->unit);
 }
 
