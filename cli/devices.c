@@ -78,6 +78,26 @@ static void devices_set_known(struct text_table_row *row, uint32_t column, bool 
         text_table_set(row, column, "unknown");
 }
 
+/* Group 0 are the host's cores. A group that no other device is in has a number that says nothing.
+ */
+static void devices_set_group(struct text_table_row *row, uint32_t column,
+                              const struct devices_row *rows, uint32_t count, uint32_t index)
+{
+    const fgpu_device_info *info = &rows[index].info;
+    bool is_own = info->resource_group != 0;
+
+    if (!(info->valid & FGPU_INFO_RESOURCE_GROUP)) {
+        text_table_set(row, column, "unknown");
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        is_own &= i == index || rows[i].info.resource_group != info->resource_group;
+    if (is_own)
+        text_table_set(row, column, "own");
+    else
+        text_table_set(row, column, "%u", info->resource_group);
+}
+
 static void devices_print_facts(const struct devices_row *rows, uint32_t count)
 {
     static const struct text_table_column columns[] = {
@@ -101,10 +121,7 @@ static void devices_print_facts(const struct devices_row *rows, uint32_t count)
             text_table_set(row, 5, "unknown");
         devices_set_bytes(row, 6, info->valid & FGPU_INFO_MEMORY, (double)info->memory_bytes);
         text_table_set(row, 7, "%u", info->memory_node);
-        if (info->valid & FGPU_INFO_RESOURCE_GROUP)
-            text_table_set(row, 8, "%u", info->resource_group);
-        else
-            text_table_set(row, 8, "unknown");
+        devices_set_group(row, 8, rows, count, i);
     }
     text_table_print(&table);
     text_table_fini(&table);

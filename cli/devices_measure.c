@@ -210,8 +210,6 @@ static fgpu_status devices_measure_one(const struct devices_bench *bench, double
     fgpu_status status = fgpu_device_status(row->handle);
 
     row->is_lost = status == FGPU_E_DEVICE_LOST;
-    if (fgpu_device_get_sample(row->handle, &row->sample) != FGPU_OK)
-        row->sample.valid = 0;
     row->is_copy_shared = row->info.memory_node == 0 && devices_is_real(row);
     if (row->is_copy_shared && host_rate > 0.0) {
         row->copy_bytes_per_s = host_rate;
@@ -244,6 +242,9 @@ bool devices_measure(fgpu_pool pool, struct devices_row *rows, uint32_t count,
         for (uint32_t i = 0; i < count; i++)
             (void)fgpu_device_get_sample(rows[i].handle, &rows[i].sample);
         is_whole = waiting_sleep(DEVICES_SAMPLE_NS, stop);
+        for (uint32_t i = 0; i < count; i++) /* all, before the measuring keeps them busy */
+            if (fgpu_device_get_sample(rows[i].handle, &rows[i].sample) != FGPU_OK)
+                rows[i].sample.valid = 0;
     }
     for (uint32_t i = 0; i < count && is_whole; i++) {
         if (rows[i].info.memory_node == 0 && devices_is_real(&rows[i]) && host_rate == 0.0)

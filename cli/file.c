@@ -3,8 +3,9 @@
  *
  * Method: temporary file in the same folder (a rename never crosses file systems), fsync of the
  * file, rename, fsync of the folder. The temporary name carries the process id and a number and is
- * created exclusively, so that two writers never share one. Runs on the caller's thread; owns
- * nothing between calls.
+ * created exclusively, so that two writers never share one. Its name is noted for file_abandon()
+ * before it is created and until it is gone. Runs on the caller's thread; owns nothing between
+ * calls.
  */
 #include "file.h"
 
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,31 @@
 #include <unistd.h>
 
 #include "why.h"
+
+/* What file_abandon() removes, while the flag is set. */
+static char file_noted[PATH_MAX];
+static volatile sig_atomic_t file_is_noted;
+
+/* The fences keep the compiler from moving what a handler on this thread reads. */
+static void file_note(const char *temporary)
+{
+    file_is_noted = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    (void)snprintf(file_noted, sizeof file_noted, "%s", temporary);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    file_is_noted = 1;
+}
+
+static void file_forget(void)
+{
+    file_is_noted = 0;
+}
+
+void file_abandon(void)
+{
+    if (file_is_noted)
+        (void)unlink(file_noted);
+}
 
 bool file_bytes_append(struct file_bytes *bytes, const void *data, size_t size_bytes)
 {
@@ -157,9 +184,13 @@ static int file_open_temporary(const char *target, char *temporary)
             errno = ENAMETOOLONG;
             return -1;
         }
+        file_note(temporary);
         int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0 || errno != EEXIST)
+        if (fd >= 0)
             return fd;
+        file_forget();
+        if (errno != EEXIST)
+            return -1;
     }
     return -1;
 }
@@ -204,11 +235,12 @@ fgpu_status file_replace(const char *path, const void *data, size_t size_bytes, 
         error = errno;
         wrote = false;
     }
-    if (!wrote) {
+    if (!wrote)
         (void)unlink(temporary);
+    file_forget();
+    if (!wrote)
         return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be written (%zu bytes): %s", path,
                         size_bytes, strerror(error));
-    }
     file_sync_folder(target);
     return FGPU_OK;
 }

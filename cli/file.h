@@ -3,7 +3,8 @@
  *
  * Used for every input and output of the CLI. A replaced file is written beside its place under a
  * temporary name, synced, then renamed: whoever looks (also after kill -9 or on a full disk) sees
- * the old file or the whole new one. Thread: any; blocks on the disk. The caller owns the bytes and
+ * the old file or the whole new one. Thread: any, but one file at a time is replaced; blocks on the
+ * disk. The caller owns the bytes and
  * frees them with file_bytes_fini().
  */
 #ifndef FASTGPU_CLI_FILE_H
@@ -41,5 +42,9 @@ fgpu_status file_read(const char *path, size_t limit_bytes, struct file_bytes *b
  * Returns FGPU_OK or FGPU_E_IO, FGPU_E_NOMEM. */
 fgpu_status file_replace(const char *path, const void *data, size_t size_bytes, char *why,
                          size_t why_bytes);
+
+/* Removes the temporary file of a file_replace() that is under way, for a handler that ends the
+ * process at once: async-signal-safe, and meant for the thread that writes. */
+void file_abandon(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* `fastgpu`: the table of commands, the signals, and what becomes of output that cannot be written.
  *
  * A new command is one line in main_commands. The only signal handler of FastGPU is here: the first
- * SIGINT or SIGTERM sets a flag that the commands look at, the second ends the process at once.
+ * SIGINT or SIGTERM sets a flag that the commands look at, the second ends the process at once, but
+ * for the temporary file of a picture, which goes first.
  */
 #include "commands.h"
 
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #include <fastgpu/fastgpu.h>
+
+#include "file.h"
 
 static const struct command main_commands[] = {
     {"devices", command_devices, "list the compute devices and how fast they are"},
@@ -39,8 +42,10 @@ static void main_on_signal(int number)
     static const char text[] = "\nfastgpu: stopping; a second signal ends it at once\n";
     int error = errno;
 
-    if (main_stop)
+    if (main_stop) {
+        file_abandon();
         _exit(128 + number);
+    }
     main_stop = number;
     if (main_has_terminal) {
         ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);

@@ -63,7 +63,7 @@ typedef struct fgpu_device_sample {
     uint32_t struct_bytes; /* set by the caller */
     uint32_t valid;        /* enum fgpu_sample_valid */
     uint64_t time_ns;      /* CLOCK_MONOTONIC */
-    double utilisation;    /* 0..1 since the last sample in this pool, by this pool alone */
+    double utilisation;    /* 0..1 since the last sample in this pool, by whoever uses it */
     double power_watt;
     double temperature_celsius;
     uint64_t memory_used_bytes; /* by this pool */
@@ -83,8 +83,11 @@ FGPU_API fgpu_status fgpu_device_at(fgpu_pool pool, uint32_t index, fgpu_device 
 FGPU_API fgpu_status fgpu_device_get_info(fgpu_device device, fgpu_device_info *info);
 
 /* Live sample. [in,out] sample: struct_bytes set by the caller, else FGPU_E_VERSION. Memory is what
- * this pool uses of the device's memory node. Utilisation is known where the device measures it, or
- * has timed commands since the last sample. May take a millisecond. */
+ * this pool uses of the device's memory node. Utilisation is that of the whole
+ * device, by any process: for devices that compute on the host's processors the busy share of those
+ * that this process may use (unknown within a tick of mostly 10 ms), for simulated devices what
+ * they have timed since the last sample; of others, OpenCL's GPUs among them, it is unknown. May
+ * take a millisecond. */
 FGPU_API fgpu_status fgpu_device_get_sample(fgpu_device device, fgpu_device_sample *sample);
 
 /* FGPU_OK while the device works, else FGPU_E_DEVICE_LOST; fgpu_last_error() says why it was lost.

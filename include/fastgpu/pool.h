@@ -29,9 +29,9 @@ typedef struct fgpu_alloc_hooks {
  * but in log_level. Strings are read during fgpu_pool_open() and not kept. */
 typedef struct fgpu_pool_options {
     uint32_t struct_bytes; /* sizeof(fgpu_pool_options), set by fgpu_pool_options_init() */
-    /* Threads of the `cpu` device (256 at most), queues of `null` and `sim`; 0: one for each core
-     * that this process may use at a time (affinity, control groups), and one queue. More than 1024
-     * is refused. */
+    /* Threads of the `cpu` device, queues of `null` and `sim`; 0: one for each core that this
+     * process may use at a time (affinity, control groups; 256 at most), and one queue. More than
+     * 1024 is refused, and more than 256 where the cpu device is chosen. */
     uint32_t cpu_workers;
     /* Patterns, comma separated, in any case of letters: "cpu", "opencl", "opencl:0",
      * "opencl:*portable*" (name, vendor or id), "null", "null:2" (two of them), "sim", "all" (all

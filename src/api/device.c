@@ -82,14 +82,15 @@ fgpu_status fgpu_device_get_info(fgpu_device handle, fgpu_device_info *info)
 
 /* ---- samples ---------------------------------------------------------------------------- */
 
-/* Share of the device's queues that was busy since the last sample, when the device has timed some
- * of what it ran meanwhile. */
+/* Share of a simulated device's queues that was busy since the last sample, when it has timed some
+ * of what it ran meanwhile. Nobody else uses such a device; of others this would be a part only. */
 static void device_busy(struct driver *driver, uint32_t index, fgpu_device_sample *sample)
 {
     const struct engine_device *device = &driver->engine.devices[index];
     struct driver_sample *last = &driver->samples[index];
     uint64_t from_ns = last->time_ns != 0 ? last->time_ns : driver->open_ns;
-    if (!(sample->valid & FGPU_SAMPLE_UTILISATION) && device->timed != last->timed &&
+    if (driver->devices[index].info.type == FGPU_DEVICE_SIMULATED &&
+        !(sample->valid & FGPU_SAMPLE_UTILISATION) && device->timed != last->timed &&
         sample->time_ns > from_ns) {
         double could_ns = (double)(sample->time_ns - from_ns) * device->lane_count;
         double share = (double)(device->stats.busy_ns - last->busy_ns) / could_ns;

@@ -367,8 +367,15 @@ fgpu_status fgpu_kernel_add_native(fgpu_kernel handle, fgpu_native_fn fn, void *
 fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *source, const char *entry,
                                       const char *options, fgpu_kernel *kernel)
 {
+    static const char who[] = "fgpu_kernel_create_opencl";
     char name[LIMITS_NAME_BYTES];
-    snprintf(name, sizeof name, "%s", entry != NULL ? entry : "");
+    if (kernel == NULL)
+        return error_set(FGPU_E_INVAL, "%s: kernel is NULL", who);
+    kernel->bits = 0;
+    if (source == NULL || entry == NULL || entry[0] == '\0') /* else `name` would be blamed */
+        return error_set(FGPU_E_INVAL, "%s: %s is missing", who,
+                         source == NULL ? "source" : "entry");
+    snprintf(name, sizeof name, "%s", entry);
     fgpu_status status = fgpu_kernel_create(pool, name, kernel);
     if (status != FGPU_OK)
         return status;

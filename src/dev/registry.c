@@ -23,12 +23,12 @@
 #include "dev/sim/sim.h"
 
 #define REGISTRY_ITEM_BYTES 128 /* one item of a pattern, with its NUL: longer than any name */
-#define REGISTRY_WHY_BYTES 192
 
 /* The order is that of "auto" and "all". */
 static const fgpu_backend *const registry_builtin[] = {&opencl_backend, &cpu_backend, &null_backend,
                                                        &sim_backend};
 #define REGISTRY_BUILTIN (sizeof registry_builtin / sizeof *registry_builtin)
+_Static_assert(REGISTRY_BUILTIN + LIMITS_BACKENDS == REGISTRY_BACKENDS, "each can be absent");
 
 static struct {
     struct lock lock;
@@ -56,12 +56,12 @@ struct registry_probe {
     fgpu_status status;
     fgpu_device_info *infos; /* LIMITS_DEVICES of them */
     uint32_t count;
-    char why[REGISTRY_WHY_BYTES];
+    char why[LIMITS_ERROR_TEXT];
 };
 
 struct registry_search {
     const fgpu_backend_options *options;
-    struct registry_probe probes[REGISTRY_BUILTIN + LIMITS_BACKENDS];
+    struct registry_probe probes[REGISTRY_BACKENDS];
     uint32_t probe_count;
     struct registry_match *out;
     uint32_t capacity;
@@ -320,6 +320,14 @@ static uint32_t registry_item_apply(struct registry_search *search,
 
 /* ---- saying why not ------------------------------------------------------------------------- */
 
+/* What a backend without devices says about it. */
+static const char *registry_why(const struct registry_probe *probe)
+{
+    if (probe->why[0] != '\0')
+        return probe->why;
+    return probe->status != FGPU_OK ? fgpu_status_text(probe->status) : "it has no device";
+}
+
 static void registry_text_add(char *text, size_t text_bytes, const char *more)
 {
     size_t used = strlen(text);
@@ -327,31 +335,64 @@ static void registry_text_add(char *text, size_t text_bytes, const char *more)
     (void)snprintf(text + used, text_bytes - used, "%s", more);
 }
 
+static void registry_list_found(const struct registry_search *search, char *found, size_t bytes)
+{
+    for (uint32_t i = 0; i < search->probe_count; i++) {
+        const struct registry_probe *probe = &search->probes[i];
+        for (uint32_t index = 0; index < probe->count; index++) {
+            registry_text_add(found, bytes, found[0] != '\0' ? ", " : "");
+            registry_text_add(found, bytes, probe->infos[index].id);
+            registry_text_add(found, bytes, " (");
+            registry_text_add(found, bytes, probe->infos[index].name);
+            registry_text_add(found, bytes, ")");
+        }
+    }
+    if (found[0] == '\0')
+        registry_text_add(found, bytes, "none");
+}
+
+/* The reasons are advice and stay whole; the list of what there is gets the room that is left. */
 static fgpu_status registry_nothing(struct registry_search *search, const char *what)
 {
     char found[LIMITS_ERROR_TEXT] = "";
     char none[LIMITS_ERROR_TEXT] = "";
+    int room = 0;
 
     for (uint32_t i = 0; i < search->probe_count; i++) {
         struct registry_probe *probe = &search->probes[i];
-        char line[REGISTRY_WHY_BYTES + 160];
-
         if (registry_is_counted(probe->backend))
             continue;
         registry_probe_run(search, probe);
-        for (uint32_t index = 0; index < probe->count; index++) {
-            (void)snprintf(line, sizeof line, "%s%s (%s)", found[0] != '\0' ? ", " : "",
-                           probe->infos[index].id, probe->infos[index].name);
-            registry_text_add(found, sizeof found, line);
-        }
         if (probe->count > 0)
             continue;
-        (void)snprintf(line, sizeof line, "; %s: %s", probe->backend->name,
-                       probe->why[0] != '\0' ? probe->why : fgpu_status_text(probe->status));
-        registry_text_add(none, sizeof none, line);
+        registry_text_add(none, sizeof none, "; ");
+        registry_text_add(none, sizeof none, probe->backend->name);
+        registry_text_add(none, sizeof none, ": ");
+        registry_text_add(none, sizeof none, registry_why(probe));
     }
-    return error_set(FGPU_E_NODEVICE, "devices \"%s\": %s. Found: %s%s", what, "nothing matches",
-                     found[0] != '\0' ? found : "none", none);
+    registry_list_found(search, found, sizeof found);
+    room = (int)LIMITS_ERROR_TEXT - 1 - (int)strlen(none) - (int)strlen(what) -
+           (int)strlen("devices \"\": nothing matches. Found: ");
+    if ((int)strlen(found) > room)
+        (void)snprintf(found + (room > 3 ? room - 3 : 0), 4, "...");
+    return error_set(FGPU_E_NODEVICE, "devices \"%s\": nothing matches. Found: %s%s", what, found,
+                     none);
+}
+
+/* What was asked and has nothing. */
+static void registry_tell_absent(const struct registry_search *search,
+                                 struct registry_absent *absent)
+{
+    for (uint32_t i = 0; i < search->probe_count; i++) {
+        const struct registry_probe *probe = &search->probes[i];
+        struct registry_reason *reason = &absent->reasons[absent->count];
+        if (!probe->done || probe->count > 0)
+            continue;
+        reason->backend = probe->backend->name;
+        reason->status = probe->status != FGPU_OK ? probe->status : FGPU_E_NODEVICE;
+        (void)snprintf(reason->why, sizeof reason->why, "%s", registry_why(probe));
+        absent->count++;
+    }
 }
 
 /* ---- reading the pattern -------------------------------------------------------------------- */
@@ -411,12 +452,15 @@ static fgpu_status registry_search_run(struct registry_search *search, const cha
 }
 
 fgpu_status registry_find(const char *pattern, const fgpu_backend_options *options,
-                          struct registry_match *out, uint32_t capacity, uint32_t *count)
+                          struct registry_match *out, uint32_t capacity, uint32_t *count,
+                          struct registry_absent *absent)
 {
     struct registry_search *search = alloc_get_zeroed(NULL, sizeof *search, 16);
     fgpu_status status;
 
     *count = 0;
+    if (absent != NULL)
+        absent->count = 0;
     if (search == NULL)
         return error_set(FGPU_E_NOMEM, "devices: no memory for the search");
     search->options = options;
@@ -426,6 +470,8 @@ fgpu_status registry_find(const char *pattern, const fgpu_backend_options *optio
     status = registry_search_run(search, pattern != NULL && pattern[0] != '\0' ? pattern : "auto");
     if (status == FGPU_OK)
         *count = search->count;
+    if (status == FGPU_OK && absent != NULL)
+        registry_tell_absent(search, absent);
     registry_search_fini(search);
     alloc_put(NULL, search, sizeof *search);
     return status;

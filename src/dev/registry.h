@@ -20,12 +20,28 @@
 #define FASTGPU_DEV_REGISTRY_H
 
 #include <fastgpu/backend.h>
+#include "base/limits.h"
+
+#define REGISTRY_BACKENDS (4 + LIMITS_BACKENDS) /* built in, and added */
 
 /* A device that exists but is not open. info.index and info.memory_node are the pool's to fill. */
 struct registry_match {
     const fgpu_backend *backend;
     uint32_t index; /* of the backend's probe order: for open() */
     fgpu_device_info info;
+};
+
+/* Why a backend that the pattern asked has no device: FGPU_E_NODEVICE, which is common (no driver
+ * is installed), or what failed in a driver that is there. */
+struct registry_reason {
+    const char *backend;
+    fgpu_status status;
+    char why[LIMITS_ERROR_TEXT];
+};
+
+struct registry_absent {
+    uint32_t count;
+    struct registry_reason reasons[REGISTRY_BACKENDS];
 };
 
 /* Adds a backend: FGPU_E_VERSION, FGPU_E_INVAL (name taken or malformed, function missing),
@@ -38,8 +54,10 @@ const fgpu_backend *registry_backend(const char *name);
 /* Devices that `pattern` names (NULL, "": "auto"), and how many in *count. With an error text:
  * FGPU_E_NODEVICE when an item matches nothing (lists what was found, and why other backends have
  * none), FGPU_E_INVAL for a malformed item, FGPU_E_LIMIT when there are more than `capacity`,
- * FGPU_E_NOMEM. Taking away may match nothing, but something must be left. */
+ * FGPU_E_NOMEM. Taking away may match nothing, but something must be left. [out] absent, may be
+ * NULL: which of the backends asked had no device; none of them on failure. */
 fgpu_status registry_find(const char *pattern, const fgpu_backend_options *options,
-                          struct registry_match *out, uint32_t capacity, uint32_t *count);
+                          struct registry_match *out, uint32_t capacity, uint32_t *count,
+                          struct registry_absent *absent);
 
 #endif

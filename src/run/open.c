@@ -28,11 +28,29 @@ static void open_ring(void *arg)
         doorbell_wake(&driver->bell);
 }
 
-static fgpu_status open_find(const fgpu_pool_options *options, const fgpu_backend_options *backend,
-                             struct registry_match *matches, uint32_t *count)
+/* A backend that has nothing fails no pool, but is told of: as news where it is not installed, as a
+ * warning where it is and does not work. */
+static void open_tell_absent(struct driver *driver, const struct registry_absent *absent)
+{
+    for (uint32_t i = 0; i < absent->count; i++) {
+        const struct registry_reason *reason = &absent->reasons[i];
+        LOG_AT(&driver->log, reason->status == FGPU_E_NODEVICE ? FGPU_LOG_INFO : FGPU_LOG_WARN,
+               "devices", "no %s device is used: %s", reason->backend, reason->why);
+    }
+}
+
+static fgpu_status open_find(struct driver *driver, const fgpu_pool_options *options,
+                             const fgpu_backend_options *backend, struct registry_match *matches,
+                             uint32_t *count)
 {
     const char *pattern = options->devices != NULL ? options->devices : "auto";
-    return registry_find(pattern, backend, matches, OPEN_MATCHES, count);
+    struct registry_absent *absent = calloc(1, sizeof *absent);
+    if (absent == NULL)
+        return error_set(FGPU_E_NOMEM, "no memory to look for devices");
+    fgpu_status status = registry_find(pattern, backend, matches, OPEN_MATCHES, count, absent);
+    open_tell_absent(driver, absent);
+    free(absent);
+    return status;
 }
 
 /* Host functions have to run somewhere: appended when no chosen device takes them. */
@@ -45,7 +63,7 @@ static fgpu_status open_hidden(struct driver *driver, const fgpu_pool_options *o
     fgpu_backend_options one = {.cpu_workers = 1};
     struct registry_match match;
     uint32_t count = 0;
-    fgpu_status status = registry_find("cpu", &one, &match, 1, &count);
+    fgpu_status status = registry_find("cpu", &one, &match, 1, &count, NULL);
     if (status != FGPU_OK)
         return status;
     status =
@@ -128,7 +146,7 @@ fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options
                                     .seed = options->seed,
                                     .memory_bytes = options->device_memory_bytes};
     uint32_t count = 0;
-    fgpu_status status = open_find(options, &backend, matches, &count);
+    fgpu_status status = open_find(driver, options, &backend, matches, &count);
     for (uint32_t i = 0; status == FGPU_OK && i < count; i++) {
         status = device_open(&driver->devices[i], &matches[i], &backend, &driver->device_bell);
         driver->device_count += status == FGPU_OK;

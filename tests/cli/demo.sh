@@ -141,4 +141,21 @@ if [[ $code != 130 ]] || ! grep -q 'stopped before' printed; then
     cat printed
     exit 1
 fi
+
+# Two of them while a picture is written: the process ends at once, and nothing half stays behind.
+# They come where the picture is complete but not in its place: a library takes fsync() over.
+if [[ -z ${FASTGPU_SANITIZE-} ]] && command -v cc >/dev/null; then
+    printf '%s\n' '#include <signal.h>' \
+        'int fsync(int fd) { raise(SIGINT); raise(SIGINT); return fd < 0; }' >twice.c
+    cc -shared -fPIC -o twice.so twice.c
+    code=0
+    LD_PRELOAD=$work/twice.so "$FASTGPU" demo --devices cpu --rounds 0 --output g \
+        "${photos[1]}" >printed 2>&1 || code=$?
+    if [[ $code != 130 || ! -d g || -n $(find g -type f) ]]; then
+        echo "after two Ctrl-C while a picture is written: exit code $code"
+        cat printed
+        find g
+        exit 1
+    fi
+fi
 echo "demo: $tasks tasks, all checks passed"

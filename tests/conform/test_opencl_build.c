@@ -320,15 +320,15 @@ static void test_no_loader(void **state)
         (void)snprintf(saved, sizeof(saved), "%s", library);
     assert_int_equal(setenv("FASTGPU_OPENCL_LIBRARY", "/nonexistent/libOpenCL.so", 1), 0);
     assert_int_equal(opencl_backend.probe(&options, NULL, 0, &count, why, sizeof(why)),
-                     FGPU_E_NODEVICE);
+                     FGPU_E_NOTFOUND);
     assert_int_equal(count, 0);
     assert_non_null(strstr(why, "/nonexistent/libOpenCL.so"));
     assert_non_null(strstr(why, "ocl-icd-libopencl1"));
     assert_non_null(strstr(why, "pocl-opencl-icd"));
-    assert_int_equal(opencl_backend.open(&options, 0, &bell, &device), FGPU_E_NODEVICE);
+    assert_int_equal(opencl_backend.open(&options, 0, &bell, &device), FGPU_E_NOTFOUND);
     assert_int_equal(setenv("FASTGPU_OPENCL_LIBRARY", "libm.so.6", 1), 0);
     assert_int_equal(opencl_backend.probe(&options, NULL, 0, &count, why, sizeof(why)),
-                     FGPU_E_NODEVICE);
+                     FGPU_E_UNSUPPORTED);
     assert_non_null(strstr(why, "clGetPlatformIDs"));
     target_set("FASTGPU_OPENCL_LIBRARY", saved[0] != '\0' ? saved : NULL);
     assert_int_equal(opencl_backend.probe(&options, NULL, 0, &count, why, sizeof(why)), FGPU_OK);

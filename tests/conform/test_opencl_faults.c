@@ -288,6 +288,36 @@ static void test_dead_from_the_start(void **state)
     rig_close(&rig);
 }
 
+/* A driver that is there and does not work is no missing one. */
+static void test_broken_platform(void **state)
+{
+    static const struct {
+        const char *setting;
+        long error;
+        fgpu_status status;
+        const char *text;
+    } rows[] = {
+        {"platform_error", 1001, FGPU_E_NODEVICE, "no platform (CL_PLATFORM_NOT_FOUND_KHR, -1001)"},
+        {"platform_error", 6, FGPU_E_NOMEM, "no platform (CL_OUT_OF_HOST_MEMORY, -6)"},
+        {"devices_error", 1, FGPU_E_NODEVICE, "no device (CL_SUCCESS, 0)"},
+        {"devices_error", 5, FGPU_E_DEVMEM, "no device (CL_OUT_OF_RESOURCES, -5)"},
+    };
+    const fgpu_backend_options options = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char why[512] = "";
+        uint32_t count = 9;
+        set(rows[i].setting, rows[i].error);
+        assert_int_equal(opencl_backend.probe(&options, NULL, 0, &count, why, sizeof why),
+                         rows[i].status);
+        assert_int_equal(count, 0);
+        if (strstr(why, rows[i].text) == NULL)
+            fail_msg("\"%s\" lacks \"%s\"", why, rows[i].text);
+        set(rows[i].setting, 0);
+    }
+}
+
 static bool load_fake(const char *path)
 {
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -315,6 +345,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_memory, start, finish),
         cmocka_unit_test_setup_teardown(test_build, start, finish),
         cmocka_unit_test_setup_teardown(test_dead_from_the_start, start, finish),
+        cmocka_unit_test_setup_teardown(test_broken_platform, start, finish),
     };
     const char *path = getenv("FAKEICD_LIB");
     int failed = 0;

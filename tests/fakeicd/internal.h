@@ -74,7 +74,7 @@ void object_bury_all(void);
 
 struct config {
     long devices, seed, memory, max_alloc, lazy, delay_us, fail_enqueue, fail_alloc, fail_build;
-    long lose_after, lose_device, unified, align, units, strict;
+    long lose_after, lose_device, unified, align, units, strict, platform_error, devices_error;
 };
 
 struct callback {

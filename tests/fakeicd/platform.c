@@ -26,12 +26,13 @@ FAKECL_API cl_int CL_API_CALL clGetPlatformIDs(cl_uint num_entries, cl_platform_
     if ((num_entries == 0 && platforms != NULL) || (platforms == NULL && num_platforms == NULL))
         return CL_INVALID_VALUE;
     state_lock();
-    if (platforms != NULL)
+    cl_int error = (cl_int)-config.platform_error;
+    if (error == CL_SUCCESS && platforms != NULL)
         platforms[0] = &platform;
-    if (num_platforms != NULL)
+    if (error == CL_SUCCESS && num_platforms != NULL)
         *num_platforms = 1;
     state_unlock();
-    return CL_SUCCESS;
+    return error;
 }
 
 static const char *platform_text(cl_platform_info name)
@@ -95,7 +96,9 @@ FAKECL_API cl_int CL_API_CALL clGetDeviceIDs(cl_platform_id handle, cl_device_ty
                                              cl_uint *num_devices)
 {
     state_lock();
-    cl_int error = list_devices(handle, type, num_entries, list, num_devices);
+    cl_int error = (cl_int)-config.devices_error;
+    if (error == CL_SUCCESS)
+        error = list_devices(handle, type, num_entries, list, num_devices);
     state_unlock();
     return error;
 }

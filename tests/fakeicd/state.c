@@ -39,6 +39,8 @@ static const struct setting settings[] = {
     {"UNIFIED", offsetof(struct config, unified), 0, 0, 1},
     {"ALIGN", offsetof(struct config, align), 1024, 8, 1L << 20},
     {"UNITS", offsetof(struct config, units), 4, 1, 1024},
+    {"PLATFORM_ERROR", offsetof(struct config, platform_error), 0, 0, 9999}, /* its number, > 0 */
+    {"DEVICES_ERROR", offsetof(struct config, devices_error), 0, 0, 9999},
     {"STRICT", offsetof(struct config, strict), 0, 0, 1},
 };
 

@@ -235,6 +235,25 @@ static void test_share_from_times(void **state)
     rig_need(fgpu_pool_close(rig_pool));
 }
 
+/* The tests' driver offers GPUs: what the pool runs there is timed, but what others run is not
+ * seen. */
+static void test_gpu_share_is_unknown(void **state)
+{
+    (void)state;
+    static const char source[] = "__kernel void fill(__global int *a) { a[get_global_id(0)] = 7; }";
+    const char *fake = getenv("FAKEICD_LIB");
+    if (fake == NULL || access(fake, R_OK) != 0)
+        skip();
+    (void)setenv("FASTGPU_OPENCL_LIBRARY", fake, 1);
+    rig_open("devices=opencl:0;cache=;log=off");
+    fgpu_kernel kernel;
+    rig_need(fgpu_kernel_create_opencl(rig_pool, source, "fill", NULL, &kernel));
+    run_kernel(kernel, rig_buffer(64), 50);
+    fgpu_device_sample sample = sample_of(device_at(0));
+    assert_int_equal(sample.valid & ~(uint32_t)FGPU_SAMPLE_MEMORY, 0);
+    rig_need(fgpu_pool_close(rig_pool));
+}
+
 /* ---- statistics */
 
 static void test_counts(void **state)
@@ -349,6 +368,7 @@ int main(void)
         RIG_ON(cpu, test_samples),
         RIG_ON(null, test_unknown_is_not_zero),
         cmocka_unit_test(test_share_from_times),
+        cmocka_unit_test(test_gpu_share_is_unknown),
         RIG_ON(null, test_counts),
         RIG_ON(cpu, test_counts),
         RIG_ON(cpu, test_device_counts),

@@ -276,7 +276,14 @@ static void test_sources(void **state)
                 "one, two");
     assert_int_equal(kernel.bits, 0);
     rig_refused(fgpu_kernel_create_opencl(rig_pool, "", "k", NULL, &kernel), FGPU_E_NOTFOUND, "k");
-    rig_refused(fgpu_kernel_create_opencl(rig_pool, two, "", NULL, &kernel), FGPU_E_INVAL, "");
+    rig_refused(fgpu_kernel_create_opencl(rig_pool, two, "", NULL, &kernel), FGPU_E_INVAL,
+                "fgpu_kernel_create_opencl: entry");
+    rig_refused(fgpu_kernel_create_opencl(rig_pool, two, NULL, NULL, &kernel), FGPU_E_INVAL,
+                "fgpu_kernel_create_opencl: entry");
+    rig_refused(fgpu_kernel_create_opencl(rig_pool, NULL, "two", NULL, &kernel), FGPU_E_INVAL,
+                "fgpu_kernel_create_opencl: source");
+    rig_refused(fgpu_kernel_create_opencl(rig_pool, two, "two", NULL, NULL), FGPU_E_INVAL,
+                "fgpu_kernel_create_opencl: kernel");
     char *large = malloc((16u << 20) + 2);
     assert_non_null(large);
     memset(large, ' ', (16u << 20) + 1);
@@ -581,6 +588,8 @@ static void test_options(void **state)
     WITH(devices, "opencl:99", FGPU_E_NODEVICE, "opencl:99");
     WITH(task_limit, UINT32_MAX, FGPU_E_INVAL, "task_limit");
     WITH(cpu_workers, UINT32_MAX, FGPU_E_INVAL, "cpu_workers");
+    WITH(cpu_workers, 1024, FGPU_E_INVAL, "cpu_workers is 1024, at most 256");
+    WITH(cpu_workers, 257, FGPU_E_INVAL, "cpu_workers is 257, at most 256");
     WITH(subdevices, UINT32_MAX, FGPU_E_INVAL, "subdevices");
     WITH(alloc, &none, FGPU_E_INVAL, "alloc");
     WITH(flags, 32, FGPU_E_INVAL, "0x20");

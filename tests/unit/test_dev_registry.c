@@ -55,7 +55,7 @@ static const char *find(const char *pattern)
     static char text[512];
     static struct registry_match found[FOUND_MAX];
     uint32_t count = 99;
-    fgpu_status status = registry_find(pattern, &options, found, FOUND_MAX, &count);
+    fgpu_status status = registry_find(pattern, &options, found, FOUND_MAX, &count, NULL);
 
     if (status != FGPU_OK) {
         assert_int_equal(count, 0);
@@ -189,6 +189,16 @@ static void test_long_item(void **state)
     assert_string_equal(find(pattern), "FGPU_E_INVAL");
 }
 
+/* The end of what OpenCL advises is the end of the text. */
+static void need_whole_advice(void)
+{
+    static const char end[] = "or name a library in FASTGPU_OPENCL_LIBRARY";
+    const char *text = error_text();
+
+    if (strlen(text) < strlen(end) || strcmp(text + strlen(text) - strlen(end), end) != 0)
+        fail_msg("cut off: %s", text);
+}
+
 /* The text says what there is and why OpenCL has none. */
 static void test_why_not(void **state)
 {
@@ -199,6 +209,8 @@ static void test_why_not(void **state)
     assert_non_null(strstr(error_text(), "mock:10 (Small Thing)"));
     assert_non_null(strstr(error_text(), "opencl: "));
     assert_null(strstr(error_text(), "null#"));
+    assert_null(strstr(error_text(), "..."));
+    need_whole_advice();
 }
 
 static void test_match_opens(void **state)
@@ -207,11 +219,11 @@ static void test_match_opens(void **state)
     uint32_t count;
 
     (void)state;
-    assert_int_equal(registry_find("sim#2", &options, &match, 1, &count), FGPU_OK);
+    assert_int_equal(registry_find("sim#2", &options, &match, 1, &count, NULL), FGPU_OK);
     assert_int_equal(count, 1);
     assert_ptr_equal(match.backend, &sim_backend);
     assert_int_equal(match.index, 2);
-    assert_int_equal(registry_find("sim:2", &options, &match, 1, &count), FGPU_E_LIMIT);
+    assert_int_equal(registry_find("sim:2", &options, &match, 1, &count, NULL), FGPU_E_LIMIT);
 }
 
 static void test_limit(void **state)
@@ -228,13 +240,24 @@ static void test_limit(void **state)
     }
 }
 
+/* More devices than a text holds: their list is cut, and says so, but not the advice. */
+static void test_why_not_long(void **state)
+{
+    (void)state;
+    assert_string_equal(find("opencl"), "FGPU_E_NODEVICE");
+    assert_non_null(strstr(error_text(), "Found: cpu ("));
+    assert_non_null(strstr(error_text(), "...; opencl: OpenCL library"));
+    assert_int_equal(strlen(error_text()), LIMITS_ERROR_TEXT - 1);
+    need_whole_advice();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_glob),     cmocka_unit_test(test_register),
         cmocka_unit_test(test_patterns), cmocka_unit_test(test_long_item),
         cmocka_unit_test(test_why_not),  cmocka_unit_test(test_match_opens),
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit),    cmocka_unit_test(test_why_not_long),
     };
 
     (void)setenv("FASTGPU_OPENCL_LIBRARY", "/nonexistent/libOpenCL.so", 1);

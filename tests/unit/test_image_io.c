@@ -15,10 +15,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/rng.h"
 #include "cli/cli_limits.h"
+#include "cli/file.h"
 #include "cli/image.h"
 #include "lib/picture_files.h"
 
@@ -615,6 +617,44 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
+static void abandon(int number)
+{
+    file_abandon();
+    _exit(number == SIGXFSZ ? 42 : 43);
+}
+
+/* A handler that ends the process in the middle of a picture: the limit of the file's size raises
+ * the signal inside write(2). */
+static void test_abandon(void **state)
+{
+    static const uint8_t data[20000];
+    static const struct rlimit limit = {10000, 10000};
+    char path[300];
+    int ended = 0;
+
+    (void)state;
+    write_file(in_folder("kept.bin"), "old", 3);
+    unsigned before = count_files();
+    (void)snprintf(path, sizeof path, "%s", in_folder("kept.bin"));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGXFSZ, abandon);
+        if (setrlimit(RLIMIT_FSIZE, &limit) == 0)
+            (void)file_replace(path, data, sizeof data, why, sizeof why);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_true(WIFEXITED(ended));
+    assert_int_equal(WEXITSTATUS(ended), 42);
+    assert_int_equal(count_files(), before);
+    file_abandon(); /* nothing is under way here */
+    struct file_bytes bytes;
+    assert_int_equal(file_read(path, 100, &bytes, why, sizeof why), FGPU_OK);
+    assert_int_equal(bytes.size_bytes, 3);
+    file_bytes_fini(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -625,6 +665,7 @@ int main(void)
         cmocka_unit_test(test_too_many_scans),  cmocka_unit_test(test_no_picture),
         cmocka_unit_test(test_init_refuses),    cmocka_unit_test(test_convert),
         cmocka_unit_test(test_save_refuses),    cmocka_unit_test(test_save_through_link),
+        cmocka_unit_test(test_abandon),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

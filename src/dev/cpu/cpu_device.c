@@ -22,6 +22,7 @@
 #include "dev/cpu/cpu_facts.h"
 #include "dev/cpu/cpu_sensors.h"
 #include "dev/cpu/cpu_worker.h"
+#include "dev/host/busy.h"
 
 #define CPU_QUEUE_COMMANDS 1024u  /* a power of two; far more than a turn of the driver submits */
 #define CPU_MEM_LARGE (64u << 10) /* bytes from which memory begins on a page */
@@ -35,10 +36,10 @@ struct cpu_device {
     _Atomic uint64_t memory_used_bytes;
     struct lock sample_lock; /* guards what follows */
     struct cpu_sensors sensors;
-    uint64_t sample_ns;      /* time of the last sample */
-    uint64_t sample_idle_ns; /* idle time of all workers until then */
+    struct host_busy busy;
 };
 
+/* More than the limit is refused when the device is opened; a machine may have more cores. */
 static uint32_t cpu_worker_count(const fgpu_backend_options *options, const struct cpu_facts *facts)
 {
     uint32_t count = options->cpu_workers != 0 ? options->cpu_workers : facts->core_count;
@@ -88,6 +89,9 @@ static fgpu_status cpu_open(const fgpu_backend_options *options, uint32_t index,
 
     if (index != 0)
         return error_set(FGPU_E_RANGE, "cpu: device %u of 1", index);
+    if (options->cpu_workers > LIMITS_CPU_WORKERS)
+        return error_set(FGPU_E_INVAL, "cpu: cpu_workers is %u, at most %d", options->cpu_workers,
+                         LIMITS_CPU_WORKERS);
     cpu = alloc_get_zeroed(NULL, sizeof *cpu, LIMITS_CACHE_LINE);
     if (cpu == NULL)
         return error_set(FGPU_E_NOMEM, "cpu: no memory for the device");
@@ -117,7 +121,7 @@ static fgpu_status cpu_open(const fgpu_backend_options *options, uint32_t index,
     };
     cpu_sensors_init(&cpu->sensors, "/sys");
     lock_init(&cpu->sample_lock);
-    cpu->sample_ns = clock_now_ns();
+    host_busy_init(&cpu->busy, "/proc/stat");
     *device = cpu;
     return FGPU_OK;
 }
@@ -231,24 +235,6 @@ static fgpu_status cpu_poll(void *queue, uint64_t *number)
 
 /* ---- samples ---------------------------------------------------------------------------- */
 
-static void cpu_sample_utilisation(struct cpu_device *cpu, uint64_t now_ns,
-                                   fgpu_device_sample *sample)
-{
-    uint64_t idle_ns = 0;
-    double could_ns = (double)(now_ns - cpu->sample_ns) * cpu->crew.worker_count;
-    double busy;
-
-    for (uint32_t i = 0; i < cpu->crew.worker_count; i++)
-        idle_ns += cpu_worker_idle_ns(&cpu->crew.workers[i], now_ns);
-    if (could_ns > 0) {
-        busy = 1 - ((double)idle_ns - (double)cpu->sample_idle_ns) / could_ns;
-        sample->utilisation = busy < 0 ? 0 : busy > 1 ? 1 : busy;
-        sample->valid |= FGPU_SAMPLE_UTILISATION;
-    }
-    cpu->sample_ns = now_ns;
-    cpu->sample_idle_ns = idle_ns;
-}
-
 static fgpu_status cpu_sample(void *device, fgpu_device_sample *sample)
 {
     struct cpu_device *cpu = device;
@@ -257,7 +243,8 @@ static fgpu_status cpu_sample(void *device, fgpu_device_sample *sample)
     sample->memory_used_bytes = atomic_load_relaxed_u64(&cpu->memory_used_bytes);
     lock_acquire(&cpu->sample_lock);
     sample->time_ns = clock_now_ns();
-    cpu_sample_utilisation(cpu, sample->time_ns, sample);
+    if (host_busy_share(&cpu->busy, &sample->utilisation))
+        sample->valid |= FGPU_SAMPLE_UTILISATION;
     cpu_sensors_read(&cpu->sensors, sample->time_ns, sample);
     lock_release(&cpu->sample_lock);
     return FGPU_OK;

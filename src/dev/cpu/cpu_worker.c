@@ -18,8 +18,6 @@
 
 fgpu_status cpu_crew_init(struct cpu_crew *crew, uint32_t worker_count, const fgpu_doorbell *bell)
 {
-    uint64_t now_ns = clock_now_ns();
-
     *crew = (struct cpu_crew){.worker_count = worker_count, .bell = bell};
     crew->workers = alloc_get_zeroed(NULL, worker_count * sizeof *crew->workers, LIMITS_CACHE_LINE);
     if (crew->workers == NULL)
@@ -28,7 +26,6 @@ fgpu_status cpu_crew_init(struct cpu_crew *crew, uint32_t worker_count, const fg
         crew->workers[i].crew = crew;
         crew->workers[i].index = i;
         crew->workers[i].cpu = -1;
-        atomic_store_relaxed_u64(&crew->workers[i].idle_since_ns, now_ns);
     }
     return FGPU_OK;
 }
@@ -268,20 +265,6 @@ static bool cpu_worker_help(struct cpu_worker *worker)
 
 /* ---- idling ----------------------------------------------------------------------------- */
 
-uint64_t cpu_worker_idle_ns(const struct cpu_worker *worker, uint64_t now_ns)
-{
-    uint64_t since_ns = atomic_load_relaxed_u64(&worker->idle_since_ns);
-    uint64_t idle_ns = atomic_load_relaxed_u64(&worker->idle_ns);
-
-    return since_ns != 0 && now_ns > since_ns ? idle_ns + (now_ns - since_ns) : idle_ns;
-}
-
-static void cpu_worker_idle_ends(struct cpu_worker *worker, uint64_t now_ns)
-{
-    atomic_store_relaxed_u64(&worker->idle_ns, cpu_worker_idle_ns(worker, now_ns));
-    atomic_store_relaxed_u64(&worker->idle_since_ns, 0);
-}
-
 static bool cpu_worker_is_wanted(struct cpu_worker *worker)
 {
     return cpu_worker_has_commands(worker) ||
@@ -310,10 +293,8 @@ static void cpu_worker_idle(struct cpu_worker *worker)
         if (pauses % CPU_WORKER_PAUSES != 0)
             continue;
         now_ns = clock_now_ns();
-        if (begin_ns == 0) {
+        if (begin_ns == 0)
             begin_ns = now_ns;
-            atomic_store_relaxed_u64(&worker->idle_since_ns, begin_ns);
-        }
         if (now_ns - begin_ns < worker->spin_ns)
             continue;
         cpu_worker_sleep(worker);
@@ -329,7 +310,6 @@ static void cpu_worker_idle(struct cpu_worker *worker)
         worker->spin_ns = CPU_WORKER_SPIN_NS;
     if (worker->spin_ns < CPU_WORKER_SPIN_LEAST_NS)
         worker->spin_ns = CPU_WORKER_SPIN_LEAST_NS;
-    cpu_worker_idle_ends(worker, now_ns);
 }
 
 /* ---- life ------------------------------------------------------------------------------- */
@@ -339,7 +319,6 @@ static void *cpu_worker_main(void *arg)
     struct cpu_worker *worker = arg;
 
     role_now = ROLE_TASK; /* whatever user code it runs must not wait for the pool */
-    cpu_worker_idle_ends(worker, clock_now_ns());
     for (;;) {
         if (cpu_worker_run_queue(worker) || cpu_worker_help(worker))
             continue;
@@ -421,7 +400,6 @@ void cpu_worker_stop(struct cpu_worker *worker)
     (void)cpu_worker_wake(worker);
     (void)pthread_join(worker->thread, NULL);
     worker->running = false;
-    atomic_store_relaxed_u64(&worker->idle_since_ns, clock_now_ns());
     spsc_fini(&worker->ring);
     native_scratch_fini(&worker->scratch);
 }

@@ -40,9 +40,6 @@ struct cpu_worker {
     /* Between worker and wakers. */
     _Alignas(LIMITS_CACHE_LINE) _Atomic uint32_t sleeping;
     _Atomic uint32_t stop;
-    /* For samples: time spent idle, and since when it is (0: it is not). */
-    _Alignas(LIMITS_CACHE_LINE) _Atomic uint64_t idle_ns;
-    _Atomic uint64_t idle_since_ns;
 };
 
 struct cpu_crew {
@@ -72,8 +69,5 @@ static inline uint64_t cpu_worker_finished(const struct cpu_worker *worker)
 {
     return atomic_load_acquire_u64(&worker->ring.head);
 }
-
-/* Time this worker has spent idle since it was started, for samples. Any thread. */
-uint64_t cpu_worker_idle_ns(const struct cpu_worker *worker, uint64_t now_ns);
 
 #endif

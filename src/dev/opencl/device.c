@@ -10,19 +10,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "dev/opencl/env.h"
 #include "dev/opencl/hostmem.h"
 #include "dev/opencl/info.h"
 #include "dev/opencl/text.h"
 
 #define DEVICE_SPIN_NS 20000u  /* a wait looks again and again for so long, ... */
 #define DEVICE_SLEEP_NS 50000u /* ... then sleeps in such steps */
-
-bool ocl_device_separate(void)
-{
-    const char *mode = getenv("FASTGPU_OPENCL_MEMORY");
-
-    return mode != NULL && strcmp(mode, "separate") == 0;
-}
 
 cl_int ocl_device_wait(const struct ocl_api *api, cl_event event, uint64_t limit_ns)
 {
@@ -122,6 +116,9 @@ fgpu_status ocl_device_open(const fgpu_backend_options *options, uint32_t index,
 
     if (list == NULL || device == NULL)
         goto fail;
+    status = ocl_env_check();
+    if (status != FGPU_OK)
+        goto fail;
     status = ocl_platform_list(options, list, why, sizeof(why));
     if (status != FGPU_OK) {
         (void)error_set(status, "%s", why);
@@ -136,7 +133,7 @@ fgpu_status ocl_device_open(const fgpu_backend_options *options, uint32_t index,
     device->api = device->unit.api;
     device->bell = *bell;
     map_init(&device->sizes, NULL);
-    device->sample_ns = clock_now_ns();
+    host_busy_init(&device->busy, "/proc/stat");
     status = device_start(device, options);
     if (status != FGPU_OK)
         goto fail;
@@ -175,23 +172,15 @@ void ocl_device_caps(void *device, fgpu_device_caps *caps)
 fgpu_status ocl_device_sample(void *sampled, fgpu_device_sample *sample)
 {
     struct ocl_device *device = sampled;
-    uint64_t now_ns = clock_now_ns();
-    uint64_t since_ns = atomic_load_acquire_u64(&device->busy_since_ns);
-    uint64_t busy_ns = atomic_load_acquire_u64(&device->busy_ns);
-    fgpu_device_sample now = {.struct_bytes = sample->struct_bytes, .time_ns = now_ns};
+    fgpu_device_sample now = {.struct_bytes = sample->struct_bytes, .time_ns = clock_now_ns()};
 
-    if (since_ns != 0 && since_ns < now_ns)
-        busy_ns += now_ns - since_ns;
-    lock_acquire(&device->lock);
-    if (now_ns > device->sample_ns && busy_ns >= device->sample_busy_ns) {
-        double share =
-            (double)(busy_ns - device->sample_busy_ns) / (double)(now_ns - device->sample_ns);
-        now.utilisation = share < 1.0 ? share : 1.0;
-        now.valid |= FGPU_SAMPLE_UTILISATION;
-        device->sample_ns = now_ns;
-        device->sample_busy_ns = busy_ns;
+    /* OpenCL does not tell what others use of a device: only the host's processors are known. */
+    if (ocl_info_is_cpu(&device->unit)) {
+        lock_acquire(&device->lock);
+        if (host_busy_share(&device->busy, &now.utilisation))
+            now.valid |= FGPU_SAMPLE_UTILISATION;
+        lock_release(&device->lock);
     }
-    lock_release(&device->lock);
     now.memory_used_bytes = atomic_load_relaxed_u64(&device->memory_used_bytes);
     now.valid |= FGPU_SAMPLE_MEMORY;
     memcpy(sample, &now, now.struct_bytes < sizeof(now) ? now.struct_bytes : sizeof(now));

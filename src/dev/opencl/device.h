@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/lock.h"
 #include "base/map.h"
+#include "dev/host/busy.h"
 #include "dev/opencl/platform.h"
 
 #define OCL_DEVICE_QUEUES 4u /* compute queues a device may have; one is opened now */
@@ -31,16 +32,11 @@ struct ocl_device {
     _Atomic uint64_t serial;            /* of the last buffer or view made */
     _Atomic uint64_t launches;          /* numbers that launches took */
 
-    _Atomic uint32_t busy_queues;   /* with something in flight */
-    _Atomic uint64_t busy_ns;       /* time with something in a queue, until the newest idle */
-    _Atomic uint64_t busy_since_ns; /* 0: idle */
-
     struct lock lock; /* the fields below */
     char reason[OCL_DEVICE_REASON];
-    bool lost;   /* reason tells why */
-    bool leaked; /* a queue could not be closed */
-    uint64_t sample_ns;
-    uint64_t sample_busy_ns;
+    bool lost;             /* reason tells why */
+    bool leaked;           /* a queue could not be closed */
+    struct host_busy busy; /* CPUs only */
 };
 
 fgpu_status ocl_device_open(const fgpu_backend_options *options, uint32_t index,
@@ -53,9 +49,6 @@ void ocl_device_reason(void *device, char *text, size_t text_bytes);
 /* Keeps the first text that is told with lost = true, else the newest. Never calls OpenCL. */
 void ocl_device_note(struct ocl_device *device, bool lost, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), cold));
-
-/* True when the environment or the device forbids working in host memory. */
-bool ocl_device_separate(void);
 
 /* Waits for an event without a blocking call, so that a dead device does not take us with it:
  * CL_COMPLETE, a negative error, or CL_SUBMITTED when the time was over. */

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "dev/opencl/device.h"
+#include "dev/opencl/env.h"
 
 #define INFO_GROUP_BASE 0x0c100000u /* resource groups of devices with their own cores */
 
@@ -66,7 +66,7 @@ bool ocl_info_may_host(const struct ocl_unit *unit)
 {
     uint64_t svm = 0;
 
-    return !ocl_device_separate() && ocl_info_is_cpu(unit) &&
+    return !ocl_env_separate() && ocl_info_is_cpu(unit) &&
            unit->api->clSetKernelArgSVMPointer != NULL &&
            ocl_info_u64(unit, CL_DEVICE_SVM_CAPABILITIES, &svm) && svm != 0;
 }

@@ -17,12 +17,21 @@ static struct lock loader_lock;
 static _Atomic uint32_t loader_forks; /* fork_count() + 1 when it was first asked; 0: never */
 static struct ocl_api *loader_opened; /* never freed: see loader.h */
 
-static fgpu_status loader_say(char *why, size_t why_bytes, const char *fmt, const char *a,
-                              const char *b)
+static void loader_say(char *why, size_t why_bytes, const char *fmt, const char *a, const char *b)
 {
     if (why != NULL && why_bytes > 0)
         (void)snprintf(why, why_bytes, fmt, a, b != NULL ? b : "unknown", LOADER_HINT);
-    return FGPU_E_NODEVICE;
+}
+
+/* What dlopen says, without the path where it begins with it: that is told already. */
+static const char *loader_reason(const char *path)
+{
+    const char *text = dlerror();
+    size_t length = strlen(path);
+
+    if (text != NULL && strncmp(text, path, length) == 0 && strncmp(text + length, ": ", 2) == 0)
+        return text + length + 2;
+    return text;
 }
 
 /* POSIX says that a data pointer holds a function pointer; ISO C has no conversion for it. */
@@ -62,15 +71,16 @@ static fgpu_status loader_open(const char *path, struct ocl_api **opened, char *
         goto fail;
     api->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (api->handle == NULL) {
-        status = loader_say(why, why_bytes, "OpenCL library %s cannot be opened (%s); %s", path,
-                            dlerror());
+        status = strcmp(path, LOADER_DEFAULT) == 0 ? FGPU_E_NODEVICE : FGPU_E_NOTFOUND;
+        loader_say(why, why_bytes, "OpenCL library %s cannot be opened (%s); %s", path,
+                   loader_reason(path));
         goto fail;
     }
     missing = loader_fill(api);
     if (missing != NULL) {
-        status = loader_say(why, why_bytes,
-                            "OpenCL library %s lacks the entry point %s (OpenCL 1.2); %s", path,
-                            missing);
+        status = FGPU_E_UNSUPPORTED;
+        loader_say(why, why_bytes, "OpenCL library %s lacks the entry point %s (OpenCL 1.2); %s",
+                   path, missing);
         goto fail;
     }
     *opened = api;

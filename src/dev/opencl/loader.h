@@ -71,8 +71,10 @@ struct ocl_api {
     struct ocl_api *next;
 };
 
-/* The table of the library that the environment names now. FGPU_E_NODEVICE with a text in `why`
- * (NULL: none wanted) that names what is missing and where it comes from; FGPU_E_NOMEM. */
+/* The table of the library that the environment names now. With a text in `why` (NULL: none
+ * wanted) that names what is missing and where it comes from: FGPU_E_NODEVICE when the usual one is
+ * not there or the process is a fork, FGPU_E_NOTFOUND when the one that the environment names is
+ * not, FGPU_E_UNSUPPORTED when it is no OpenCL library. FGPU_E_NOMEM. */
 fgpu_status ocl_loader_get(const struct ocl_api **api, char *why, size_t why_bytes);
 
 #endif

@@ -129,26 +129,30 @@ static fgpu_status platform_add_device(struct ocl_list *list, struct ocl_unit un
     return FGPU_OK;
 }
 
-static fgpu_status platform_none(const struct ocl_api *api, cl_int error, char *why,
-                                 size_t why_bytes)
+/* No `what` ("device", "platform"): FGPU_E_NODEVICE, or what the driver's error means. */
+static fgpu_status platform_none(const struct ocl_api *api, const char *what, cl_int error,
+                                 char *why, size_t why_bytes)
 {
     if (why != NULL && why_bytes > 0)
         (void)snprintf(why, why_bytes,
                        "OpenCL library %s shows no %s (%s, %d); install a driver, for CPUs the "
                        "Debian package pocl-opencl-icd",
-                       api->path, error == CL_SUCCESS ? "device" : "platform", ocl_text_name(error),
-                       (int)error);
-    return FGPU_E_NODEVICE;
+                       api->path, what, ocl_text_name(error), (int)error);
+    return error == CL_SUCCESS ? FGPU_E_NODEVICE : ocl_text_status(error);
 }
 
+/* *failed: the newest error of a platform that does not work. */
 static cl_uint platform_devices(const struct ocl_api *api, cl_platform_id platform,
-                                cl_device_id *devices)
+                                cl_device_id *devices, cl_int *failed)
 {
     cl_uint count = 0;
+    cl_int error =
+        api->clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, LIMITS_DEVICES, devices, &count);
 
-    if (api->clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, LIMITS_DEVICES, devices, &count) !=
-        CL_SUCCESS)
-        return 0; /* a platform without devices says CL_DEVICE_NOT_FOUND */
+    if (error != CL_SUCCESS && error != CL_DEVICE_NOT_FOUND) /* so says one without devices */
+        *failed = error;
+    if (error != CL_SUCCESS)
+        return 0;
     return count < LIMITS_DEVICES ? count : LIMITS_DEVICES;
 }
 
@@ -167,12 +171,13 @@ fgpu_status ocl_platform_list(const fgpu_backend_options *options, struct ocl_li
         return status;
     error = unit.api->clGetPlatformIDs(PLATFORM_MAX, platforms, &platform_count);
     if (error != CL_SUCCESS || platform_count == 0)
-        return platform_none(unit.api, error != CL_SUCCESS ? error : -1001, why, why_bytes);
+        return platform_none(unit.api, "platform", error != CL_SUCCESS ? error : -1001, why,
+                             why_bytes);
     unit.split = options->subdevices >= 2 ? options->subdevices : 1;
     if (unit.split > LIMITS_DEVICES)
         unit.split = LIMITS_DEVICES;
     for (cl_uint p = 0; p < platform_count && p < PLATFORM_MAX; p++) {
-        cl_uint device_count = platform_devices(unit.api, platforms[p], devices);
+        cl_uint device_count = platform_devices(unit.api, platforms[p], devices, &error);
         unit.platform = platforms[p];
         for (cl_uint d = 0; d < device_count && status == FGPU_OK; d++) {
             unit.root = devices[d];
@@ -183,5 +188,5 @@ fgpu_status ocl_platform_list(const fgpu_backend_options *options, struct ocl_li
     }
     if (status != FGPU_OK)
         return status;
-    return list->count > 0 ? FGPU_OK : platform_none(unit.api, CL_SUCCESS, why, why_bytes);
+    return list->count > 0 ? FGPU_OK : platform_none(unit.api, "device", error, why, why_bytes);
 }

@@ -29,7 +29,8 @@ struct ocl_list {
     uint32_t count; /* in units */
 };
 
-/* All units, platform by platform. FGPU_E_NODEVICE with a text in `why`. */
+/* All units, platform by platform. With a text in `why`: FGPU_E_NODEVICE when there is none, what
+ * ocl_loader_get says, or what the error of a platform means when there are no others. */
 fgpu_status ocl_platform_list(const fgpu_backend_options *options, struct ocl_list *list, char *why,
                               size_t why_bytes);
 

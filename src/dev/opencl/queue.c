@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "dev/opencl/command.h"
+#include "dev/opencl/env.h"
 #include "dev/opencl/hostmem.h"
 #include "dev/opencl/info.h"
 #include "dev/opencl/text.h"
@@ -35,27 +36,6 @@ static void queue_nap(uint64_t nap_ns)
 
 /* ---- completion ------------------------------------------------------------------------- */
 
-/* Counts the time in which any queue of the device has something to do. */
-static void queue_set_busy(struct ocl_queue *queue, bool busy)
-{
-    struct ocl_device *device = queue->device;
-    uint64_t since_ns = 0;
-
-    if (queue->busy == busy)
-        return;
-    queue->busy = busy;
-    if (busy) {
-        if (atomic_add_acqrel_u32(&device->busy_queues, 1) == 0)
-            atomic_store_release_u64(&device->busy_since_ns, clock_now_ns());
-        return;
-    }
-    if (atomic_sub_acqrel_u32(&device->busy_queues, 1) != 1)
-        return;
-    since_ns = atomic_exchange_acqrel_u64(&device->busy_since_ns, 0);
-    if (since_ns != 0) /* else another queue is just beginning */
-        (void)atomic_add_relaxed_u64(&device->busy_ns, clock_now_ns() - since_ns);
-}
-
 void ocl_queue_break(struct ocl_queue *queue, cl_int error, const char *doing, uint64_t number)
 {
     fgpu_status status = ocl_text_status(error);
@@ -66,7 +46,6 @@ void ocl_queue_break(struct ocl_queue *queue, cl_int error, const char *doing, u
     ocl_device_note(queue->device, true, "opencl:%u, queue %u: %s of command %llu failed: %s (%d)",
                     queue->device->unit.root_index, queue->index, doing, (unsigned long long)number,
                     ocl_text_name(error), (int)error);
-    queue_set_busy(queue, false);
     ocl_watch_ring(queue);
 }
 
@@ -139,9 +118,7 @@ static void queue_harvest(struct ocl_queue *queue)
     }
     if (error != CL_SUCCESS)
         ocl_queue_break(queue, error, "execution", queue->reported + 1);
-    else if (queue->reported == queue->accepted)
-        queue_set_busy(queue, false);
-    else
+    else if (queue->reported < queue->accepted)
         ocl_watch_keep(queue);
 }
 
@@ -265,7 +242,6 @@ uint32_t ocl_queue_submit(void *submitted, const fgpu_cmd *cmds, uint32_t count,
     *last = queue->accepted;
     if (queue->accepted == before)
         return 0;
-    queue_set_busy(queue, queue->status == FGPU_OK);
     if (queue->running > before) {
         cl_int error = CL_SUCCESS;
         ocl_watch_cover(queue);
@@ -294,12 +270,10 @@ static cl_command_queue queue_create(const struct ocl_device *device, cl_int *er
 /* A CPU's commands do not fail one by one: whatever hits them hits the process. */
 static bool queue_watch_all(const struct ocl_device *device)
 {
-    const char *events = getenv("FASTGPU_OPENCL_EVENTS");
+    enum ocl_env_events events = ocl_env_events();
 
-    if (events != NULL && strcmp(events, "all") == 0)
-        return true;
-    if (events != NULL && strcmp(events, "few") == 0)
-        return false;
+    if (events != OCL_ENV_EVENTS_USUAL)
+        return events == OCL_ENV_EVENTS_ALL;
     return !ocl_info_is_cpu(&device->unit);
 }
 
@@ -391,7 +365,6 @@ void ocl_queue_close(void *closed)
         queue_leak(queue);
         return;
     }
-    queue_set_busy(queue, false);
     for (uint64_t number = queue->reported + 1; number <= queue->accepted; number++)
         queue_drop(queue, ocl_queue_record(queue, number));
     (void)queue->api->clReleaseCommandQueue(queue->id);

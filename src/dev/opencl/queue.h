@@ -44,7 +44,6 @@ struct ocl_queue {
     struct ocl_record *tail; /* newest command with an event, unless it is retired */
     fgpu_status status;      /* sticky */
     bool skip;               /* chained commands are skipped */
-    bool busy;               /* counted as busy */
     uint32_t refusals;       /* in a row, of one command, with nothing in flight */
     uint32_t given_up;       /* commands in a row that were refused too often */
 

@@ -1,0 +1,207 @@
+/* What a pool says when it opens and a backend has nothing: one line for each backend that the
+ * pattern asked, as news where nothing is installed and as a warning where something is broken; and
+ * that settings of the environment that mean nothing are refused. Needs no OpenCL.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fastgpu/fastgpu.h>
+#include "base/error.h"
+#include "dev/null/null.h"
+#include "dev/opencl/opencl.h"
+#include "dev/registry.h"
+
+#define LINES 8u
+
+static struct {
+    int level;
+    char text[1200];
+} lines[LINES];
+static uint32_t line_count;
+
+static void keep_line(void *user, int level, const char *text)
+{
+    (void)user;
+    assert_true(line_count < LINES);
+    lines[line_count].level = level;
+    (void)snprintf(lines[line_count++].text, sizeof lines[0].text, "%s", text);
+}
+
+/* Opens and closes a pool; what it said about devices is in lines[]. */
+static void open_pool(const char *devices, int level)
+{
+    fgpu_pool_options options;
+    fgpu_pool pool;
+
+    line_count = 0;
+    fgpu_pool_options_init(&options);
+    options.devices = devices;
+    options.cache_dir = "";
+    options.cpu_workers = 1;
+    options.log = keep_line;
+    options.log_level = level;
+    if (fgpu_pool_open(&options, &pool) != FGPU_OK)
+        fail_msg("%s", fgpu_last_error());
+    assert_int_equal(fgpu_pool_close(pool), FGPU_OK);
+}
+
+static void expect_line(uint32_t index, int level, const char *part)
+{
+    assert_true(index < line_count);
+    if (lines[index].level != level || strstr(lines[index].text, part) == NULL)
+        fail_msg("level %d, \"%s\"; wanted level %d, \"%s\"", lines[index].level, lines[index].text,
+                 level, part);
+}
+
+/* The library is named by the environment and not there, or is no OpenCL library. */
+static void test_bad_library(void **state)
+{
+    static const char *const patterns[] = {NULL, "", "auto", "-sim"};
+
+    (void)state;
+    (void)setenv("FASTGPU_OPENCL_LIBRARY", "/nonexistent/libOpenCL.so", 1);
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        open_pool(patterns[i], FGPU_LOG_WARN);
+        assert_int_equal(line_count, 1);
+        expect_line(0, FGPU_LOG_WARN,
+                    "devices: no opencl device is used: OpenCL library /nonexistent/libOpenCL.so");
+        expect_line(0, FGPU_LOG_WARN, "or name a library in FASTGPU_OPENCL_LIBRARY"); /* whole */
+    }
+    open_pool("cpu", FGPU_LOG_TRACE); /* nobody asked for it */
+    for (uint32_t i = 0; i < line_count; i++)
+        assert_null(strstr(lines[i].text, "opencl"));
+    (void)setenv("FASTGPU_OPENCL_LIBRARY", "libm.so.6", 1);
+    open_pool(NULL, FGPU_LOG_WARN);
+    assert_int_equal(line_count, 1);
+    expect_line(0, FGPU_LOG_WARN, "lacks the entry point clGetPlatformIDs");
+}
+
+/* A machine without OpenCL is nothing to worry about: whether the loader is there or not, it finds
+ * no driver. */
+static void test_no_platform(void **state)
+{
+    (void)state;
+    (void)unsetenv("FASTGPU_OPENCL_LIBRARY");
+    (void)setenv("OCL_ICD_VENDORS", "/nonexistent/", 1);
+    open_pool(NULL, FGPU_LOG_WARN);
+    assert_int_equal(line_count, 0);
+    open_pool(NULL, FGPU_LOG_INFO);
+    assert_int_equal(line_count, 1);
+    expect_line(0, FGPU_LOG_INFO, "devices: no opencl device is used: OpenCL library libOpenCL.so");
+}
+
+/* ---- backends of others */
+
+static fgpu_status probe_absent(const fgpu_backend_options *options, fgpu_device_info *infos,
+                                uint32_t capacity, uint32_t *count, char *why, size_t why_bytes)
+{
+    (void)options;
+    (void)infos;
+    (void)capacity;
+    *count = 0;
+    (void)snprintf(why, why_bytes, "%0*d", 400, 7); /* a long reason */
+    return FGPU_E_NODEVICE;
+}
+
+static fgpu_status probe_broken(const fgpu_backend_options *options, fgpu_device_info *infos,
+                                uint32_t capacity, uint32_t *count, char *why, size_t why_bytes)
+{
+    (void)probe_absent(options, infos, capacity, count, why, why_bytes);
+    why[0] = '\0';
+    return FGPU_E_DEVICE;
+}
+
+static fgpu_status probe_empty(const fgpu_backend_options *options, fgpu_device_info *infos,
+                               uint32_t capacity, uint32_t *count, char *why, size_t why_bytes)
+{
+    (void)probe_broken(options, infos, capacity, count, why, why_bytes);
+    return FGPU_OK;
+}
+
+static void test_other_backends(void **state)
+{
+    static fgpu_backend backends[3];
+    static const struct {
+        const char *name;
+        fgpu_status (*probe)(const fgpu_backend_options *, fgpu_device_info *, uint32_t, uint32_t *,
+                             char *, size_t);
+    } made[] = {{"absent", probe_absent}, {"broken", probe_broken}, {"empty", probe_empty}};
+    char reason[500];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        backends[i] = null_backend;
+        backends[i].name = made[i].name;
+        backends[i].probe = made[i].probe;
+        assert_int_equal(fgpu_backend_register(&backends[i]), FGPU_OK);
+    }
+    (void)setenv("FASTGPU_OPENCL_LIBRARY", "/nonexistent/libOpenCL.so", 1);
+    open_pool("all", FGPU_LOG_INFO);
+    assert_int_equal(line_count, 4);
+    expect_line(0, FGPU_LOG_WARN, "no opencl device");
+    (void)snprintf(reason, sizeof reason, "devices: no absent device is used: %0*d", 400, 7);
+    expect_line(1, FGPU_LOG_INFO, reason);
+    (void)snprintf(reason, sizeof reason, "devices: no broken device is used: %s",
+                   fgpu_status_text(FGPU_E_DEVICE));
+    expect_line(2, FGPU_LOG_WARN, reason);
+    expect_line(3, FGPU_LOG_INFO, "devices: no empty device is used: it has no device");
+}
+
+/* ---- the environment */
+
+static void refuse_open(const char *variable, const char *value, const char *allowed)
+{
+    const fgpu_backend_options options = {0};
+    const fgpu_doorbell bell = {0};
+    char is[64];
+    void *device;
+
+    (void)setenv(variable, value, 1);
+    assert_int_equal(opencl_backend.open(&options, 0, &bell, &device), FGPU_E_INVAL);
+    (void)snprintf(is, sizeof is, "%s is \"%s\"", variable, value);
+    if (strstr(error_text(), is) == NULL || strstr(error_text(), allowed) == NULL)
+        fail_msg("%s", error_text());
+    (void)unsetenv(variable);
+}
+
+static void test_environment(void **state)
+{
+    static const char *const good[][2] = {{"FASTGPU_OPENCL_MEMORY", "separate"},
+                                          {"FASTGPU_OPENCL_MEMORY", ""},
+                                          {"FASTGPU_OPENCL_EVENTS", "all"},
+                                          {"FASTGPU_OPENCL_EVENTS", "few"},
+                                          {"FASTGPU_OPENCL_EVENTS", ""}};
+    const fgpu_backend_options options = {0};
+    const fgpu_doorbell bell = {0};
+    void *device;
+
+    (void)state;
+    (void)setenv("FASTGPU_OPENCL_LIBRARY", "/nonexistent/libOpenCL.so", 1);
+    (void)unsetenv("FASTGPU_OPENCL_MEMORY");
+    (void)unsetenv("FASTGPU_OPENCL_EVENTS");
+    refuse_open("FASTGPU_OPENCL_MEMORY", "seperate", "\"separate\", empty, or not set");
+    refuse_open("FASTGPU_OPENCL_MEMORY", "Separate", "\"separate\", empty, or not set");
+    refuse_open("FASTGPU_OPENCL_EVENTS", "some", "\"all\", \"few\", empty, or not set");
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        (void)setenv(good[i][0], good[i][1], 1);
+        assert_int_equal(opencl_backend.open(&options, 0, &bell, &device), FGPU_E_NOTFOUND);
+        (void)unsetenv(good[i][0]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_library),
+        cmocka_unit_test(test_no_platform),
+        cmocka_unit_test(test_other_backends),
+        cmocka_unit_test(test_environment),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
