@@ -23,6 +23,39 @@
  * wide. */
 #define CLI_PADDED_BYTES_LIMIT ((uint64_t)1 << 30)
 
+/* JSON that is read: levels, values (lists, objects and what is in them), letters of a number. */
+#define CLI_JSON_DEPTH_LIMIT 32
+#define CLI_JSON_VALUES_LIMIT ((uint32_t)1 << 20)
+#define CLI_JSON_NUMBER_LIMIT 60
+
+/* An expression ("photo.width / 2"): letters, and nested parentheses or signs. */
+#define CLI_EXPRESSION_BYTES 256
+#define CLI_EXPRESSION_DEPTH_LIMIT 32
+
+/* A workload: its file, the header of a .npy file, the source of a kernel. */
+#define CLI_WORKLOAD_FILE_BYTES_LIMIT ((size_t)16 << 20)
+#define CLI_NPY_HEADER_BYTES_LIMIT ((size_t)64 << 10)
+#define CLI_KERNEL_FILE_BYTES_LIMIT ((size_t)16 << 20)
+
+/* What a workload may name, after repetition. A pool takes no more tasks, buffers, arguments or
+ * predecessors either. */
+#define CLI_WORKLOAD_CONSTANTS_LIMIT 256
+#define CLI_WORKLOAD_REPEAT_LIMIT 4 /* variables of one repetition */
+#define CLI_WORKLOAD_BUFFERS_LIMIT 65536
+#define CLI_WORKLOAD_KERNELS_LIMIT 4096
+#define CLI_WORKLOAD_TASKS_LIMIT ((uint32_t)1 << 20)
+#define CLI_WORKLOAD_OUTPUTS_LIMIT 65536
+#define CLI_WORKLOAD_ARGS_LIMIT 64                        /* of a kernel */
+#define CLI_WORKLOAD_AFTER_LIMIT 4096                     /* of a task */
+#define CLI_WORKLOAD_ARGS_TOTAL_LIMIT ((uint32_t)1 << 22) /* of all tasks, and so for `after` */
+#define CLI_WORKLOAD_BYTES_LIMIT ((uint64_t)1 << 46)      /* of a buffer, and of all together */
+
+#define CLI_WORKLOAD_VALUES_BYTES_LIMIT ((uint64_t)64 << 20)   /* written in the file */
+#define CLI_WORKLOAD_SOURCES_BYTES_LIMIT ((uint64_t)256 << 20) /* of all kernels */
+
+/* Mistakes of a workload that are listed before reading ends. */
+#define CLI_WORKLOAD_MISTAKES_LIMIT 20
+
 /* Length of a sentence that says what went wrong, with its final zero. */
 #define CLI_WHY_BYTES 512
 

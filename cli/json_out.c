@@ -22,9 +22,8 @@ void json_out_known(cJSON *object, const char *name, bool is_known, double value
         (void)cJSON_AddNullToObject(object, name);
 }
 
-/* Bytes of the character at `text`, or 0 where none begins (Unicode 15, table 3-7: no overlong
- * forms, no surrogates, nothing above U+10FFFF). */
-static size_t json_out_character(const char *text)
+/* Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF. */
+size_t json_out_character(const char *text)
 {
     const uint8_t *byte = (const uint8_t *)text;
     uint8_t low = 0x80, high = 0xbf;

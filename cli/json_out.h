@@ -10,6 +10,10 @@
 
 void json_out_number(cJSON *object, const char *name, double value);
 void json_out_known(cJSON *object, const char *name, bool is_known, double value);
+
+/* Bytes of the UTF-8 character at `text`, or 0 where none begins. [in] text: closed by a 0. */
+size_t json_out_character(const char *text);
+
 /* A string, [give]. File names are bytes and JSON is UTF-8: each byte that is none becomes U+FFFD.
  * NULL without memory, which cJSON's functions take. */
 cJSON *json_out_string(const char *text);
