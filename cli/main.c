@@ -19,6 +19,7 @@
 
 static const struct command main_commands[] = {
     {"devices", command_devices, "list the compute devices and how fast they are"},
+    {"check", command_check, "check a workload file without running it"},
     {"demo", command_demo, "filter photographs on all devices, and compare with one by one"},
     {"bench", command_bench, "measure what a task costs"},
 };

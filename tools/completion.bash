@@ -30,7 +30,7 @@ _fastgpu() {
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -n $commands ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
-    elif [[ $help == 'usage: '*PHOTO* ]]; then
+    elif [[ $help == 'usage: '*@(PHOTO|WORKLOAD)* ]]; then
         compopt -o filenames 2>/dev/null || true
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
     fi

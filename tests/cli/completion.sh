@@ -33,7 +33,7 @@ offers() {
     fi
 }
 
-offers 'bench demo devices help' ''
+offers 'bench check demo devices help' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
@@ -44,6 +44,8 @@ offers '--devices --help --json --subdevices -d -h' devices -
 offers '--output' demo --ou
 offers 'devices.txt folder photo.png' demo ''
 offers 'photo.png' demo photo.png pho
+offers 'devices.txt folder photo.png' check ''
+offers '--help --json -h' check -
 offers '--json' demo photo.png --js
 offers 'folder' demo --output ''
 offers 'folder' demo -o fo
