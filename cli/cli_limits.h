@@ -50,7 +50,7 @@
 #define CLI_WORKLOAD_ARGS_TOTAL_LIMIT ((uint32_t)1 << 22) /* of all tasks, and so for `after` */
 #define CLI_WORKLOAD_BYTES_LIMIT ((uint64_t)1 << 46)      /* of a buffer, and of all together */
 
-#define CLI_WORKLOAD_VALUES_BYTES_LIMIT ((uint64_t)64 << 20)   /* written in the file */
+#define CLI_WORKLOAD_VALUES_LIMIT ((uint64_t)4 << 20)          /* of "values" and "fill" */
 #define CLI_WORKLOAD_SOURCES_BYTES_LIMIT ((uint64_t)256 << 20) /* of all kernels */
 
 /* Mistakes of a workload that are listed before reading ends. */

@@ -119,9 +119,9 @@ struct workload {
     uint32_t *order; /* task_count of them */
     struct workload_output *outputs;
     uint32_t buffer_count, kernel_count, task_count, arg_count, after_count, output_count;
-    uint64_t buffer_bytes;               /* of all buffers */
-    uint64_t values_bytes, source_bytes; /* of all of them together */
-    struct workload_mistake *mistakes;   /* at most CLI_WORKLOAD_MISTAKES_LIMIT */
+    uint64_t buffer_bytes;              /* of all buffers */
+    uint64_t value_count, source_bytes; /* of all of them together */
+    struct workload_mistake *mistakes;  /* at most CLI_WORKLOAD_MISTAKES_LIMIT */
     uint32_t mistake_count;
     void *kept; /* the memory that pointers above lead to */
 };

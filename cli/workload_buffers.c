@@ -203,10 +203,10 @@ static bool buffer_keep_values(struct workload_reader *reader, const cJSON *valu
     uint64_t count = is_list ? (uint64_t)cJSON_GetArraySize(value) : 1;
 
     buffer->values_bytes = count * element;
-    reader->out->values_bytes += buffer->values_bytes;
-    if (reader->out->values_bytes > CLI_WORKLOAD_VALUES_BYTES_LIMIT)
+    reader->out->value_count += count;
+    if (reader->out->value_count > CLI_WORKLOAD_VALUES_LIMIT)
         return reader_fail(reader, value,
-                           "too many values are written out: 64 MiB in all are "
+                           "too many values are written out: 2^22 in all are "
                            "possible; a .npy file has no such limit");
     unsigned char *table = reader_keep(reader, NULL, buffer->values_bytes);
     if (!table)
