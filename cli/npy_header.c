@@ -136,7 +136,8 @@ static fgpu_status npy_refuse_type(struct npy_reader *reader, const struct npy_s
 
 static fgpu_status npy_read_descr(struct npy_reader *reader, struct npy_fields *fields)
 {
-    struct npy_span span;
+    static const char orders[4] = {'<', '>', '|', '='};
+    struct npy_span span = {"", 0};
     char order = NPY_ORDER;
 
     npy_skip_spaces(reader);
@@ -153,7 +154,7 @@ static fgpu_status npy_read_descr(struct npy_reader *reader, struct npy_fields *
         type = (struct npy_span){span.text + 1, 2};
     }
     /* No mark, or =, is the order of the machine that reads. */
-    if (type.length != 2 || !memchr("<>|=", order, 4))
+    if (type.length != 2 || !memchr(orders, order, sizeof orders))
         return npy_refuse_type(reader, &span);
     fields->dtype = NPY_DTYPE_COUNT;
     for (int dtype = 0; dtype < NPY_DTYPE_COUNT; dtype++)
@@ -241,7 +242,7 @@ static bool npy_is(const struct npy_span *span, const char *text)
 /* One `key: value`. */
 static fgpu_status npy_read_field(struct npy_reader *reader, struct npy_fields *fields)
 {
-    struct npy_span key;
+    struct npy_span key = {"", 0};
 
     fgpu_status status =
         npy_read_string(reader, "header", "one of 'descr', 'fortran_order', 'shape'", &key);
