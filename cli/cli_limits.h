@@ -23,6 +23,16 @@
  * wide. */
 #define CLI_PADDED_BYTES_LIMIT ((uint64_t)1 << 30)
 
+/* Largest array or raw part of a file that is read or written as one: 4 GiB. */
+#define CLI_DATA_BYTES_LIMIT ((size_t)4 << 30)
+
+/* Dimensions of a .npy array: as many as NumPy 1 has. */
+#define CLI_NPY_DIMENSIONS_LIMIT 32
+
+/* Longest header of a .npy file. Those of plain arrays have 118 bytes; only descriptions of
+ * structured types, which are not read, are longer. */
+#define CLI_NPY_HEADER_BYTES_LIMIT 65536
+
 /* Length of a sentence that says what went wrong, with its final zero. */
 #define CLI_WHY_BYTES 512
 
