@@ -23,6 +23,16 @@
  * wide. */
 #define CLI_PADDED_BYTES_LIMIT ((uint64_t)1 << 30)
 
+/* Largest array or raw part of a file that is read or written as one: 4 GiB. */
+#define CLI_DATA_BYTES_LIMIT ((size_t)4 << 30)
+
+/* Dimensions of a .npy array: as many as NumPy 1 has. */
+#define CLI_NPY_DIMENSIONS_LIMIT 32
+
+/* Longest header of a .npy file. Those of plain arrays have 118 bytes; only descriptions of
+ * structured types, which are not read, are longer. */
+#define CLI_NPY_HEADER_BYTES_LIMIT 65536
+
 /* JSON that is read: levels, values (lists, objects and what is in them), letters of a number. */
 #define CLI_JSON_DEPTH_LIMIT 32
 #define CLI_JSON_VALUES_LIMIT ((uint32_t)1 << 20)
@@ -32,9 +42,8 @@
 #define CLI_EXPRESSION_BYTES 256
 #define CLI_EXPRESSION_DEPTH_LIMIT 32
 
-/* A workload: its file, the header of a .npy file, the source of a kernel. */
+/* A workload: its file, the source of a kernel. */
 #define CLI_WORKLOAD_FILE_BYTES_LIMIT ((size_t)16 << 20)
-#define CLI_NPY_HEADER_BYTES_LIMIT ((size_t)64 << 10)
 #define CLI_KERNEL_FILE_BYTES_LIMIT ((size_t)16 << 20)
 
 /* What a workload may name, after repetition. A pool takes no more tasks, buffers, arguments or

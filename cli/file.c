@@ -1,4 +1,4 @@
-/* Whole files: see file.h for the promise that this file keeps (a replaced file is whole or
+/* Files: see file.h for the promise that this file keeps (a replaced file is whole or
  * absent).
  *
  * Method: temporary file in the same folder (a rename never crosses file systems), fsync of the
@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -130,6 +131,98 @@ fgpu_status file_read(const char *path, size_t limit_bytes, struct file_bytes *b
     return status;
 }
 
+/* How many bytes the range has in a file of `file_bytes` bytes, to `size_bytes`. */
+static fgpu_status file_fit_range(const char *path, const struct file_range *range,
+                                  uint64_t file_bytes, size_t *size_bytes, char *why,
+                                  size_t why_bytes)
+{
+    if (range->offset_bytes > file_bytes)
+        return why_fail(FGPU_E_RANGE, why, why_bytes,
+                        "%s: the part begins at byte %" PRIu64 ", and the file has %" PRIu64
+                        " bytes",
+                        path, range->offset_bytes, file_bytes);
+    uint64_t follow_bytes = file_bytes - range->offset_bytes;
+    bool to_end = range->size_bytes == FILE_TO_END;
+    if (!to_end && range->size_bytes > follow_bytes)
+        return why_fail(FGPU_E_RANGE, why, why_bytes,
+                        "%s: %zu bytes from byte %" PRIu64 " on are asked for, and the file has "
+                        "%" PRIu64 " bytes, so at most %" PRIu64 " there",
+                        path, range->size_bytes, range->offset_bytes, file_bytes, follow_bytes);
+    *size_bytes = to_end ? (size_t)follow_bytes : range->size_bytes;
+    return FGPU_OK;
+}
+
+/* Reads exactly as many bytes as `bytes` has room for. */
+static fgpu_status file_read_exactly(int fd, const char *path, uint64_t offset_bytes,
+                                     struct file_bytes *bytes, char *why, size_t why_bytes)
+{
+    while (bytes->size_bytes < bytes->capacity_bytes) {
+        ssize_t got =
+            pread(fd, bytes->data + bytes->size_bytes, bytes->capacity_bytes - bytes->size_bytes,
+                  (off_t)(offset_bytes + bytes->size_bytes));
+        if (got < 0 && errno == EINTR)
+            return why_fail(FGPU_E_CANCELLED, why, why_bytes, "%s: a signal came while it was read",
+                            path);
+        if (got < 0)
+            return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be read: %s", path,
+                            strerror(errno));
+        if (got == 0)
+            return why_fail(FGPU_E_RANGE, why, why_bytes,
+                            "%s: the file became shorter while it was read", path);
+        bytes->size_bytes += (size_t)got;
+    }
+    return FGPU_OK;
+}
+
+static fgpu_status file_measure_range(int fd, const char *path, const struct file_range *range,
+                                      size_t *size_bytes, char *why, size_t why_bytes)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) != 0)
+        return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be read: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return why_fail(FGPU_E_IO, why, why_bytes,
+                        "%s: is not a plain file, so no part of it can be chosen", path);
+    return file_fit_range(path, range, (uint64_t)info.st_size, size_bytes, why, why_bytes);
+}
+
+static fgpu_status file_make_room(const char *path, size_t size_bytes, size_t limit_bytes,
+                                  struct file_bytes *bytes, char *why, size_t why_bytes)
+{
+    if (size_bytes > limit_bytes)
+        return why_fail(FGPU_E_LIMIT, why, why_bytes,
+                        "%s: the part has %zu bytes; the most that is read is %zu", path,
+                        size_bytes, limit_bytes);
+    bytes->data = malloc(size_bytes > 0 ? size_bytes : 1);
+    if (!bytes->data)
+        return why_fail(FGPU_E_NOMEM, why, why_bytes, "%s: no memory for %zu bytes of it", path,
+                        size_bytes);
+    bytes->capacity_bytes = size_bytes;
+    return FGPU_OK;
+}
+
+fgpu_status file_read_range(const char *path, struct file_range range, size_t limit_bytes,
+                            struct file_bytes *bytes, char *why, size_t why_bytes)
+{
+    size_t size_bytes = 0;
+
+    *bytes = (struct file_bytes){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be opened: %s", path,
+                        strerror(errno));
+    fgpu_status status = file_measure_range(fd, path, &range, &size_bytes, why, why_bytes);
+    if (status == FGPU_OK)
+        status = file_make_room(path, size_bytes, limit_bytes, bytes, why, why_bytes);
+    if (status == FGPU_OK)
+        status = file_read_exactly(fd, path, range.offset_bytes, bytes, why, why_bytes);
+    (void)close(fd);
+    if (status != FGPU_OK)
+        file_bytes_fini(bytes);
+    return status;
+}
+
 static bool file_write_all(int fd, const uint8_t *data, size_t size_bytes)
 {
     size_t done = 0;
@@ -216,7 +309,17 @@ static void file_sync_folder(const char *target)
 fgpu_status file_replace(const char *path, const void *data, size_t size_bytes, char *why,
                          size_t why_bytes)
 {
+    struct file_part part = {data, size_bytes};
+
+    return file_replace_parts(path, &part, 1, why, why_bytes);
+}
+
+fgpu_status file_replace_parts(const char *path, const struct file_part *parts, size_t count,
+                               char *why, size_t why_bytes)
+{
     char target[PATH_MAX], temporary[PATH_MAX];
+    size_t size_bytes = 0;
+    bool wrote = true;
 
     fgpu_status status = file_target(path, target, why, why_bytes);
     if (status != FGPU_OK)
@@ -225,7 +328,11 @@ fgpu_status file_replace(const char *path, const void *data, size_t size_bytes, 
     if (fd < 0)
         return why_fail(FGPU_E_IO, why, why_bytes, "%s: no file can be created in its folder: %s",
                         path, strerror(errno));
-    bool wrote = file_write_all(fd, data, size_bytes) && fsync(fd) == 0;
+    for (size_t i = 0; i < count; i++) {
+        wrote = wrote && file_write_all(fd, parts[i].data, parts[i].size_bytes);
+        size_bytes += parts[i].size_bytes;
+    }
+    wrote = wrote && fsync(fd) == 0;
     int error = errno;
     if (close(fd) != 0 && wrote) {
         error = errno;

@@ -1,5 +1,5 @@
-/* Whole files: read into memory, and replaced so that the new content is there entirely or not at
- * all.
+/* Files: read into memory, whole or in part, and replaced so that the new content is there entirely
+ * or not at all.
  *
  * Used for every input and output of the CLI. A replaced file is written beside its place under a
  * temporary name, synced, then renamed: whoever looks (also after kill -9 or on a full disk) sees
@@ -37,11 +37,37 @@ void file_bytes_fini(struct file_bytes *bytes);
 fgpu_status file_read(const char *path, size_t limit_bytes, struct file_bytes *bytes, char *why,
                       size_t why_bytes);
 
+/* A part of a plain file. */
+struct file_range {
+    uint64_t offset_bytes;
+    size_t size_bytes; /* or FILE_TO_END: all that follows */
+};
+
+#define FILE_TO_END SIZE_MAX
+
+/* Reads a part of a plain file (of a pipe or a device no part can be chosen), exactly as many bytes
+ * as asked for and at most `limit_bytes`.
+ * [out] bytes: filled on success, empty on failure.
+ * Returns FGPU_OK; FGPU_E_RANGE where the file ends before the part does, with the sizes of both in
+ * `why`; FGPU_E_LIMIT, FGPU_E_IO, FGPU_E_NOMEM, FGPU_E_CANCELLED. */
+fgpu_status file_read_range(const char *path, struct file_range range, size_t limit_bytes,
+                            struct file_bytes *bytes, char *why, size_t why_bytes);
+
 /* Replaces or creates the file `path` with `size_bytes` bytes. A symbolic link is followed;
  * something that is no plain file (a device, a folder) is refused, for a rename would destroy it.
  * Returns FGPU_OK or FGPU_E_IO, FGPU_E_NOMEM. */
 fgpu_status file_replace(const char *path, const void *data, size_t size_bytes, char *why,
                          size_t why_bytes);
+
+/* What a file is put together from. [borrow] data. */
+struct file_part {
+    const void *data;
+    size_t size_bytes;
+};
+
+/* The same with the bytes of several parts, one after another. */
+fgpu_status file_replace_parts(const char *path, const struct file_part *parts, size_t count,
+                               char *why, size_t why_bytes);
 
 /* Removes the temporary file of a file_replace() that is under way, for a handler that ends the
  * process at once: async-signal-safe, and meant for the thread that writes. */

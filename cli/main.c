@@ -1,21 +1,25 @@
 /* `fastgpu`: the table of commands, the signals, and what becomes of output that cannot be written.
  *
  * A new command is one line in main_commands. The only signal handler of FastGPU is here: the first
- * SIGINT or SIGTERM sets a flag that the commands look at, the second ends the process at once, but
- * for the temporary file of a picture, which goes first.
+ * SIGINT or SIGTERM sets a flag that the commands look at, one half a second later or more ends the
+ * process at once, but for the temporary file of a picture, which goes first.
  */
 #include "commands.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <fastgpu/fastgpu.h>
 
 #include "file.h"
+
+#define MAIN_ONE_SIGNAL_NS 500000000u
 
 static const struct command main_commands[] = {
     {"devices", command_devices, "list the compute devices and how fast they are"},
@@ -36,6 +40,18 @@ static const struct command_group main_group = {
 static volatile sig_atomic_t main_stop; /* the signal that came, or 0 */
 static bool main_has_terminal;          /* a person reads stderr */
 
+/* timeout(1) and others send a signal to the process and again to its group: what comes so soon
+ * after the first is still the first. Written and read by the handler alone. */
+static volatile uint64_t main_stop_ns;
+
+static uint64_t main_now_ns(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* A kernel that is compiled or a picture that is written may take a second more: who waits in front
  * of a terminal is told that the signal has come. */
 static void main_on_signal(int number)
@@ -44,9 +60,12 @@ static void main_on_signal(int number)
     int error = errno;
 
     if (main_stop) {
+        if (main_now_ns() - main_stop_ns < MAIN_ONE_SIGNAL_NS)
+            return;
         file_abandon();
         _exit(128 + number);
     }
+    main_stop_ns = main_now_ns();
     main_stop = number;
     if (main_has_terminal) {
         ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
@@ -61,6 +80,8 @@ static void main_watch_signals(void)
 
     main_has_terminal = isatty(STDERR_FILENO) == 1;
     (void)sigemptyset(&action.sa_mask);
+    (void)sigaddset(&action.sa_mask, SIGINT);
+    (void)sigaddset(&action.sa_mask, SIGTERM);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
 }

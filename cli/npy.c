@@ -1,235 +1,298 @@
-/* The header of .npy files: see npy.h. The header is a Python literal, a dictionary of exactly the
- * keys descr, fortran_order and shape; the reader takes them in any order. */
+/* .npy files: see npy.h for what is read and written. The text of the header, a dictionary in
+ * Python's notation, is read in npy_header.c; here are the bytes around it.
+ *
+ * Layout (numpy.lib.format): the magic bytes \x93NUMPY, two bytes of version, the length of the
+ * header in two bytes (1.0) or four (2.0, 3.0), little endian, the header, the elements. Runs on
+ * the caller's thread; owns nothing.
+ */
 #include "npy.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "cli_limits.h"
+#include "npy_header.h"
 #include "why.h"
 
 #define NPY_MAGIC "\x93NUMPY"
-#define NPY_MAGIC_BYTES 6u
-#define NPY_DESCR_BYTES 16
+#define NPY_MAGIC_BYTES 6
+#define NPY_ALIGNMENT 64
+#define NPY_TEXT_BYTES 1024 /* 32 sizes of 19 digits, ", " between them, and 60 bytes around */
 
-struct npy_reader {
-    const char *at; /* closed by a 0 */
-    struct npy *npy;
-    bool has_descr, has_order, has_shape;
-    char *why;
-    size_t why_bytes;
+static const struct {
+    const char *name;
+    size_t bytes;
+} npy_dtypes[NPY_DTYPE_COUNT] = {
+#define NPY_DTYPE_ROW(name, bytes) [NPY_##name] = {#name, (bytes)},
+    NPY_DTYPE_LIST(NPY_DTYPE_ROW)
+#undef NPY_DTYPE_ROW
 };
 
-static fgpu_status npy_damaged(struct npy_reader *reader, const char *wanted)
+const char *npy_dtype_name(enum npy_dtype dtype)
 {
-    return why_fail(FGPU_E_INVAL, reader->why, reader->why_bytes,
-                    "its header is damaged: %s is wanted before \"%.20s\"", wanted, reader->at);
+    return (unsigned)dtype < NPY_DTYPE_COUNT ? npy_dtypes[dtype].name : "?";
 }
 
-static bool npy_take(struct npy_reader *reader, const char *text)
+size_t npy_dtype_bytes(enum npy_dtype dtype)
 {
-    size_t length = strlen(text);
+    return (unsigned)dtype < NPY_DTYPE_COUNT ? npy_dtypes[dtype].bytes : 0;
+}
 
-    reader->at += strspn(reader->at, " \n");
-    if (strncmp(reader->at, text, length) != 0)
-        return false;
-    reader->at += length;
+/* Product of the sizes; a size of 0 makes it 0 whatever the others are. False when it is beyond 64
+ * bits. */
+static bool npy_multiply(uint32_t rank, const uint64_t *shape, uint64_t *count)
+{
+    bool is_empty = false;
+
+    *count = 1;
+    for (uint32_t i = 0; i < rank; i++)
+        is_empty = is_empty || shape[i] == 0;
+    for (uint32_t i = 0; i < rank && !is_empty; i++)
+        if (__builtin_mul_overflow(*count, shape[i], count))
+            return false;
+    if (is_empty)
+        *count = 0;
     return true;
 }
 
-/* A text in single or double quotes without escapes. */
-static bool npy_take_text(struct npy_reader *reader, char *out, size_t out_bytes)
+fgpu_status npy_form_init(struct npy_form *form, enum npy_dtype dtype, uint32_t rank,
+                          const uint64_t *shape, char *why, size_t why_bytes)
 {
-    reader->at += strspn(reader->at, " \n");
-    char quote = reader->at[0];
-    if (quote != '\'' && quote != '"')
-        return false;
-    const char *end = strchr(reader->at + 1, quote);
-    if (!end || (size_t)(end - reader->at) > out_bytes)
-        return false;
-    size_t length = (size_t)(end - reader->at) - 1;
-    memcpy(out, reader->at + 1, length);
-    out[length] = '\0';
-    reader->at = end + 1;
-    return true;
-}
+    struct npy_form made = {.dtype = dtype, .rank = rank};
+    char text[128];
 
-static fgpu_status npy_read_descr(struct npy_reader *reader)
-{
-    static const char *const descrs[ELEMENT_TYPES] = {
-        [ELEMENT_INT8] = "i1",    [ELEMENT_UINT8] = "u1",  [ELEMENT_INT16] = "i2",
-        [ELEMENT_UINT16] = "u2",  [ELEMENT_INT32] = "i4",  [ELEMENT_UINT32] = "u4",
-        [ELEMENT_INT64] = "i8",   [ELEMENT_UINT64] = "u8", [ELEMENT_FLOAT32] = "f4",
-        [ELEMENT_FLOAT64] = "f8",
-    };
-    char text[NPY_DESCR_BYTES];
-
-    if (!npy_take_text(reader, text, sizeof text))
-        return npy_damaged(reader, "one type name in quotes");
-    const char *name = text[0] == '|' && strcmp(text, "|b1") == 0 ? "|u1" : text;
-    bool is_one_byte = name[0] != '\0' && name[1] != '\0' && name[2] == '1';
-    for (uint32_t i = 0; i < ELEMENT_TYPES; i++)
-        if ((name[0] == '<' || (is_one_byte && name[0] == '|')) &&
-            strcmp(name + 1, descrs[i]) == 0) {
-            reader->npy->type = (enum element_type)i;
-            return FGPU_OK;
-        }
-    return why_fail(FGPU_E_UNSUPPORTED, reader->why, reader->why_bytes,
-                    "its element type is \"%s\"; whole and real numbers of 1 to 8 bytes, little "
-                    "endian, are possible (no float16)",
-                    text);
-}
-
-static fgpu_status npy_read_order(struct npy_reader *reader)
-{
-    if (npy_take(reader, "False"))
-        return FGPU_OK;
-    if (!npy_take(reader, "True"))
-        return npy_damaged(reader, "True or False");
-    return why_fail(FGPU_E_UNSUPPORTED, reader->why, reader->why_bytes,
-                    "it is stored column by column; numpy.ascontiguousarray() makes it row by row");
-}
-
-static fgpu_status npy_read_shape(struct npy_reader *reader)
-{
-    struct npy *npy = reader->npy;
-
-    if (!npy_take(reader, "("))
-        return npy_damaged(reader, "(");
-    while (!npy_take(reader, ")")) {
-        char *end;
-        if (npy->dims == NPY_DIMS)
-            return why_fail(FGPU_E_LIMIT, reader->why, reader->why_bytes,
-                            "it has more than %d axes", NPY_DIMS);
-        if (*reader->at < '0' || *reader->at > '9')
-            return npy_damaged(reader, "a length");
-        errno = 0;
-        unsigned long long length = strtoull(reader->at, &end, 10);
-        if (errno || length == 0 || length > CLI_WORKLOAD_BYTES_LIMIT)
-            return why_fail(FGPU_E_LIMIT, reader->why, reader->why_bytes,
-                            "an axis has the length %.20s; 1 to 2^46 is possible", reader->at);
-        npy->shape[npy->dims++] = length;
-        reader->at = end;
-        if (!npy_take(reader, ",") && reader->at[strspn(reader->at, " \n")] != ')')
-            return npy_damaged(reader, "a comma or )");
+    *form = (struct npy_form){0};
+    if (npy_dtype_bytes(dtype) == 0)
+        return why_fail(FGPU_E_INVAL, why, why_bytes, "%d is no element type", (int)dtype);
+    if (rank > CLI_NPY_DIMENSIONS_LIMIT)
+        return why_fail(FGPU_E_LIMIT, why, why_bytes,
+                        "an array of %" PRIu32 " dimensions; at most %d are possible", rank,
+                        CLI_NPY_DIMENSIONS_LIMIT);
+    for (uint32_t i = 0; i < rank; i++) {
+        if (shape[i] > INT64_MAX)
+            return why_fail(FGPU_E_LIMIT, why, why_bytes,
+                            "an array of size %" PRIu64 " in dimension %" PRIu32 "; %" PRId64
+                            " is the limit",
+                            shape[i], i + 1, INT64_MAX);
+        made.shape[i] = shape[i];
     }
-    if (npy->dims == 0)
-        return why_fail(FGPU_E_UNSUPPORTED, reader->why, reader->why_bytes,
-                        "it is a single number without an axis; numpy.atleast_1d() gives it one");
+    bool fits = npy_multiply(rank, made.shape, &made.count);
+    if (!fits || made.count > CLI_DATA_BYTES_LIMIT / npy_dtype_bytes(dtype))
+        return why_fail(FGPU_E_LIMIT, why, why_bytes,
+                        "an array of shape %s has too many elements; %zu bytes of %s are the limit",
+                        npy_shape_text(&made, text, sizeof text), CLI_DATA_BYTES_LIMIT,
+                        npy_dtype_name(dtype));
+    made.size_bytes = (size_t)made.count * npy_dtype_bytes(dtype);
+    *form = made;
     return FGPU_OK;
 }
 
-/* One `key: value` of the dictionary. */
-static fgpu_status npy_read_entry(struct npy_reader *reader)
+char *npy_shape_text(const struct npy_form *form, char *text, size_t text_bytes)
 {
-    char key[NPY_DESCR_BYTES];
+    size_t used = 0;
 
-    if (!npy_take_text(reader, key, sizeof key) || !npy_take(reader, ":"))
-        return npy_damaged(reader, "a key and a colon");
-    if (strcmp(key, "descr") == 0 && !reader->has_descr) {
-        reader->has_descr = true;
-        return npy_read_descr(reader);
+    (void)snprintf(text, text_bytes, "(");
+    for (uint32_t i = 0; i < form->rank; i++) {
+        used = strlen(text);
+        (void)snprintf(text + used, text_bytes - used, "%s%" PRIu64, i > 0 ? ", " : "",
+                       form->shape[i]);
     }
-    if (strcmp(key, "fortran_order") == 0 && !reader->has_order) {
-        reader->has_order = true;
-        return npy_read_order(reader);
-    }
-    if (strcmp(key, "shape") == 0 && !reader->has_shape) {
-        reader->has_shape = true;
-        return npy_read_shape(reader);
-    }
-    return npy_damaged(reader, "descr, fortran_order and shape, once each,");
+    used = strlen(text);
+    (void)snprintf(text + used, text_bytes - used, form->rank == 1 ? ",)" : ")");
+    return text;
 }
 
-static fgpu_status npy_read_literal(struct npy_reader *reader)
+void npy_array_fini(struct npy_array *array)
 {
-    if (!npy_take(reader, "{"))
-        return npy_damaged(reader, "{");
-    while (!npy_take(reader, "}")) {
-        fgpu_status status = npy_read_entry(reader);
-        if (status != FGPU_OK)
-            return status;
-        if (!npy_take(reader, ",") && *reader->at != '}')
-            return npy_damaged(reader, "a comma or }");
-    }
-    if (!reader->has_descr || !reader->has_order || !reader->has_shape)
-        return npy_damaged(reader, "descr, fortran_order and shape");
-    return FGPU_OK;
+    if (!array)
+        return;
+    free(array->data);
+    *array = (struct npy_array){0};
 }
 
-static fgpu_status npy_check_size(struct npy *npy, uint64_t file_bytes, char *why, size_t why_bytes)
+static fgpu_status npy_refuse_magic(const uint8_t *data, size_t size_bytes, char *why,
+                                    size_t why_bytes)
 {
-    uint64_t bytes = elements[npy->type].size_bytes;
-
-    for (uint32_t i = 0; i < npy->dims; i++)
-        if (__builtin_mul_overflow(bytes, npy->shape[i], &bytes) ||
-            bytes > CLI_WORKLOAD_BYTES_LIMIT)
-            return why_fail(FGPU_E_LIMIT, why, why_bytes, "its shape has more than 2^46 bytes");
-    npy->data_bytes = bytes;
-    if (file_bytes < npy->data_offset || file_bytes - npy->data_offset != bytes)
-        return why_fail(
-            FGPU_E_INVAL, why, why_bytes,
-            "its header promises %llu bytes of data, the file has %llu", (unsigned long long)bytes,
-            (unsigned long long)(file_bytes < npy->data_offset ? 0
-                                                               : file_bytes - npy->data_offset));
-    return FGPU_OK;
-}
-
-fgpu_status npy_read_header(const void *data, size_t size_bytes, uint64_t file_bytes,
-                            struct npy *npy, char *why, size_t why_bytes)
-{
-    const unsigned char *bytes = data;
-
-    *npy = (struct npy){0};
-    if (size_bytes < 12 || memcmp(bytes, NPY_MAGIC, NPY_MAGIC_BYTES) != 0)
-        return why_fail(FGPU_E_INVAL, why, why_bytes, "it is no .npy file");
-    if (bytes[6] < 1 || bytes[6] > 3)
+    if (size_bytes == 0)
+        return why_fail(FGPU_E_INVAL, why, why_bytes, "the file is empty (0 bytes)");
+    if (size_bytes >= 4 && memcmp(data, "PK\3\4", 4) == 0)
         return why_fail(FGPU_E_UNSUPPORTED, why, why_bytes,
-                        "it has format version %u; 1 to 3 are known", bytes[6]);
-    size_t begin = bytes[6] == 1 ? 10 : 12;
-    size_t length = bytes[8] | (size_t)bytes[9] << 8;
-    if (bytes[6] > 1)
-        length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
-    if (length > CLI_NPY_HEADER_BYTES_LIMIT - 12)
-        return why_fail(FGPU_E_LIMIT, why, why_bytes, "its header has %zu bytes", length);
-    if (length > size_bytes - begin)
-        return why_fail(FGPU_E_INVAL, why, why_bytes, "it ends inside its header");
-    char *text = strndup((const char *)bytes + begin, length);
-    if (!text)
-        return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory");
-    struct npy_reader reader = {.at = text, .npy = npy, .why = why, .why_bytes = why_bytes};
-    fgpu_status status = npy_read_literal(&reader);
-    free(text);
-    npy->data_offset = begin + length;
-    return status == FGPU_OK ? npy_check_size(npy, file_bytes, why, why_bytes) : status;
+                        "a ZIP archive (.npz, perhaps), not a .npy file; unpack it first");
+    return why_fail(FGPU_E_INVAL, why, why_bytes,
+                    "no .npy file: such a file begins with the bytes \\x93NUMPY");
 }
 
-fgpu_status npy_load_header(const char *path, struct npy *npy, char *why, size_t why_bytes)
+/* Finds the header's text. [out] begin_bytes, text_bytes: where in the file it is. */
+static fgpu_status npy_find_header(const uint8_t *data, size_t size_bytes, size_t *begin_bytes,
+                                   size_t *text_bytes, char *why, size_t why_bytes)
 {
-    struct stat info;
+    size_t magic_bytes = size_bytes < NPY_MAGIC_BYTES ? size_bytes : NPY_MAGIC_BYTES;
 
-    *npy = (struct npy){0};
-    if (stat(path, &info) != 0)
-        return why_fail(FGPU_E_IO, why, why_bytes, "it cannot be read: %s", strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return why_fail(FGPU_E_IO, why, why_bytes, "it is no plain file");
-    FILE *file = fopen(path, "rb");
-    char *data = malloc(CLI_NPY_HEADER_BYTES_LIMIT);
-    if (!file || !data) {
-        fgpu_status status = why_fail(file ? FGPU_E_NOMEM : FGPU_E_IO, why, why_bytes,
-                                      "it cannot be read: %s", strerror(errno));
-        free(data);
-        if (file)
-            (void)fclose(file);
+    if (magic_bytes == 0 || memcmp(data, NPY_MAGIC, magic_bytes) != 0)
+        return npy_refuse_magic(data, size_bytes, why, why_bytes);
+    if (size_bytes > NPY_MAGIC_BYTES + 1 && (data[6] < 1 || data[6] > 3 || data[7] != 0))
+        return why_fail(FGPU_E_UNSUPPORTED, why, why_bytes,
+                        "version %d.%d of the format; 1.0, 2.0 and 3.0 are known", data[6],
+                        data[7]);
+    bool is_short = size_bytes > NPY_MAGIC_BYTES && data[6] == 1;
+    size_t length_bytes = is_short ? 2 : 4, length = 0;
+    *begin_bytes = NPY_MAGIC_BYTES + 2 + length_bytes;
+    if (size_bytes < *begin_bytes)
+        return why_fail(FGPU_E_INVAL, why, why_bytes,
+                        "the file ends after %zu bytes, before its header (cut short)", size_bytes);
+    for (size_t i = length_bytes; i-- > 0;)
+        length = length << 8 | data[NPY_MAGIC_BYTES + 2 + i];
+    if (length > CLI_NPY_HEADER_BYTES_LIMIT)
+        return why_fail(FGPU_E_LIMIT, why, why_bytes,
+                        "a header of %zu bytes; %d are the limit, and plain arrays need 118",
+                        length, CLI_NPY_HEADER_BYTES_LIMIT);
+    if (length > size_bytes - *begin_bytes)
+        return why_fail(FGPU_E_INVAL, why, why_bytes,
+                        "a header of %zu bytes is announced, and %zu follow (cut short)", length,
+                        size_bytes - *begin_bytes);
+    *text_bytes = length;
+    return FGPU_OK;
+}
+
+/* The file has exactly the elements that its header announces. */
+static fgpu_status npy_check_size(const struct npy_form *form, size_t found_bytes, char *why,
+                                  size_t why_bytes)
+{
+    char shape[128];
+
+    if (found_bytes == form->size_bytes)
+        return FGPU_OK;
+    (void)npy_shape_text(form, shape, sizeof shape);
+    if (found_bytes < form->size_bytes)
+        return why_fail(FGPU_E_INVAL, why, why_bytes,
+                        "shape %s of %s needs %zu bytes, and %zu follow the header (cut short)",
+                        shape, npy_dtype_name(form->dtype), form->size_bytes, found_bytes);
+    return why_fail(FGPU_E_INVAL, why, why_bytes,
+                    "shape %s of %s needs %zu bytes, and %zu follow the header: %zu too many",
+                    shape, npy_dtype_name(form->dtype), form->size_bytes, found_bytes,
+                    found_bytes - form->size_bytes);
+}
+
+/* Reads everything but the elements. [out] header, offset_bytes: where the elements begin. */
+static fgpu_status npy_decode(const uint8_t *data, size_t size_bytes, struct npy_header *header,
+                              size_t *offset_bytes, char *why, size_t why_bytes)
+{
+    size_t begin_bytes = 0, text_bytes = 0;
+
+    fgpu_status status =
+        npy_find_header(data, size_bytes, &begin_bytes, &text_bytes, why, why_bytes);
+    if (status != FGPU_OK)
         return status;
+    status = npy_header_read((const char *)data + begin_bytes, text_bytes, header, why, why_bytes);
+    if (status != FGPU_OK)
+        return status;
+    *offset_bytes = begin_bytes + text_bytes;
+    return npy_check_size(&header->form, size_bytes - *offset_bytes, why, why_bytes);
+}
+
+/* Turns every element around, in place. */
+static void npy_swap(uint8_t *data, const struct npy_form *form)
+{
+    size_t bytes = npy_dtype_bytes(form->dtype);
+
+    for (size_t at = 0; at < form->size_bytes; at += bytes)
+        for (size_t i = 0; i < bytes / 2; i++) {
+            uint8_t kept = data[at + i];
+            data[at + i] = data[at + bytes - 1 - i];
+            data[at + bytes - 1 - i] = kept;
+        }
+}
+
+/* Puts the file's name before the reason. */
+static fgpu_status npy_name_failure(fgpu_status status, const char *name, const char *reason,
+                                    char *why, size_t why_bytes)
+{
+    return why_fail(status, why, why_bytes, "%s: %s", name, reason);
+}
+
+fgpu_status npy_load_memory(const void *data, size_t size_bytes, const char *name,
+                            struct npy_array *array, char *why, size_t why_bytes)
+{
+    char reason[CLI_WHY_BYTES] = "";
+    struct npy_header header;
+    size_t offset_bytes = 0;
+
+    *array = (struct npy_array){0};
+    fgpu_status status =
+        npy_decode(data, size_bytes, &header, &offset_bytes, reason, sizeof reason);
+    if (status != FGPU_OK)
+        return npy_name_failure(status, name, reason, why, why_bytes);
+    uint8_t *copy = malloc(header.form.size_bytes > 0 ? header.form.size_bytes : 1);
+    if (!copy)
+        return why_fail(FGPU_E_NOMEM, why, why_bytes, "%s: no memory for %zu bytes of elements",
+                        name, header.form.size_bytes);
+    memcpy(copy, (const uint8_t *)data + offset_bytes, header.form.size_bytes);
+    if (header.is_swapped)
+        npy_swap(copy, &header.form);
+    *array = (struct npy_array){header.form, copy};
+    return FGPU_OK;
+}
+
+fgpu_status npy_load(const char *path, struct npy_array *array, char *why, size_t why_bytes)
+{
+    char reason[CLI_WHY_BYTES] = "";
+    struct file_bytes bytes;
+    struct npy_header header;
+    size_t offset_bytes = 0;
+
+    *array = (struct npy_array){0};
+    fgpu_status status =
+        file_read(path, CLI_DATA_BYTES_LIMIT + CLI_NPY_HEADER_BYTES_LIMIT, &bytes, why, why_bytes);
+    if (status != FGPU_OK)
+        return status;
+    status =
+        npy_decode(bytes.data, bytes.size_bytes, &header, &offset_bytes, reason, sizeof reason);
+    if (status != FGPU_OK) {
+        file_bytes_fini(&bytes);
+        return npy_name_failure(status, path, reason, why, why_bytes);
     }
-    size_t got = fread(data, 1, CLI_NPY_HEADER_BYTES_LIMIT, file);
-    (void)fclose(file);
-    fgpu_status status = npy_read_header(data, got, (uint64_t)info.st_size, npy, why, why_bytes);
-    free(data);
+    /* The elements move to the front of the memory that they are in: no second copy, and aligned.
+     */
+    memmove(bytes.data, bytes.data + offset_bytes, header.form.size_bytes);
+    if (header.is_swapped)
+        npy_swap(bytes.data, &header.form);
+    *array = (struct npy_array){header.form, bytes.data};
+    return FGPU_OK;
+}
+
+fgpu_status npy_encode_header(const struct npy_form *form, struct file_bytes *out, char *why,
+                              size_t why_bytes)
+{
+    char shape[NPY_TEXT_BYTES], text[NPY_TEXT_BYTES + NPY_ALIGNMENT];
+    uint8_t start[10] = NPY_MAGIC "\1";
+    char order = npy_dtype_bytes(form->dtype) == 1 ? '|' : NPY_ORDER;
+
+    size_t length = (size_t)snprintf(
+        text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': %s, }", order,
+        npy_dtype_name(form->dtype), npy_shape_text(form, shape, NPY_TEXT_BYTES - 64));
+    while ((sizeof start + length + 1) % NPY_ALIGNMENT != 0)
+        text[length++] = ' ';
+    text[length++] = '\n';
+    start[8] = (uint8_t)length;
+    start[9] = (uint8_t)(length >> 8);
+    if (!file_bytes_append(out, start, sizeof start) || !file_bytes_append(out, text, length))
+        return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory for the header of a .npy file");
+    return FGPU_OK;
+}
+
+fgpu_status npy_save(const char *path, const struct npy_form *form, const void *data, char *why,
+                     size_t why_bytes)
+{
+    struct file_bytes header = {0};
+
+    fgpu_status status = npy_encode_header(form, &header, why, why_bytes);
+    if (status == FGPU_OK) {
+        const struct file_part parts[] = {{header.data, header.size_bytes},
+                                          {data, form->size_bytes}};
+        status = file_replace_parts(path, parts, 2, why, why_bytes);
+    }
+    file_bytes_fini(&header);
     return status;
 }

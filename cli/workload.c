@@ -32,6 +32,19 @@ static fgpu_status workload_disk_image(const char *path, uint32_t *width, uint32
     return FGPU_OK;
 }
 
+static fgpu_status workload_disk_npy(const char *path, struct npy_form *form, char *why,
+                                     size_t why_bytes)
+{
+    struct npy_array array;
+    fgpu_status status = npy_load(path, &array, why, why_bytes);
+
+    if (status != FGPU_OK)
+        return status;
+    *form = array.form;
+    npy_array_fini(&array);
+    return FGPU_OK;
+}
+
 static fgpu_status workload_disk_size(const char *path, uint64_t *size_bytes, char *why,
                                       size_t why_bytes)
 {
@@ -65,7 +78,7 @@ static fgpu_status workload_disk_text(const char *path, char **text, char *why, 
 
 static const struct workload_files workload_disk = {
     .image = workload_disk_image,
-    .npy = npy_load_header,
+    .npy = workload_disk_npy,
     .size = workload_disk_size,
     .text = workload_disk_text,
 };

@@ -131,7 +131,7 @@ struct workload {
 struct workload_files {
     fgpu_status (*image)(const char *path, uint32_t *width, uint32_t *height, uint32_t *channels,
                          char *why, size_t why_bytes);
-    fgpu_status (*npy)(const char *path, struct npy *npy, char *why, size_t why_bytes);
+    fgpu_status (*npy)(const char *path, struct npy_form *form, char *why, size_t why_bytes);
     fgpu_status (*size)(const char *path, uint64_t *size_bytes, char *why, size_t why_bytes);
     /* [out] text: from malloc(). */
     fgpu_status (*text)(const char *path, char **text, char *why, size_t why_bytes);

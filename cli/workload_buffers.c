@@ -145,20 +145,41 @@ static bool buffer_read_image(struct workload_reader *reader, const cJSON *value
     return buffer_set_picture(reader, value, (const uint64_t[3]){height, width, channels}, buffer);
 }
 
+/* The element type of an array; ELEMENT_TYPES for float16, which buffers do not have. */
+static enum element_type buffer_npy_type(enum npy_dtype dtype)
+{
+    static const enum element_type types[NPY_DTYPE_COUNT] = {
+        [NPY_i1] = ELEMENT_INT8,    [NPY_u1] = ELEMENT_UINT8,   [NPY_i2] = ELEMENT_INT16,
+        [NPY_u2] = ELEMENT_UINT16,  [NPY_i4] = ELEMENT_INT32,   [NPY_u4] = ELEMENT_UINT32,
+        [NPY_i8] = ELEMENT_INT64,   [NPY_u8] = ELEMENT_UINT64,  [NPY_f2] = ELEMENT_TYPES,
+        [NPY_f4] = ELEMENT_FLOAT32, [NPY_f8] = ELEMENT_FLOAT64,
+    };
+
+    return types[dtype];
+}
+
 static bool buffer_read_npy(struct workload_reader *reader, const cJSON *value,
                             struct workload_buffer *buffer)
 {
-    struct npy npy;
+    struct npy_form form;
     char why[CLI_WHY_BYTES];
 
     if (!buffer_read_path(reader, value, buffer))
         return false;
-    if (reader->files->npy(buffer->path, &npy, why, sizeof why) != FGPU_OK)
-        return reader_fail(reader, value, "want a .npy file: %s: %s", buffer->path, why);
+    if (reader->files->npy(buffer->path, &form, why, sizeof why) != FGPU_OK)
+        return reader_fail(reader, value, "want a .npy file: %s", why);
+    if (form.rank < 1 || form.rank > WORKLOAD_DIMS || form.count == 0)
+        return reader_fail(reader, value,
+                           "it has %u axes and %llu elements; want 1 to %d axes, none empty",
+                           form.rank, (unsigned long long)form.count, WORKLOAD_DIMS);
     buffer->content = WORKLOAD_NPY;
-    buffer->type = npy.type;
-    buffer->dims = npy.dims;
-    memcpy(buffer->shape, npy.shape, sizeof npy.shape);
+    buffer->type = buffer_npy_type(form.dtype);
+    if (buffer->type == ELEMENT_TYPES)
+        return reader_fail(reader, value,
+                           "its elements are float16, which buffers do not have; "
+                           "save it as float32");
+    buffer->dims = form.rank;
+    memcpy(buffer->shape, form.shape, form.rank * sizeof form.shape[0]);
     if (!buffer_check_shape(reader, value, buffer))
         return false;
     buffer->pitch = buffer_row(buffer);

@@ -19,6 +19,7 @@
 #define EMBEDDED_BATCH_SLOW 1024u /* the same where handing out takes long */
 #define EMBEDDED_SLOW_NS 600u     /* a command that takes longer to hand out does */
 #define EMBEDDED_MEASURED 16u     /* in fewer commands the call itself weighs too much */
+#define EMBEDDED_SHORT_NS 2000u   /* tasks that run shorter than that are many and end soon */
 #define EMBEDDED_SOON 4u          /* commands in flight that may end within the spinning time */
 #define EMBEDDED_SERVED 3u
 #define EMBEDDED_NAP_NS 50000
@@ -140,7 +141,8 @@ static void embedded_publish(struct driver *driver)
         flight += driver->queues[i].accepted - driver->queues[i].finished;
         idle |= !lane->hidden && lane->issued == lane->done &&
                 !driver->engine.devices[lane->device].lost;
-        is_long |= lane->flight_ns > LIMITS_SPIN_NS;
+        is_long |= lane->flight_ns > LIMITS_SPIN_NS &&
+                   lane->flight_ns > lane->flight_tasks * (uint64_t)EMBEDDED_SHORT_NS;
     }
     bool busy = flight > 0 || driver->building > 0 || atomic_load_relaxed_u32(&driver->stuck);
     atomic_store_relaxed_u32(&driver->flight, flight > UINT32_MAX ? UINT32_MAX : (uint32_t)flight);

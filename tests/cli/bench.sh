@@ -107,6 +107,8 @@ stopped() { # SIGNAL CODE WORDS...
         sleep 0.7
         from=$(date +%s%N)
         kill -s "$signal" "$process"
+        sleep 0.02 # as timeout(1) does it: to the process, and again to its group
+        kill -s "$signal" "$process" 2>/dev/null || true
         wait "$process" || code=$?
         took=$((($(date +%s%N) - from) / 1000000))
         if [[ $code != "$want" ]] || ! grep -q 'stopped before' stderr; then

@@ -142,7 +142,7 @@ fi
 expect 0 stdout unknown "$FASTGPU" devices --devices null,cpu
 grep -qE '^cpu +shared, [0-9.]+ GB/s +[0-9.]+ us ' stdout
 grep -qE '^null#0 +unknown +[0-9.]+ us +unknown +unknown +unknown ' stdout
-# Who shares its cores with nobody in the list is in a group of its own; the host's cores are group 0.
+# Who shares cores with nobody in the list is in a group of its own; the host has group 0.
 grep -qE '^null#0 .* own$' stdout
 grep -qE '^cpu .* 0$' stdout
 expect 0 stdout '"devices"' "$FASTGPU" devices --devices null,cpu --json

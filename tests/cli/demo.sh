@@ -145,8 +145,9 @@ fi
 # Two of them while a picture is written: the process ends at once, and nothing half stays behind.
 # They come where the picture is complete but not in its place: a library takes fsync() over.
 if [[ -z ${FASTGPU_SANITIZE-} ]] && command -v cc >/dev/null; then
-    printf '%s\n' '#include <signal.h>' \
-        'int fsync(int fd) { raise(SIGINT); raise(SIGINT); return fd < 0; }' >twice.c
+    printf '%s\n' '#include <signal.h>' '#include <unistd.h>' \
+        'int fsync(int fd) { raise(SIGINT); usleep(600000); raise(SIGINT); return fd < 0; }' \
+        >twice.c
     cc -shared -fPIC -o twice.so twice.c
     code=0
     LD_PRELOAD=$work/twice.so "$FASTGPU" demo --devices cpu --rounds 0 --output g \

@@ -28,12 +28,15 @@ static fgpu_status give_image(const char *path, uint32_t *width, uint32_t *heigh
     return FGPU_OK;
 }
 
-static fgpu_status give_npy(const char *path, struct npy *npy, char *why, size_t why_bytes)
+static fgpu_status give_npy(const char *path, struct npy_form *form, char *why, size_t why_bytes)
 {
+    if (ends_in(path, "half.npy"))
+        return npy_form_init(form, NPY_f2, 1, (const uint64_t[1]){4}, why, why_bytes);
+    if (ends_in(path, "single.npy"))
+        return npy_form_init(form, NPY_f4, 0, NULL, why, why_bytes);
     if (!ends_in(path, "table.npy"))
-        return refuse(NULL, why, why_bytes);
-    *npy = (struct npy){ELEMENT_FLOAT32, 2, {3, 4}, 128, 48};
-    return FGPU_OK;
+        return refuse(path, why, why_bytes);
+    return npy_form_init(form, NPY_f4, 2, (const uint64_t[2]){3, 4}, why, why_bytes);
 }
 
 static fgpu_status give_size(const char *path, uint64_t *size_bytes, char *why, size_t why_bytes)

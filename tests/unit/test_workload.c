@@ -1,5 +1,5 @@
 /* What a good workload becomes: regions, values, repetition and order against figures worked out by
- * hand; expressions; .npy headers against ones that are written here. What is said of bad ones is
+ * hand; expressions. What is said of bad ones is
  * in tests/golden/test_workload.c.
  */
 #include <setjmp.h>
@@ -244,71 +244,13 @@ static void test_expressions(void **state)
     assert_true(expression_expand("{word}", &names, out, 6, why, sizeof why));
 }
 
-/* Writes a version 1.0 file with that literal and so many bytes of data. */
-static size_t make_npy(unsigned char *to, const char *literal, size_t data_bytes)
-{
-    size_t length = strlen(literal);
-
-    memcpy(to, "\x93NUMPY\x01\x00", 8);
-    to[8] = (unsigned char)length;
-    to[9] = 0;
-    memcpy(to + 10, literal, length);
-    memset(to + 10 + length, 0, data_bytes);
-    return 10 + length + data_bytes;
-}
-
-static void test_npy(void **state)
-{
-    static const struct {
-        const char *literal;
-        size_t bytes;
-        fgpu_status status;
-    } cases[] = {
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }\n", 48, FGPU_OK},
-        {"{\"shape\":(6,),\"descr\":\"|b1\",\"fortran_order\":False}", 6, FGPU_OK},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }", 47, FGPU_E_INVAL},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }", 49, FGPU_E_INVAL},
-        {"{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 4, FGPU_E_UNSUPPORTED},
-        {"{'descr': '<f2', 'fortran_order': False, 'shape': (1,), }", 2, FGPU_E_UNSUPPORTED},
-        {"{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", 4, FGPU_E_UNSUPPORTED},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 4, FGPU_E_UNSUPPORTED},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }", 0, FGPU_E_LIMIT},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1), }", 4, FGPU_E_LIMIT},
-        {"{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296,4294967296)}", 0,
-         FGPU_E_LIMIT},
-        {"{'descr': '<f4', 'fortran_order': False}", 0, FGPU_E_INVAL},
-        {"{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", 4,
-         FGPU_E_INVAL},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}", 4, FGPU_E_INVAL},
-        {"", 0, FGPU_E_INVAL},
-    };
-    unsigned char file[512];
-    char why[CLI_WHY_BYTES];
-    struct npy npy;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        size_t size = make_npy(file, cases[i].literal, cases[i].bytes);
-        fgpu_status status = npy_read_header(file, size, size, &npy, why, sizeof why);
-        if (status != cases[i].status)
-            fail_msg("%s: status %d: %s", cases[i].literal, status, why);
-    }
-    size_t size = make_npy(file, cases[0].literal, 48);
-    for (size_t cut = 0; cut < size; cut++)
-        assert_int_not_equal(npy_read_header(file, cut, cut, &npy, why, sizeof why), FGPU_OK);
-    assert_int_equal(npy_read_header(file, size, size, &npy, why, sizeof why), FGPU_OK);
-    assert_int_equal(npy.dims * 100 + npy.shape[0] * 10 + npy.shape[1], 234);
-    assert_int_equal(npy.type, ELEMENT_FLOAT32);
-    assert_int_equal(npy.data_offset, size - 48);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_task),        cmocka_unit_test(test_regions),
         cmocka_unit_test(test_buffers),     cmocka_unit_test(test_repeat_and_order),
         cmocka_unit_test(test_long_chain),  cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_expressions), cmocka_unit_test(test_npy),
+        cmocka_unit_test(test_expressions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
