@@ -10,7 +10,7 @@ option(FGPU_LTO "Optimise across files" OFF)
 option(FGPU_COVERAGE "Count executed lines (gcov)" OFF)
 option(FGPU_FUZZ "Build fuzzers with libFuzzer instead of replaying their corpora" OFF)
 set(FGPU_SANITIZE "" CACHE STRING "Argument of -fsanitize=, empty for none")
-set(FGPU_TEST_TIMEOUT 120 CACHE STRING "Seconds after which a test counts as hung")
+set(FGPU_TEST_TIMEOUT 240 CACHE STRING "Seconds after which a test counts as hung")
 
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
