@@ -2,7 +2,7 @@
  *
  * argv[0] is the command's own name ("demo"), its options follow. A command writes results to
  * stdout, messages and progress to stderr, and returns the exit code. `stop` becomes non-zero when
- * the user wants an end (main.c owns the signal handler; NULL: never); a command then ends soon,
+ * the user wants an end (main.c takes the signals; NULL: never); a command then ends soon,
  * says what was done and returns COMMAND_INTERRUPTED. main.c turns that into COMMAND_TERMINATED
  * where the signal was SIGTERM, and a COMMAND_OK into COMMAND_FAILED where stdout could not be
  * written. A second signal ends the process at once, with the same code.

@@ -14,7 +14,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,28 +22,24 @@
 
 #include "why.h"
 
-/* What file_abandon() removes, while the flag is set. */
+/* What file_abandon() removes, while the flag is set: it may run on another thread. */
 static char file_noted[PATH_MAX];
-static volatile sig_atomic_t file_is_noted;
+static int file_is_noted;
 
-/* The fences keep the compiler from moving what a handler on this thread reads. */
 static void file_note(const char *temporary)
 {
-    file_is_noted = 0;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     (void)snprintf(file_noted, sizeof file_noted, "%s", temporary);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    file_is_noted = 1;
+    __atomic_store_n(&file_is_noted, 1, __ATOMIC_RELEASE);
 }
 
 static void file_forget(void)
 {
-    file_is_noted = 0;
+    __atomic_store_n(&file_is_noted, 0, __ATOMIC_SEQ_CST);
 }
 
 void file_abandon(void)
 {
-    if (file_is_noted)
+    if (__atomic_load_n(&file_is_noted, __ATOMIC_ACQUIRE))
         (void)unlink(file_noted);
 }
 

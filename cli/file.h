@@ -69,8 +69,8 @@ struct file_part {
 fgpu_status file_replace_parts(const char *path, const struct file_part *parts, size_t count,
                                char *why, size_t why_bytes);
 
-/* Removes the temporary file of a file_replace() that is under way, for a handler that ends the
- * process at once: async-signal-safe, and meant for the thread that writes. */
+/* Removes the temporary file of a file_replace() that is under way, for a caller that ends the
+ * process next. Thread: any, also while another one writes. */
 void file_abandon(void);
 
 #endif

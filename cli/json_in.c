@@ -144,6 +144,9 @@ static bool json_scan_word(struct json_scan *scan, const char *word)
 {
     size_t length = strlen(word);
 
+    if (scan->at == scan->end)
+        return json_scan_fail(scan, scan->end == scan->text ? "the file is empty (0 bytes)"
+                                                            : "it ends where a value is wanted");
     if (strncmp(scan->at, word, length) != 0)
         return json_scan_fail(scan, "a value is wanted: a string, a number, true, false, null, "
                                     "a list or an object");

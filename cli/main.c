@@ -1,13 +1,14 @@
 /* `fastgpu`: the table of commands, the signals, and what becomes of output that cannot be written.
  *
- * A new command is one line in main_commands. The only signal handler of FastGPU is here: the first
- * SIGINT or SIGTERM sets a flag that the commands look at, one half a second later or more ends the
- * process at once, but for the temporary file of a picture, which goes first.
+ * A new command is one line in main_commands. The first SIGINT or SIGTERM sets a flag that the
+ * commands look at, one half a second later or more ends the process at once, but for the temporary
+ * file of a picture, which goes first.
  */
 #include "commands.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,11 +39,7 @@ static const struct command_group main_group = {
 };
 
 static volatile sig_atomic_t main_stop; /* the signal that came, or 0 */
-static bool main_has_terminal;          /* a person reads stderr */
-
-/* timeout(1) and others send a signal to the process and again to its group: what comes so soon
- * after the first is still the first. Written and read by the handler alone. */
-static volatile uint64_t main_stop_ns;
+static pthread_t main_thread;
 
 static uint64_t main_now_ns(void)
 {
@@ -52,38 +49,63 @@ static uint64_t main_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* A kernel that is compiled or a picture that is written may take a second more: who waits in front
- * of a terminal is told that the signal has come. */
-static void main_on_signal(int number)
+static void main_nothing(int number)
 {
-    static const char text[] = "\nfastgpu: stopping; a second signal ends it at once\n";
-    int error = errno;
-
-    if (main_stop) {
-        if (main_now_ns() - main_stop_ns < MAIN_ONE_SIGNAL_NS)
-            return;
-        file_abandon();
-        _exit(128 + number);
-    }
-    main_stop_ns = main_now_ns();
-    main_stop = number;
-    if (main_has_terminal) {
-        ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
-        (void)written;
-    }
-    errno = error;
+    (void)number;
 }
 
+static void main_ask_to_stop(int number)
+{
+    __atomic_store_n(&main_stop, number, __ATOMIC_RELEASE);
+    (void)pthread_kill(main_thread, SIGURG); /* it may be waiting for a pipe */
+    /* A kernel that is compiled or a picture that is written may take a second more. */
+    if (isatty(STDERR_FILENO) == 1)
+        fputs("\nfastgpu: stopping; a second signal ends it at once\n", stderr);
+}
+
+/* The thread that takes the signals. timeout(1) and others send one to the process and again to its
+ * group: what comes so soon after the first is still the first. */
+static void *main_take_signals(void *arg)
+{
+    const sigset_t *ends = arg;
+    uint64_t first_ns = 0;
+    int number;
+
+    for (;;) {
+        if (sigwait(ends, &number) != 0)
+            continue;
+        if (first_ns == 0) {
+            first_ns = main_now_ns();
+            main_ask_to_stop(number);
+        } else if (main_now_ns() - first_ns >= MAIN_ONE_SIGNAL_NS) {
+            file_abandon();
+            _exit(128 + number);
+        }
+    }
+    return NULL;
+}
+
+/* All threads block them and one waits: a handler would not stay, for compilers that run inside
+ * this process (LLVM in PoCL) put their own in its place while they work. */
 static void main_watch_signals(void)
 {
-    struct sigaction action = {.sa_handler = main_on_signal, .sa_flags = SA_RESTART};
+    static sigset_t ends;
+    struct sigaction nothing = {.sa_handler = main_nothing};
+    pthread_t taker;
 
-    main_has_terminal = isatty(STDERR_FILENO) == 1;
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaddset(&action.sa_mask, SIGINT);
-    (void)sigaddset(&action.sa_mask, SIGTERM);
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    main_thread = pthread_self();
+    (void)sigemptyset(&nothing.sa_mask);
+    (void)sigaction(SIGURG, &nothing, NULL);
+    (void)signal(SIGINT, SIG_DFL); /* a shell may have had them ignored */
+    (void)signal(SIGTERM, SIG_DFL);
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    if (pthread_create(&taker, NULL, main_take_signals, &ends) == 0)
+        (void)pthread_detach(taker);
+    else
+        (void)pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 }
 
 /* With a standard descriptor closed the next file to be opened would get its number, and messages

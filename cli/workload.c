@@ -202,9 +202,15 @@ fgpu_status workload_parse(const char *text, size_t size_bytes, const char *fold
     return status;
 }
 
-/* One mistake for a file that cannot be read. */
-static fgpu_status workload_refuse(struct workload *workload, fgpu_status status, const char *why)
+/* One mistake for a file that cannot be read. Its name, with which `why` begins, is said by those
+ * who print mistakes. */
+static fgpu_status workload_refuse(struct workload *workload, fgpu_status status, const char *path,
+                                   const char *why)
 {
+    size_t length = strlen(path);
+
+    if (strncmp(why, path, length) == 0 && strncmp(why + length, ": ", 2) == 0)
+        why += length + 2;
     workload->mistakes = calloc(1, sizeof *workload->mistakes);
     if (!workload->mistakes)
         return FGPU_E_NOMEM;
@@ -222,7 +228,7 @@ fgpu_status workload_load(const char *path, struct workload *workload)
     *workload = (struct workload){0};
     fgpu_status status = file_read(path, CLI_WORKLOAD_FILE_BYTES_LIMIT, &bytes, why, sizeof why);
     if (status != FGPU_OK)
-        return workload_refuse(workload, status, why);
+        return workload_refuse(workload, status, path, why);
     char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup("");
     status =
         folder ? workload_parse((const char *)bytes.data, bytes.size_bytes, folder, NULL, workload)

@@ -60,7 +60,15 @@ PYTHON
 expect 2 stderr 'want one workload file, not 0' "$FASTGPU" check
 expect 2 stderr 'want one workload file, not 2' "$FASTGPU" check a b
 expect 2 stderr '--jsn: no such option; the nearest is --json' "$FASTGPU" check --jsn a
-expect 4 stderr 'none.json' "$FASTGPU" check none.json
+expect 4 stderr 'none.json: cannot be opened' "$FASTGPU" check none.json
+if grep -q 'none.json.*none.json' stderr; then
+    echo "the name of a missing file is said twice: $(<stderr)"
+    exit 1
+fi
+: >empty.json
+expect 4 stderr 'line 1, column 1: the file is empty' "$FASTGPU" check empty.json
+echo '{"fastgpu":' >half.json
+expect 4 stderr 'line 2, column 1: it ends where a value is wanted' "$FASTGPU" check half.json
 expect 4 stderr "$work" "$FASTGPU" check "$work"
 printf '{"fastgpu": 1,\n "tasks": [}' >broken.json
 expect 4 stderr 'broken.json: $: line 2, column 12: a value is wanted' "$FASTGPU" check broken.json
