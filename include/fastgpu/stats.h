@@ -53,6 +53,48 @@ typedef struct fgpu_device_stats {
 FGPU_API fgpu_status fgpu_pool_get_stats(fgpu_pool pool, fgpu_pool_stats *stats);
 FGPU_API fgpu_status fgpu_device_get_stats(fgpu_device device, fgpu_device_stats *stats);
 
+typedef enum fgpu_trace_kind {
+    FGPU_TRACE_TASK = 1,  /* a task: submitted at start_ns, ended at end_ns (0: not yet) */
+    FGPU_TRACE_RUN,       /* it ran on a queue; a task that was run again has several */
+    FGPU_TRACE_COPY,      /* data for it moved from one memory node to another */
+    FGPU_TRACE_BUILD,     /* a kernel was compiled */
+    FGPU_TRACE_EDGE,      /* `other` waited for `task` */
+    FGPU_TRACE_CANDIDATE, /* a queue that was looked at when the task was placed */
+    FGPU_TRACE_EVICT,     /* memory was short */
+    FGPU_TRACE_MEMORY,    /* memory in use on a node from now on */
+    FGPU_TRACE_LOST       /* a device was lost */
+} fgpu_trace_kind;
+
+/* One thing that happened. What a kind does not name in its comment above or here is 0. */
+typedef struct fgpu_trace_record {
+    uint32_t struct_bytes;      /* sizeof(fgpu_trace_record) of the library */
+    uint32_t kind;              /* fgpu_trace_kind */
+    fgpu_task task;             /* as submit returned it; zero: none */
+    fgpu_task other;            /* EDGE */
+    uint64_t start_ns;          /* CLOCK_MONOTONIC; of what has no length, when it happened */
+    uint64_t end_ns;            /* the same for what has no length */
+    uint64_t ready_ns;          /* TASK: nothing to wait for any more; 0: not known */
+    uint64_t predicted_ns;      /* RUN, CANDIDATE: of the run alone; 0: not known */
+    uint64_t predicted_wait_ns; /* CANDIDATE: until the queue is free */
+    uint64_t predicted_copy_ns; /* CANDIDATE: until the data is there */
+    uint64_t bytes;             /* COPY, EVICT, MEMORY */
+    uint32_t device;            /* RUN, COPY, BUILD, CANDIDATE, LOST: its index in the pool */
+    uint32_t queue;             /* RUN, COPY, CANDIDATE: of that device */
+    uint32_t node;              /* EVICT, MEMORY; COPY: from */
+    uint32_t node_to;           /* COPY */
+    int32_t status;             /* TASK: fgpu_status it ended with */
+    uint32_t chosen;            /* CANDIDATE: 1 where the task was placed there */
+    const char *name;           /* TASK, RUN: of the task or its kernel; BUILD: of the kernel;
+                                   [borrow] valid during the call only; "" where there is none */
+} fgpu_trace_record;
+
+typedef void (*fgpu_trace_fn)(void *user, const fgpu_trace_record *record);
+
+/* Give every record of the trace to `fn`, on the calling thread, in the order of their ends; the
+ * pool goes on meanwhile. [in] fn: may call the pool. Errors: FGPU_E_INVAL (fn NULL), FGPU_E_NOMEM.
+ * Takes time and memory in proportion to what was traced. */
+FGPU_API fgpu_status fgpu_trace_read(fgpu_pool pool, fgpu_trace_fn fn, void *user);
+
 /* Switch tracing on or off. While on, each task leaves events in a ring (the newest 262144 are
  * kept). Errors: FGPU_E_NOMEM. Does not block. */
 FGPU_API fgpu_status fgpu_trace_enable(fgpu_pool pool, bool on);
