@@ -340,7 +340,22 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
     return any;
 }
 
-/* An idle lane takes the next task from the longest backlog, if it would start it sooner. */
+/* Whether a task that is in neither backlog would finish sooner on the thief's lane, which is idle.
+ */
+static bool engine_gains(const struct engine *engine, const struct lane *thief,
+                         const struct lane *victim, uint64_t here_ns, uint64_t there_ns)
+{
+    const struct engine_device *here = &engine->devices[thief->device];
+    const struct engine_device *there = &engine->devices[victim->device];
+    if (here->group_cores == 0 || there->group_cores == 0 ||
+        here->caps.resource_group != there->caps.resource_group)
+        return here_ns < victim->flight_ns + there_ns;
+    uint64_t work = place_group_work(engine, here);
+    return place_finish_ns(here, 0, here_ns, work) <
+           place_finish_ns(there, victim->flight_ns, there_ns, work);
+}
+
+/* An idle lane takes the next task from the longest backlog, if it would finish it sooner. */
 static bool engine_steal(struct engine *engine, struct lane *thief)
 {
     if (thief->hidden || engine->devices[thief->device].lost || thief->flight_tasks > 0 ||
@@ -360,11 +375,10 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
         place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL)
         return false;
     uint32_t old_ns = task->predicted_ns;
-    uint64_t there_ns = victim->flight_ns + old_ns;
     (void)sched_backlog_pop(engine, victim);
     move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
     place_on(engine, task, thief->index);
-    if (task->predicted_ns < there_ns) {
+    if (engine_gains(engine, thief, victim, task->predicted_ns, old_ns)) {
         task_set_state(task, FGPU_TASK_PLACED);
         (void)engine_dispatch(engine, task);
         return true;

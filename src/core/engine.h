@@ -88,6 +88,8 @@ struct engine_device {
     fgpu_device_caps caps;
     uint32_t node;
     uint32_t lane_first, lane_count;
+    uint32_t cores;       /* that a launch occupies of its resource group */
+    uint32_t group_cores; /* of that group; 0: nobody else works with them */
     uint8_t lost;
     uint8_t hidden; /* runs host tasks only: the caller did not choose it */
     uint64_t key;   /* names it in the performance model */
@@ -129,6 +131,9 @@ struct op {
 
 struct engine_device_config {
     fgpu_device_caps caps;
+    uint32_t cores;       /* that a launch on one of its queues occupies */
+    uint32_t group_cores; /* of its resource group (caps), where several visible devices work with
+                             them; else 0 */
     uint64_t key;
     uint64_t memory_limit_bytes;
     uint8_t hidden;
