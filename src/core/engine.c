@@ -419,6 +419,19 @@ static bool engine_fill(struct engine *engine)
     return any;
 }
 
+/* After each turn while there is little to check; the more there is, the more turns go by between
+ * two checks, so that they never cost much more than what they check. */
+static void engine_check_now_and_then(struct engine *engine)
+{
+    if (!engine->checks || engine->check_pause > 0) {
+        engine->check_pause -= engine->check_pause > 0;
+        return;
+    }
+    engine_check(engine);
+    engine->check_pause =
+        (engine->ready_count + engine->kept + table_high_water(&engine->buffers)) / 1024;
+}
+
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
@@ -431,8 +444,7 @@ void engine_turn(struct engine *engine)
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
     }
-    if (engine->checks)
-        engine_check(engine);
+    engine_check_now_and_then(engine);
 }
 
 /* ---- events ----------------------------------------------------------------------------- */

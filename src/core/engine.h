@@ -152,7 +152,8 @@ struct engine_config {
     uint32_t flags;            /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
     uint64_t budget_ns;        /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
-    bool checks;               /* check invariants after every turn */
+    bool checks;               /* check invariants after the turns, every one of them while there is
+                                  little to check */
 };
 
 struct lineage; /* core/lineage.h */
@@ -177,6 +178,7 @@ struct engine {
     uint32_t first_generation;
     _Atomic uint32_t wrapped; /* a task slot has used every generation that a handle can name */
     bool checks;
+    uint32_t check_pause; /* turns until the next check */
     const struct policy *policy;
     const struct alloc_hooks *hooks;
     struct history *history;

@@ -33,7 +33,7 @@ struct simulator_config {
     uint64_t group_ps;        /* time of one work group at speed 1, in picoseconds */
     uint32_t fail_permille;   /* commands that end with FGPU_E_DEVICE */
     uint32_t refuse_permille; /* allocations that fail */
-    bool checks;              /* engine_check after each turn */
+    bool checks;              /* engine_check after the turns */
 };
 
 /* One command as it was handed out, in the log of decisions. */

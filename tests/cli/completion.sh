@@ -3,15 +3,9 @@
 # only where a command takes files, folders where an option takes one.
 set -euo pipefail
 
-: "${FASTGPU:?}"
-if [[ ! -x $FASTGPU ]]; then
-    echo "skipped: $FASTGPU is not built"
-    exit 77
-fi
 top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# shellcheck source=tests/lib/cli.sh
+source "$top/tests/lib/cli.sh"
 mkdir folder
 touch photo.png devices.txt
 
