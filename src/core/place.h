@@ -29,4 +29,13 @@ uint64_t place_finish_ns(const struct engine_device *device, uint64_t ready_ns, 
  * one there. */
 uint64_t place_group_work(const struct engine *engine, const struct engine_device *device);
 
+/* Tells trace and log of a place_on() that stays. [in] how: fgpu_placed. */
+void place_tell(struct engine *engine, const struct task *task, uint8_t how);
+
+static inline void place_note(struct engine *engine, const struct task *task, uint8_t how)
+{
+    if (__builtin_expect(engine->trace->on || log_enabled(engine->log, FGPU_LOG_DEBUG), 0))
+        place_tell(engine, task, how);
+}
+
 #endif
