@@ -9,6 +9,7 @@
 #define BOUND_GROUPS 64        /* a pool has fewer devices; with more there is no area bound */
 #define BOUND_WORK 200000000.0 /* looks at a cost, all steps of the search together */
 #define BOUND_STEPS 2000
+#define BOUND_POLISH 1e-3
 
 /* What the tasks cost on each group, as a share of the group: nanoseconds if it did nothing else.
  */
@@ -247,12 +248,38 @@ static double bound_at_rim(const struct bound_shares *shares, double *weights, d
     return bound_at(shares, weights, slope);
 }
 
+/* Moves weight from one group to another as long as that helps, ever less of it: the ellipsoid ends
+ * a few roundings short of a best that lies on the rim. */
+static double bound_polish(const struct bound_shares *shares, const double *from, double best)
+{
+    double weights[BOUND_GROUPS], slope[BOUND_GROUPS], tried[BOUND_GROUPS];
+    size_t bytes = shares->groups * sizeof *weights;
+    uint32_t pairs = shares->groups * shares->groups;
+
+    memcpy(weights, from, bytes);
+    for (double step = BOUND_POLISH; step > BOUND_POLISH * 1e-8; step /= 4)
+        for (uint32_t pair = 0; pair < pairs; pair++) {
+            uint32_t less = pair / shares->groups, more = pair % shares->groups;
+            double moved = step < weights[less] ? step : weights[less];
+            memcpy(tried, weights, bytes);
+            tried[less] -= moved;
+            tried[more] += moved;
+            double here = less == more ? 0.0 : bound_at(shares, tried, slope);
+            if (here > best) {
+                best = here;
+                memcpy(weights, tried, bytes);
+            }
+        }
+    return best;
+}
+
 /* Three groups or more. All weights give a bound that holds; the best of those met counts. */
 static double bound_many(const struct bound_shares *shares)
 {
     struct bound_search search = {.size = shares->groups - 1};
-    double weights[BOUND_GROUPS], slope[BOUND_GROUPS], normal[BOUND_GROUPS], depth = 0.0;
-    double best = 0.0, most = BOUND_WORK / ((double)shares->count * shares->groups + 1.0);
+    double weights[BOUND_GROUPS] = {0}, slope[BOUND_GROUPS], normal[BOUND_GROUPS], depth = 0.0;
+    double found[BOUND_GROUPS] = {0}, best = 0.0;
+    double most = BOUND_WORK / ((double)shares->count * shares->groups + 1.0);
     uint32_t size = search.size, steps = most < BOUND_STEPS ? (uint32_t)most + 1 : BOUND_STEPS;
 
     for (uint32_t g = 0; g < size; g++) {
@@ -263,8 +290,10 @@ static double bound_many(const struct bound_shares *shares)
         bool is_outside = bound_is_outside(&search, weights, normal, &depth);
         double here =
             is_outside ? bound_at_rim(shares, weights, slope) : bound_at(shares, weights, slope);
-        if (here > best)
+        if (here > best) {
             best = here;
+            memcpy(found, weights, sizeof found);
+        }
         if (!is_outside) {
             for (uint32_t g = 0; g < size; g++)
                 normal[g] = slope[size] - slope[g]; /* towards less */
@@ -273,7 +302,7 @@ static double bound_many(const struct bound_shares *shares)
         if (!bound_cut(&search, normal, depth))
             break;
     }
-    return best;
+    return bound_polish(shares, found, best);
 }
 
 /* What each task costs on each group, at its cheapest device there. */
