@@ -38,17 +38,18 @@ struct cl_text {
 
 static bool cl_side_text(const struct workload_kernel *kernel, struct cl_text *text)
 {
-    struct plan_kernel described;
-
     if (!kernel->filter) {
         *text =
             (struct cl_text){kernel->source, kernel->entry, kernel->options ? kernel->options : ""};
         return true;
     }
-    if (!filter_describe(kernel->filter, &described))
-        return false;
-    *text = (struct cl_text){described.text, kernel->filter->name, CL_SIDE_FILTER_OPTIONS};
-    return true;
+    for (size_t i = 0; i < kernel_text_count; i++)
+        if (strcmp(kernel_texts[i].name, kernel->filter->file) == 0) {
+            *text = (struct cl_text){kernel_texts[i].text, kernel->filter->name,
+                                     CL_SIDE_FILTER_OPTIONS};
+            return true;
+        }
+    return false;
 }
 
 static fgpu_status cl_side_fail_build(const struct cl_side *side, cl_program program,

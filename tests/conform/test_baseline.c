@@ -18,6 +18,7 @@
 #include "base/atomic.h"
 #include "base/rng.h"
 #include "cli/baseline.h"
+#include "cli/kernels.h"
 #include "cli/workload_edges.h"
 #include "lib/seed.h"
 #include "lib/workload_files.h"
@@ -319,7 +320,6 @@ static bool pool_takes(const struct workload *workload)
 static fgpu_kernel make_kernel(const struct workload_kernel *kernel)
 {
     fgpu_kernel made;
-    struct plan_kernel plan;
 
     require(fgpu_kernel_create(pool, kernel->name, &made));
     for (uint32_t i = 0; i < kernel->param_count; i++)
@@ -334,8 +334,9 @@ static fgpu_kernel make_kernel(const struct workload_kernel *kernel)
         require(fgpu_kernel_add_opencl(made, kernel->source, kernel->entry, kernel->options));
         return made;
     }
-    assert_true(filter_describe(kernel->filter, &plan));
-    require(fgpu_kernel_add_opencl(made, plan.text, kernel->filter->name, "-w"));
+    for (size_t i = 0; i < kernel_text_count; i++)
+        if (strcmp(kernel_texts[i].name, kernel->filter->file) == 0)
+            require(fgpu_kernel_add_opencl(made, kernel_texts[i].text, kernel->filter->name, "-w"));
     require(fgpu_kernel_add_native(made, kernel->filter->native, NULL));
     return made;
 }
