@@ -32,8 +32,9 @@ struct evaluate_taker {
     void *user;
 };
 
-/* [borrow] workload, data, options' texts: as long as the record is used. [in] watch: not NULL. [out]
- * evaluation: always to be given to evaluation_fini(); `path` is the caller's to set afterwards.
+/* [borrow] workload, data, options' texts: as long as the record is used. [in] watch: not NULL.
+ * [out] evaluation: always to be given to evaluation_fini(); `path` is the caller's to set
+ * afterwards.
  *
  * FGPU_OK also when tasks failed or it was interrupted: the record says so in `error` and
  * `is_interrupted`. Else why nothing could be run; `step` tells what was tried, `error` is the

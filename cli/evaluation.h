@@ -93,8 +93,8 @@ struct evaluation_round {
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
     uint64_t copied_bytes, copies, evictions, bytes_evicted;
     uint32_t done_count, failed_count, cancelled_count;
-    double cpu_share;        /* of all cores, whole round */
-    double cpu_share_middle; /* of all cores, second and third quarter */
+    double cpu_share;        /* of all cores, whole round; negative: not known */
+    double cpu_share_middle; /* of all cores, second and third quarter; the same */
 };
 
 /* How far it came. */
@@ -144,8 +144,8 @@ struct evaluation {
 /* The fastest side of that way, or EVALUATION_NONE. */
 uint32_t evaluation_best_side(const struct evaluation *evaluation, enum baseline_way way);
 
-/* The round that figures are shown of: the one with the median time, or the traced one where that is
- * the only one. Its end_ns is 0 where nothing was run. */
+/* The round that figures are shown of: the one with the median time, or the traced one where that
+ * is the only one. Its end_ns is 0 where nothing was run. */
 const struct evaluation_round *evaluation_shown(const struct evaluation *evaluation);
 
 /* Frees what the record owns (not the workload); NULL is allowed. */
