@@ -8,17 +8,18 @@
 #include "models.h"
 
 #define REPORT_MEASURED_BYTES 1024
+#define REPORT_EACH_BYTES 768 /* of that, one figure of each device */
 
 /* "cpu 93 %, opencl:0 87 %": one figure of each device, as many as fit. */
 static void report_measured_devices(const struct report *report, enum models_id id,
-                                    char room[REPORT_MEASURED_BYTES])
+                                    char room[REPORT_EACH_BYTES])
 {
     const struct evaluation *evaluation = report->evaluation;
     char figure[REPORT_NUMBER_BYTES];
     size_t used = 0;
 
     room[0] = '\0';
-    for (uint32_t i = 0; i < evaluation->device_count && used < REPORT_MEASURED_BYTES / 2; i++) {
+    for (uint32_t i = 0; i < evaluation->device_count && used < REPORT_EACH_BYTES / 2; i++) {
         const struct evaluation_device *device = &evaluation->devices[i];
         if (id == MODELS_RATE)
             report_number_share(figure, device->busy_share, device->is_busy_known);
@@ -29,12 +30,12 @@ static void report_measured_devices(const struct report *report, enum models_id 
                                 device->memory_peak_bytes > 0);
         else
             (void)snprintf(figure, sizeof figure, "%" PRIu64 " tasks", device->task_count);
-        int length = snprintf(room + used, REPORT_MEASURED_BYTES - used, "%s%s %s",
-                              i > 0 ? ", " : "", device->info.id, figure);
+        int length = snprintf(room + used, REPORT_EACH_BYTES - used, "%s%s %s", i > 0 ? ", " : "",
+                              device->info.id, figure);
         used += length > 0 ? (size_t)length : 0;
     }
     if (used == 0)
-        (void)snprintf(room, REPORT_MEASURED_BYTES, "unknown");
+        (void)snprintf(room, REPORT_EACH_BYTES, "unknown");
 }
 
 /* The figure of this run that stands in the place of a model's. */
@@ -44,7 +45,7 @@ static void report_measured(const struct report *report, enum models_id id,
     const struct evaluation *evaluation = report->evaluation;
     const struct evaluation_round *round = evaluation_shown(evaluation);
     uint64_t wall_ns = report_wall_ns(evaluation);
-    char one[REPORT_NUMBER_BYTES], two[REPORT_NUMBER_BYTES], devices[REPORT_MEASURED_BYTES];
+    char one[REPORT_NUMBER_BYTES], two[REPORT_NUMBER_BYTES], devices[REPORT_EACH_BYTES];
     double lower = (double)evaluation->bound.lower_ns;
     bool is_bound = evaluation->is_bound_known && lower > 0;
 

@@ -109,7 +109,7 @@ static void case_tasks(struct report_case *of, uint32_t chain)
     for (uint32_t i = 0; i < workload->task_count; i++) {
         struct workload_task *task = &workload->tasks[i];
         task->kernel = i % chain % workload->kernel_count;
-        (void)snprintf(task->name, sizeof task->name, "%s-%s-%u", i % 2 ? "flower" : "china",
+        (void)snprintf(task->name, sizeof task->name, "%s-%.32s-%u", i % 2 ? "flower" : "china",
                        workload->kernels[task->kernel].name, i / chain);
         if (i % chain > 0)
             case_edge(&of->evaluation, i % chain > 2 && i % 3 == 0 ? i - 2 : i - 1, i);
@@ -292,7 +292,16 @@ static void case_fail(struct report_case *of)
     of->evaluation.is_interrupted = true;
 }
 
-#define CASE_NAME(field) (void)snprintf(field, sizeof field, "%s", report_case_hostile)
+/* As much of a text as fits. */
+static void case_set(char *field, size_t size_bytes, const char *text)
+{
+    size_t length = strnlen(text, size_bytes - 1);
+
+    memcpy(field, text, length);
+    field[length] = '\0';
+}
+
+#define CASE_NAME(field) case_set(field, sizeof(field), report_case_hostile)
 
 static void case_hostile(struct report_case *of)
 {
@@ -301,8 +310,7 @@ static void case_hostile(struct report_case *of)
     evaluation->path = report_case_hostile;
     evaluation->policy = report_case_hostile;
     for (uint32_t i = 0; i < of->workload.task_count; i++)
-        (void)snprintf(of->workload.tasks[i].name, WORKLOAD_NAME_BYTES, "%s%u", report_case_hostile,
-                       i);
+        CASE_NAME(of->workload.tasks[i].name);
     for (uint32_t i = 0; i < of->workload.kernel_count; i++) {
         CASE_NAME(of->workload.kernels[i].name);
         CASE_NAME(evaluation->builds[i].name);
