@@ -232,8 +232,10 @@ static int run_file(struct run_state *state)
     char why[CLI_WHY_BYTES] = "";
 
     fgpu_status status = workload_load(state->options->path, &state->workload);
+    if (waiting_is_stopped(state->stop))
+        return run_say(state, "stopped before anything was done", COMMAND_INTERRUPTED);
     if (status != FGPU_OK)
-        return waiting_is_stopped(state->stop) ? COMMAND_INTERRUPTED : run_refuse(state, status);
+        return run_refuse(state, status);
     if (run_check_outputs(state, why, sizeof why) != FGPU_OK)
         return run_say(state, why, COMMAND_FAILED);
     status = workload_data_init(&state->data, &state->workload, state->stop, why, sizeof why);

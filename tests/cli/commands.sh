@@ -34,7 +34,7 @@ expect() {
 }
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
-levels=('' devices check demo bench 'bench tasks' 'bench launch' 'bench idle')
+levels=('' devices run check demo bench 'bench tasks' 'bench launch' 'bench idle')
 for level in "${levels[@]}"; do
     read -ra words <<<"$level"
     for way in "${words[*]} --help" "${words[*]} -h" "help ${words[*]}"; do
