@@ -66,8 +66,9 @@ static void report_head_sentence(struct report *report)
         report_text_format(text, "%s <b>%.2f times</b> as fast as the best single in-order queue",
                            hand > 0 ? "," : ":", queue);
     if (distance > 0)
-        report_text_format(text, "%s <b>%.2f times</b> the lower bound that no schedule beats",
-                           hand > 0 || queue > 0 ? ", and" : ":", distance);
+        report_text_format(
+            text, "%s <b>%.2f times</b> as long as the lower bound, which no schedule beats",
+            hand > 0 || queue > 0 ? ", and" : ":", distance);
     report_text_add(text, ".");
     if (hand <= 0 && queue <= 0)
         report_text_add(text, " The same work without the pool was not measured.");
@@ -374,7 +375,7 @@ static void report_evaluate_bound(struct report *report)
     report_fact(&report->text, "lower bound",
                 report_number_ns(room, (double)bound->lower_ns, is_known));
     report_fact(
-        &report->text, "the run took",
+        &report->text, "run over lower bound",
         report_number_ratio(room, report_distance(evaluation), report_distance(evaluation) > 0));
     report_text_add(&report->text,
                     "</dl>\n<p>The larger of two times, from the shortest that "

@@ -141,6 +141,7 @@ const three = (value) => value >= 99.95 ? value.toFixed(0) : value >= 9.995 ? va
     : value.toFixed(2);
 function time(ns) {
     if (Number.isNaN(ns)) return "unknown";
+    if (ns === 0) return "0";
     const size = Math.abs(ns), sign = ns < 0 ? "\u2212" : "";
     if (size < 999.5) return sign + size.toFixed(0) + " ns";
     if (size < 999.5e3) return sign + three(size / 1e3) + " \u00b5s";
@@ -244,7 +245,7 @@ function drawRow(context, row, box) {
         let next = first(start, i + 1, last, until);
         if (next - 1 > i && (end[next - 1] - start[next - 1]) * perNs >= 1.5) next--;
         const part = Math.min(1, (busy[next] - busy[i]) * perNs), paint = vote(i, next);
-        const high = Math.max(2, box.high * part);
+        const high = Math.max(box.high * 0.2, box.high * part);
         context.globalAlpha = dim(paint);
         context.fillStyle = paints[paint];
         context.fillRect(pixel, box.top + box.high - high, 1, high);
@@ -283,7 +284,8 @@ function drawAxis(high) {
 }
 /* As many decimals as neighbours need to differ. */
 function tick(t, by) {
-    const unit = t === 0 && view.to < 1e3 ? [1, "ns"] : [[1e9, "s"], [1e6, "ms"], [1e3, "\u00b5s"], [1, "ns"]]
+    if (t === 0) return "0";
+    const unit = view.to < 1e3 ? [1, "ns"] : [[1e9, "s"], [1e6, "ms"], [1e3, "\u00b5s"], [1, "ns"]]
         .find(([size]) => Math.max(Math.abs(t), by) >= size) || [1, "ns"];
     const decimals = Math.max(0, -Math.floor(Math.log10(by / unit[0]) + 1e-9));
     return (t / unit[0]).toFixed(Math.min(decimals, 9)) + " " + unit[1];
