@@ -53,7 +53,7 @@ for level in "${levels[@]}"; do
     page=$pages/fastgpu${words[0]:+-${words[0]}}.1
     "$FASTGPU" "${words[@]}" --help >help
     while read -r option; do
-        if ! sed 's/\\-/-/g' "$page" | grep -qE -- "$option\b"; then
+        if ! grep -qE -- "$option\b" <(sed 's/\\-/-/g' "$page"); then
             echo "$page: nothing about $option"
             exit 1
         fi

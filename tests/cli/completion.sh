@@ -33,7 +33,7 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices help run' ''
+offers 'bench check demo devices explain help run' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
