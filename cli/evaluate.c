@@ -416,7 +416,7 @@ static int evaluate_compare_times(const void *left, const void *right)
 /* The place of the median; of an even count the shorter of the two in the middle. */
 static uint32_t evaluate_median(const uint64_t *times, uint32_t count)
 {
-    uint64_t sorted[EVALUATION_ROUNDS_LIMIT];
+    uint64_t sorted[EVALUATION_ROUNDS_LIMIT] = {0};
     uint32_t place = 0;
 
     memcpy(sorted, times, count * sizeof *times);

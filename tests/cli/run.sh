@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Does `fastgpu run` work as its manual says? The examples and what they compute, tables and JSON, exit
-# codes and sentences for bad input, outputs that are whole or absent whatever happens meanwhile, and a
-# workload of 100,000 tasks.
+# Does `fastgpu run` work as its manual says? The examples and what they compute, tables and JSON,
+# exit codes and sentences for bad input, outputs that are whole or absent whatever happens meanwhile,
+# and a workload of 100,000 tasks.
 set -euo pipefail
 
 : "${FASTGPU:?}"
@@ -40,7 +40,8 @@ expect 2 'want one workload file, not 0' "$FASTGPU" run
 expect 2 'want one workload file, not 2' "$FASTGPU" run a b
 expect 2 '--bogus: no such option' "$FASTGPU" run --bogus
 expect 2 '--rounds: only --baseline has rounds' "$FASTGPU" run --rounds 3 a.json
-expect 2 '--rounds 100: want a whole number from 1 to 99' "$FASTGPU" run --baseline --rounds 100 a.json
+expect 2 '--rounds 100: want a whole number from 1 to 99' \
+    "$FASTGPU" run --baseline --rounds 100 a.json
 
 # ---- a workload that needs no OpenCL: a built-in filter on pictures and random numbers
 
@@ -88,8 +89,10 @@ fi
 
 # Where it runs without --output-dir, and what an earlier run has left is replaced.
 mkdir here
-(cd here && "$FASTGPU" run -q -d cpu ../grey.json && "$FASTGPU" run -q -d cpu ../grey.json) >printed 2>&1
-[[ ! -s printed ]] || { cat printed; exit 1; }
+for _ in first second; do
+    (cd here && "$FASTGPU" run -q -d cpu ../grey.json) >>silence 2>&1
+done
+[[ ! -s silence ]] || { cat silence; exit 1; }
 cmp here/grey.png out/grey.png
 [[ $(find here -type f | wc -l) == 3 ]]
 
@@ -143,7 +146,8 @@ assert sys.argv[1] in text, sys.argv[1]
 open("bad.json", "w").write(text.replace(sys.argv[1], sys.argv[2], 1))' "$1" "$2"
 }
 edit '"kernel": "to_grey"' '"kernel": "to_gray"'
-expect 4 'bad.json: $.tasks[0].kernel: "to_gray": there is no kernel to_gray; the nearest is "to_grey"' \
+nearest='there is no kernel to_gray; the nearest is "to_grey"'
+expect 4 "bad.json: \$.tasks[0].kernel: \"to_gray\": $nearest" \
     "$FASTGPU" run bad.json
 expect 4 '"mistakes"' "$FASTGPU" run --json bad.json
 edit '"like": "photo", "channels": 1' '"like": "photo"'
@@ -191,7 +195,8 @@ expect 1 'file/deeper: the folder cannot be made' "$FASTGPU" run -d cpu -o file/
 expect 1 'the folder cannot be made' "$FASTGPU" run -d cpu -o /proc grey.json
 expect 1 '/proc: nothing can be written there' "$FASTGPU" run -d cpu -o /proc own.json
 edit '"raw": "photo.raw"' '"raw": "deep/../grey.png"'
-expect 1 'grey.png are the same file, and each would be written' "$FASTGPU" run -d cpu -o out bad.json
+expect 1 'grey.png are the same file, and each would be written' \
+    "$FASTGPU" run -d cpu -o out bad.json
 mkdir -p linked
 echo old >linked/photo.raw
 ln -s photo.raw linked/grey.png
@@ -325,8 +330,8 @@ import numpy as np
 assert (np.load("out/x.npy") == 6).all()
 table = np.load(sys.argv[1] + "/data/table.npy")
 assert (np.load("out/table-twice.npy") == 2 * table).all()
-# chain.json: x = x * factor + 0.5 for 25 factors, each rounded to float32, then four quarters summed;
-# a device may join multiplication and addition, which moves each step by half a unit of the result.
+# chain.json: x = x * factor + 0.5 for 25 factors, each rounded to float32, then four quarters
+# summed; a device may join multiplication and addition, which moves each step by half a unit.
 n = 4 * 65536
 with np.errstate(over="ignore"):
     z = np.uint64(7) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -345,7 +350,8 @@ assert np.abs(found - wanted).max() < (4 * 25 * 1.4 + 3) * 2.0**-17, np.abs(foun
 PYTHON
 fi
 before=$(sha256sum <out/chain-sum.npy)
-expect 0 'Evaluate (median of 2 rounds)' "$FASTGPU" run --baseline --rounds 2 -o out "$examples/chain.json"
+expect 0 'Evaluate (median of 2 rounds)' \
+    "$FASTGPU" run --baseline --rounds 2 -o out "$examples/chain.json"
 for word in 'through the pool' 'one by one on opencl:0' 'one queue on opencl:0' 'lower bound'; do
     grep -qF -- "$word" printed || { echo "no $word in:"; cat printed; exit 1; }
 done
