@@ -133,7 +133,7 @@ static int check_file(const char *path, bool is_json)
     struct check_kernel wrong = {0};
     struct workload workload;
 
-    fgpu_status status = workload_load(path, &workload);
+    fgpu_status status = workload_load(path, NULL, &workload);
     if (status == FGPU_OK) {
         status = check_kernels(&workload, &wrong);
         if (wrong.kernel)

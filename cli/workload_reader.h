@@ -37,6 +37,7 @@ struct reader_after {
 
 struct workload_reader {
     struct workload *out;
+    const struct workload_options *options;
     const struct workload_files *files;
     const char *folder;
     struct json_path path;
@@ -129,6 +130,13 @@ bool reader_type(struct workload_reader *reader, const cJSON *value, enum elemen
  * fastest), or once where there is none. Ends at the first mistake. */
 bool reader_repeat(struct workload_reader *reader, const cJSON *entry, const char *key,
                    reader_body body);
+
+/* Names in expressions are those of this reader from now on. */
+void reader_init_names(struct workload_reader *reader);
+
+/* Adds a constant or a variable; a mistake where the name is not possible, or taken. */
+bool reader_add_variable(struct workload_reader *reader, const cJSON *value,
+                         const struct reader_variable *variable);
 
 /* Each reads the members of one list or object of the file: $.constants, $.buffers, ... */
 void reader_read_constants(struct workload_reader *reader, const cJSON *constants);
