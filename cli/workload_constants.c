@@ -86,7 +86,7 @@ static bool constant_take_list(struct workload_reader *reader, const cJSON *entr
     const char *given;
     uint32_t at = 0, count = 0;
 
-    while (constant_next_set(reader, name, &at))
+    for (list->count = 0; constant_next_set(reader, name, &at);)
         list->count++;
     struct expression_value *items = reader_keep(reader, NULL, list->count * sizeof *items);
     list->items = items;
@@ -105,8 +105,10 @@ static bool constant_read(struct workload_reader *reader, const cJSON *entry,
     if (cJSON_IsArray(entry))
         return constant_read_list(reader, entry, value) &&
                (!given || constant_take_list(reader, entry, entry->string, value));
-    if (!constant_read_one(reader, entry, value) || !given)
-        return !given && !reader->is_out_of_memory && (value->text || cJSON_IsNumber(entry));
+    if (!constant_read_one(reader, entry, value))
+        return false;
+    if (!given)
+        return true;
     if (constant_next_set(reader, entry->string, &at))
         return reader_fail(reader, entry, "%.40s is given twice; it is no list", entry->string);
     return constant_take(reader, entry, entry->string, given, value);

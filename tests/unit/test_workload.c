@@ -241,7 +241,8 @@ static void test_sets(void **state)
         {{"more=1", "more=2"}, 2, "more is given twice"},
     };
     (void)state;
-    assert_int_equal(read_lists(good, 4), FGPU_OK);
+    if (read_lists(good, 4) != FGPU_OK)
+        fail_msg("%s", workload.mistakes[0].text);
     assert_string_equal(workload.buffers[0].path, "/a/photo.png");
     assert_int_equal(workload.buffer_count, 2);
     assert_int_equal(workload.buffers[1].shape[0], 6 + 7);
