@@ -208,7 +208,7 @@ static fgpu_status demo_add_tiles(struct demo_builder *builder, const struct dem
     for (uint32_t i = 0; i < tiles; i++) {
         tile.row_begin = (uint32_t)((uint64_t)height * i / tiles);
         tile.row_end = (uint32_t)((uint64_t)height * (i + 1) / tiles);
-        filter_fill_task(&tile, task);
+        filter_fill_tile(&tile, &task->launch);
         (void)snprintf(task->name, sizeof task->name, "%s-%s-%u", builder->photo->name, step->name,
                        i);
         if (plan_add_task(&builder->out->plan, task, &number) != FGPU_OK)
@@ -243,7 +243,7 @@ static fgpu_status demo_add_step(struct demo_builder *builder, uint32_t number)
 static fgpu_status demo_add_kernels(struct demo_builder *builder)
 {
     struct plan *plan = &builder->out->plan;
-    struct plan_kernel kernel;
+    struct filter_kernel kernel;
     uint32_t number;
 
     for (uint32_t i = 0; i < DEMO_STEP_COUNT; i++) {

@@ -32,5 +32,7 @@ add_custom_command(OUTPUT ${FGPU_KERNEL_TEXTS}
 # The native filters promise the same bits as the kernels: no product and sum become one operation.
 # Their loops over rows are written for the vectoriser, which gcc 12 uses in full at -O3 only, and
 # for comparisons of floats only where nobody asks for their exceptions.
-set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/filters_native.c PROPERTIES
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/filters_native.c
+  ${CMAKE_CURRENT_LIST_DIR}/filters_native_window.c
+  ${CMAKE_CURRENT_LIST_DIR}/filters_native_tables.c PROPERTIES
   COMPILE_OPTIONS "-ffp-contract=off;-fno-trapping-math;$<$<CONFIG:Release>:-O3>")

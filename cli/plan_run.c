@@ -37,7 +37,7 @@ static fgpu_status plan_pass_error(fgpu_status status, const char *what, char *w
                     fgpu_last_error());
 }
 
-static fgpu_status plan_make_kernel(fgpu_pool pool, const struct plan_kernel *described,
+static fgpu_status plan_make_kernel(fgpu_pool pool, const struct filter_kernel *described,
                                     fgpu_kernel *kernel)
 {
     fgpu_status status = fgpu_kernel_create(pool, described->name, kernel);
@@ -178,12 +178,12 @@ void plan_session_fini(struct plan_session *session)
 static fgpu_status plan_submit(struct plan_session *session, uint32_t number, fgpu_task *task)
 {
     const struct plan_task *planned = &session->plan->tasks[number];
-    const struct plan_kernel *kernel = &session->plan->kernels[planned->kernel];
-    fgpu_arg args[PLAN_PARAM_LIMIT];
+    const struct filter_kernel *kernel = &session->plan->kernels[planned->kernel];
+    fgpu_arg args[FILTER_PARAM_LIMIT];
     fgpu_task_desc desc;
 
     for (uint32_t i = 0; i < kernel->param_count; i++) {
-        const struct plan_arg *arg = &planned->args[i];
+        const struct filter_arg *arg = &planned->launch.args[i];
         args[i] =
             kernel->params[i].kind == FGPU_ARG_BUFFER
                 ? fgpu_arg_region(session->buffers[arg->buffer], FGPU_ACCESS_DEFAULT, arg->region)
@@ -195,8 +195,8 @@ static fgpu_status plan_submit(struct plan_session *session, uint32_t number, fg
     desc.args = args;
     desc.arg_count = kernel->param_count;
     for (int i = 0; i < 2; i++) {
-        desc.global[i] = planned->global[i];
-        desc.local[i] = planned->local[i];
+        desc.global[i] = planned->launch.global[i];
+        desc.local[i] = planned->launch.local[i];
     }
     desc.local[2] = 1;
     desc.global[2] = 1;
@@ -357,11 +357,11 @@ void plan_run_pooled(struct plan_session *session, const struct plan_watch *watc
 static fgpu_status plan_copy_by_hand(struct plan_session *session, const struct plan_task *task,
                                      fgpu_access access, uint64_t *copied_bytes)
 {
-    const struct plan_kernel *kernel = &session->plan->kernels[task->kernel];
+    const struct filter_kernel *kernel = &session->plan->kernels[task->kernel];
     fgpu_status status = FGPU_OK;
 
     for (uint32_t i = 0; i < kernel->param_count && status == FGPU_OK; i++) {
-        const struct plan_arg *arg = &task->args[i];
+        const struct filter_arg *arg = &task->launch.args[i];
         if (kernel->params[i].kind != FGPU_ARG_BUFFER || kernel->params[i].access != access ||
             session->plan->buffers[arg->buffer].is_constant)
             continue;

@@ -149,6 +149,11 @@ bool reader_read_output(struct workload_reader *reader, const cJSON *entry, cons
 bool reader_read_filter_task(struct workload_reader *reader, const cJSON *entry,
                              struct workload_task *task);
 
+/* A buffer and a part of it: its name, or {"buffer": its name, "range" | "rows", "columns": [begin,
+ * end]}. [out] arg: buffer, region, and access where it is named. */
+bool reader_buffer_arg(struct workload_reader *reader, const cJSON *value,
+                       struct workload_arg *arg);
+
 /* Adds an argument to the task. */
 bool reader_add_arg(struct workload_reader *reader, struct workload_task *task,
                     const struct workload_arg *arg);

@@ -45,22 +45,23 @@ static void mark(unsigned char *bytes, const struct plan_buffer *buffer, fgpu_re
 static void check_task(const struct plan *plan, const struct plan_task *task, uint32_t align_bytes,
                        unsigned char **written)
 {
-    const struct plan_kernel *kernel = &plan->kernels[task->kernel];
+    const struct filter_kernel *kernel = &plan->kernels[task->kernel];
 
     for (int pass = 0; pass < 2; pass++) /* what is read first, then what is written */
         for (uint32_t i = 0; i < kernel->param_count; i++) {
-            const struct plan_arg *arg = &task->args[i];
+            const struct filter_arg *arg = &task->launch.args[i];
             bool is_write = kernel->params[i].access == FGPU_WRITE;
             if (kernel->params[i].kind != FGPU_ARG_BUFFER || is_write != (pass == 1))
                 continue;
             assert_int_equal(arg->region.offset_bytes % align_bytes, 0);
             mark(written[arg->buffer], &plan->buffers[arg->buffer], arg->region, is_write);
         }
-    assert_true(task->local[0] == FILTER_ITEMS_PLAIN || task->local[0] == FILTER_ITEMS_VECTOR);
-    assert_int_equal(task->local[1], 1);
-    assert_int_equal(task->global[0] % FILTER_ITEMS_VECTOR, 0);
-    assert_int_equal(task->global[0] % task->local[0], 0);
-    assert_true(task->global[0] > 0 && task->global[1] > 0);
+    assert_true(task->launch.local[0] == FILTER_ITEMS_PLAIN ||
+                task->launch.local[0] == FILTER_ITEMS_VECTOR);
+    assert_int_equal(task->launch.local[1], 1);
+    assert_int_equal(task->launch.global[0] % FILTER_ITEMS_VECTOR, 0);
+    assert_int_equal(task->launch.global[0] % task->launch.local[0], 0);
+    assert_true(task->launch.global[0] > 0 && task->launch.global[1] > 0);
 }
 
 /* Follows the tasks in order with a mark for every byte. */
