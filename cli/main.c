@@ -24,6 +24,7 @@
 
 static const struct command main_commands[] = {
     {"devices", command_devices, "list the compute devices and how fast they are"},
+    {"run", command_run, "run a workload file on all devices, and say how it went"},
     {"check", command_check, "check a workload file without running it"},
     {"demo", command_demo, "filter photographs on all devices, and compare with one by one"},
     {"bench", command_bench, "measure what a task costs"},

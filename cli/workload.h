@@ -86,6 +86,7 @@ struct workload_arg {
 
 struct workload_task {
     char name[WORKLOAD_NAME_BYTES]; /* "": it has none */
+    const char *place;              /* "$.tasks[3]", and of a repetition "$.tasks[3], i = 2" */
     uint32_t kernel;
     uint32_t dims;
     uint64_t global[3];

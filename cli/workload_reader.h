@@ -53,6 +53,10 @@ struct workload_reader {
 /* What a body of reader_repeat() reads, once for each repetition. */
 typedef bool (*reader_body)(struct workload_reader *reader, const cJSON *entry, const char *key);
 
+/* Where the reader is, kept: the path, and in a repetition which one: "$.tasks[3], i = 2". NULL
+ * without memory. */
+const char *reader_kept_place(struct workload_reader *reader);
+
 /* Puts a mistake on the list: at the path, with `value` (NULL: none). Returns false. */
 __attribute__((format(printf, 3, 4))) bool reader_fail(struct workload_reader *reader,
                                                        const cJSON *value, const char *format, ...);

@@ -426,7 +426,9 @@ bool reader_read_task(struct workload_reader *reader, const cJSON *entry, const 
         !task_read_name(reader, entry, &task) || !task_read_launch(reader, entry, &task) ||
         !task_read_priority(reader, entry, &task) || !task_read_after(reader, entry, index))
         return false;
-    struct workload_task *table = reader_grow(reader, out->tasks, out->task_count, sizeof *table);
+    task.place = reader_kept_place(reader);
+    struct workload_task *table =
+        task.place ? reader_grow(reader, out->tasks, out->task_count, sizeof *table) : NULL;
     if (!table)
         return false;
     out->tasks = table;
