@@ -231,7 +231,7 @@ static int run_file(struct run_state *state)
 {
     char why[CLI_WHY_BYTES] = "";
 
-    fgpu_status status = workload_load(state->options->path, &state->workload);
+    fgpu_status status = workload_load(state->options->path, NULL, &state->workload);
     if (status != FGPU_OK)
         return waiting_is_stopped(state->stop) ? COMMAND_INTERRUPTED : run_refuse(state, status);
     if (run_check_outputs(state, why, sizeof why) != FGPU_OK)

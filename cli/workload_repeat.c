@@ -9,11 +9,12 @@
 #include "why.h"
 
 /* Value number `index` of a variable: an item of a list that stands there, one of a constant list,
- * or the index itself. */
+ * the one that is calculated, or the index itself. */
 struct repeat_axis {
     const cJSON *value;                   /* as it stands in the file */
     const cJSON *item;                    /* of the list that stands there, the current one */
     const struct expression_value *items; /* of the constant list */
+    struct expression_value calculated;   /* what `items` leads to where there is one */
     uint64_t count, index;
 };
 
@@ -165,7 +166,25 @@ static bool repeat_check_items(struct workload_reader *reader, const cJSON *list
     return true;
 }
 
-/* One variable of "repeat": a list, the name of a constant list, or a number. */
+/* {"is": a number}: one value. */
+static bool repeat_calculate(struct workload_reader *reader, const cJSON *value,
+                             struct repeat_axis *axis)
+{
+    static const char *const keys[] = {"is", NULL};
+    const cJSON *number;
+
+    if (!reader_keys(reader, value, keys) ||
+        !(number = reader_need(reader, value, "is", "a number")))
+        return false;
+    size_t level = json_path_enter_key(&reader->path, "is");
+    bool is_good = reader_number(reader, number, &axis->calculated.number);
+    json_path_leave(&reader->path, level);
+    axis->items = &axis->calculated;
+    axis->count = 1;
+    return is_good;
+}
+
+/* One variable of "repeat": a list, the name of a constant list, a number, or {"is": a number}. */
 static bool repeat_read_axis(struct workload_reader *reader, const cJSON *value,
                              struct repeat_axis *axis)
 {
@@ -179,6 +198,8 @@ static bool repeat_read_axis(struct workload_reader *reader, const cJSON *value,
         axis->count = list->value.count;
         return true;
     }
+    if (cJSON_IsObject(value))
+        return repeat_calculate(reader, value, axis);
     if (!cJSON_IsArray(value))
         return reader_whole(reader, value, 1, CLI_WORKLOAD_TASKS_LIMIT, &axis->count);
     axis->item = value->child;

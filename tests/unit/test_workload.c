@@ -172,7 +172,7 @@ static void test_filter(void **state)
           "\"kernels\": {\"v\": {\"filter\": \"blur_vertical\"}}, \"tasks\": [{\"kernel\": \"v\", "
           "\"args\": {\"src\": \"h\", \"dst\": {\"buffer\": \"d\", \"rows\": [10, 20]}, "
           "\"weights\": \"w\"}}]}");
-    const int32_t from[4] = {0, 7, 512, 0}, to[4] = {0, 10, 512, 0}, shape[4] = {192, 48, 3, 3};
+    const int32_t from[4] = {0, 7, 512, 192}, to[4] = {0, 10, 512, 48}, shape[4] = {192, 48, 3, 3};
     const struct workload_task *task = &workload.tasks[0];
     assert_int_equal(task->arg_count, 6);
     assert_region(0, fgpu_region_span(7 * 1024, 16 * 1024));
