@@ -216,6 +216,7 @@ static void engine_chain(struct engine *engine, struct task *task)
         task->lane = TASK_LANE_NONE;
         return;
     }
+    place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
         return;
@@ -365,6 +366,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
     place_on(engine, task, thief->index);
     if (task->predicted_ns < there_ns) {
+        place_note(engine, task, FGPU_PLACED_STOLEN);
         task_set_state(task, FGPU_TASK_PLACED);
         (void)engine_dispatch(engine, task);
         return true;
@@ -451,6 +453,7 @@ uint32_t engine_drain(struct engine *engine)
             trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                            .kind = TRACE_SUBMIT,
                                                            .device = TRACE_NO_DEVICE,
+                                                           .name = engine_trace_name(engine, task),
                                                            .task = engine_trace_id(task),
                                                            .a = engine->pending_tasks});
         engine_look(engine, index);
@@ -556,7 +559,7 @@ void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_s
     engine->stats.builds_cached += built->cached;
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                    .kind = TRACE_BUILD_END,
-                                                   .device = (uint16_t)device,
+                                                   .device = (uint8_t)device,
                                                    .name = trace_name(engine->trace, kernel->name),
                                                    .a = built->cached,
                                                    .b = (uint64_t)(int64_t)status});

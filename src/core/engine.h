@@ -122,6 +122,7 @@ struct op {
     uint32_t waiters;            /* links */
     uint32_t next_src, next_dst; /* lists of the two blocks */
     uint64_t bytes;
+    uint64_t task; /* that it was ordered for, in traces */
     uint32_t predicted_ns;
 };
 
@@ -240,6 +241,19 @@ void engine_look(struct engine *engine, uint32_t task);
 static inline uint64_t engine_trace_id(const struct task *task)
 {
     return ((uint64_t)task_generation(task) << 32 | task->self) + 1;
+}
+
+/* What the caller called it, or its kernel; NULL where there is neither. */
+static inline const char *engine_task_name(const struct engine *engine, const struct task *task)
+{
+    if (task->flags & TASK_F_NAMED)
+        return task_extra(task)->name;
+    return task->kernel != TASK_NONE ? engine_kernel(engine, task->kernel)->name : NULL;
+}
+
+static inline uint32_t engine_trace_name(const struct engine *engine, const struct task *task)
+{
+    return trace_name(engine->trace, engine_task_name(engine, task));
 }
 
 static inline struct lane *engine_lane(const struct engine *engine, uint32_t index)

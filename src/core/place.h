@@ -18,4 +18,13 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
 /* Set lane, prediction and model slot without a choice (chained tasks). */
 void place_on(struct engine *engine, struct task *task, uint32_t lane);
 
+/* Tells trace and log of a place_on() that stays. [in] how: fgpu_placed. */
+void place_tell(struct engine *engine, const struct task *task, uint8_t how);
+
+static inline void place_note(struct engine *engine, const struct task *task, uint8_t how)
+{
+    if (__builtin_expect(engine->trace->on || log_enabled(engine->log, FGPU_LOG_DEBUG), 0))
+        place_tell(engine, task, how);
+}
+
 #endif

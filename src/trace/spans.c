@@ -75,7 +75,8 @@ static struct spans_task *spans_task_of(struct spans *spans, uint64_t task)
     uint64_t index = 0;
     if (map_get(&spans->task_index, task, &index))
         return vec_at(&spans->tasks, index);
-    const struct spans_task fresh = {.task = task, .run = SPANS_NONE};
+    const struct spans_task fresh = {
+        .task = task, .run = SPANS_NONE, .placed = SPANS_NONE, .edges = SPANS_NONE};
     index = spans->tasks.count;
     struct spans_task *made = vec_push(&spans->tasks, &fresh);
     return made != NULL && map_put(&spans->task_index, task, index) == FGPU_OK ? made : NULL;
@@ -135,8 +136,53 @@ static fgpu_status spans_take_end(struct spans *spans, struct spans_open *open,
         if (task == NULL)
             return FGPU_E_NOMEM;
         task->run = (uint32_t)spans->spans.count;
+        if (task->name == 0)
+            task->name = span.name;
     }
     return vec_push(&spans->spans, &span) != NULL ? FGPU_OK : FGPU_E_NOMEM;
+}
+
+static fgpu_status spans_take_edge(struct spans *spans, const struct trace_event *event)
+{
+    struct spans_task *task = spans_task_of(spans, event->b);
+    if (task == NULL)
+        return FGPU_E_NOMEM;
+    const struct spans_edge edge = {event->a, task->edges};
+    task->edges = (uint32_t)spans->edges.count;
+    return vec_push(&spans->edges, &edge) != NULL ? FGPU_OK : FGPU_E_NOMEM;
+}
+
+static bool spans_is_step(uint32_t kind)
+{
+    return kind == TRACE_SUBMIT || kind == TRACE_READY || kind == TRACE_CANDIDATE ||
+           kind == TRACE_DONE || kind == TRACE_FAILED;
+}
+
+/* What happened to a task and has no length. */
+static fgpu_status spans_take_step(struct spans *spans, const struct trace_event *event,
+                                   uint32_t index)
+{
+    if (event->kind == TRACE_EDGE)
+        return spans_take_edge(spans, event);
+    if (!spans_is_step(event->kind))
+        return FGPU_OK;
+    struct spans_task *task = spans_task_of(spans, event->task);
+    if (task == NULL)
+        return FGPU_E_NOMEM;
+    if (event->name != 0)
+        task->name = event->name;
+    if (event->kind == TRACE_SUBMIT) {
+        task->submit_ns = event->time_ns;
+    } else if (event->kind == TRACE_READY) {
+        task->ready_ns = event->time_ns;
+    } else if (event->kind == TRACE_CANDIDATE) {
+        if (trace_candidate_get(event).chosen)
+            task->placed = index;
+    } else if (task->done_ns == 0) {
+        task->done_ns = event->time_ns;
+        task->status = event->kind == TRACE_FAILED ? (int32_t)(int64_t)event->b : FGPU_OK;
+    }
+    return FGPU_OK;
 }
 
 static fgpu_status spans_take_event(struct spans *spans, struct spans_open *open,
@@ -149,16 +195,7 @@ static fgpu_status spans_take_event(struct spans *spans, struct spans_open *open
         return spans_push_begin(open, spans_key(event, event->kind), index);
     if (spans_is_end(event->kind))
         return spans_take_end(spans, open, trace, event);
-    if (event->kind == TRACE_SUBMIT || event->kind == TRACE_READY) {
-        struct spans_task *task = spans_task_of(spans, event->task);
-        if (task == NULL)
-            return FGPU_E_NOMEM;
-        if (event->kind == TRACE_SUBMIT)
-            task->submit_ns = event->time_ns;
-        else
-            task->ready_ns = event->time_ns;
-    }
-    return FGPU_OK;
+    return spans_take_step(spans, event, index);
 }
 
 fgpu_status spans_collect(struct spans *spans, const struct trace *trace)
@@ -168,6 +205,7 @@ fgpu_status spans_collect(struct spans *spans, const struct trace *trace)
     *spans = (struct spans){.origin_ns = length > 0 ? UINT64_MAX : 0};
     vec_init(&spans->spans, sizeof(struct span), trace->hooks);
     vec_init(&spans->tasks, sizeof(struct spans_task), trace->hooks);
+    vec_init(&spans->edges, sizeof(struct spans_edge), trace->hooks);
     map_init(&spans->task_index, trace->hooks);
     map_init(&open.first, trace->hooks);
     map_init(&open.busy, trace->hooks);
@@ -189,7 +227,18 @@ void spans_fini(struct spans *spans)
         return;
     vec_fini(&spans->spans);
     vec_fini(&spans->tasks);
+    vec_fini(&spans->edges);
     map_fini(&spans->task_index);
+}
+
+uint32_t spans_next_candidate(const struct trace *trace, uint32_t index)
+{
+    if (index + 1 >= trace_length(trace))
+        return SPANS_NONE;
+    const struct trace_event *event = trace_at(trace, index), *next = trace_at(trace, index + 1);
+    bool same = next->kind == TRACE_CANDIDATE && next->task == event->task &&
+                !trace_candidate_get(next).chosen;
+    return same ? index + 1 : SPANS_NONE;
 }
 
 const struct spans_task *spans_find_task(const struct spans *spans, uint64_t task)

@@ -28,7 +28,7 @@ static int stop(void **state)
     return 0;
 }
 
-static void emit(uint16_t kind, uint64_t time_ns, uint64_t task, uint64_t a, uint64_t b)
+static void emit(uint8_t kind, uint64_t time_ns, uint64_t task, uint64_t a, uint64_t b)
 {
     trace_emit(
         &t, (struct trace_event){.kind = kind, .time_ns = time_ns, .task = task, .a = a, .b = b});
@@ -143,7 +143,7 @@ static void test_slices_of_a_queue_never_overlap(void **state)
 static void test_builds_pair_by_name(void **state)
 {
     (void)state;
-    uint16_t a = trace_name(&t, "a"), b = trace_name(&t, "b");
+    uint32_t a = trace_name(&t, "a"), b = trace_name(&t, "b");
     const struct trace_event events[] = {
         {.kind = TRACE_BUILD_BEGIN, .time_ns = 1, .name = a},
         {.kind = TRACE_BUILD_BEGIN, .time_ns = 2, .name = b},
