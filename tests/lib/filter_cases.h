@@ -8,7 +8,7 @@
 #define FASTGPU_TESTS_LIB_FILTER_CASES_H
 
 #include "base/rng.h"
-#include "cli/plan.h"
+#include "lib/plan.h"
 
 struct filter_case {
     const struct filter *filter;

@@ -5,10 +5,10 @@
  * are meant in that order. A plan owns its tables; the memory that a buffer's content points at,
  * and the texts of kernels, belong to whoever made the plan and outlive it. Thread: one at a time.
  */
-#ifndef FASTGPU_CLI_PLAN_H
-#define FASTGPU_CLI_PLAN_H
+#ifndef FASTGPU_LIB_PLAN_H
+#define FASTGPU_LIB_PLAN_H
 
-#include "filters.h"
+#include "cli/filters.h"
 
 #define PLAN_NAME_BYTES 64
 

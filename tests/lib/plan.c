@@ -1,5 +1,5 @@
 /* A plan: work for the pool as plain data. See plan.h; the tables double when they are full. */
-#include "plan.h"
+#include "lib/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
