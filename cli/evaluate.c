@@ -16,6 +16,11 @@
 
 #define EVALUATE_SAMPLE_NS 1000000u
 
+/* Room in the trace for one round: what a task leaves, and twice that where it is copied for. */
+#define EVALUATE_EVENTS_PER_TASK 20u
+#define EVALUATE_EVENTS_LEAST ((uint32_t)1 << 18)
+#define EVALUATE_EVENTS_LIMIT ((uint32_t)1 << 24)
+
 /* Devices that the work is also run on without the pool. */
 #define EVALUATE_BASELINES_LIMIT (EVALUATION_SIDES_LIMIT / 2)
 
@@ -55,6 +60,20 @@ static bool evaluate_is_over(const struct evaluate_state *state)
 
 /* ---- opening */
 
+static bool evaluate_is_traced(const struct evaluate_options *options)
+{
+    return options->has_baseline || options->is_traced || options->trace_path != NULL;
+}
+
+static uint32_t evaluate_events(const struct workload *workload)
+{
+    uint64_t wanted = (uint64_t)workload->task_count * EVALUATE_EVENTS_PER_TASK;
+
+    if (wanted > EVALUATE_EVENTS_LIMIT)
+        return EVALUATE_EVENTS_LIMIT;
+    return wanted > EVALUATE_EVENTS_LEAST ? (uint32_t)wanted : EVALUATE_EVENTS_LEAST;
+}
+
 static fgpu_status evaluate_open_pool(struct evaluate_state *state, fgpu_pool *pool)
 {
     fgpu_pool_options options;
@@ -62,6 +81,8 @@ static fgpu_status evaluate_open_pool(struct evaluate_state *state, fgpu_pool *p
     fgpu_pool_options_init(&options);
     options.devices = state->options->devices;
     options.policy = state->options->policy;
+    if (evaluate_is_traced(state->options))
+        options.trace_events = evaluate_events(state->out->workload);
     if (state->options->is_quiet)
         options.log_level = FGPU_LOG_ERROR;
     fgpu_status status = fgpu_pool_open(&options, pool);
@@ -103,8 +124,7 @@ static fgpu_status evaluate_list_devices(struct evaluate_state *state, fgpu_pool
 static fgpu_status evaluate_build(struct evaluate_state *state, fgpu_pool pool)
 {
     struct evaluation *out = state->out;
-    bool is_traced = state->options->has_baseline || state->options->is_traced ||
-                     state->options->trace_path != NULL;
+    bool is_traced = evaluate_is_traced(state->options);
 
     out->step = EVALUATION_BUILDING;
     if (is_traced && fgpu_trace_enable(pool, true) != FGPU_OK)

@@ -57,7 +57,7 @@ static void report_measured(const struct report *report, enum models_id id,
             room, REPORT_MEASURED_BYTES, "area bound %s",
             report_number_ns(one, (double)evaluation->bound.area_ns, evaluation->is_bound_known));
     else if (id == MODELS_RATE)
-        (void)snprintf(room, REPORT_MEASURED_BYTES, "all cores %s by CPU time; %s",
+        (void)snprintf(room, REPORT_MEASURED_BYTES, "all cores %s by CPU time; %.800s",
                        report_number_share(one, wall_ns > 0 ? round->cpu_share : 0,
                                            wall_ns > 0 && round->cpu_share > 0),
                        devices);
@@ -65,7 +65,7 @@ static void report_measured(const struct report *report, enum models_id id,
         (void)snprintf(room, REPORT_MEASURED_BYTES, "%s; lower bound %s", one, two);
     else if (id == MODELS_MEMORY)
         (void)snprintf(
-            room, REPORT_MEASURED_BYTES, "%s moved; at most in use: %s",
+            room, REPORT_MEASURED_BYTES, "%s moved; at most in use: %.800s",
             report_number_bytes(one, wall_ns > 0 ? (double)round->copied_bytes : 0, wall_ns > 0),
             devices);
     else if (id == MODELS_SCHEDULE)

@@ -245,7 +245,7 @@ static int run_file(struct run_state *state)
     char why[CLI_WHY_BYTES] = "";
 
     fgpu_status status = run_read(state);
-    if (status != FGPU_OK && waiting_is_stopped(state->stop))
+    if (waiting_is_stopped(state->stop))
         return run_say(state, "stopped before anything was done", COMMAND_INTERRUPTED);
     if (status != FGPU_OK)
         return run_refuse(state, status);

@@ -208,7 +208,7 @@ static void print_evaluate(const struct evaluation *evaluation)
     if (evaluation->round_count > 1)
         printf("\nEvaluate (median of %u rounds)\n", evaluation->round_count);
     else
-        printf("\nEvaluate (one run%s)\n", evaluation->is_traced ? ", traced" : "");
+        printf("\nEvaluate (one run%s)\n", evaluation->shown == EVALUATION_NONE ? ", traced" : "");
     print_times(evaluation);
     if (latency->is_known)
         printf("  task latency, submitted to done: mean %.3f ms, median %.3f, 99 %% below %.3f, "
