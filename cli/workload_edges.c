@@ -65,8 +65,7 @@ static bool edges_put_hits(struct edges_maker *maker, const struct rect_set *set
 
 /* ---- regions as rectangles */
 
-/* The region as it is meant: nothing in it is 0. */
-static fgpu_region edges_region(const struct workload *workload, const struct workload_arg *arg)
+fgpu_region workload_edges_region(const struct workload *workload, const struct workload_arg *arg)
 {
     fgpu_region region = arg->region;
 
@@ -161,7 +160,7 @@ static bool edges_of_task(struct edges_maker *maker, const struct edges_touch *t
     for (int step = 0; step < 3; step++)
         for (uint32_t i = 0; i < count; i++) {
             const struct workload_arg *arg = &workload->args[touches[i].arg];
-            fgpu_region region = edges_region(workload, arg);
+            fgpu_region region = workload_edges_region(workload, arg);
             bool is_read = arg->access == FGPU_READ;
             if (is_read == (step != 1) && !edges_each(maker, &region, touches[i].task, steps[step]))
                 return false;
@@ -180,7 +179,7 @@ static bool edges_of_buffer(struct edges_maker *maker, const struct edges_touch 
     maker->pitch = UINT64_MAX; /* one row */
     for (uint32_t i = 0; i < count; i++) {
         const struct workload_arg *arg = &workload->args[touches[i].arg];
-        fgpu_region region = edges_region(workload, arg);
+        fgpu_region region = workload_edges_region(workload, arg);
         is_written |= arg->access != FGPU_READ;
         if (region.rows > 1 && region.rows > most) {
             most = region.rows;

@@ -15,6 +15,9 @@
  * rows together. */
 #define WORKLOAD_EDGES_LIMIT ((uint32_t)1 << 24)
 
+/* The region of a buffer argument with nothing left out; one without gaps as a single row. */
+fgpu_region workload_edges_region(const struct workload *workload, const struct workload_arg *arg);
+
 struct workload_edge {
     uint32_t from, to; /* numbers of tasks */
 };
