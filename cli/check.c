@@ -109,12 +109,12 @@ static fgpu_status check_add_mistake(struct workload *workload, const struct che
     return FGPU_E_INVAL;
 }
 
-static int check_file(const char *path, bool is_json)
+static int check_file(const char *path, const struct workload_options *options, bool is_json)
 {
     struct check_kernel wrong = {0};
     struct workload workload;
 
-    fgpu_status status = workload_load(path, &workload);
+    fgpu_status status = workload_load(path, options, &workload);
     if (status == FGPU_OK) {
         status = check_kernels(&workload, &wrong);
         if (wrong.kernel)
@@ -140,12 +140,16 @@ static int check_file(const char *path, bool is_json)
 int command_check(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     bool is_json = false;
+    struct workload_options constants = {0};
+    char **words = calloc(2 * ((size_t)argc + 1), sizeof *words); /* files, and values of --set */
+    struct option_texts sets = {.list = (const char **)(words + argc + 1)};
     const struct option table[] = {
+        {"set", 's', OPTION_TEXTS, &sets, "NAME=VALUE",
+         "give a constant of the workload this\nvalue; a list has one for each time", 0, 0, NULL},
         {"json", 0, OPTION_FLAG, &is_json, NULL, "print one JSON object, also for mistakes", 0, 0,
          NULL},
     };
     uint32_t count = 0;
-    char **words = calloc((size_t)argc + 1, sizeof *words);
     const struct options_page page = {
         .command = "fastgpu check",
         .text = check_text,
@@ -163,8 +167,10 @@ int command_check(int argc, char **argv, const volatile sig_atomic_t *stop)
         outcome = options_refuse(&page, "want one workload file, not %u; see fastgpu check --help",
                                  count);
     int code = options_code(outcome);
+    constants.sets = sets.list;
+    constants.set_count = sets.count;
     if (outcome == OPTIONS_GO)
-        code = check_file(words[0], is_json);
+        code = check_file(words[0], &constants, is_json);
     if (outcome == OPTIONS_GO && stop && *stop)
         code = COMMAND_INTERRUPTED;
     free(words);

@@ -474,7 +474,7 @@ static void evaluate_run_warm(struct evaluate_state *state, const struct watch *
 static void evaluate_measure(struct evaluate_state *state)
 {
     struct evaluation *out = state->out;
-    uint32_t baseline_count = evaluate_count_baselines(state);
+    uint32_t baseline_count = state->options->has_baseline ? evaluate_count_baselines(state) : 0;
 
     for (uint32_t i = 0; i < baseline_count && !waiting_is_stopped(state->watch->stop); i++)
         evaluate_open_baseline(state, i);
@@ -546,7 +546,7 @@ static fgpu_status evaluate_all(struct evaluate_state *state, const struct workl
     fgpu_status status = evaluate_open(state, data, &pool);
     if (status == FGPU_OK && !out->is_interrupted) {
         out->step = EVALUATION_RUNNING;
-        if (state->options->has_baseline)
+        if (state->options->rounds > 0)
             evaluate_measure(state);
         else
             evaluate_once(state);

@@ -1,5 +1,5 @@
-/* Runs a workload and fills in the record of it: once, which is the job, or in rounds beside the
- * same work without the pool, which is a measurement.
+/* Runs a workload and fills in the record of it: once, which is the job, or in rounds, which is a
+ * measurement, beside the same work without the pool where that is asked for.
  *
  * Once: kernels are compiled, all tasks run, traced where that is asked for. In rounds: some runs
  * to warm up (the pool learns how long tasks take), then `rounds` rounds of the pool and of each
@@ -15,9 +15,9 @@
 struct evaluate_options {
     const char *devices;    /* pattern; NULL: all */
     const char *policy;     /* NULL: the library's */
-    uint32_t rounds;        /* with a baseline: at most EVALUATION_ROUNDS_LIMIT */
-    bool has_baseline;      /* else it runs once */
-    bool is_traced;         /* once: leave a trace for the record (a baseline always does) */
+    uint32_t rounds;        /* at most EVALUATION_ROUNDS_LIMIT; 0: it runs once */
+    bool has_baseline;      /* in rounds: beside the same work without the pool */
+    bool is_traced;         /* once: leave a trace for the record (rounds always do) */
     const char *trace_path; /* write the trace there; NULL: no */
     bool is_quiet;          /* the library says errors alone */
 };

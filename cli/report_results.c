@@ -101,7 +101,7 @@ void report_head(struct report *report)
     const struct evaluation *evaluation = report->evaluation;
     const struct evaluation_machine *machine = &evaluation->machine;
     struct report_text *text = &report->text;
-    char room[REPORT_NUMBER_BYTES];
+    char room[REPORT_NUMBER_BYTES], began[sizeof machine->started];
 
     report_text_add(text, "<h1><bdi>");
     report_text_escape(text, report_name(evaluation));
@@ -111,7 +111,10 @@ void report_head(struct report *report)
     report_text_add(text, "<dl class=\"facts\">\n");
     report_fact(text, "workload", evaluation->path);
     report_fact(text, "machine", machine->name[0] ? machine->name : NULL);
-    report_fact(text, "began", machine->started[0] ? machine->started : NULL);
+    (void)snprintf(began, sizeof began, "%s", machine->started);
+    if (strlen(began) > 10 && began[10] == 'T')
+        began[10] = ' '; /* where a line may break */
+    report_fact(text, "began", began[0] ? began : NULL);
     report_fact(text, "FastGPU", machine->version[0] ? machine->version : NULL);
     report_fact(text, "policy", evaluation->policy);
     (void)snprintf(room, sizeof room, "%" PRIu32, evaluation->round_count);

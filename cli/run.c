@@ -1,6 +1,5 @@
-/* `fastgpu run`: the work of a file on all devices. Options and the order of things: read, check
- * where the outputs go, fill buffers, run (evaluate.c), write, say how it went (run_print.c). Runs
- * on the main thread; looks at the stop flag between steps and hands it down. */
+/* `fastgpu run`: the work of a file on all devices. Options and the order of things; see run.h.
+ * Looks at the stop flag between steps and hands it down. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "outputs.h"
 #include "progress.h"
 #include "report.h"
+#include "run.h"
 #include "run_print.h"
 #include "waiting.h"
 #include "why.h"
@@ -27,12 +27,6 @@ static const char run_text[] =
     "Says how it went in five steps: assess, schedule, memory, balance, evaluate. With\n"
     "--baseline it is a measurement: the same tasks run without the pool too, in turn, one after\n"
     "another and in one queue, on each device, and medians are compared.";
-
-struct run_options {
-    const char *path, *devices, *policy, *report, *trace, *output_dir;
-    uint64_t rounds; /* 0: not given */
-    bool has_baseline, is_json, is_quiet;
-};
 
 /* One command under way. */
 struct run_state {
@@ -52,7 +46,12 @@ struct run_state {
 
 static int run_say(const struct run_state *state, const char *text, int code)
 {
-    fprintf(stderr, "fastgpu run: %s: %s\n", state->options->path, text);
+    const struct run_options *options = state->options;
+
+    if (options->text)
+        fprintf(stderr, "%s: %s\n", options->command, text);
+    else
+        fprintf(stderr, "%s: %s: %s\n", options->command, options->path, text);
     return code;
 }
 
@@ -104,7 +103,9 @@ static fgpu_status run_check_outputs(struct run_state *state, char *why, size_t 
 {
     const struct run_options *options = state->options;
     const struct outputs_other others[OUTPUTS_OTHERS] = {
-        {options->report, false}, {options->trace, false}, {options->path, true}};
+        {options->report, false},
+        {options->trace, false},
+        {options->text ? NULL : options->path, true}};
     fgpu_status status = FGPU_OK;
 
     if (options->output_dir)
@@ -215,6 +216,8 @@ static int run_refuse(const struct run_state *state, fgpu_status status)
 {
     const struct workload *workload = &state->workload;
 
+    if (state->options->wrong && state->options->wrong[0])
+        return run_say(state, state->options->wrong, COMMAND_NO_INPUT);
     if (workload->mistake_count == 0)
         return run_say(state, fgpu_status_text(status), COMMAND_FAILED);
     if (state->options->is_json) {
@@ -227,11 +230,21 @@ static int run_refuse(const struct run_state *state, fgpu_status status)
     return COMMAND_NO_INPUT;
 }
 
+static fgpu_status run_read(struct run_state *state)
+{
+    const struct run_options *options = state->options;
+
+    if (options->text)
+        return workload_parse(options->text, strlen(options->text), "", &options->constants,
+                              &state->workload);
+    return workload_load(options->path, &options->constants, &state->workload);
+}
+
 static int run_file(struct run_state *state)
 {
     char why[CLI_WHY_BYTES] = "";
 
-    fgpu_status status = workload_load(state->options->path, &state->workload);
+    fgpu_status status = run_read(state);
     if (waiting_is_stopped(state->stop))
         return run_say(state, "stopped before anything was done", COMMAND_INTERRUPTED);
     if (status != FGPU_OK)
@@ -248,12 +261,12 @@ static int run_file(struct run_state *state)
     return run_workload(state);
 }
 
-static int run_start(const struct run_options *options, const volatile sig_atomic_t *stop)
+int run_start(const struct run_options *options, const volatile sig_atomic_t *stop)
 {
     struct run_state *state = calloc(1, sizeof *state);
 
     if (!state) {
-        fprintf(stderr, "fastgpu run: no memory\n");
+        fprintf(stderr, "%s: no memory\n", options->command);
         return COMMAND_FAILED;
     }
     state->options = options;
@@ -277,7 +290,7 @@ static enum options_outcome run_check_options(const struct options_page *page, c
                               count);
     if (options->rounds > 0 && !options->has_baseline)
         return options_refuse(page, "--rounds: only --baseline has rounds; add it");
-    if (options->rounds == 0)
+    if (options->rounds == 0 && options->has_baseline)
         options->rounds = RUN_ROUNDS_DEFAULT;
     options->path = words[0];
     return OPTIONS_GO;
@@ -286,9 +299,12 @@ static enum options_outcome run_check_options(const struct options_page *page, c
 static enum options_outcome run_take_options(int argc, char **argv, char **words,
                                              struct run_options *to)
 {
+    struct option_texts sets = {.list = (const char **)(words + argc + 1)};
     const struct option table[] = {
         {"devices", 'd', OPTION_TEXT, &to->devices, "PATTERN",
          "use these devices only, for example\ncpu or opencl:0", 0, 0, NULL},
+        {"set", 's', OPTION_TEXTS, &sets, "NAME=VALUE",
+         "give a constant of the workload this\nvalue; a list has one for each time", 0, 0, NULL},
         {"policy", 'p', OPTION_TEXT, &to->policy, "P",
          "how tasks are placed: eft (default) or fifo", 0, 0, NULL},
         {"output-dir", 'o', OPTION_TEXT, &to->output_dir, "DIR",
@@ -319,13 +335,15 @@ static enum options_outcome run_take_options(int argc, char **argv, char **words
     };
 
     enum options_outcome outcome = options_read(&page, argc, argv);
+    to->constants.sets = sets.list;
+    to->constants.set_count = sets.count;
     return outcome == OPTIONS_GO ? run_check_options(&page, words, count, to) : outcome;
 }
 
 int command_run(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
-    struct run_options options = {0};
-    char **words = calloc((size_t)argc + 1, sizeof *words);
+    struct run_options options = {.command = "fastgpu run"};
+    char **words = calloc(2 * ((size_t)argc + 1), sizeof *words); /* files, and values of --set */
 
     if (!words)
         return COMMAND_FAILED;

@@ -186,8 +186,10 @@ static void test_results(void **state)
     assert_non_null(strstr(text, "<b>1.24 times</b> as fast as the best single in-order queue"));
     assert_non_null(strstr(text, "<b>1.10 times</b> as long as the lower bound"));
     assert_int_equal(occurrences(text, "<g class=\"k"), 240); /* the graph */
-    assert_int_equal(occurrences(text, "<img "), 3);
-    assert_int_equal(occurrences(text, "data-before=\"picture-0\""), 2);
+    assert_int_equal(occurrences(text, "<img "), 4);
+    assert_int_equal(occurrences(text, "data-before=\"picture-1\""),
+                     2); /* what they are made from */
+    assert_int_equal(occurrences(text, "data-before=\"picture-0\""), 0);
     /* The documents' answers, and what their formulas give. */
     assert_non_null(strstr(text, "694.444"));
     assert_non_null(strstr(text, "the formula gives</dt><dd>4.1</dd>"));
@@ -202,6 +204,26 @@ static void test_results(void **state)
     free(text);
 }
 
+static void test_clock_of_a_device(void **state)
+{
+    struct report_case *of = report_case_create("demo");
+
+    (void)state;
+    assert_non_null(of);
+    char *text = written(of);
+    assert_null(strstr(text, "The clock of"));
+    free(text);
+    for (uint32_t i = 0; i < of->workload.task_count; i++)
+        if (of->evaluation.tasks[i].device == 1) {
+            of->evaluation.tasks[i].start_ns -= 900000000;
+            of->evaluation.tasks[i].end_ns -= 900000000;
+        }
+    text = written(of);
+    assert_non_null(strstr(text, "The clock of <bdi>opencl:0</bdi> is not that of the host: 1"));
+    free(text);
+    report_case_destroy(of);
+}
+
 /* Markup in names is text: the page has as many elements as with good names. */
 static void test_hostile_names(void **state)
 {
@@ -209,7 +231,7 @@ static void test_hostile_names(void **state)
     char *text = written_case("hostile");
     assert_int_equal(occurrences(text, "</script"), 2);
     assert_int_equal(occurrences(text, "<script"), 2);
-    assert_int_equal(occurrences(text, "<img"), 3);
+    assert_int_equal(occurrences(text, "<img"), 4);
     assert_int_equal(occurrences(text, "<img src=x"), 0);
     assert_int_equal(occurrences(text, "onerror=\""), 0);
     assert_true(occurrences(text, "onerror=&quot;") > 30);
@@ -495,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_every_case_is_a_whole_page),
         cmocka_unit_test(test_what_was_not_measured_is_unknown),
         cmocka_unit_test(test_results),
+        cmocka_unit_test(test_clock_of_a_device),
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_picture_is_averaged),
