@@ -12,6 +12,10 @@
  * missing to WEIGHTS_BLUR_ONE. */
 void weights_gaussian(double sigma, uint32_t radius, int32_t *weights);
 
+/* The same in two dimensions: (2 radius + 1) squared integers >= 0, row by row, each less than one
+ * from its share; what rounding leaves over goes on to the next, so that the sum is exact. */
+void weights_gaussian_square(double sigma, uint32_t radius, int32_t *weights);
+
 /* Nine integers, shift and bias for the kernel conv3x3: light from the upper left. */
 extern const int32_t weights_emboss[11];
 

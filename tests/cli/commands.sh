@@ -8,7 +8,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 source "$top/tests/lib/cli.sh"
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
-levels=('' devices check demo bench 'bench tasks' 'bench launch' 'bench idle')
+levels=('' devices run check demo bench 'bench tasks' 'bench launch' 'bench idle')
 for level in "${levels[@]}"; do
     read -ra words <<<"$level"
     for way in "${words[*]} --help" "${words[*]} -h" "help ${words[*]}"; do
@@ -27,7 +27,7 @@ for level in "${levels[@]}"; do
     page=$pages/fastgpu${words[0]:+-${words[0]}}.1
     "$FASTGPU" "${words[@]}" --help >help
     while read -r option; do
-        if ! sed 's/\\-/-/g' "$page" | grep -qE -- "$option\b"; then
+        if ! grep -qE -- "$option\b" <(sed 's/\\-/-/g' "$page"); then
             echo "$page: nothing about $option"
             exit 1
         fi

@@ -27,7 +27,7 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices help' ''
+offers 'bench check demo devices explain help run' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
@@ -41,6 +41,10 @@ offers 'photo.png' demo photo.png pho
 offers 'devices.txt folder photo.png' check ''
 offers '--help --json -h' check -
 offers '--json' demo photo.png --js
+offers '--report --rounds' run --r
+offers 'devices.txt folder photo.png' run ''
+offers 'devices.txt folder photo.png' run --report ''
+offers 'folder' run --output-dir ''
 offers 'folder' demo --output ''
 offers 'folder' demo -o fo
 offers '' demo --rounds ''

@@ -5,32 +5,12 @@
  * are meant in that order. A plan owns its tables; the memory that a buffer's content points at,
  * and the texts of kernels, belong to whoever made the plan and outlive it. Thread: one at a time.
  */
-#ifndef FASTGPU_CLI_PLAN_H
-#define FASTGPU_CLI_PLAN_H
+#ifndef FASTGPU_LIB_PLAN_H
+#define FASTGPU_LIB_PLAN_H
 
-#include <stdbool.h>
-
-#include <fastgpu/fastgpu.h>
+#include "cli/filters.h"
 
 #define PLAN_NAME_BYTES 64
-#define PLAN_PARAM_LIMIT 8
-#define PLAN_SCALAR_BYTES 16
-
-/* One argument as a kernel declares it. */
-struct plan_param {
-    fgpu_arg_kind kind;
-    fgpu_access access;  /* buffers */
-    uint32_t size_bytes; /* scalars */
-};
-
-/* A kernel with its variants. */
-struct plan_kernel {
-    char name[PLAN_NAME_BYTES]; /* also the entry of the OpenCL text */
-    const char *text;           /* OpenCL C; NULL: none */
-    fgpu_native_fn native;      /* NULL: none */
-    uint32_t param_count;
-    struct plan_param params[PLAN_PARAM_LIMIT];
-};
 
 struct plan_buffer {
     char name[PLAN_NAME_BYTES];
@@ -40,20 +20,11 @@ struct plan_buffer {
                          hand */
 };
 
-/* One argument of a task: a region of a buffer, or a value. */
-struct plan_arg {
-    uint32_t buffer;    /* buffers */
-    fgpu_region region; /* buffers */
-    unsigned char value[PLAN_SCALAR_BYTES];
-};
-
 struct plan_task {
     uint32_t kernel;
     uint32_t
         output; /* the output that it works for, to tell which ones are whole; PLAN_NONE: none */
-    uint64_t global[2];
-    uint32_t local[2];
-    struct plan_arg args[PLAN_PARAM_LIMIT];
+    struct filter_launch launch;
     char name[PLAN_NAME_BYTES];
 };
 
@@ -68,7 +39,7 @@ struct plan_output {
 };
 
 struct plan {
-    struct plan_kernel *kernels;
+    struct filter_kernel *kernels;
     struct plan_buffer *buffers;
     struct plan_task *tasks;
     struct plan_output *outputs;
@@ -76,7 +47,8 @@ struct plan {
 };
 
 /* Each adds a copy of the record and gives its number. FGPU_E_NOMEM leaves the plan as it was. */
-fgpu_status plan_add_kernel(struct plan *plan, const struct plan_kernel *kernel, uint32_t *number);
+fgpu_status plan_add_kernel(struct plan *plan, const struct filter_kernel *kernel,
+                            uint32_t *number);
 fgpu_status plan_add_buffer(struct plan *plan, const struct plan_buffer *buffer, uint32_t *number);
 fgpu_status plan_add_task(struct plan *plan, const struct plan_task *task, uint32_t *number);
 fgpu_status plan_add_output(struct plan *plan, const struct plan_output *output, uint32_t *number);

@@ -1,5 +1,5 @@
 /* A plan: work for the pool as plain data. See plan.h; the tables double when they are full. */
-#include "plan.h"
+#include "lib/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +15,9 @@ static void *plan_grow(void *table, uint32_t count, size_t record_bytes)
     return reallocarray(table, count == 0 ? 1 : (size_t)count * 2, record_bytes);
 }
 
-fgpu_status plan_add_kernel(struct plan *plan, const struct plan_kernel *kernel, uint32_t *number)
+fgpu_status plan_add_kernel(struct plan *plan, const struct filter_kernel *kernel, uint32_t *number)
 {
-    struct plan_kernel *table = plan_grow(plan->kernels, plan->kernel_count, sizeof *kernel);
+    struct filter_kernel *table = plan_grow(plan->kernels, plan->kernel_count, sizeof *kernel);
 
     if (!table)
         return FGPU_E_NOMEM;
