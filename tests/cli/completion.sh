@@ -34,7 +34,11 @@ offers '--help --version -h' -
 offers 'help idle launch tasks' bench ''
 offers '' bench p
 offers '--device' bench launch --de
-offers '--devices --help --json --subdevices -d -h' devices -
+offers '--devices --help --json --log --log-file --log-format --subdevices -d -h' devices -
+offers '--help --json --trace -h -t' explain -
+offers 'devices.txt folder photo.png' explain -t ''
+offers 'devices.txt' devices --log-file dev
+offers '' explain ''
 offers '--output' demo --ou
 offers 'devices.txt folder photo.png' demo ''
 offers 'photo.png' demo photo.png pho
