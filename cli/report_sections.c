@@ -259,7 +259,7 @@ static void report_schedule_builds(struct report *report)
 }
 
 /* A device's clock that is not the host's puts its runs at the wrong place. */
-static void report_schedule_clocks(struct report *report)
+void report_clocks(struct report *report)
 {
     const struct evaluation *evaluation = report->evaluation;
     uint32_t early[EVALUATION_DEVICES_LIMIT] = {0};
@@ -284,7 +284,6 @@ static void report_schedule_clocks(struct report *report)
 
 void report_schedule(struct report *report)
 {
-    report_schedule_clocks(report);
     if (report->run_count == 0)
         report_text_add(&report->text, "<p class=\"unknown\">What ran where and when is unknown: "
                                        "no run of a task was recorded.</p>\n");

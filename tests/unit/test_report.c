@@ -251,6 +251,7 @@ static void expect_names(const cJSON *data, const struct workload *workload)
 
     for (uint32_t i = 0; i < workload->task_count; i++) {
         size_t shared = next(&names), fresh = next(&names);
+        assert_true(i % 64 != 0 || shared == 0);
         assert_true(shared + fresh < sizeof name && names.at + fresh <= names.size);
         memcpy(name + shared, names.bytes + names.at, fresh);
         name[shared + fresh] = '\0';
