@@ -27,4 +27,15 @@ static inline void place_note(struct engine *engine, const struct task *task, ui
         place_tell(engine, task, how);
 }
 
+/* Predicted time until a task of `exec_ns` has finished behind `ready_ns` on a lane of that device.
+ * Devices of one resource group compute with the same cores (a CPU that is reached in two ways):
+ * there the task cannot have finished before all that is placed in the group has had its share of
+ * them. [in] work: place_group_work(). */
+uint64_t place_finish_ns(const struct engine_device *device, uint64_t ready_ns, uint64_t exec_ns,
+                         uint64_t work);
+
+/* What is placed on the lanes of the device's resource group, in ns x cores; 0 where it is the only
+ * one there. */
+uint64_t place_group_work(const struct engine *engine, const struct engine_device *device);
+
 #endif
