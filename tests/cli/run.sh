@@ -308,6 +308,21 @@ if [[ -z $opencl ]]; then
     exit 0
 fi
 expect 0 stdout '1 of 1 outputs written' "$FASTGPU" run -o out own.json
+
+# A task that fails while it runs (groups of 2^20 work items are beyond every device) is named with
+# its repetition; what does not need it is written.
+cat >large.json <<'JSON'
+{"fastgpu": 1,
+ "buffers": {"x{g}": {"fill": 3, "shape": 1048576, "type": "int32",
+                       "repeat": {"g": [64, 1048576]}}},
+ "kernels": {"twice": {"file": "own.cl", "args": [{"read-write": "x"}]}},
+ "tasks": [{"kernel": "twice", "args": {"x": "x{g}"}, "grid": 1048576, "local": "g",
+            "repeat": {"g": [64, 1048576]}}],
+ "outputs": [{"buffer": "x64", "raw": "good.raw"}, {"buffer": "x1048576", "raw": "bad.raw"}]}
+JSON
+expect 1 stderr 'large.json: $.tasks[0], g = 1048576: ' "$FASTGPU" run -q -o out large.json
+grep -q 'of 2 tasks 1 failed, .* outputs not written: 1' stderr
+[[ $(stat -c %s out/good.raw) == 4194304 && ! -e out/bad.raw ]]
 for name in chain scale; do
     expect 0 stdout '1 of 1 outputs written' "$FASTGPU" run -o out "$examples/$name.json"
 done
