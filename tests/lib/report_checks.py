@@ -49,6 +49,8 @@ def opens(browser, folder):
                 return b.width > 1 && (b.right > innerWidth + 1 || b.left < -1);
             }).map(e => e.tagName + '.' + e.className).slice(0, 5)""")
             expect(where + ": beyond the edge", not beyond, beyond)
+            hidden = browser.evaluate("document.getElementById('timeline-pane').hidden")
+            expect(where + ": a timeline", hidden == (found["slices"] == "0"), hidden)
             if name == "large" and width == DESK[0]:
                 expect("large: tasks", int(found["slices"]) > 100000, found)
 
