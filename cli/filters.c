@@ -8,7 +8,7 @@
 #include "kernels.h"
 
 const struct filter filters[] = {
-    {"grey", "grey", filters_native_grey, 1, 1, 1, 1, 1, false, FILTER_PICTURE, FILTER_HALO_NONE,
+    {"grey", "grey", filters_native_grey, 1, 1, 1, 16, 1, false, FILTER_PICTURE, FILTER_HALO_NONE,
      FILTER_NO_WEIGHTS},
     {"to_float", "convert", filters_native_to_float, 1, 1, 4, 1, 0, true, FILTER_PICTURE,
      FILTER_HALO_NONE, FILTER_NO_WEIGHTS},
@@ -24,7 +24,7 @@ const struct filter filters[] = {
      FILTER_NO_WEIGHTS},
     {"median3x3", "median3x3", filters_native_median3x3, 1, 1, 1, 16, 0, false, FILTER_PICTURE,
      FILTER_HALO_ONE, FILTER_NO_WEIGHTS},
-    {"sharpen", "sharpen", filters_native_sharpen, 2, 1, 1, 1, 0, false, FILTER_PICTURE,
+    {"sharpen", "sharpen", filters_native_sharpen, 2, 1, 1, 16, 0, false, FILTER_PICTURE,
      FILTER_HALO_NONE, FILTER_NO_WEIGHTS},
     {"conv3x3", "conv3x3", filters_native_conv3x3, 1, 1, 1, 16, 0, false, FILTER_PICTURE,
      FILTER_HALO_ONE, FILTER_WINDOW_WEIGHTS},

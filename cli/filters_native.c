@@ -27,7 +27,7 @@ NATIVE_VERSIONS static void native_grey_row(const struct native_job *job, ptrdif
 int filters_native_grey(const fgpu_range *range, void *const *args, void *user)
 {
     struct native_job job = {
-        .src = args[0], .dst = args[1], .row = native_grey_row, .item = 1, .dst_bytes = 1};
+        .src = args[0], .dst = args[1], .row = native_grey_row, .item = 16, .dst_bytes = 1};
 
     (void)user;
     native_read_tile(&job.tile, args + 2);
@@ -224,7 +224,7 @@ int filters_native_sharpen(const fgpu_range *range, void *const *args, void *use
                              .extra = args[1],
                              .dst = args[2],
                              .row = native_sharpen_row,
-                             .item = 1,
+                             .item = 16,
                              .dst_bytes = 1};
 
     (void)user;

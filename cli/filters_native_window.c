@@ -2,6 +2,7 @@
  * filters_native.h; the definitions stand in cli/kernels. */
 #include "filters_native.h"
 
+#include "filters.h"
 #include "filters_tile.h"
 
 /* ---- median */
@@ -77,35 +78,69 @@ int filters_native_median3x3(const fgpu_range *range, void *const *args, void *u
 
 /* ---- blur */
 
-/* Elements that are summed at a time: the sums stay in the first cache. */
-#define NATIVE_SQUARE_BLOCK 512
+/* Elements that are summed at a time: sums and samples stay in the first cache. Both are floats:
+ * samples times weights, which sum to 2^14, stay below 2^24, so that every sum is exact. */
+#define NATIVE_SQUARE_BLOCK 256
 
-NATIVE_VERSIONS static void native_add_samples(uint32_t *restrict sums, const uint8_t *src,
-                                               uint16_t weight, ptrdiff_t count)
+/* Taps of a row that are summed at a time, so that sums are loaded and stored less often. */
+#define NATIVE_SQUARE_TAPS 3
+
+/* Samples of a block: channels times radius more on both sides, and what the last taps reach. */
+#define NATIVE_SQUARE_SAMPLES                                                                      \
+    (NATIVE_SQUARE_BLOCK + 4 * (2 * FILTER_SQUARE_RADIUS_LIMIT + NATIVE_SQUARE_TAPS))
+
+NATIVE_VERSIONS static void native_take_samples(const uint8_t *row, ptrdiff_t count,
+                                                float *restrict samples)
 {
     for (ptrdiff_t i = 0; i < count; i++)
-        sums[i] += (uint32_t)weight * src[i];
+        samples[i] = (float)row[i];
 }
 
-NATIVE_VERSIONS static void native_store_square(const uint32_t *sums, uint8_t *restrict dst,
+/* The elements from `begin` to `end` of a row, beyond the border the nearest of the same channel.
+ * `row` points at column from_column. */
+static void native_take_row(const struct native_job *job, const uint8_t *row, ptrdiff_t begin,
+                            ptrdiff_t end, float *samples)
+{
+    ptrdiff_t channels = job->tile.channels, elements = job->tile.row_elements;
+    ptrdiff_t first = native_clamp(0, begin, end), last = native_clamp(elements, first, end);
+
+    row -= job->tile.from_column;
+    native_take_samples(row + first, last - first, samples + (first - begin));
+    for (ptrdiff_t e = begin; e < first; e++)
+        samples[e - begin] = (float)row[(e % channels + channels) % channels];
+    for (ptrdiff_t e = last; e < end; e++)
+        samples[e - begin] = (float)row[elements - channels + e % channels];
+}
+
+NATIVE_VERSIONS static void native_add_taps(const float *samples, ptrdiff_t step,
+                                            const float weights[NATIVE_SQUARE_TAPS],
+                                            ptrdiff_t count, float *restrict sums)
+{
+    const float *next = samples + step, *last = samples + 2 * step;
+    float first_weight = weights[0], next_weight = weights[1], last_weight = weights[2];
+
+    for (ptrdiff_t i = 0; i < count; i++)
+        sums[i] += first_weight * samples[i] + next_weight * next[i] + last_weight * last[i];
+}
+
+NATIVE_VERSIONS static void native_store_square(const float *sums, uint8_t *restrict dst,
                                                 ptrdiff_t count)
 {
     for (ptrdiff_t i = 0; i < count; i++) {
-        uint32_t value = sums[i] >> 14;
-        dst[i] = (uint8_t)(value < 255u ? value : 255u);
+        int32_t value = (int32_t)sums[i] >> 14;
+        dst[i] = (uint8_t)(value < 255 ? value : 255);
     }
 }
 
-/* The samples of row `line` that are `step` elements from e to e + count - 1, one by one. */
-static void native_add_clamped(const struct native_job *job, const uint8_t *row, ptrdiff_t e,
-                               ptrdiff_t step, uint16_t weight, ptrdiff_t count, uint32_t *sums)
+/* Adds one row of the window. [in] weights: 2 radius + 1 of them. */
+static void native_add_row(const int32_t *weights, ptrdiff_t size, ptrdiff_t channels,
+                           const float *samples, ptrdiff_t count, float *sums)
 {
-    ptrdiff_t channels = job->tile.channels, elements = job->tile.row_elements;
-
-    for (ptrdiff_t i = 0; i < count; i++) {
-        ptrdiff_t channel = (e + i) % channels;
-        ptrdiff_t at = native_clamp(e + i + step, channel, elements - channels + channel);
-        sums[i] += (uint32_t)weight * row[at - job->tile.from_column];
+    for (ptrdiff_t k = 0; k < size; k += NATIVE_SQUARE_TAPS) {
+        float taps[NATIVE_SQUARE_TAPS] = {0.0f};
+        for (ptrdiff_t i = 0; i < NATIVE_SQUARE_TAPS && k + i < size; i++)
+            taps[i] = (float)weights[k + i];
+        native_add_taps(samples + k * channels, channels, taps, count, sums);
     }
 }
 
@@ -114,24 +149,17 @@ static void native_blur_2d_block(const struct native_job *job, ptrdiff_t y, ptrd
                                  ptrdiff_t count, uint8_t *dst)
 {
     const struct native_tile *tile = &job->tile;
+    ptrdiff_t radius = tile->option, size = 2 * radius + 1, halo = radius * tile->channels;
     const int32_t *weights = job->extra;
-    ptrdiff_t radius = tile->option, channels = tile->channels;
-    uint32_t sums[NATIVE_SQUARE_BLOCK];
-    bool is_inner = e >= radius * channels && e + count <= tile->row_elements - radius * channels;
+    float sums[NATIVE_SQUARE_BLOCK], samples[NATIVE_SQUARE_SAMPLES] = {0.0f};
 
     for (ptrdiff_t i = 0; i < count; i++)
-        sums[i] = 1u << 13;
-    for (ptrdiff_t dy = -radius; dy <= radius; dy++) {
+        sums[i] = 8192.0f;
+    for (ptrdiff_t dy = -radius; dy <= radius; dy++, weights += size) {
         ptrdiff_t line = native_clamp(y + dy, 0, tile->height - 1);
         const uint8_t *row = (const uint8_t *)job->src + native_from(tile, line, tile->from_column);
-        for (ptrdiff_t k = -radius; k <= radius; k++) {
-            uint16_t weight = (uint16_t)*weights++;
-            ptrdiff_t step = k * channels;
-            if (is_inner)
-                native_add_samples(sums, row + (e + step - tile->from_column), weight, count);
-            else
-                native_add_clamped(job, row, e, step, weight, count, sums);
-        }
+        native_take_row(job, row, e - halo, e + count + halo, samples);
+        native_add_row(weights, size, tile->channels, samples, count, sums);
     }
     native_store_square(sums, dst, count);
 }
@@ -139,18 +167,12 @@ static void native_blur_2d_block(const struct native_job *job, ptrdiff_t y, ptrd
 static void native_blur_2d_row(const struct native_job *job, ptrdiff_t y, ptrdiff_t begin,
                                ptrdiff_t end)
 {
-    const struct native_tile *tile = &job->tile;
-    ptrdiff_t halo = (ptrdiff_t)tile->option * tile->channels, inner[2];
-    uint8_t *dst = (uint8_t *)job->dst + native_to(tile, y, 0);
+    uint8_t *dst = (uint8_t *)job->dst + native_to(&job->tile, y, 0);
 
-    native_inner(tile, halo, (const ptrdiff_t[2]){begin, end}, inner);
-    const ptrdiff_t borders[4] = {begin, inner[0], inner[1], end};
-    for (int part = 0; part < 3; part++)
-        for (ptrdiff_t e = borders[part]; e < borders[part + 1]; e += NATIVE_SQUARE_BLOCK) {
-            ptrdiff_t count = borders[part + 1] - e;
-            count = count < NATIVE_SQUARE_BLOCK ? count : NATIVE_SQUARE_BLOCK;
-            native_blur_2d_block(job, y, e, count, dst + e);
-        }
+    for (ptrdiff_t e = begin; e < end; e += NATIVE_SQUARE_BLOCK) {
+        ptrdiff_t count = end - e < NATIVE_SQUARE_BLOCK ? end - e : NATIVE_SQUARE_BLOCK;
+        native_blur_2d_block(job, y, e, count, dst + e);
+    }
 }
 
 int filters_native_blur_2d(const fgpu_range *range, void *const *args, void *user)

@@ -22,6 +22,16 @@ ushort16 sums(global const uchar *above, global const uchar *below, int channel,
     return evens(above) + evens(above + channels) + evens(below) + evens(below + channels);
 }
 
+/* Which channel each of sixteen elements is, the first of which is of channel `first`. */
+short16 channels_of(int first, int channels)
+{
+    const short16 of_three = (short16)(0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0);
+    const short16 of_four = (short16)(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+    short16 channel = (channels == 3 ? of_three : channels == 4 ? of_four : (short16)(0)) + (short)first;
+
+    return select(channel, channel - (short)channels, channel >= (short)channels);
+}
+
 /* One sample, where the border is near. */
 uint one_sum(global const uchar *above, global const uchar *below, int e, int first, int elements,
              int channels)
@@ -45,7 +55,7 @@ kernel void halve(global const uchar *src, global uchar *dst, int4 from, int4 to
     ushort16 sum = (ushort16)(0);
 
     if (e > 0 && e + 16 <= shape.x && 2 * e + 32 + channels <= from.w) {
-        short16 channel = convert_short16((lanes + e) % channels);
+        short16 channel = channels_of(e % channels, channels);
         int at = 2 * e - from.x;
         sum = sums(above + at, below + at, 0, channels);
         for (int c = 1; c < channels; c++)

@@ -3,29 +3,9 @@
 # the exit codes, what the library says of kernels; and do the examples and the schema agree?
 set -euo pipefail
 
-: "${FASTGPU:?}"
-if [[ ! -x $FASTGPU ]]; then
-    echo "skipped: $FASTGPU is not built"
-    exit 77
-fi
 top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-# expect CODE STREAM WORD COMMAND...: the exit code, and a word of what is printed there; the other
-# stream stays silent.
-expect() {
-    local want=$1 stream=$2 word=$3 code=0 other=stdout
-    shift 3
-    "$@" >stdout 2>stderr || code=$?
-    if [[ $stream == stdout ]]; then other=stderr; fi
-    if [[ $code != "$want" ]] || ! grep -qF -- "$word" "$stream" || [[ -s $other ]]; then
-        echo "$*: exit code $code, want $want; \"$word\" is wanted in $stream:"
-        head -n 30 stdout stderr
-        exit 1
-    fi
-}
+# shellcheck source=tests/lib/cli.sh
+source "$top/tests/lib/cli.sh"
 
 # The examples, from here and from their own folder. The photograph is that of a Debian package.
 photo=/usr/lib/python3/dist-packages/sklearn/datasets/images/flower.jpg

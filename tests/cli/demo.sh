@@ -3,37 +3,21 @@
 # What the pictures hold is compared with a reference in tests/conform/test_pool_filters.c.
 set -euo pipefail
 
-: "${FASTGPU:?}"
-if [[ ! -x $FASTGPU ]]; then
-    echo "skipped: $FASTGPU is not built"
-    exit 77
-fi
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/lib/cli.sh
+source "$top/tests/lib/cli.sh"
 
-# expect CODE WORD COMMAND...: the exit code, and a word of what is printed to stdout or stderr.
-expect() {
-    local want=$1 word=$2 code=0
-    shift 2
-    "$@" >printed 2>&1 || code=$?
-    if [[ $code != "$want" ]] || ! grep -qF -- "$word" printed; then
-        echo "$*: exit code $code, want $want; \"$word\" is wanted in:"
-        cat printed
-        exit 1
-    fi
-}
+expect 0 stdout 'usage: fastgpu demo' "$FASTGPU" demo --help
+expect 2 stderr '--bogus: no such option' "$FASTGPU" demo --bogus
+expect 2 stderr '--output: its value (DIR) is missing' "$FASTGPU" demo --output
+expect 2 stderr '--tiles 0: want a whole number from 1 to 4096' "$FASTGPU" demo --tiles 0
+expect 2 stderr '--rounds 100: want a whole number from 0 to 99' "$FASTGPU" demo --rounds 100
+expect 4 stderr 'missing.png: cannot be opened' "$FASTGPU" demo missing.png
 
-expect 0 'usage: fastgpu demo' "$FASTGPU" demo --help
-expect 2 '--bogus: no such option' "$FASTGPU" demo --bogus
-expect 2 '--output: its value (DIR) is missing' "$FASTGPU" demo --output
-expect 2 '--tiles 0: want a whole number from 1 to 4096' "$FASTGPU" demo --tiles 0
-expect 2 '--rounds 100: want a whole number from 0 to 99' "$FASTGPU" demo --rounds 100
-expect 4 'missing.png: cannot be opened' "$FASTGPU" demo missing.png
-
-expect 2 'PHOTO 2: its name is empty' "$FASTGPU" demo missing.png ''
-expect 2 '--output: its value (DIR) is empty' "$FASTGPU" demo --output ''
-expect 4 'x?[31m.png: cannot be opened' "$FASTGPU" demo $'x\e[31m.png' # no orders to the terminal
+expect 2 stderr 'PHOTO 2: its name is empty' "$FASTGPU" demo missing.png ''
+expect 2 stderr '--output: its value (DIR) is empty' "$FASTGPU" demo --output ''
+# No orders to the terminal.
+expect 4 stderr 'x?[31m.png: cannot be opened' "$FASTGPU" demo $'x\e[31m.png'
 
 # Ctrl-C after so many seconds; timeout(1) sends it to the process and again to its group.
 interrupt() {
@@ -53,29 +37,29 @@ fi
 
 photos=(/usr/lib/python3/dist-packages/sklearn/datasets/images/{china,flower}.jpg)
 if [[ ! -r ${photos[0]} || ! -r ${photos[1]} ]]; then
-    expect 4 'apt-get install --no-install-recommends python3-sklearn' "$FASTGPU" demo
+    expect 4 stderr 'apt-get install --no-install-recommends python3-sklearn' "$FASTGPU" demo
     echo "skipped: the photographs are not installed"
     exit 77
 fi
 
-expect 3 'the pool cannot be opened' "$FASTGPU" demo --devices no-such-device
-expect 3 'computes nothing' "$FASTGPU" demo --devices null
+expect 3 stderr 'the pool cannot be opened' "$FASTGPU" demo --devices no-such-device
+expect 3 stderr 'computes nothing' "$FASTGPU" demo --devices null
 head -c 5000 "${photos[0]}" >cut.jpg
-expect 2 'an item of the list is empty' "$FASTGPU" demo --devices cpu,,cpu
-expect 4 'cut.jpg: the JPEG file ends too early' "$FASTGPU" demo "${photos[1]}" cut.jpg
+expect 2 stderr 'an item of the list is empty' "$FASTGPU" demo --devices cpu,,cpu
+expect 4 stderr 'cut.jpg: the JPEG file ends too early' "$FASTGPU" demo "${photos[1]}" cut.jpg
 : >file
-expect 1 'file: is not a folder' "$FASTGPU" demo --output file
+expect 1 stderr 'file: is not a folder' "$FASTGPU" demo --output file
 
-expect 0 '12 pictures written to a/b' "$FASTGPU" demo --output a/b
-grep -q 'times as fast as the best device' printed
-grep -q 'Both ways gave the same pictures, bit for bit' printed
+expect 0 stdout '12 pictures written to a/b' "$FASTGPU" demo --output a/b
+grep -q 'times as fast as the best device' stdout
+grep -q 'Both ways gave the same pictures, bit for bit' stdout
 for photo in china flower; do
     for step in grey blur sobel sharpen sepia emboss; do
         [[ $(head -c 8 "a/b/$photo-$step.png" | od -An -tx1 | tr -d ' ') == 89504e470d0a1a0a ]]
     done
 done
 [[ $(find a/b -type f | wc -l) == 12 ]]
-tasks=$(grep -oE '[0-9]+ tasks' printed | head -1 | cut -d' ' -f1)
+tasks=$(grep -oE '[0-9]+ tasks' stdout | head -1 | cut -d' ' -f1)
 ((tasks >= 60))
 
 "$FASTGPU" demo --json --rounds 1 --output c "${photos[0]}" "${photos[0]}" >json 2>errors
