@@ -1,5 +1,5 @@
-/* A plan: work for the pool as plain data. What makes it (the demo's table of steps; later a file)
- * runs nothing, what runs it (plan_run.h) decides nothing.
+/* A plan: launches of filters as plain data, for tests that run them without a pool
+ * (plan_native.h, raw_opencl.h).
  *
  * Buffers, kernels, tasks and outputs are numbered from 0 in the order of being added, and tasks
  * are meant in that order. A plan owns its tables; the memory that a buffer's content points at,
