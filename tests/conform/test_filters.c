@@ -124,7 +124,7 @@ static void tables_job_init(struct tables_job *job, uint32_t width, uint32_t hei
     uint32_t pitch = filter_pitch(width * channels, 1, 128), number;
     uint32_t tables_bytes = FILTER_VALUES * channels * (uint32_t)sizeof(uint32_t);
     uint64_t values = 1 + rng_below(rng, 256);
-    struct plan_task task = {.output = PLAN_NONE};
+    struct plan_task task = {0};
 
     *job = (struct tables_job){
         .picture = {0, width, height, channels, 1, pitch},
