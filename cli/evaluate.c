@@ -62,7 +62,7 @@ static bool evaluate_is_over(const struct evaluate_state *state)
 
 static bool evaluate_is_traced(const struct evaluate_options *options)
 {
-    return options->has_baseline || options->is_traced || options->trace_path != NULL;
+    return options->rounds > 0 || options->is_traced || options->trace_path != NULL;
 }
 
 static uint32_t evaluate_events(const struct workload *workload)
@@ -133,7 +133,7 @@ static fgpu_status evaluate_build(struct evaluate_state *state, fgpu_pool pool)
         workload_session_build(&state->session, state->watch, out->error, sizeof out->error);
     if (status == FGPU_OK && is_traced)
         status = evaluate_read_builds(out, pool);
-    if (state->options->has_baseline)
+    if (state->options->rounds > 0)
         (void)fgpu_trace_enable(pool, false);
     if (status != FGPU_E_CANCELLED)
         return status;
@@ -416,7 +416,7 @@ static int evaluate_compare_times(const void *left, const void *right)
 /* The place of the median; of an even count the shorter of the two in the middle. */
 static uint32_t evaluate_median(const uint64_t *times, uint32_t count)
 {
-    uint64_t sorted[EVALUATION_ROUNDS_LIMIT];
+    uint64_t sorted[EVALUATION_ROUNDS_LIMIT] = {0};
     uint32_t place = 0;
 
     memcpy(sorted, times, count * sizeof *times);

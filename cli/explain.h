@@ -22,7 +22,10 @@ struct explain {
     const struct trace_in_slice *before; /* the last of it; NULL: nothing */
     uint32_t before_count;
     uint64_t before_ns; /* how long in all */
-    uint64_t free_ns;   /* when nothing held the task back any more but its queue */
+    /* Kernels that were compiled for its device between its being ready and its start. */
+    const struct trace_in_build *build; /* the last of them; NULL: none */
+    uint32_t build_count;
+    uint64_t free_ns; /* when nothing held the task back any more but its queue */
 };
 
 /* [out] explain: to be finished with explain_fini() in any case. FGPU_OK, FGPU_E_NOMEM,
@@ -36,7 +39,7 @@ void explain_fini(struct explain *explain);
 const struct trace_in_task *explain_named(const struct trace_in *trace, const char *word,
                                           uint32_t *namesakes, const char **nearest);
 
-/* When it ended, as far as is known, or TRACE_IN_UNKNOWN. */
+/* When its run ended, or it without one; TRACE_IN_UNKNOWN. */
 uint64_t explain_end_ns(const struct trace_in *trace, const struct trace_in_task *task);
 
 /* When the policy expects a task to end that it gives to this queue: data travels while the queue

@@ -9,9 +9,7 @@
 
 uint64_t explain_end_ns(const struct trace_in *trace, const struct trace_in_task *task)
 {
-    if (task->ended_ns != TRACE_IN_UNKNOWN || task->run == TRACE_IN_NONE)
-        return task->ended_ns;
-    return trace->slices[task->run].end_ns;
+    return task->run != TRACE_IN_NONE ? trace->slices[task->run].end_ns : task->ended_ns;
 }
 
 uint64_t explain_finish_ns(const struct trace_in_candidate *candidate)
@@ -92,6 +90,22 @@ static void explain_find_before(struct explain *explain)
     }
 }
 
+static void explain_find_builds(struct explain *explain)
+{
+    const struct trace_in_task *task = explain->task;
+    uint64_t from_ns = task->ready_ns != TRACE_IN_UNKNOWN ? task->ready_ns : explain->free_ns;
+
+    for (uint32_t i = 0; explain->run && i < explain->trace->build_count; i++) {
+        const struct trace_in_build *build = &explain->trace->builds[i];
+        if (build->process != explain->run->process || build->end_ns == TRACE_IN_UNKNOWN ||
+            build->end_ns <= from_ns || build->start_ns >= explain->run->start_ns)
+            continue;
+        explain->build_count++;
+        if (!explain->build || build->end_ns > explain->build->end_ns)
+            explain->build = build;
+    }
+}
+
 fgpu_status explain_find(const struct trace_in *trace, const struct trace_in_task *task,
                          struct explain *explain)
 {
@@ -109,6 +123,7 @@ fgpu_status explain_find(const struct trace_in *trace, const struct trace_in_tas
         return status;
     explain_find_last(explain);
     explain_find_before(explain);
+    explain_find_builds(explain);
     return FGPU_OK;
 }
 

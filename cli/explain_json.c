@@ -98,6 +98,7 @@ bool explain_print_json(const struct explain *explain)
         root, "run", explain->run ? explain_json_slice(explain, explain->run) : cJSON_CreateNull());
     json_out_number(root, "runs", task->run_count);
     explain_json_time(root, "predicted_ns", task->predicted_ns);
+    json_out_number(root, "builds_meanwhile", explain->build_count);
     json_out_number(root, "queue_busy_ns", (double)explain->before_ns);
     (void)cJSON_AddItemToObject(root, "queue_busy_with",
                                 explain->before ? explain_json_slice(explain, explain->before)

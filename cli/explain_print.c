@@ -92,7 +92,7 @@ static void explain_print_ready(const struct explain *explain)
 
 static void explain_print_candidates(const struct explain *explain)
 {
-    static const struct text_table_column columns[] = {{"            queue", false},
+    static const struct text_table_column columns[] = {{"              queue", false},
                                                        {"free in", true},
                                                        {"data in", true},
                                                        {"run", true},
@@ -106,7 +106,7 @@ static void explain_print_candidates(const struct explain *explain)
         struct text_table_row *row = text_table_add(&table);
         if (!row)
             break;
-        text_table_set(row, 0, "            device %u queue %u", candidate->device,
+        text_table_set(row, 0, "              device %u queue %u", candidate->device,
                        candidate->queue);
         text_table_set(row, 1, "%s", explain_time(candidate->wait_ns).text);
         text_table_set(row, 2, "%s", explain_time(candidate->copy_ns).text);
@@ -165,6 +165,12 @@ static void explain_print_start(const struct explain *explain)
     const struct trace_in_slice *before = explain->before;
     uint64_t free_ns = explain->free_ns;
 
+    if (explain->build) {
+        explain_head("compiling");
+        printf("%u kernel%s for its device meanwhile, the last '%s' until %s\n",
+               explain->build_count, explain->build_count == 1 ? "" : "s", explain->build->name,
+               explain_time(explain->build->end_ns).text);
+    }
     explain_head("started");
     printf("at %s on %s, queue %u", explain_time(run->start_ns).text,
            trace_in_process_name(explain->trace, run->process), run->thread);

@@ -26,11 +26,11 @@ static const struct {
     const char *name;
     void (*write)(struct report *report);
 } report_marks[] = {
-    {"title", report_title},       {"css", report_css_text},  {"js", report_js_text},
-    {"hash", report_js_hash},      {"head", report_head},     {"assess", report_assess},
-    {"schedule", report_schedule}, {"memory", report_memory}, {"balance", report_balance},
-    {"evaluate", report_evaluate}, {"graph", report_graph},   {"gallery", report_gallery},
-    {"appendix", report_appendix}, {"data", report_data},
+    {"title", report_title},     {"css", report_css_text},      {"js", report_js_text},
+    {"hash", report_js_hash},    {"head", report_head},         {"clocks", report_clocks},
+    {"assess", report_assess},   {"schedule", report_schedule}, {"memory", report_memory},
+    {"balance", report_balance}, {"evaluate", report_evaluate}, {"graph", report_graph},
+    {"gallery", report_gallery}, {"appendix", report_appendix}, {"data", report_data},
 };
 
 static void report_fill(struct report *report)

@@ -3,13 +3,15 @@
  * A column holds differences where neighbours are alike (starts within a line of the timeline,
  * ready before start), so that a task takes about 40 letters. A number that may be unknown is 0, or
  * 1 more than the (zigzag) difference. Names are front-coded: how many bytes are shared with the
- * name before, how many follow, those. cli/report/report.js reads this, and says how.
+ * name before (none in every REPORT_NAMES-th), how many follow, those. cli/report/report.js reads this, and says how.
  */
 #include "report_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#define REPORT_NAMES 64
 
 static void report_data_column(struct report *report, const char *name, struct report_text *column)
 {
@@ -147,7 +149,7 @@ static void report_data_copies(struct report *report)
     report_data_column(report, "owner", &owner);
 }
 
-/* By number in the workload. */
+/* By number in the workload. Every so many begin anew, so that one can be read without all. */
 static void report_data_names(struct report *report)
 {
     struct report_text names = {0};
@@ -156,6 +158,8 @@ static void report_data_names(struct report *report)
     for (uint32_t i = 0; i < report->workload->task_count; i++) {
         const char *name = report->workload->tasks[i].name;
         size_t shared = 0, length = strlen(name);
+        if (i % REPORT_NAMES == 0)
+            before = "";
         while (shared < length && name[shared] == before[shared])
             shared++;
         report_text_varint(&names, shared);

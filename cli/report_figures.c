@@ -28,9 +28,9 @@ void report_bars(struct report_text *text, const struct report_bar *bars, uint32
     for (uint32_t i = 0; i < count; i++) {
         report_text_add(text, "<dt>");
         report_text_escape(text, bars[i].label);
-        report_text_format(text, "</dt><dd><i class=\"%s\" style=\"width:%.2f%%\"></i><span>",
+        report_text_format(text, "</dt><dd><i class=\"%s\" style=\"--part:%.4f\"></i><span>",
                            bars[i].shade,
-                           most > 0 && bars[i].value > 0 ? 100.0 * bars[i].value / most : 0.0);
+                           most > 0 && bars[i].value > 0 ? bars[i].value / most : 0.0);
         report_text_escape(text, bars[i].text);
         report_text_add(text, "</span></dd>\n");
     }

@@ -1,5 +1,6 @@
 /* Pictures before and after: scaled down by a box filter, as data within the page, each once; what
- * an output was made from is laid over it by the page's script. See report_parts.h.
+ * an output was made from, by the tasks of the workload, is laid over it by the page's script. See
+ * report_parts.h.
  *
  * A picture is stored as PNG or JPEG, whichever is smaller. Those that no longer fit into
  * REPORT_PICTURES_BYTES are left out, and the page says how many. Alpha and colours are averaged
@@ -9,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "image_codec.h"
@@ -101,27 +103,58 @@ static fgpu_status gallery_encode(const struct image *image, struct file_bytes *
     return FGPU_OK;
 }
 
-/* The input of the same size whose name begins most like that of the output; EVALUATION_NONE. */
-static uint32_t gallery_source(const struct report *report, uint32_t output, const bool *is_shown)
+/* The buffer that a picture shows; EVALUATION_NONE where the workload has none of its name. */
+static uint32_t gallery_buffer(const struct workload *workload,
+                               const struct report_picture *picture)
 {
-    const struct report_picture *of = &report->pictures[output];
-    uint32_t best = EVALUATION_NONE;
-    size_t most = 0;
+    for (uint32_t i = 0; !picture->is_input && i < workload->output_count; i++)
+        if (strcmp(workload->outputs[i].path, picture->name) == 0)
+            return workload->outputs[i].buffer;
+    for (uint32_t i = 0; picture->is_input && i < workload->buffer_count; i++)
+        if (strcmp(workload->buffers[i].name, picture->name) == 0)
+            return i;
+    return EVALUATION_NONE;
+}
 
+/* Marks every buffer that has a part in what is in `buffer` after the last task. */
+static void gallery_trace(const struct workload *workload, uint32_t buffer, bool *has_part)
+{
+    memset(has_part, 0, workload->buffer_count * sizeof *has_part);
+    has_part[buffer] = true;
+    for (uint32_t i = workload->task_count; i-- > 0;) {
+        const struct workload_task *task = &workload->tasks[workload->order[i]];
+        const struct workload_arg *args = workload->args + task->arg_first;
+        bool writes = false;
+        for (uint32_t k = 0; k < task->arg_count; k++)
+            writes = writes || (args[k].kind == FGPU_ARG_BUFFER && has_part[args[k].buffer] &&
+                                args[k].access != FGPU_READ);
+        for (uint32_t k = 0; writes && k < task->arg_count; k++)
+            if (args[k].kind == FGPU_ARG_BUFFER)
+                has_part[args[k].buffer] = true;
+    }
+}
+
+/* The picture of the same size that an output was made from, the first where there are several;
+ * EVALUATION_NONE. [in] has_part: room for every buffer. */
+static uint32_t gallery_source(const struct report *report, uint32_t output, const bool *is_shown,
+                               bool *has_part)
+{
+    const struct image *image = report->pictures[output].image;
+    uint32_t buffer = gallery_buffer(report->workload, &report->pictures[output]);
+
+    if (buffer >= report->workload->buffer_count)
+        return EVALUATION_NONE;
+    gallery_trace(report->workload, buffer, has_part);
     for (uint32_t i = 0; i < report->picture_count && i < REPORT_PICTURES; i++) {
         const struct report_picture *with = &report->pictures[i];
-        size_t shared = 0;
-        if (!with->is_input || !is_shown[i] || with->image->width != of->image->width ||
-            with->image->height != of->image->height)
+        if (!with->is_input || !is_shown[i] || with->image->width != image->width ||
+            with->image->height != image->height)
             continue;
-        while (of->name[shared] && of->name[shared] == with->name[shared])
-            shared++;
-        if (best == EVALUATION_NONE || shared > most) {
-            best = i;
-            most = shared;
-        }
+        uint32_t source = gallery_buffer(report->workload, with);
+        if (source < report->workload->buffer_count && has_part[source])
+            return i;
     }
-    return best;
+    return EVALUATION_NONE;
 }
 
 /* False where it does not fit any more, or cannot be encoded. */
@@ -160,29 +193,42 @@ static bool gallery_write(struct report *report, uint32_t i, uint32_t source, si
     return is_done;
 }
 
-void report_gallery(struct report *report)
+/* Inputs, then outputs; returns how many are shown. */
+static uint32_t gallery_write_all(struct report *report, bool *has_part)
 {
     bool is_shown[REPORT_PICTURES] = {false};
     size_t left = REPORT_PICTURES_BYTES;
     uint32_t shown = 0;
 
-    if (report->picture_count == 0)
-        return;
-    report_text_add(&report->text,
-                    "<h2 id=\"pictures\">Before and after</h2>\n<div class=\"gallery\">\n");
     for (uint32_t pass = 0; pass < 2; pass++)
         for (uint32_t i = 0; i < report->picture_count && i < REPORT_PICTURES; i++) {
             const struct report_picture *picture = &report->pictures[i];
             if (picture->is_input != (pass == 0) || !picture->image || !picture->image->pixels)
                 continue;
-            uint32_t source = pass == 0 ? EVALUATION_NONE : gallery_source(report, i, is_shown);
+            uint32_t source =
+                pass == 0 ? EVALUATION_NONE : gallery_source(report, i, is_shown, has_part);
             is_shown[i] = gallery_write(report, i, source, &left);
             shown += is_shown[i];
         }
-    report_text_add(&report->text, "</div>\n");
-    if (shown < report->picture_count)
-        report_text_format(&report->text,
-                           "<p>%" PRIu32 " of %" PRIu32
-                           " pictures are shown; the others did not fit.</p>\n",
-                           shown, report->picture_count);
+    return shown;
+}
+
+void report_gallery(struct report *report)
+{
+    bool *has_part = calloc((size_t)report->workload->buffer_count + 1, sizeof *has_part);
+
+    if (report->picture_count > 0 && has_part) {
+        report_text_add(&report->text,
+                        "<h2 id=\"pictures\">Before and after</h2>\n<div class=\"gallery\">\n");
+        uint32_t shown = gallery_write_all(report, has_part);
+        report_text_add(&report->text, "</div>\n");
+        if (shown < report->picture_count)
+            report_text_format(&report->text,
+                               "<p>%" PRIu32 " of %" PRIu32
+                               " pictures are shown; the others did not fit.</p>\n",
+                               shown, report->picture_count);
+    }
+    if (!has_part)
+        report->text.is_short = true;
+    free(has_part);
 }

@@ -200,19 +200,23 @@ static void graph_write_edges(const struct graph *graph, struct report_text *tex
         }
 }
 
-/* The name as far as it fits; the whole one is in the title. Cut where a character begins. */
+/* The name, or of one that is too long its end, for that is where names differ. It is cut where a
+ * character begins. */
 static void graph_write_name(struct report_text *text, const char *name, double width)
 {
-    char cut[WORKLOAD_NAME_BYTES];
     size_t fits = (size_t)(width / REPORT_GRAPH_LETTER), used = 0;
+    const char *end = name + strlen(name);
 
-    for (; name[used] && fits > 0 && used < sizeof cut - 1; fits--)
-        do {
-            cut[used] = name[used];
-            used++;
-        } while (((unsigned char)name[used] & 0xc0) == 0x80 && used < sizeof cut - 1);
-    cut[used] = '\0';
-    report_text_escape(text, cut);
+    while (end > name && used < fits) {
+        end--;
+        used += ((unsigned char)*end & 0xc0) != 0x80;
+    }
+    if (end > name) {
+        report_text_add(text, "…");
+        for (end++; ((unsigned char)*end & 0xc0) == 0x80;)
+            end++;
+    }
+    report_text_escape(text, end);
 }
 
 static void graph_write_nodes(const struct graph *graph, struct report *report)

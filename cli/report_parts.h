@@ -74,6 +74,7 @@ void report_facts_fini(struct report *report);
 /* The marks of report.html. */
 void report_title(struct report *report);
 void report_head(struct report *report);
+void report_clocks(struct report *report);
 void report_assess(struct report *report);
 void report_schedule(struct report *report);
 void report_memory(struct report *report);

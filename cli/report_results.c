@@ -66,8 +66,9 @@ static void report_head_sentence(struct report *report)
         report_text_format(text, "%s <b>%.2f times</b> as fast as the best single in-order queue",
                            hand > 0 ? "," : ":", queue);
     if (distance > 0)
-        report_text_format(text, "%s <b>%.2f times</b> the lower bound that no schedule beats",
-                           hand > 0 || queue > 0 ? ", and" : ":", distance);
+        report_text_format(
+            text, "%s <b>%.2f times</b> as long as the lower bound, which no schedule beats",
+            hand > 0 || queue > 0 ? ", and" : ":", distance);
     report_text_add(text, ".");
     if (hand <= 0 && queue <= 0)
         report_text_add(text, " The same work without the pool was not measured.");
@@ -100,7 +101,7 @@ void report_head(struct report *report)
     const struct evaluation *evaluation = report->evaluation;
     const struct evaluation_machine *machine = &evaluation->machine;
     struct report_text *text = &report->text;
-    char room[REPORT_NUMBER_BYTES];
+    char room[REPORT_NUMBER_BYTES], began[sizeof machine->started];
 
     report_text_add(text, "<h1><bdi>");
     report_text_escape(text, report_name(evaluation));
@@ -110,7 +111,10 @@ void report_head(struct report *report)
     report_text_add(text, "<dl class=\"facts\">\n");
     report_fact(text, "workload", evaluation->path);
     report_fact(text, "machine", machine->name[0] ? machine->name : NULL);
-    report_fact(text, "began", machine->started[0] ? machine->started : NULL);
+    (void)snprintf(began, sizeof began, "%s", machine->started);
+    if (strlen(began) > 10 && began[10] == 'T')
+        began[10] = ' '; /* where a line may break */
+    report_fact(text, "began", began[0] ? began : NULL);
     report_fact(text, "FastGPU", machine->version[0] ? machine->version : NULL);
     report_fact(text, "policy", evaluation->policy);
     (void)snprintf(room, sizeof room, "%" PRIu32, evaluation->round_count);
@@ -374,7 +378,7 @@ static void report_evaluate_bound(struct report *report)
     report_fact(&report->text, "lower bound",
                 report_number_ns(room, (double)bound->lower_ns, is_known));
     report_fact(
-        &report->text, "the run took",
+        &report->text, "run over lower bound",
         report_number_ratio(room, report_distance(evaluation), report_distance(evaluation) > 0));
     report_text_add(&report->text,
                     "</dl>\n<p>The larger of two times, from the shortest that "

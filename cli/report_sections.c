@@ -258,6 +258,30 @@ static void report_schedule_builds(struct report *report)
     report_text_add(&report->text, "</details>\n");
 }
 
+/* A device's clock that is not the host's puts its runs at the wrong place. */
+void report_clocks(struct report *report)
+{
+    const struct evaluation *evaluation = report->evaluation;
+    uint32_t early[EVALUATION_DEVICES_LIMIT] = {0};
+
+    for (uint32_t i = 0; i < report->workload->task_count; i++) {
+        const struct evaluation_task *task = report_task(report, i);
+        if (report_task_ran(task) && task->device < evaluation->device_count &&
+            task->submit_ns > task->start_ns)
+            early[task->device]++;
+    }
+    for (uint32_t i = 0; i < evaluation->device_count; i++)
+        if (early[i] > 0) {
+            report_text_add(&report->text, "<p class=\"trouble\">The clock of <bdi>");
+            report_text_escape(&report->text, evaluation->devices[i].info.id);
+            report_text_format(&report->text,
+                               "</bdi> is not that of the host: %" PRIu32 " of its runs seem to "
+                               "begin before their tasks were submitted. How long they took is "
+                               "right; where they stand in the timeline is not.</p>\n",
+                               early[i]);
+        }
+}
+
 void report_schedule(struct report *report)
 {
     if (report->run_count == 0)

@@ -175,9 +175,9 @@ static int run_finish(struct run_state *state)
         code = run_say(state, evaluation->error, COMMAND_FAILED);
     if (round->failed_count > 0) {
         (void)snprintf(text, sizeof text,
-                       "%u of %u tasks failed (those that needed a failed one's result with it), "
-                       "and %u outputs are not written",
-                       round->failed_count, state->workload.task_count, state->missing_count);
+                       "of %u tasks %u failed, those that needed a failed one's result with "
+                       "it; outputs not written: %u",
+                       state->workload.task_count, round->failed_count, state->missing_count);
         code = run_say(state, text, COMMAND_FAILED);
     }
     if (evaluation->is_interrupted)

@@ -69,8 +69,12 @@ static void print_assess(const struct evaluation *evaluation)
     const struct evaluation_machine *machine = &evaluation->machine;
     struct text_table table;
 
-    printf("Assess\n  %s; %.4g core%s, %s; %s; FastGPU %s\n", machine->name, machine->cores,
-           machine->cores == 1.0 ? "" : "s",
+    printf("Assess\n  %s; ", machine->name);
+    if (machine->cores > 0.0)
+        printf("%.4g core%s, ", machine->cores, machine->cores == 1.0 ? "" : "s");
+    else
+        printf("cores unknown, ");
+    printf("%s; %s; FastGPU %s\n",
            machine->memory_bytes > 0 ? print_bytes(machine->memory_bytes) : "memory unknown",
            machine->system, machine->version);
     text_table_init(&table, columns, 5);
@@ -86,7 +90,7 @@ static void print_assess(const struct evaluation *evaluation)
         text_table_set(row, 3, "%s",
                        info->valid & FGPU_INFO_MEMORY ? print_bytes(info->memory_bytes)
                                                       : "unknown");
-        text_table_set(row, 4, "%s", info->name);
+        text_table_set(row, 4, "%s", info->name[0] ? info->name : "unknown");
     }
     text_table_print(&table);
     text_table_fini(&table);
@@ -182,6 +186,8 @@ static void print_times(const struct evaluation *evaluation)
     struct text_table_row *row = text_table_add(&table);
     text_table_set(row, 0, "  through the pool");
     print_set_time(row, evaluation, run_wall_ns(evaluation), round->copied_bytes, round->cpu_share);
+    text_table_set(row, 5, "-");
+    text_table_set(row, 6, "-");
     for (uint32_t i = 0; i < evaluation->side_count; i++) {
         const struct evaluation_side *side = &evaluation->sides[i];
         double ratio = run_ratio(evaluation, side);
@@ -205,7 +211,9 @@ static void print_evaluate(const struct evaluation *evaluation)
     const struct evaluation_latency *latency = &evaluation->latency;
     uint64_t wall_ns = run_wall_ns(evaluation);
 
-    if (evaluation->round_count > 1)
+    if (wall_ns == 0)
+        printf("\nEvaluate (nothing was run)\n");
+    else if (evaluation->round_count > 1)
         printf("\nEvaluate (median of %u rounds)\n", evaluation->round_count);
     else
         printf("\nEvaluate (one run%s)\n", evaluation->shown == EVALUATION_NONE ? ", traced" : "");

@@ -13,7 +13,7 @@
 struct trace_in_event {
     char phase;
     uint32_t process, thread;
-    uint64_t start_ns, length_ns, task, bytes, predicted_ns;
+    uint64_t start_ns, length_ns, task, bytes, predicted_ns, id;
     uint64_t submitted_ns, ready_ns, placed_ns, ended_ns;
     int64_t status;
     const char *name, *category, *placed, *what;
@@ -121,6 +121,8 @@ static bool trace_in_member(struct trace_scan *scan, const struct trace_scan_key
         return trace_scan_time(scan, &event->start_ns);
     if (trace_scan_is(key, "dur"))
         return trace_scan_time(scan, &event->length_ns);
+    if (trace_scan_is(key, "id"))
+        return trace_scan_count(scan, &event->id);
     if (trace_scan_is(key, "name"))
         return trace_scan_text(scan, &event->name);
     if (trace_scan_is(key, "cat"))
@@ -191,12 +193,35 @@ static bool trace_in_keep_process(struct trace_in *trace, const struct trace_in_
     return true;
 }
 
+/* The end of a build follows its begin. */
+static bool trace_in_keep_build(struct trace_in *trace, const struct trace_in_event *event)
+{
+    if (event->phase == 'e') {
+        for (uint32_t i = trace->build_count; i-- > 0;)
+            if (trace->builds[i].id == event->id) {
+                trace->builds[i].end_ns = event->start_ns;
+                break;
+            }
+        return true;
+    }
+    struct trace_in_build *builds =
+        trace_in_grow(trace->builds, trace->build_count, &trace->build_room, sizeof *builds);
+    if (!builds)
+        return false;
+    trace->builds = builds;
+    builds[trace->build_count++] = (struct trace_in_build){
+        event->id, event->start_ns, TRACE_IN_UNKNOWN, event->name, event->process};
+    return true;
+}
+
 static bool trace_in_keep(struct trace_in *trace, const struct trace_in_event *event)
 {
     bool is_slice = event->phase == 'X' && event->start_ns != TRACE_IN_UNKNOWN;
 
     if (event->phase == 'M' && strcmp(event->name, "process_name") == 0)
         return trace_in_keep_process(trace, event);
+    if ((event->phase == 'b' || event->phase == 'e') && strcmp(event->category, "build") == 0)
+        return trace_in_keep_build(trace, event);
     if (is_slice && strcmp(event->category, "copy") == 0)
         return trace_in_keep_slice(trace, event, true);
     if (event->task == TRACE_IN_UNKNOWN)
@@ -333,6 +358,7 @@ void trace_in_fini(struct trace_in *trace)
     free(trace->slices);
     free(trace->tasks);
     free(trace->names);
+    free(trace->builds);
     *trace = (struct trace_in){0};
 }
 

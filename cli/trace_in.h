@@ -38,6 +38,14 @@ struct trace_in_task {
     size_t after, candidates; /* where these lists stand in the text; 0: nowhere */
 };
 
+/* A kernel that was compiled. */
+struct trace_in_build {
+    uint64_t id;
+    uint64_t start_ns, end_ns; /* end: TRACE_IN_UNKNOWN */
+    const char *name;          /* "build " and the kernel's */
+    uint32_t process;
+};
+
 struct trace_in_process {
     uint32_t process;
     const char *name;
@@ -48,8 +56,9 @@ struct trace_in {
     struct trace_in_slice *slices;  /* as in the file */
     struct trace_in_task *tasks;    /* sorted by number */
     struct trace_in_process *names; /* of processes, which are devices */
-    uint32_t slice_count, task_count, name_count;
-    uint32_t slice_room, task_room, name_room;
+    struct trace_in_build *builds;
+    uint32_t slice_count, task_count, name_count, build_count;
+    uint32_t slice_room, task_room, name_room, build_room;
     uint64_t overwritten; /* events that the ring had lost */
     bool is_ours, has_events;
 };

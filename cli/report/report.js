@@ -39,6 +39,8 @@ function reader(text) {
             }
             return value;
         },
+        at: () => at,
+        seek: (to) => { at = to; },
         take(count) { at += count; return bytes.subarray(at - count, at); },
     };
 }
@@ -105,19 +107,36 @@ const failed = once(() => {
 });
 const copied = once(() => { const a = [], f = reader(data.copied); while (f.more()) a.push(f.next()); return a; });
 const owner = once(() => { const a = [], f = reader(data.owner); while (f.more()) a.push(f.next()); return a; });
-const names = once(() => {
-    const from = reader(data.names), to = [], decoder = new TextDecoder();
-    let before = new Uint8Array(0);
+/* Where every 64th name begins; what follows it is decoded when one of them is wanted. */
+const NAMES = 64;
+const nameStarts = once(() => {
+    const from = reader(data.names), starts = [];
     for (let i = 0; i < data.tasks; i++) {
-        const shared = from.next(), fresh = from.take(from.next());
-        const bytes = new Uint8Array(shared + fresh.length);
-        bytes.set(before.subarray(0, shared));
-        bytes.set(fresh, shared);
-        before = bytes;
-        to.push(decoder.decode(bytes));
+        if (i % NAMES === 0) starts.push(from.at());
+        from.next();
+        from.take(from.next());
     }
-    return to;
+    return { from, starts, blocks: new Map(), decoder: new TextDecoder() };
 });
+function nameOf(task) {
+    const { from, starts, blocks, decoder } = nameStarts(), number = Math.floor(task / NAMES);
+    let block = blocks.get(number);
+    if (!block) {
+        let before = new Uint8Array(0);
+        block = [];
+        from.seek(starts[number]);
+        for (let i = number * NAMES; i < Math.min((number + 1) * NAMES, data.tasks); i++) {
+            const shared = from.next(), fresh = from.take(from.next());
+            const bytes = new Uint8Array(shared + fresh.length);
+            bytes.set(before.subarray(0, shared));
+            bytes.set(fresh, shared);
+            before = bytes;
+            block.push(decoder.decode(bytes));
+        }
+        blocks.set(number, block);
+    }
+    return block[task % NAMES];
+}
 const sliceOf = once(() => {
     const to = new Map();
     for (let i = 0; i < taskSlices; i++) to.set(item[i], i);
@@ -133,7 +152,7 @@ const edges = once(() => {
     }
     return { before, after };
 });
-const taskName = (task) => names()[task] || "task " + task;
+const taskName = (task) => nameOf(task) || "task " + task;
 
 /* ---- words */
 
@@ -141,6 +160,7 @@ const three = (value) => value >= 99.95 ? value.toFixed(0) : value >= 9.995 ? va
     : value.toFixed(2);
 function time(ns) {
     if (Number.isNaN(ns)) return "unknown";
+    if (ns === 0) return "0";
     const size = Math.abs(ns), sign = ns < 0 ? "\u2212" : "";
     if (size < 999.5) return sign + size.toFixed(0) + " ns";
     if (size < 999.5e3) return sign + three(size / 1e3) + " \u00b5s";
@@ -244,7 +264,7 @@ function drawRow(context, row, box) {
         let next = first(start, i + 1, last, until);
         if (next - 1 > i && (end[next - 1] - start[next - 1]) * perNs >= 1.5) next--;
         const part = Math.min(1, (busy[next] - busy[i]) * perNs), paint = vote(i, next);
-        const high = Math.max(2, box.high * part);
+        const high = Math.max(box.high * 0.2, box.high * part);
         context.globalAlpha = dim(paint);
         context.fillStyle = paints[paint];
         context.fillRect(pixel, box.top + box.high - high, 1, high);
@@ -283,7 +303,8 @@ function drawAxis(high) {
 }
 /* As many decimals as neighbours need to differ. */
 function tick(t, by) {
-    const unit = t === 0 && view.to < 1e3 ? [1, "ns"] : [[1e9, "s"], [1e6, "ms"], [1e3, "\u00b5s"], [1, "ns"]]
+    if (t === 0) return "0";
+    const unit = view.to < 1e3 ? [1, "ns"] : [[1e9, "s"], [1e6, "ms"], [1e3, "\u00b5s"], [1, "ns"]]
         .find(([size]) => Math.max(Math.abs(t), by) >= size) || [1, "ns"];
     const decimals = Math.max(0, -Math.floor(Math.log10(by / unit[0]) + 1e-9));
     return (t / unit[0]).toFixed(Math.min(decimals, 9)) + " " + unit[1];
@@ -334,7 +355,7 @@ function redraw() {
 }
 let shownSlices = 0;
 function draw() {
-    const high = AXIS + rows.length * rowHigh + 4;
+    const began = performance.now(), high = AXIS + rows.length * rowHigh + 4;
     pen.clearRect(0, 0, width, high);
     pen.font = paints.font;
     drawAxis(high - AXIS);
@@ -358,6 +379,7 @@ function draw() {
     if (selected >= 0) drawFrame(selected, paints.strong, 2.5);
     drawMap();
     $("range").textContent = time(view.from) + " to " + time(view.to);
+    root.dataset.draw = (performance.now() - began).toFixed(1);
 }
 function drawMap() {
     const lanesOf = Math.max(rows.length, 1), each = Math.max(1, 28 / lanesOf);
@@ -582,7 +604,7 @@ lanes.addEventListener("keydown", (event) => {
 });
 $("find").form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const text = $("find").value.toLowerCase(), all = names(), where = sliceOf();
+    const text = $("find").value.toLowerCase(), where = sliceOf();
     if (!text) return;
     const from = selected >= 0 && selected < taskSlices ? item[selected] + 1 : 0;
     for (let k = 0; k < data.tasks; k++) {

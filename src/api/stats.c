@@ -118,7 +118,7 @@ static fgpu_status stats_begin_reading(fgpu_pool handle, struct stats_reading *r
 
 fgpu_status fgpu_trace_read(fgpu_pool handle, fgpu_trace_fn fn, void *user)
 {
-    struct stats_reading reading;
+    struct stats_reading reading = {0};
     if (fn == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_trace_read: fn is NULL");
     fgpu_status status = stats_begin_reading(handle, &reading);

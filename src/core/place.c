@@ -142,6 +142,49 @@ static uint64_t place_transfer_ns(const struct engine *engine, const struct task
 
 /* ---- choice ----------------------------------------------------------------------------- */
 
+uint64_t place_group_work(const struct engine *engine, const struct engine_device *device)
+{
+    uint64_t work = 0;
+    if (device->group_cores == 0)
+        return 0;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        const struct lane *lane = engine_lane(engine, i);
+        const struct engine_device *other = &engine->devices[lane->device];
+        if (other->group_cores != 0 && other->caps.resource_group == device->caps.resource_group)
+            work += (lane->flight_ns + lane->backlog_ns) * other->cores;
+    }
+    return work;
+}
+
+uint64_t place_finish_ns(const struct engine_device *device, uint64_t ready_ns, uint64_t exec_ns,
+                         uint64_t work)
+{
+    uint64_t alone = ready_ns + exec_ns;
+    if (device->group_cores == 0)
+        return alone;
+    uint64_t shared = (work + exec_ns * device->cores) / device->group_cores;
+    return shared > alone ? shared : alone;
+}
+
+/* A lane that shares its cores with others is ready when they have left it enough of them. */
+static void place_share_cores(struct engine *engine, uint32_t count)
+{
+    struct policy_lane *lanes = engine->candidates;
+    uint32_t group = UINT32_MAX;
+    uint64_t work = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct engine_device *device =
+            &engine->devices[engine_lane(engine, lanes[i].lane)->device];
+        if (device->group_cores == 0)
+            continue;
+        if (device->caps.resource_group != group)
+            work = place_group_work(engine, device);
+        group = device->caps.resource_group;
+        lanes[i].ready_ns =
+            place_finish_ns(device, lanes[i].ready_ns, lanes[i].exec_ns, work) - lanes[i].exec_ns;
+    }
+}
+
 static void place_costs(struct engine *engine, const struct task *task, uint32_t count)
 {
     struct policy_lane *lanes = engine->candidates;
@@ -175,8 +218,10 @@ static uint32_t place_candidates(struct engine *engine, const struct task *task)
                                      .ready_ns = lane->flight_ns + lane->backlog_ns};
         }
     }
-    if (count > 1 && engine->policy->needs_costs)
+    if (count > 1 && engine->policy->needs_costs) {
         place_costs(engine, task, count);
+        place_share_cores(engine, count);
+    }
     return count;
 }
 
@@ -259,7 +304,7 @@ static void place_emit(struct engine *engine, const struct task *task, const str
     trace_emit(engine->trace, event);
 }
 
-static uint64_t place_finish_ns(const struct policy_lane *lane)
+static uint64_t place_lane_finish_ns(const struct policy_lane *lane)
 {
     return (lane->ready_ns > lane->transfer_ns ? lane->ready_ns : lane->transfer_ns) +
            lane->exec_ns;
@@ -274,7 +319,8 @@ static uint32_t place_best(const struct policy_lane *lanes, uint32_t count, uint
         uint32_t at = kept;
         if (i == choice)
             continue;
-        while (at > 0 && place_finish_ns(&lanes[i]) < place_finish_ns(&lanes[best[at - 1]]))
+        while (at > 0 &&
+               place_lane_finish_ns(&lanes[i]) < place_lane_finish_ns(&lanes[best[at - 1]]))
             at--;
         if (at == PLACE_TRACED)
             continue;

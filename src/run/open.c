@@ -119,6 +119,42 @@ static uint64_t open_key(const fgpu_device_info *info, uint32_t queues)
     return hash_bytes(info->id, strlen(info->id), key);
 }
 
+/* Cores that one launch occupies: a queue's share of the device's. */
+static uint32_t open_cores(const struct device *device)
+{
+    uint32_t units = device->info.valid & FGPU_INFO_UNITS ? device->info.compute_units : 0;
+    uint32_t cores = units / device->caps.queue_count;
+    return cores != 0 ? cores : 1;
+}
+
+/* Two parts of one device ("opencl:0.0", "opencl:0.1")? */
+static bool open_are_parts(const struct device *a, const struct device *b)
+{
+    size_t length = strcspn(a->info.id, ".");
+    return length == strcspn(b->info.id, ".") && strncmp(a->info.id, b->info.id, length) == 0;
+}
+
+/* Cores of the device's resource group, where several visible devices work with them; else 0. They
+ * are those of its largest member, all parts of it together. */
+static uint32_t open_group_cores(const struct driver *driver, const struct device *device)
+{
+    uint32_t most = 0, members = 0;
+    for (uint32_t d = 0; d < driver->visible_count; d++) {
+        const struct device *root = &driver->devices[d];
+        uint32_t cores = 0;
+        if (root->caps.resource_group != device->caps.resource_group)
+            continue;
+        members++;
+        for (uint32_t e = 0; e < driver->visible_count; e++) {
+            const struct device *part = &driver->devices[e];
+            if (open_are_parts(root, part))
+                cores += open_cores(part) * part->caps.queue_count;
+        }
+        most = cores > most ? cores : most;
+    }
+    return members > 1 ? most : 0;
+}
+
 static void open_configs(struct driver *driver, const fgpu_pool_options *options,
                          struct engine_device_config *configs)
 {
@@ -132,6 +168,8 @@ static void open_configs(struct driver *driver, const fgpu_pool_options *options
             (struct engine_device_config){.caps = device->caps,
                                           .key = open_key(&device->info, device->caps.queue_count),
                                           .memory_limit_bytes = limit,
+                                          .cores = open_cores(device),
+                                          .group_cores = open_group_cores(driver, device),
                                           .hidden = d >= driver->visible_count};
     }
 }

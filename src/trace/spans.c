@@ -2,6 +2,8 @@
 #include "trace/spans.h"
 #include "base/assert.h"
 
+#define SPANS_LATE_NS UINT64_C(10000000000) /* older measurements are of another clock */
+
 /* While collecting: the begins that wait for their end, first come first served. */
 struct spans_open {
     struct map first; /* key of the pair -> index of the oldest open begin */
@@ -94,12 +96,32 @@ static fgpu_status spans_keep_order(struct spans_open *open, struct span *span)
     return map_put(&open->busy, key, span->end_ns);
 }
 
+/* What a device measured lies between its being handed out and its being told of. Where its clock
+ * is a little off, that is cut; of a clock that is not ours (the virtual one of sim) the length
+ * counts. */
+static void spans_fit(struct span *span, uint64_t begin_ns, uint64_t end_ns)
+{
+    uint64_t length_ns = span->end_ns - span->start_ns;
+    if (end_ns < begin_ns)
+        return;
+    if (span->start_ns > end_ns || span->end_ns < begin_ns) {
+        span->end_ns = end_ns;
+        span->start_ns = length_ns < end_ns - begin_ns ? end_ns - length_ns : begin_ns;
+        return;
+    }
+    if (span->start_ns < begin_ns)
+        span->start_ns = begin_ns;
+    if (span->end_ns > end_ns)
+        span->end_ns = end_ns;
+}
+
 /* Makes a span of an end and its begin (NULL: gone). False when the times are not known. */
 static bool spans_make(struct span *span, const struct trace_event *begin,
                        const struct trace_event *end)
 {
     bool measured = end->kind != TRACE_BUILD_END && end->a != 0 && end->b >= end->a;
-    if (!measured && begin == NULL)
+    bool ours = end->time_ns <= end->b || end->time_ns - end->b < SPANS_LATE_NS;
+    if (begin == NULL && !(measured && ours))
         return false;
     const struct trace_event *named = begin != NULL && begin->name != 0 ? begin : end;
     *span = (struct span){.start_ns = measured ? end->a : begin->time_ns,
@@ -114,6 +136,8 @@ static bool spans_make(struct span *span, const struct trace_event *begin,
                           .has_begin = begin != NULL};
     if (span->end_ns < span->start_ns)
         span->end_ns = span->start_ns;
+    if (measured && begin != NULL)
+        spans_fit(span, begin->time_ns, end->time_ns);
     return true;
 }
 _Static_assert(TRACE_RUN_END == TRACE_RUN_BEGIN + 1 && TRACE_MOVE_END == TRACE_MOVE_BEGIN + 1 &&

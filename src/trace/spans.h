@@ -1,8 +1,9 @@
 /* Turns events into spans: which begin belongs to which end, and where a task ran.
  *
  * Works on a ring that has wrapped: an end whose begin is gone still makes a span when it says both
- * times itself. Runs and copies of one queue never overlap in the result (a queue is in order; what
- * a device measured is pushed behind what ended before it). Pure. Thread: one. Owns its vectors.
+ * times itself. A span lies between the two events that tell of it. Runs and copies of one queue
+ * never overlap in the result (a queue is in order; what a device measured is pushed behind what
+ * ended before it). Pure. Thread: one. Owns its vectors.
  */
 #ifndef FASTGPU_TRACE_SPANS_H
 #define FASTGPU_TRACE_SPANS_H

@@ -3,29 +3,9 @@
 # the exit codes, what the library says of kernels; and do the examples and the schema agree?
 set -euo pipefail
 
-: "${FASTGPU:?}"
-if [[ ! -x $FASTGPU ]]; then
-    echo "skipped: $FASTGPU is not built"
-    exit 77
-fi
 top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-# expect CODE STREAM WORD COMMAND...: the exit code, and a word of what is printed there; the other
-# stream stays silent.
-expect() {
-    local want=$1 stream=$2 word=$3 code=0 other=stdout
-    shift 3
-    "$@" >stdout 2>stderr || code=$?
-    if [[ $stream == stdout ]]; then other=stderr; fi
-    if [[ $code != "$want" ]] || ! grep -qF -- "$word" "$stream" || [[ -s $other ]]; then
-        echo "$*: exit code $code, want $want; \"$word\" is wanted in $stream:"
-        head -n 30 stdout stderr
-        exit 1
-    fi
-}
+# shellcheck source=tests/lib/cli.sh
+source "$top/tests/lib/cli.sh"
 
 # The examples, from here and from their own folder. The photograph is that of a Debian package.
 photo=/usr/lib/python3/dist-packages/sklearn/datasets/images/flower.jpg
@@ -57,13 +37,13 @@ assert said["buffer_bytes"] == 5 * 65536 * 4, said
 PYTHON
 
 # Constants from outside.
-expect 0 stdout 'tasks: 21, outputs: 1' "$FASTGPU" check --set steps=20 "$examples/chain.json"
-expect 0 stdout 'tasks: 5, outputs: 1' "$FASTGPU" check -s 'steps=2 * 2' "$examples/chain.json"
-expect 4 stderr '$.constants: step=2: there is no constant step; the nearest is steps' \
-    "$FASTGPU" check --set step=2 "$examples/chain.json"
-expect 4 stderr '$.constants.steps: 100: steps is given twice; it is no list' \
-    "$FASTGPU" check --set steps=2 --set steps=3 "$examples/chain.json"
-expect 4 stderr 'steps: want NAME=VALUE' "$FASTGPU" check --set steps "$examples/chain.json"
+expect 0 stdout 'kernels: 2, tasks: 101, outputs: 1' "$FASTGPU" check --set quarter=256 "$examples/chain.json"
+expect 0 stdout '(5120 bytes)' "$FASTGPU" check -s 'quarter=2 * 128' "$examples/chain.json"
+expect 4 stderr '$.constants: quarte=2: there is no constant quarte; the nearest is quarter' \
+    "$FASTGPU" check --set quarte=2 "$examples/chain.json"
+expect 4 stderr '$.constants.quarter: 65536: quarter is given twice; it is no list' \
+    "$FASTGPU" check --set quarter=2 --set quarter=3 "$examples/chain.json"
+expect 4 stderr 'quarter: want NAME=VALUE' "$FASTGPU" check --set quarter "$examples/chain.json"
 expect 2 stderr '--set: its value (NAME=VALUE) is missing' "$FASTGPU" check --set
 
 # Wrong usage, and files that are not there or no workload.

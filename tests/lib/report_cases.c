@@ -301,6 +301,34 @@ static void case_set(char *field, size_t size_bytes, const char *text)
     field[length] = '\0';
 }
 
+/* The first two buffers are photographs; each output is made from the second by way of a third
+ * buffer, as tasks 0 to 3 say. */
+static bool case_outputs(struct report_case *of)
+{
+    static const uint32_t buffers[4][2] = {{0, 2}, {1, 3}, {3, 4}, {3, 5}};
+    struct workload *workload = &of->workload;
+
+    workload->args = calloc(8, sizeof workload->args[0]);
+    workload->outputs = calloc(2, sizeof workload->outputs[0]);
+    if (!workload->args || !workload->outputs)
+        return false;
+    for (uint32_t i = 0; i < 4; i++) {
+        workload->tasks[i].arg_first = 2 * i;
+        workload->tasks[i].arg_count = 2;
+        for (uint32_t k = 0; k < 2; k++)
+            workload->args[2 * i + k] =
+                (struct workload_arg){.kind = FGPU_ARG_BUFFER,
+                                      .access = k == 0 ? FGPU_READ : FGPU_WRITE,
+                                      .buffer = buffers[i][k]};
+    }
+    for (uint32_t i = 0; i < 2; i++)
+        workload->outputs[i] =
+            (struct workload_output){.buffer = 4 + i, .path = of->pictures[2 + i].name};
+    workload->output_count = 2;
+    workload->arg_count = 8;
+    return true;
+}
+
 #define CASE_NAME(field) case_set(field, sizeof(field), report_case_hostile)
 
 static void case_hostile(struct report_case *of)
@@ -330,7 +358,8 @@ static void case_hostile(struct report_case *of)
     CASE_NAME(evaluation->sides[0].error);
     of->workload.tasks[0].name[3] = '\x80'; /* no UTF-8 */
     of->workload.tasks[1].name[3] = '\x01';
-    of->pictures[0].name = of->pictures[1].name = report_case_hostile;
+    for (uint32_t i = 0; i < of->picture_count; i++)
+        of->pictures[i].name = report_case_hostile;
 }
 
 static bool case_fill(struct report_case *of, const char *name)
@@ -353,8 +382,9 @@ static bool case_fill(struct report_case *of, const char *name)
     if (!is_hostile && strcmp(name, "demo") != 0)
         return false;
     if (!case_full(of, is_hostile ? 24 : 240, 8, 1500000) ||
-        !case_picture(of, "china.jpg", true, 3) || !case_picture(of, "china-grey.png", false, 1) ||
-        !case_picture(of, "china-blur.png", false, 3))
+        !case_picture(of, "picture_0", true, 3) || !case_picture(of, "picture_1", true, 3) ||
+        !case_picture(of, "grey.png", false, 1) || !case_picture(of, "blur.png", false, 3) ||
+        !case_outputs(of))
         return false;
     if (is_hostile)
         case_hostile(of);
@@ -386,6 +416,8 @@ void report_case_destroy(struct report_case *of)
     free(of->workload.order);
     free(of->workload.kernels);
     free(of->workload.buffers);
+    free(of->workload.args);
+    free(of->workload.outputs);
     free(of->evaluation.tasks);
     free(of->evaluation.edges.items);
     free(of->evaluation.copies);

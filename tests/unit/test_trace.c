@@ -183,6 +183,36 @@ static void test_kinds_have_names(void **state)
     assert_true(trace_nodes(3, 5) >> 32 == 3 && (uint32_t)trace_nodes(3, 5) == 5);
 }
 
+static void test_candidates_keep_their_times(void **state)
+{
+    (void)state;
+    static const struct trace_candidate cases[] = {
+        {0, 0, 0, false, false, 0},
+        {1, 2, 3, true, false, 1},
+        {TRACE_CANDIDATE_NS, 0, 0, false, true, 5},
+        {0, TRACE_CANDIDATE_NS, 0, true, true, 63},
+        {0, 0, TRACE_CANDIDATE_NS, false, false, 2},
+        {0x123456789a, 0xfedcba9876, 0xabcdef0123, true, true, 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct trace_event event = {.kind = TRACE_CANDIDATE};
+        trace_candidate_put(&event, &cases[i]);
+        struct trace_candidate got = trace_candidate_get(&event);
+        assert_int_equal(got.wait_ns, cases[i].wait_ns);
+        assert_int_equal(got.copy_ns, cases[i].copy_ns);
+        assert_int_equal(got.run_ns, cases[i].run_ns);
+        assert_int_equal(got.known, cases[i].known);
+        assert_int_equal(got.chosen, cases[i].chosen);
+        assert_int_equal(got.how, cases[i].how);
+    }
+    struct trace_event event = {0};
+    trace_candidate_put(
+        &event, &(struct trace_candidate){UINT64_MAX, UINT64_MAX, UINT64_MAX, true, false, 3});
+    struct trace_candidate got = trace_candidate_get(&event);
+    assert_true(got.wait_ns == TRACE_CANDIDATE_NS && got.copy_ns == TRACE_CANDIDATE_NS &&
+                got.run_ns == TRACE_CANDIDATE_NS && got.known && !got.chosen && got.how == 3);
+}
+
 /* ---- JSON */
 
 static char text[40000];
@@ -285,6 +315,7 @@ int main(void)
         TEST(test_the_table_of_names_has_an_end),
         TEST(test_a_copy_is_the_same_and_apart),
         TEST(test_kinds_have_names),
+        TEST(test_candidates_keep_their_times),
         TEST(test_json_strings),
         TEST(test_json_numbers),
         TEST(test_json_longer_than_its_buffer),
