@@ -230,6 +230,7 @@ static void graph_write_nodes(const struct graph *graph, struct report *report)
         const struct evaluation_task *task = report_task(report, i);
         const struct workload_task *of = &workload->tasks[i];
         bool is_run = report_task_ran(task);
+        uint64_t run_ns = task && is_run ? task->end_ns - task->start_ns : 0;
         if (of->name[0])
             (void)snprintf(name, sizeof name, "%s", of->name);
         else
@@ -240,9 +241,7 @@ static void graph_write_nodes(const struct graph *graph, struct report *report)
         report_text_escape(text, name);
         report_text_add(text, ", ");
         report_text_escape(text, workload->kernels[of->kernel].name);
-        report_text_format(
-            text, ", %s",
-            report_number_ns(room, is_run ? (double)(task->end_ns - task->start_ns) : 0, is_run));
+        report_text_format(text, ", %s", report_number_ns(room, (double)run_ns, is_run));
         report_text_format(text,
                            "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.0f\" "
                            "rx=\"4\"/><text x=\"%.1f\" y=\"%.1f\">",
