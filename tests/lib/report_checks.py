@@ -4,7 +4,7 @@ import sys
 
 from browser import Browser
 
-CASES = ("empty", "one", "unknown", "failed", "demo", "large", "hostile")
+CASES = ("empty", "one", "unknown", "failed", "demo", "large", "hostile", "run")
 PHONE, SMALL, DESK = (375, 812), (320, 640), (1280, 900)
 wrong = []
 count = 0
@@ -51,6 +51,8 @@ def opens(browser, folder):
             expect(where + ": beyond the edge", not beyond, beyond)
             hidden = browser.evaluate("document.getElementById('timeline-pane').hidden")
             expect(where + ": a timeline", hidden == (found["slices"] == "0"), hidden)
+            if name == "run":
+                expect("run: tasks", found["slices"] == "8", found)
             if name == "large" and width == DESK[0]:
                 expect("large: tasks", int(found["slices"]) > 100000, found)
 
