@@ -1,9 +1,9 @@
 /* What the page's script draws: one JSON object, its columns of numbers as base64 of varints.
  *
  * A column holds differences where neighbours are alike (starts within a line of the timeline,
- * ready before start), so that a task takes about 40 letters. A number that may be unknown is 0, or
- * 1 more than the (zigzag) difference. Names are front-coded: how many bytes are shared with the
- * name before (none in every REPORT_NAMES-th), how many follow, those. cli/report/report.js reads this, and says how.
+ * ready before start). A number that may be unknown is 0, or 1 more than the (zigzag) difference.
+ * Names are front-coded: how many bytes are shared with the name before (none in every
+ * REPORT_NAMES-th), how many follow, those. cli/report/report.js reads this, and says how.
  */
 #include "report_parts.h"
 

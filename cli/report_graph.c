@@ -230,6 +230,7 @@ static void graph_write_nodes(const struct graph *graph, struct report *report)
         const struct evaluation_task *task = report_task(report, i);
         const struct workload_task *of = &workload->tasks[i];
         bool is_run = report_task_ran(task);
+        uint64_t run_ns = task && is_run ? task->end_ns - task->start_ns : 0;
         if (of->name[0])
             (void)snprintf(name, sizeof name, "%s", of->name);
         else
@@ -240,9 +241,7 @@ static void graph_write_nodes(const struct graph *graph, struct report *report)
         report_text_escape(text, name);
         report_text_add(text, ", ");
         report_text_escape(text, workload->kernels[of->kernel].name);
-        report_text_format(
-            text, ", %s",
-            report_number_ns(room, is_run ? (double)(task->end_ns - task->start_ns) : 0, is_run));
+        report_text_format(text, ", %s", report_number_ns(room, (double)run_ns, is_run));
         report_text_format(text,
                            "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.0f\" "
                            "rx=\"4\"/><text x=\"%.1f\" y=\"%.1f\">",
@@ -291,17 +290,20 @@ static void graph_write(const struct graph *graph, struct report *report)
 void report_graph(struct report *report)
 {
     uint32_t count = report->workload->task_count;
+    char tasks[REPORT_NUMBER_BYTES], edges[REPORT_NUMBER_BYTES];
 
     if (count == 0) {
         report_text_add(&report->text, "<p>There is no task.</p>\n");
         return;
     }
     if (count > REPORT_GRAPH_TASKS) {
-        report_text_format(&report->text,
-                           "<p>The graph has %" PRIu32 " tasks and %" PRIu32
-                           " edges; it is drawn up to %d tasks, for beyond that no picture of it "
-                           "can be read. The timeline shows all of them.</p>\n",
-                           count, report->evaluation->edges.count, REPORT_GRAPH_TASKS);
+        report_text_format(
+            &report->text,
+            "<p>The graph has %s tasks and %s edges; it is drawn up to %d tasks, for "
+            "beyond that no picture of it can be read. The timeline shows all of "
+            "them.</p>\n",
+            report_number_count(tasks, count),
+            report_number_count(edges, report->evaluation->edges.count), REPORT_GRAPH_TASKS);
         return;
     }
     struct graph *graph = calloc(1, sizeof *graph);

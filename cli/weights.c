@@ -46,18 +46,3 @@ void weights_gaussian_square(double sigma, uint32_t radius, int32_t *weights)
     weights[size * size - 1] +=
         WEIGHTS_BLUR_ONE - given; /* nothing, but for the last bits of sums */
 }
-
-const int32_t weights_emboss[11] = {-2, -1, 0, -1, 1, 1, 0, 1, 2, 0, 0};
-
-/* A 3 x 3 binomial window (1 2 1; 2 4 2; 1 2 1) / 16, times `share` / 16. */
-#define SEPIA_WINDOW(share)                                                                        \
-    (share) * 1.0f / 256, (share)*2.0f / 256, (share)*1.0f / 256, (share)*2.0f / 256,              \
-        (share)*4.0f / 256, (share)*2.0f / 256, (share)*1.0f / 256, (share)*2.0f / 256,            \
-        (share)*1.0f / 256
-
-/* The usual sepia matrix (0.393 0.769 0.189; 0.349 0.686 0.168; 0.272 0.534 0.131), a fifth darker,
- * so that little of a bright sky is cut off, in sixteenths. */
-const float weights_sepia[81] = {
-    SEPIA_WINDOW(5), SEPIA_WINDOW(10), SEPIA_WINDOW(2), SEPIA_WINDOW(4), SEPIA_WINDOW(9),
-    SEPIA_WINDOW(2), SEPIA_WINDOW(3),  SEPIA_WINDOW(7), SEPIA_WINDOW(2),
-};

@@ -47,5 +47,6 @@ with Browser() as browser:
             took.push(Number(document.documentElement.dataset.draw));
         }
         return took.sort((a, b) => a - b); })()""")
-    print(f"a picture of the timeline: median {took[len(took) // 2]:.1f} ms, longest {took[-1]:.1f} ms")
+    print(f"a picture of the timeline: median {took[len(took) // 2]:.1f} ms, "
+          f"longest {took[-1]:.1f} ms")
 PYTHON

@@ -205,6 +205,7 @@ function size(canvas, context, wide, high) {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
 }
 function layout() {
+    if (count === 0) return;
     readPaints();
     width = printing ? 700 : pane.clientWidth;
     const narrow = width < 600;
@@ -213,6 +214,7 @@ function layout() {
     barHigh = 24;
     size(lanes, pen, width, AXIS + rows.length * rowHigh + 4);
     size(map, mapPen, width, 32);
+    drawMapWhole();
     draw();
 }
 const scale = () => (width - gutter) / (view.to - view.from);
@@ -381,14 +383,20 @@ function draw() {
     $("range").textContent = time(view.from) + " to " + time(view.to);
     root.dataset.draw = (performance.now() - began).toFixed(1);
 }
-function drawMap() {
-    const lanesOf = Math.max(rows.length, 1), each = Math.max(1, 28 / lanesOf);
-    mapPen.clearRect(0, 0, width, 32);
+/* The whole run is drawn once, and copied at each move of the window in it. */
+const mapWhole = document.createElement("canvas"), mapWholePen = mapWhole.getContext("2d");
+function drawMapWhole() {
+    const each = Math.max(1, 28 / Math.max(rows.length, 1));
+    size(mapWhole, mapWholePen, width, 32);
     rows.forEach((row, r) => {
         if (r * each < 28)
-            drawRow(mapPen, row, { from: 0, to: span, left: 0, wide: width, top: 2 + r * each,
+            drawRow(mapWholePen, row, { from: 0, to: span, left: 0, wide: width, top: 2 + r * each,
                 high: Math.max(each - 0.5, 0.75), words: false });
     });
+}
+function drawMap() {
+    mapPen.clearRect(0, 0, width, 32);
+    if (mapWhole.width && mapWhole.height) mapPen.drawImage(mapWhole, 0, 0, width, 32);
     const low = view.from / span * width, high = view.to / span * width;
     mapPen.globalAlpha = 0.25;
     mapPen.fillStyle = paints.ink;
@@ -618,7 +626,7 @@ $("find").form.addEventListener("submit", (event) => {
 
 function legend() {
     const list = $("legend"), groups = [];
-    data.kernels.forEach((kernel) => {
+    data.kernels.filter((kernel) => kernel.tasks).forEach((kernel) => {
         const group = groups[kernel.colour] = groups[kernel.colour] || { names: [], ns: 0, tasks: 0 };
         group.names.push(kernel.name);
         group.ns += kernel.ns;
@@ -635,6 +643,7 @@ function legend() {
             lit = lit === c ? -1 : c;
             for (const other of list.querySelectorAll("button"))
                 other.setAttribute("aria-pressed", String(other === button && lit >= 0));
+            drawMapWhole();
             redraw();
         });
     });
@@ -732,7 +741,8 @@ addEventListener("afterprint", () => {
     layout();
 });
 
-document.querySelector(".tools").hidden = false;
+document.querySelector(".tools").hidden = count === 0;
+for (const part of [pane, map, $("keys")]) part.hidden = count === 0;
 legend();
 layout();
 graph();

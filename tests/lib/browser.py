@@ -1,4 +1,4 @@
-"""A headless Chromium on a leash: the DevTools protocol over a pair of pipes, standard library only.
+"""A headless Chromium on a leash: the DevTools protocol over a pair of pipes, without a library.
 
 Every page is opened with a window of a given size; what the page asks the network for, what its
 console says and what it throws is kept. Source of the protocol: chromedevtools.github.io.

@@ -137,7 +137,6 @@ static void case_add_table(struct filter_job *job, const void *content, size_t s
 {
     job->weights = case_add_buffer(job, size_bytes);
     memcpy(job->memory[job->weights], content, size_bytes);
-    job->plan.buffers[job->weights].is_constant = true;
 }
 
 /* Weights of a 3 x 3 window. */
@@ -194,7 +193,7 @@ static void case_add_tiles(struct filter_job *job)
                                .weights = job->weights,
                                .option = what->option,
                                .scale = job->scale};
-    struct plan_task task = {.output = PLAN_NONE, .name = "tile"};
+    struct plan_task task = {.name = "tile"};
     uint32_t number;
 
     width = width == 0 ? to->pitch : width;

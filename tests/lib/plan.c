@@ -2,7 +2,6 @@
 #include "lib/plan.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Makes room for one more record in a table of `count`; tables grow at powers of two. NULL: no
  * memory. */
@@ -51,26 +50,6 @@ fgpu_status plan_add_task(struct plan *plan, const struct plan_task *task, uint3
     return FGPU_OK;
 }
 
-fgpu_status plan_add_output(struct plan *plan, const struct plan_output *output, uint32_t *number)
-{
-    struct plan_output *table = plan_grow(plan->outputs, plan->output_count, sizeof *output);
-
-    if (!table)
-        return FGPU_E_NOMEM;
-    plan->outputs = table;
-    *number = plan->output_count++;
-    table[*number] = *output;
-    return FGPU_OK;
-}
-
-uint32_t plan_find_kernel(const struct plan *plan, const char *name)
-{
-    for (uint32_t i = 0; i < plan->kernel_count; i++)
-        if (strcmp(plan->kernels[i].name, name) == 0)
-            return i;
-    return PLAN_NONE;
-}
-
 void plan_fini(struct plan *plan)
 {
     if (!plan)
@@ -78,6 +57,5 @@ void plan_fini(struct plan *plan)
     free(plan->kernels);
     free(plan->buffers);
     free(plan->tasks);
-    free(plan->outputs);
     *plan = (struct plan){0};
 }

@@ -4,7 +4,7 @@ import sys
 
 from browser import Browser
 
-CASES = ("empty", "one", "unknown", "failed", "demo", "large", "hostile")
+CASES = ("empty", "one", "unknown", "failed", "demo", "large", "hostile", "run")
 PHONE, SMALL, DESK = (375, 812), (320, 640), (1280, 900)
 wrong = []
 count = 0
@@ -49,6 +49,10 @@ def opens(browser, folder):
                 return b.width > 1 && (b.right > innerWidth + 1 || b.left < -1);
             }).map(e => e.tagName + '.' + e.className).slice(0, 5)""")
             expect(where + ": beyond the edge", not beyond, beyond)
+            hidden = browser.evaluate("document.getElementById('timeline-pane').hidden")
+            expect(where + ": a timeline", hidden == (found["slices"] == "0"), hidden)
+            if name == "run":
+                expect("run: tasks", found["slices"] == "8", found)
             if name == "large" and width == DESK[0]:
                 expect("large: tasks", int(found["slices"]) > 100000, found)
 
@@ -83,7 +87,7 @@ def accessible(browser, folder):
     bare = browser.evaluate("""[...document.querySelectorAll('img')].filter(i => !i.alt)
         .concat([...document.querySelectorAll('svg')].filter(s => !s.getAttribute('aria-label')))
         .concat([...document.querySelectorAll('button, input')].filter(b =>
-            !b.textContent && !b.getAttribute('aria-label'))).length""")
+            !b.textContent && !b.getAttribute('aria-label') && !(b.labels || []).length)).length""")
     expect("all have a text", bare == 0, bare)
     for scheme in ("light", "dark"):
         browser.open(os.path.join(folder, "demo.html"), *DESK, scheme=scheme)
@@ -98,7 +102,8 @@ def accessible(browser, folder):
             const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
             const words = ['--ink', '--soft', '--accent'].flatMap(n => ['--paper', '--panel'].map(
                 b => ratio(light(n), light(b))));
-            const kernels = [...Array(12).keys()].map(i => ratio(light('--k' + i), light('--paper')));
+            const kernels = [...Array(12).keys()].map(
+                i => ratio(light('--k' + i), light('--paper')));
             return [Math.min(...words), ratio(light('--trouble'), light('--trouble-back')),
                 Math.min(...kernels), light('--paper')];
         })()""")
@@ -199,9 +204,11 @@ def graph_and_pictures(browser, folder):
             ['x', 'y', 'width', 'height'].map(n => Number(r.getAttribute(n))));
         const [, , wide, high] = document.getElementById('graph').getAttribute('viewBox').split(' ')
             .map(Number);
-        let bad = boxes.filter(b => b[0] < 0 || b[1] < 0 || b[0] + b[2] > wide || b[1] + b[3] > high).length;
+        let bad = boxes.filter(b =>
+            b[0] < 0 || b[1] < 0 || b[0] + b[2] > wide || b[1] + b[3] > high).length;
+        const touch = (a, b, i) => a[i] < b[i] + b[i + 2] && b[i] < a[i] + a[i + 2];
         boxes.forEach((a, i) => boxes.slice(i + 1).forEach(b => {
-            if (a[0] < b[0] + b[2] && b[0] < a[0] + a[2] && a[1] < b[1] + b[3] && b[1] < a[1] + a[3]) bad++;
+            if (touch(a, b, 0) && touch(a, b, 1)) bad++;
         }));
         return bad; })()""")
     expect("tasks of the graph lie apart", overlaps == 0, overlaps)
@@ -218,7 +225,8 @@ def graph_and_pictures(browser, folder):
     box = browser.evaluate("document.getElementById('graph').getAttribute('viewBox')")
     expect("graph zooms", float(box.split()[2]) < 1000, box)
 
-    expect("sliders", browser.evaluate("document.querySelectorAll('.compare input, figure input').length") == 2)
+    sliders = browser.evaluate("document.querySelectorAll('figure input').length")
+    expect("sliders", sliders == 2, sliders)
     cut = browser.evaluate("""(() => { const s = document.querySelector('figure input');
         s.value = 20; s.dispatchEvent(new Event('input'));
         return s.previousElementSibling.style.getPropertyValue('--cut'); })()""")
