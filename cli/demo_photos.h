@@ -18,8 +18,8 @@ struct demo_photos {
 };
 
 /* Takes the files that the user names, or with none the two photographs that Debian ships. FGPU_OK,
- * or with a sentence FGPU_E_NOMEM, FGPU_E_NOTFOUND (the two are not installed; the sentence says how
- * to get them). */
+ * or with a sentence FGPU_E_NOMEM, FGPU_E_NOTFOUND (the two are not installed; the sentence says
+ * how to get them). */
 fgpu_status demo_photos_init(struct demo_photos *photos, char *const *paths, uint32_t count,
                              char *why, size_t why_bytes);
 void demo_photos_fini(struct demo_photos *photos); /* NULL and empty are allowed */

@@ -1,8 +1,8 @@
 /* Arithmetic in texts: "photo.width / 2" where a number is wanted, "tile-{i + 1}" in names.
  *
  * Numbers, names, + - * / // % (the last two rounded down, as in Python), parentheses, min(a, b),
- * max(a, b), and list[index] with indices from 0. Calculates in double, which is exact for whole numbers up to 2^53. What a name means
- * is the caller's to say. Thread: any; pure.
+ * max(a, b), and list[index] with indices from 0. Calculates in double, which is exact for whole
+ * numbers up to 2^53. What a name means is the caller's to say. Thread: any; pure.
  */
 #ifndef FASTGPU_CLI_EXPRESSION_H
 #define FASTGPU_CLI_EXPRESSION_H

@@ -1,6 +1,6 @@
-# The OpenCL C files of cli/kernels/ and the demo's workload as C strings: sets FGPU_KERNEL_TEXTS to a
-# generated C file that belongs to the sources of the command. As a script (cmake -DOUT=... -DDIR=...
-# -DDEMO=... -P) it writes it.
+# The OpenCL C files of cli/kernels/ and the demo's workload as C strings: sets FGPU_KERNEL_TEXTS to
+# a generated C file that belongs to the sources of the command. As a script (cmake -DOUT=...
+# -DDIR=... -DDEMO=... -P) it writes it.
 # Also what the native filters want from the compiler.
 
 if(CMAKE_SCRIPT_MODE_FILE)

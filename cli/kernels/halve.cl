@@ -1,8 +1,8 @@
 /* The next level of a pyramid: half as wide and half as high, rounded up. Each pixel is the mean of
  * the 2 x 2 pixels that it stands for, rounded half up, for each channel by itself; beyond the
  * border the nearest sample counts. Tiles as in grey.cl, but the source is another size: from.w is
- * the number of elements in a row of src, to.w that of its rows, `shape` is that of dst. A work item
- * makes sixteen elements. Integers only: every device gives the same bits.
+ * the number of elements in a row of src, to.w that of its rows, `shape` is that of dst. A work
+ * item makes sixteen elements. Integers only: every device gives the same bits.
  */
 
 /* Every second one of the 32 samples there. */
@@ -27,8 +27,9 @@ short16 channels_of(int first, int channels)
 {
     const short16 of_three = (short16)(0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0);
     const short16 of_four = (short16)(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
-    short16 channel = (channels == 3 ? of_three : channels == 4 ? of_four : (short16)(0)) + (short)first;
+    short16 channel = channels == 3 ? of_three : channels == 4 ? of_four : (short16)(0);
 
+    channel += (short)first;
     return select(channel, channel - (short)channels, channel >= (short)channels);
 }
 

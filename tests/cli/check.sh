@@ -37,7 +37,8 @@ assert said["buffer_bytes"] == 5 * 65536 * 4, said
 PYTHON
 
 # Constants from outside.
-expect 0 stdout 'kernels: 2, tasks: 101, outputs: 1' "$FASTGPU" check --set quarter=256 "$examples/chain.json"
+expect 0 stdout 'kernels: 2, tasks: 101, outputs: 1' \
+    "$FASTGPU" check --set quarter=256 "$examples/chain.json"
 expect 0 stdout '(5120 bytes)' "$FASTGPU" check -s 'quarter=2 * 128' "$examples/chain.json"
 expect 4 stderr '$.constants: quarte=2: there is no constant quarte; the nearest is quarter' \
     "$FASTGPU" check --set quarte=2 "$examples/chain.json"
@@ -124,8 +125,8 @@ for document in good:
 for name in ("head-key", "head-version", "head-tasks-missing", "head-tasks-empty", "buffer-type",
              "buffer-axes", "kernel-both", "kernel-arg-key", "kernel-arg-lanes", "task-key",
              "task-kernel-missing", "task-arg-access", "task-arg-range-form", "output-none",
-             "output-two", "repeat-object", "buffer-nothing", "constant-list", "constant-list-empty",
-             "constant-true", "repeat-is-missing", "repeat-is-key"):
+             "output-two", "repeat-object", "buffer-nothing", "constant-list",
+             "constant-list-empty", "constant-true", "repeat-is-missing", "repeat-is-key"):
     path = f"{top}/tests/golden/data/workload/{name}.json"
     assert not validator.is_valid(json.load(open(path))), name
 PYTHON

@@ -43,7 +43,7 @@ offers '--output' demo --ou
 offers 'devices.txt folder photo.png' demo ''
 offers 'photo.png' demo photo.png pho
 offers 'devices.txt folder photo.png' check ''
-offers '--help --json -h' check -
+offers '--help --json --set -h -s' check -
 offers '--json' demo photo.png --js
 offers '--report --rounds' run --r
 offers 'devices.txt folder photo.png' run ''
