@@ -13,6 +13,7 @@
 
 #include "figures.h"
 #include "json_out.h"
+#include "log_options.h"
 #include "options.h"
 #include "waiting.h"
 
@@ -130,11 +131,13 @@ int bench_idle(int argc, char **argv, const volatile sig_atomic_t *stop)
     const char *pattern = NULL;
     uint64_t seconds = 2;
     bool is_json = false;
+    struct log_options log = log_options_none;
     const struct option table[] = {
         {"seconds", 0, OPTION_NUMBER, &seconds, "N", "measure that long (default: 2)", 1,
          BENCH_IDLE_SECONDS_LIMIT, NULL},
         {"devices", 'd', OPTION_TEXT, &pattern, "PATTERN", "these only (default: all)", 0, 0, NULL},
         {"json", 0, OPTION_FLAG, &is_json, NULL, "print one JSON object", 0, 0, NULL},
+        LOG_OPTIONS(log),
     };
     const struct options_page page = {
         .command = bench_idle_command,
@@ -152,6 +155,7 @@ int bench_idle(int argc, char **argv, const volatile sig_atomic_t *stop)
         return options_code(outcome);
     fgpu_pool_options_init(&options);
     options.devices = pattern;
+    log_options_apply(&log, &options);
     options.cache_dir = "";
     fgpu_status status = fgpu_pool_open(&options, &pool);
     if (status != FGPU_OK)

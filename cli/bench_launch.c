@@ -155,6 +155,7 @@ static enum options_outcome bench_launch_read(int argc, char **argv,
         {"rounds", 'r', OPTION_NUMBER, &options->rounds, "R", "rounds (default: 15)", 1,
          BENCH_LAUNCH_ROUNDS_LIMIT, NULL},
         {"json", 0, OPTION_FLAG, &options->is_json, NULL, "print one JSON object", 0, 0, NULL},
+        LOG_OPTIONS(options->log),
     };
     const struct options_page page = {
         .command = bench_launch_command,
@@ -169,7 +170,7 @@ static enum options_outcome bench_launch_read(int argc, char **argv,
 int bench_launch(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     struct bench_launch_options options = {
-        .pattern = "opencl", .count = 4096, .trips = 100, .rounds = 15};
+        .log = log_options_none, .pattern = "opencl", .count = 4096, .trips = 100, .rounds = 15};
     fgpu_pool_options pool_options;
     fgpu_pool pool;
 
@@ -178,6 +179,7 @@ int bench_launch(int argc, char **argv, const volatile sig_atomic_t *stop)
         return options_code(outcome);
     fgpu_pool_options_init(&pool_options);
     pool_options.devices = options.pattern;
+    log_options_apply(&options.log, &pool_options);
     pool_options.cache_dir = "";
     fgpu_status status = fgpu_pool_open(&pool_options, &pool);
     if (status != FGPU_OK)

@@ -10,6 +10,7 @@
 #include <fastgpu/fastgpu.h>
 
 #include "bench_opencl_raw.h"
+#include "log_options.h"
 
 #define BENCH_LAUNCH_ROUNDS_LIMIT 1000
 
@@ -19,6 +20,7 @@ struct bench_launch_options {
     uint64_t trips; /* single kernels of a round */
     uint64_t rounds;
     bool is_json;
+    struct log_options log;
 };
 
 /* One way to wait for one kernel: times of all rounds together, in ns. */

@@ -207,6 +207,7 @@ static enum options_outcome bench_tasks_read(int argc, char **argv,
         {"check", 0, OPTION_FLAG, &options->is_checked, NULL, "count that each task ran once", 0, 0,
          NULL},
         {"json", 0, OPTION_FLAG, &options->is_json, NULL, "print one JSON object", 0, 0, NULL},
+        LOG_OPTIONS(options->log),
     };
     const struct options_page page = {
         .command = bench_tasks_command,
@@ -227,7 +228,8 @@ static enum options_outcome bench_tasks_read(int argc, char **argv,
 
 int bench_tasks(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
-    struct bench_tasks_options options = {.device = BENCH_DEVICE_CPU, .repeat = 5};
+    struct bench_tasks_options options = {
+        .log = log_options_none, .device = BENCH_DEVICE_CPU, .repeat = 5};
     fgpu_pool_options pool_options;
     fgpu_pool pool;
     bool is_closable = true;
@@ -238,6 +240,7 @@ int bench_tasks(int argc, char **argv, const volatile sig_atomic_t *stop)
     fgpu_pool_options_init(&pool_options);
     pool_options.devices = bench_device_names[options.device];
     pool_options.cpu_workers = (uint32_t)options.workers;
+    log_options_apply(&options.log, &pool_options);
     pool_options.cache_dir = ""; /* what was learned before does not count */
     fgpu_status status = fgpu_pool_open(&pool_options, &pool);
     if (status != FGPU_OK)

@@ -5,6 +5,7 @@
 #define FASTGPU_CLI_BENCH_TASKS_H
 
 #include "bench_graph.h"
+#include "log_options.h"
 
 #define BENCH_REPEAT_LIMIT 1000
 
@@ -18,6 +19,7 @@ struct bench_tasks_options {
     uint64_t repeat;
     bool is_checked;
     bool is_json;
+    struct log_options log;
 };
 
 /* One repetition, in ns. */

@@ -38,6 +38,9 @@
 #define CLI_JSON_VALUES_LIMIT ((uint32_t)1 << 20)
 #define CLI_JSON_NUMBER_LIMIT 60
 
+/* Largest trace that is read: two million tasks. */
+#define CLI_TRACE_FILE_BYTES_LIMIT ((size_t)1 << 30)
+
 /* An expression ("photo.width / 2"): letters, and nested parentheses or signs. */
 #define CLI_EXPRESSION_BYTES 256
 #define CLI_EXPRESSION_DEPTH_LIMIT 32

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "json_out.h"
+#include "log_options.h"
 #include "options.h"
 #include "text_table.h"
 
@@ -25,6 +26,7 @@ struct devices_options {
     const char *pattern; /* NULL: none was given */
     uint64_t subdevices; /* 0: whole */
     bool is_json;
+    struct log_options log;
 };
 
 static const char *devices_type(uint32_t type)
@@ -279,7 +281,7 @@ static int devices_show(fgpu_pool pool, const struct devices_options *chosen,
 
 int command_devices(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
-    struct devices_options chosen = {0};
+    struct devices_options chosen = {.log = log_options_none};
     bool is_closable = true;
     const struct option table[] = {
         {"devices", 'd', OPTION_TEXT, &chosen.pattern, "PATTERN",
@@ -289,6 +291,7 @@ int command_devices(int argc, char **argv, const volatile sig_atomic_t *stop)
          "show each CPU that OpenCL offers as N devices", 1, DEVICES_SUBDEVICES_LIMIT, NULL},
         {"json", 0, OPTION_FLAG, &chosen.is_json, NULL, "print one JSON object instead of tables",
          0, 0, NULL},
+        LOG_OPTIONS(chosen.log),
     };
     const struct options_page page = {
         .command = "fastgpu devices",
@@ -305,6 +308,7 @@ int command_devices(int argc, char **argv, const volatile sig_atomic_t *stop)
     fgpu_pool_options_init(&options);
     options.devices = chosen.pattern;
     options.subdevices = (uint32_t)chosen.subdevices;
+    log_options_apply(&chosen.log, &options);
     options.cache_dir = "";
     fgpu_status status = fgpu_pool_open(&options, &pool);
     if (status != FGPU_OK)

@@ -23,6 +23,9 @@ _fastgpu() {
     if [[ $value == DIR ]]; then
         compopt -o filenames 2>/dev/null || true
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
+    elif [[ $value == FILE ]]; then
+        compopt -o filenames 2>/dev/null || true
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
     elif [[ -n $value ]]; then
         return
     elif [[ $current == -* ]]; then

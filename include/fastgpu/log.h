@@ -18,6 +18,12 @@ enum fgpu_log_level {
     FGPU_LOG_TRACE = 4  /* several per task */
 };
 
+/* How lines are written to a file or stderr. */
+enum fgpu_log_format {
+    FGPU_LOG_TEXT = 0, /* "fastgpu: level: area: sentence" */
+    FGPU_LOG_JSON = 1  /* a JSON object a line: time_ns (CLOCK_MONOTONIC), level, area, text */
+};
+
 /* Receives one log line.
  * [in] user: the pointer given with the callback.
  * [in] level: enum fgpu_log_level.

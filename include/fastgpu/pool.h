@@ -58,6 +58,13 @@ typedef struct fgpu_pool_options {
      * as late. NULL or "": none. */
     const char *faults;
     uint64_t seed; /* seed of whatever is random in this pool (the sim device, the fault layer) */
+    /* Events that a trace keeps: the newest ones. A task leaves some ten, of 40 bytes each. 0:
+     * 262144; rounded up to a power of two; at most 16777216. */
+    uint32_t trace_events;
+    uint32_t log_format; /* enum fgpu_log_format, for log_file and stderr */
+    /* Log lines are appended there, each as soon as it is whole. NULL or "": stderr. Not opened
+     * where `log` is set. */
+    const char *log_file;
 } fgpu_pool_options;
 
 enum fgpu_pool_flag {
@@ -75,14 +82,15 @@ FGPU_API void fgpu_pool_options_init(fgpu_pool_options *options);
 
 /* Read options from text: "key=value; key=value"; items end at ';' or the end of a line, blanks
  * around keys and values do not count, the last of two equal keys wins. Keys: devices policy
- * workers subdevices tasks device-memory host-memory cache log validate reproducible trace nowait
- * preimage faults seed. Sizes are bytes or a number of KiB MiB GiB; log takes a level's name or
- * number; validate, reproducible, trace, nowait and preimage take on off yes no 1 0, or nothing for
- * on. [in] text, NUL terminated. [in,out] options: only the keys named change, and nothing on
- * failure. Strings stay owned by a thread-local copy (4096 bytes) that lives until the thread's
- * next call of this function with other options; a call with the same `options` keeps those it had.
- * Errors: FGPU_E_INVAL with the key, the value and what it takes, FGPU_E_LIMIT (more than 4095
- * bytes), FGPU_E_VERSION (struct_bytes). Does not block. */
+ * workers subdevices tasks device-memory host-memory cache log log-format log-file validate
+ * reproducible trace trace-events nowait preimage faults seed. Sizes are bytes or a number of KiB
+ * MiB GiB; log takes a level's name or number, log-format text or json; validate, reproducible,
+ * trace, nowait and preimage take on off yes no 1 0, or nothing for on. [in] text, NUL terminated.
+ * [in,out] options: only the keys named change, and nothing on failure. Strings stay owned by a
+ * thread-local copy (4096 bytes) that lives until the thread's next call of this function with
+ * other options; a call with the same `options` keeps those it had. Errors: FGPU_E_INVAL with the
+ * key, the value and what it takes, FGPU_E_LIMIT (more than 4095 bytes), FGPU_E_VERSION
+ * (struct_bytes). Does not block. */
 FGPU_API fgpu_status fgpu_pool_options_parse(const char *text, fgpu_pool_options *options);
 
 /* Open a pool.
@@ -90,7 +98,7 @@ FGPU_API fgpu_status fgpu_pool_options_parse(const char *text, fgpu_pool_options
  * Blocks while devices are probed (milliseconds; the first OpenCL use in a process may take a
  * second). Errors: FGPU_E_INVAL, FGPU_E_VERSION (struct_bytes), FGPU_E_NODEVICE (the text lists
  * what was found and why others were not usable), FGPU_E_NOMEM, FGPU_E_LIMIT (1024 pools at once,
- * 63 devices in one), FGPU_E_SYSTEM. */
+ * 63 devices in one), FGPU_E_IO (log_file cannot be opened), FGPU_E_SYSTEM. */
 FGPU_API fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *pool);
 
 /* The same from text; see fgpu_pool_options_parse(). text NULL or "": the defaults. */

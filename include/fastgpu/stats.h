@@ -59,11 +59,21 @@ typedef enum fgpu_trace_kind {
     FGPU_TRACE_COPY,      /* data for it moved from one memory node to another */
     FGPU_TRACE_BUILD,     /* a kernel was compiled */
     FGPU_TRACE_EDGE,      /* `other` waited for `task` */
-    FGPU_TRACE_CANDIDATE, /* a queue that was looked at when the task was placed */
+    FGPU_TRACE_CANDIDATE, /* a queue that was looked at when the task was placed; again each time
+                             that it was */
     FGPU_TRACE_EVICT,     /* memory was short */
     FGPU_TRACE_MEMORY,    /* memory in use on a node from now on */
     FGPU_TRACE_LOST       /* a device was lost */
 } fgpu_trace_kind;
+
+/* How a task came to the queue where it was placed. */
+typedef enum fgpu_placed {
+    FGPU_PLACED_POLICY = 1, /* the policy chose among those that are recorded */
+    FGPU_PLACED_ONLY,       /* there was no other */
+    FGPU_PLACED_PINNED,     /* the caller asked for the device; of its queues the policy chose */
+    FGPU_PLACED_CHAINED,    /* right behind the tasks that it waits for, in their queue */
+    FGPU_PLACED_STOLEN      /* a queue with nothing to do took it over from another */
+} fgpu_placed;
 
 /* One thing that happened. What a kind does not name in its comment above or here is 0. */
 typedef struct fgpu_trace_record {
@@ -74,7 +84,8 @@ typedef struct fgpu_trace_record {
     uint64_t start_ns;          /* CLOCK_MONOTONIC; of what has no length, when it happened */
     uint64_t end_ns;            /* the same for what has no length */
     uint64_t ready_ns;          /* TASK: nothing to wait for any more; 0: not known */
-    uint64_t predicted_ns;      /* RUN, CANDIDATE: of the run alone; 0: not known */
+    uint64_t predicted_ns;      /* RUN, CANDIDATE: of the run alone (with compiling it, where that
+                                   is still to be done); 0: not known */
     uint64_t predicted_wait_ns; /* CANDIDATE: until the queue is free */
     uint64_t predicted_copy_ns; /* CANDIDATE: until the data is there */
     uint64_t bytes;             /* COPY, EVICT, MEMORY */
@@ -83,20 +94,26 @@ typedef struct fgpu_trace_record {
     uint32_t node;              /* EVICT, MEMORY; COPY: from */
     uint32_t node_to;           /* COPY */
     int32_t status;             /* TASK: fgpu_status it ended with */
-    uint32_t chosen;            /* CANDIDATE: 1 where the task was placed there */
+    uint32_t chosen;            /* CANDIDATE: 1 where the task was placed there; the others that
+                                   were looked at follow, the best 15 of them */
     const char *name;           /* TASK, RUN: of the task or its kernel; BUILD: of the kernel;
                                    [borrow] valid during the call only; "" where there is none */
+    uint32_t placed;            /* CANDIDATE: fgpu_placed */
+    uint32_t reserved;
 } fgpu_trace_record;
 
 typedef void (*fgpu_trace_fn)(void *user, const fgpu_trace_record *record);
 
-/* Give every record of the trace to `fn`, on the calling thread, in the order of their ends; the
- * pool goes on meanwhile. [in] fn: may call the pool. Errors: FGPU_E_INVAL (fn NULL), FGPU_E_NOMEM.
- * Takes time and memory in proportion to what was traced. */
+/* Give every record of the trace to `fn`, on the calling thread, in the order of their ends (tasks
+ * that have not ended come last); the pool goes on meanwhile. Of a task whose submission is no
+ * longer in the ring there is no TASK. The pool's own tasks (maps, what graphs add) are there too.
+ * [in] fn: may call the pool. Errors: FGPU_E_INVAL (fn NULL), FGPU_E_NOMEM. Takes time and memory
+ * in proportion to what was traced. */
 FGPU_API fgpu_status fgpu_trace_read(fgpu_pool pool, fgpu_trace_fn fn, void *user);
 
-/* Switch tracing on or off. While on, each task leaves events in a ring (the newest 262144 are
- * kept). Errors: FGPU_E_NOMEM. Does not block. */
+/* Switch tracing on or off. While on, each task leaves some ten events in a ring; the newest are
+ * kept, 262144 or as many as the option trace_events of the pool says. Errors: FGPU_E_NOMEM. Does
+ * not block. */
 FGPU_API fgpu_status fgpu_trace_enable(fgpu_pool pool, bool on);
 
 /* Write what was traced as Chrome / Perfetto trace JSON; tracing goes on. [in] path: replaced as a

@@ -211,48 +211,43 @@ static void buffer_rows(char *dst, uint64_t dst_pitch, const char *src, uint64_t
         memcpy(dst + row * dst_pitch, src + row * src_pitch, (size_t)row_bytes);
 }
 
-fgpu_status fgpu_buffer_read(fgpu_buffer buffer, const fgpu_region *region, void *dst,
-                             uint64_t dst_pitch_bytes)
+/* Copies through a mapping. [in] host: only read from when `write`. */
+static fgpu_status buffer_transfer_now(fgpu_buffer buffer, const fgpu_region *region, char *host,
+                                       uint64_t pitch, bool write)
 {
-    static const char who[] = "fgpu_buffer_read";
+    const char *who = write ? "fgpu_buffer_write" : "fgpu_buffer_read";
     LOOKUP_GUEST *pool = NULL;
     struct submit_arg arg;
-    fgpu_status status = buffer_range(buffer, region, FGPU_READ, who, &pool, &arg);
+    fgpu_status status =
+        buffer_range(buffer, region, write ? FGPU_WRITE : FGPU_READ, who, &pool, &arg);
     if (status == FGPU_OK)
-        status = buffer_pitch(&arg, region, dst, &dst_pitch_bytes, who);
+        status = buffer_pitch(&arg, region, host, &pitch, who);
     if (status != FGPU_OK)
         return status;
     uint32_t task;
-    char *src;
-    status = map_hold(pool, &arg, who, &task, (void **)&src);
-    if (status == FGPU_OK) {
-        buffer_rows(dst, dst_pitch_bytes, src, arg.shape.pitch_bytes, arg.shape.row_bytes,
-                    arg.shape.rows);
-        map_let_go(pool, task);
-    }
+    char *mapped;
+    status = map_hold(pool, &arg, who, &task, (void **)&mapped);
+    if (status != FGPU_OK)
+        return status;
+    const struct task_rect *shape = &arg.shape;
+    if (write)
+        buffer_rows(mapped, shape->pitch_bytes, host, pitch, shape->row_bytes, shape->rows);
+    else
+        buffer_rows(host, pitch, mapped, shape->pitch_bytes, shape->row_bytes, shape->rows);
+    map_let_go(pool, task);
     return status;
+}
+
+fgpu_status fgpu_buffer_read(fgpu_buffer buffer, const fgpu_region *region, void *dst,
+                             uint64_t dst_pitch_bytes)
+{
+    return buffer_transfer_now(buffer, region, dst, dst_pitch_bytes, false);
 }
 
 fgpu_status fgpu_buffer_write(fgpu_buffer buffer, const fgpu_region *region, const void *src,
                               uint64_t src_pitch_bytes)
 {
-    static const char who[] = "fgpu_buffer_write";
-    LOOKUP_GUEST *pool = NULL;
-    struct submit_arg arg;
-    fgpu_status status = buffer_range(buffer, region, FGPU_WRITE, who, &pool, &arg);
-    if (status == FGPU_OK)
-        status = buffer_pitch(&arg, region, src, &src_pitch_bytes, who);
-    if (status != FGPU_OK)
-        return status;
-    uint32_t task;
-    char *dst;
-    status = map_hold(pool, &arg, who, &task, (void **)&dst);
-    if (status == FGPU_OK) {
-        buffer_rows(dst, arg.shape.pitch_bytes, src, src_pitch_bytes, arg.shape.row_bytes,
-                    arg.shape.rows);
-        map_let_go(pool, task);
-    }
-    return status;
+    return buffer_transfer_now(buffer, region, (char *)(uintptr_t)src, src_pitch_bytes, true);
 }
 
 static fgpu_status buffer_submit(struct pool *pool, struct submit_request *request, fgpu_task *task)

@@ -300,10 +300,10 @@ static fgpu_status kernel_add(struct pool *pool, fgpu_kernel handle, const struc
     return kernel_leave(pool, status);
 }
 
-fgpu_status fgpu_kernel_add_opencl(fgpu_kernel handle, const char *source, const char *entry,
-                                   const char *options)
+/* A variant of text; what OpenCL text says about the arguments is read from it. */
+static fgpu_status kernel_add_text(fgpu_kernel handle, fgpu_variant_kind kind, const char *source,
+                                   const char *entry, const char *options, const char *who)
 {
-    static const char who[] = "fgpu_kernel_add_opencl";
     LOOKUP_GUEST *pool = NULL;
     fgpu_status status;
     const struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
@@ -312,14 +312,13 @@ fgpu_status fgpu_kernel_add_opencl(fgpu_kernel handle, const char *source, const
     status = kernel_check_text(kernel, source, entry, who);
     if (status != FGPU_OK)
         return status;
-    status = driver_need_builder(pool->driver, FGPU_VARIANT_OPENCL);
+    struct code_unit *unit = NULL;
+    status = driver_need_builder(pool->driver, kind);
+    if (status == FGPU_OK && kind == FGPU_VARIANT_OPENCL)
+        status = code_unit_create(source, strlen(source), options, NULL, &unit);
     if (status != FGPU_OK)
         return error_set(status, "%s: %s", who, error_text());
-    struct code_unit *unit;
-    status = code_unit_create(source, strlen(source), options, NULL, &unit);
-    if (status != FGPU_OK)
-        return error_set(status, "%s: %s", who, error_text());
-    struct variant variant = {.kind = FGPU_VARIANT_OPENCL,
+    struct variant variant = {.kind = (uint8_t)kind,
                               .text = (char *)(uintptr_t)source,
                               .entry = (char *)(uintptr_t)entry,
                               .options = (char *)(uintptr_t)(options != NULL ? options : "")};
@@ -328,26 +327,18 @@ fgpu_status fgpu_kernel_add_opencl(fgpu_kernel handle, const char *source, const
     return status;
 }
 
+fgpu_status fgpu_kernel_add_opencl(fgpu_kernel handle, const char *source, const char *entry,
+                                   const char *options)
+{
+    return kernel_add_text(handle, FGPU_VARIANT_OPENCL, source, entry, options,
+                           "fgpu_kernel_add_opencl");
+}
+
 fgpu_status fgpu_kernel_add_cuda(fgpu_kernel handle, const char *source, const char *entry,
                                  const char *options)
 {
-    static const char who[] = "fgpu_kernel_add_cuda";
-    LOOKUP_GUEST *pool = NULL;
-    fgpu_status status;
-    const struct kernel *kernel = kernel_get(handle, who, true, &pool, &status);
-    if (kernel == NULL)
-        return status;
-    status = kernel_check_text(kernel, source, entry, who);
-    if (status != FGPU_OK)
-        return status;
-    status = driver_need_builder(pool->driver, FGPU_VARIANT_CUDA);
-    if (status != FGPU_OK)
-        return error_set(status, "%s: %s", who, error_text());
-    struct variant variant = {.kind = FGPU_VARIANT_CUDA,
-                              .text = (char *)(uintptr_t)source,
-                              .entry = (char *)(uintptr_t)entry,
-                              .options = (char *)(uintptr_t)(options != NULL ? options : "")};
-    return kernel_add(pool, handle, &variant, NULL, who);
+    return kernel_add_text(handle, FGPU_VARIANT_CUDA, source, entry, options,
+                           "fgpu_kernel_add_cuda");
 }
 
 fgpu_status fgpu_kernel_add_native(fgpu_kernel handle, fgpu_native_fn fn, void *user)

@@ -29,11 +29,13 @@ enum options_kind {
     OPTIONS_TEXT,   /* const char *, not empty */
     OPTIONS_FOLDER, /* const char *, may be empty */
     OPTIONS_POLICY, /* const char *, the name of a policy */
+    OPTIONS_FILE,   /* const char *, may be empty */
     OPTIONS_FAULTS, /* const char *, as faults_parse reads it */
     OPTIONS_COUNT,  /* uint32_t */
     OPTIONS_NUMBER, /* uint64_t */
     OPTIONS_SIZE,   /* uint64_t, bytes */
     OPTIONS_LEVEL,  /* int32_t */
+    OPTIONS_FORMAT, /* uint32_t, fgpu_log_format */
     OPTIONS_FLAG    /* a bit of flags */
 };
 
@@ -41,11 +43,13 @@ static const char *const options_takes[] = {
     [OPTIONS_TEXT] = "patterns, comma separated, for example cpu or opencl:0",
     [OPTIONS_FOLDER] = "a folder, or nothing for none",
     [OPTIONS_POLICY] = "the name of a policy",
+    [OPTIONS_FILE] = "a file, or nothing for none",
     [OPTIONS_FAULTS] = "faults, for example seed=7,submit=20",
     [OPTIONS_COUNT] = "a number from 0 to 4294967295",
     [OPTIONS_NUMBER] = "a number from 0 to 18446744073709551615, also in hexadecimal (0x...)",
     [OPTIONS_SIZE] = "bytes, or a whole number of KiB, MiB or GiB",
     [OPTIONS_LEVEL] = "off, error, warn, info, debug, trace, or a number from -1 to 4",
+    [OPTIONS_FORMAT] = "text or json",
     [OPTIONS_FLAG] = "on, off, yes, no, 1, 0, or nothing for on"};
 
 static const struct options_key {
@@ -63,9 +67,12 @@ static const struct options_key {
     {"host-memory", OPTIONS_SIZE, 0, offsetof(fgpu_pool_options, host_memory_bytes)},
     {"cache", OPTIONS_FOLDER, 0, offsetof(fgpu_pool_options, cache_dir)},
     {"log", OPTIONS_LEVEL, 0, offsetof(fgpu_pool_options, log_level)},
+    {"log-format", OPTIONS_FORMAT, 0, offsetof(fgpu_pool_options, log_format)},
+    {"log-file", OPTIONS_FILE, 0, offsetof(fgpu_pool_options, log_file)},
     {"validate", OPTIONS_FLAG, FGPU_POOL_VALIDATE, offsetof(fgpu_pool_options, flags)},
     {"reproducible", OPTIONS_FLAG, FGPU_POOL_REPRODUCIBLE, offsetof(fgpu_pool_options, flags)},
     {"trace", OPTIONS_FLAG, FGPU_POOL_TRACE, offsetof(fgpu_pool_options, flags)},
+    {"trace-events", OPTIONS_COUNT, 0, offsetof(fgpu_pool_options, trace_events)},
     {"nowait", OPTIONS_FLAG, FGPU_POOL_NOWAIT, offsetof(fgpu_pool_options, flags)},
     {"preimage", OPTIONS_FLAG, FGPU_POOL_PREIMAGE, offsetof(fgpu_pool_options, flags)},
     {"faults", OPTIONS_FAULTS, 0, offsetof(fgpu_pool_options, faults)},
@@ -165,6 +172,11 @@ static bool options_set(const struct options_key *key, const char *value,
         if (!log_level_parse(value, &level))
             return false;
         *(int32_t *)(void *)field = level;
+        return true;
+    case OPTIONS_FORMAT:
+        if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+            return false;
+        *(uint32_t *)(void *)field = value[0] == 'j' ? FGPU_LOG_JSON : FGPU_LOG_TEXT;
         return true;
     case OPTIONS_FLAG:
         if (!options_flag(value, &on))

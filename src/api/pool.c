@@ -37,6 +37,14 @@ static fgpu_status pool_check_options(const fgpu_pool_options *options)
     if (options->task_limit > LIMITS_TASKS)
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.task_limit is %u, at most %u",
                          options->task_limit, LIMITS_TASKS);
+    if (options->trace_events > LIMITS_TRACE_EVENTS_MOST)
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.trace_events is %u, at most %u",
+                         options->trace_events, LIMITS_TRACE_EVENTS_MOST);
+    if (options->log_format > FGPU_LOG_JSON)
+        return error_set(
+            FGPU_E_INVAL,
+            "fgpu_pool_open: options.log_format is %u; there are 0 (text) and 1 (json)",
+            options->log_format);
     if (options->cpu_workers > 1024)
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.cpu_workers is %u, at most 1024",
                          options->cpu_workers);

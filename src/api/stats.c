@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "run/store.h"
 #include "trace/chrome.h"
+#include "trace/records.h"
 
 fgpu_status fgpu_pool_get_stats(fgpu_pool handle, fgpu_pool_stats *stats)
 {
@@ -83,8 +84,52 @@ fgpu_status fgpu_trace_enable(fgpu_pool handle, bool on)
     status = trace_enable(&pool->driver->trace, on);
     driver_leave(pool->driver);
     if (status != FGPU_OK)
-        return error_set(status, "fgpu_trace_enable: no memory for %u events", LIMITS_TRACE_EVENTS);
+        return error_set(status, "fgpu_trace_enable: no memory for %u events",
+                         pool->driver->trace.capacity);
     return FGPU_OK;
+}
+
+/* What a trace is read from while the pool goes on, and may even be closed. */
+struct stats_reading {
+    struct trace copy;
+    struct alloc_hooks hooks;
+    uint32_t pool;
+};
+
+/* The caller is no guest of the pool any more when it returns. */
+static fgpu_status stats_begin_reading(fgpu_pool handle, struct stats_reading *reading)
+{
+    fgpu_status status;
+    LOOKUP_GUEST *pool = lookup_pool(handle, "fgpu_trace_read: pool", &status);
+    if (pool == NULL)
+        return status;
+    struct driver *driver = pool->driver;
+    reading->pool = pool->index;
+    reading->hooks = driver->hooks;
+    driver_enter(driver);
+    driver_pump(driver); /* what has finished is told */
+    status =
+        trace_copy(&driver->trace, driver->alloc != NULL ? &reading->hooks : NULL, &reading->copy);
+    driver_leave(driver);
+    if (status != FGPU_OK)
+        return error_set(status, "fgpu_trace_read: no memory for a copy of the events");
+    return FGPU_OK;
+}
+
+fgpu_status fgpu_trace_read(fgpu_pool handle, fgpu_trace_fn fn, void *user)
+{
+    struct stats_reading reading = {0};
+    if (fn == NULL)
+        return error_set(FGPU_E_INVAL, "fgpu_trace_read: fn is NULL");
+    fgpu_status status = stats_begin_reading(handle, &reading);
+    if (status != FGPU_OK)
+        return status;
+    status = records_give(&reading.copy, reading.pool, fn, user);
+    if (status != FGPU_OK)
+        (void)error_set(status, "fgpu_trace_read: no memory to sort %u events",
+                        trace_length(&reading.copy));
+    trace_fini(&reading.copy);
+    return status;
 }
 
 /* What the tracks of a pool are called. */
@@ -149,7 +194,7 @@ fgpu_status fgpu_trace_write(fgpu_pool handle, const char *path)
     struct trace copy;
     driver_enter(pool->driver);
     driver_pump(pool->driver);
-    status = trace_copy(&pool->driver->trace, &copy);
+    status = trace_copy(&pool->driver->trace, pool->driver->alloc, &copy);
     driver_leave(pool->driver);
     if (status != FGPU_OK)
         return error_set(status, "fgpu_trace_write: no memory for a copy of the events");

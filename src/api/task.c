@@ -1,12 +1,10 @@
-/* Tasks: submit, wait, state, error, cancel, forget. Thread: any.
- *
- * Thread: any.
- */
+/* Tasks: submit, wait, state, error, cancel, forget. Thread: any. */
 #include "api/task.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 
 void fgpu_task_desc_init(fgpu_task_desc *desc)
@@ -78,6 +76,16 @@ fgpu_status task_error_text(const struct pool *pool, uint32_t index)
                      root->why != NULL ? root->why : "");
 }
 
+/* The task behind a handle and its pool, as lookup_task(); the caller is a guest of *pool. */
+static fgpu_status task_get(fgpu_task handle, const char *who, struct pool **pool, uint32_t *index,
+                            uint32_t *word, bool *gone)
+{
+    fgpu_status status;
+    *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
+    FGPU_ASSERT(*pool != NULL || status != FGPU_OK);
+    return *pool != NULL ? lookup_task(*pool, handle, who, index, word, gone) : status;
+}
+
 /* ---- waiting ---------------------------------------------------------------------------- */
 
 struct task_target {
@@ -129,13 +137,10 @@ fgpu_status task_wait(struct pool *pool, uint32_t index, uint32_t generation, ui
 fgpu_status fgpu_task_wait(fgpu_task handle, uint64_t timeout_ns)
 {
     static const char who[] = "fgpu_task_wait: task";
-    fgpu_status status;
-    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
-    if (pool == NULL)
-        return status;
+    LOOKUP_GUEST *pool = NULL;
     uint32_t index, word;
     bool gone;
-    status = lookup_task(pool, handle, who, &index, &word, &gone);
+    fgpu_status status = task_get(handle, who, &pool, &index, &word, &gone);
     if (status != FGPU_OK || gone)
         return status;
     if (!task_state_ended(word & TASK_STATE_MASK) && timeout_ns != 0) {
@@ -151,15 +156,12 @@ fgpu_status fgpu_task_wait(fgpu_task handle, uint64_t timeout_ns)
 fgpu_status fgpu_task_get_state(fgpu_task handle, fgpu_task_state *state)
 {
     static const char who[] = "fgpu_task_get_state: task";
-    fgpu_status status;
     if (state == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_task_get_state: state is NULL");
-    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
-    if (pool == NULL)
-        return status;
+    LOOKUP_GUEST *pool = NULL;
     uint32_t index, word;
     bool gone;
-    status = lookup_task(pool, handle, who, &index, &word, &gone);
+    fgpu_status status = task_get(handle, who, &pool, &index, &word, &gone);
     if (status == FGPU_OK)
         *state = gone ? FGPU_TASK_DONE : (fgpu_task_state)(word & TASK_STATE_MASK);
     return status;
@@ -183,15 +185,12 @@ fgpu_status fgpu_task_get_error(fgpu_task handle, fgpu_status *failure, fgpu_tas
                                 size_t text_bytes)
 {
     static const char who[] = "fgpu_task_get_error: task";
-    fgpu_status status;
     if (failure == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_task_get_error: status is NULL");
-    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
-    if (pool == NULL)
-        return status;
+    LOOKUP_GUEST *pool = NULL;
     uint32_t index, word;
     bool gone;
-    status = lookup_task(pool, handle, who, &index, &word, &gone);
+    fgpu_status status = task_get(handle, who, &pool, &index, &word, &gone);
     if (status != FGPU_OK)
         return status;
     if (!gone && !task_state_ended(word & TASK_STATE_MASK))
@@ -213,13 +212,10 @@ fgpu_status fgpu_task_get_error(fgpu_task handle, fgpu_status *failure, fgpu_tas
 fgpu_status fgpu_task_cancel(fgpu_task handle)
 {
     static const char who[] = "fgpu_task_cancel: task";
-    fgpu_status status;
-    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
-    if (pool == NULL)
-        return status;
+    LOOKUP_GUEST *pool = NULL;
     uint32_t index, word;
     bool gone;
-    status = lookup_task(pool, handle, who, &index, &word, &gone);
+    fgpu_status status = task_get(handle, who, &pool, &index, &word, &gone);
     if (status != FGPU_OK)
         return status;
     driver_enter(pool->driver);
@@ -232,13 +228,10 @@ fgpu_status fgpu_task_cancel(fgpu_task handle)
 fgpu_status fgpu_task_forget(fgpu_task handle)
 {
     static const char who[] = "fgpu_task_forget: task";
-    fgpu_status status;
-    LOOKUP_GUEST *pool = lookup_pool_of(handle.bits, HANDLE_TASK, who, &status);
-    if (pool == NULL)
-        return status;
+    LOOKUP_GUEST *pool = NULL;
     uint32_t index, word;
     bool gone;
-    status = lookup_task(pool, handle, who, &index, &word, &gone);
+    fgpu_status status = task_get(handle, who, &pool, &index, &word, &gone);
     if (status != FGPU_OK || gone)
         return status;
     driver_enter(pool->driver);

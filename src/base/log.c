@@ -12,7 +12,7 @@ static const char *const level_names[] = {"error", "warn", "info", "debug", "tra
 
 void log_init(struct log *log, int level)
 {
-    *log = (struct log){.format = LOG_TEXT, .file = stderr};
+    *log = (struct log){.format = FGPU_LOG_TEXT, .file = stderr};
     lock_init(&log->lock);
     log_set_level(log, level);
 }
@@ -34,11 +34,11 @@ void log_set_callback(struct log *log, fgpu_log_fn fn, void *user)
     log->fn = fn;
     log->user = user;
     log->file = stderr;
-    log->format = LOG_TEXT;
+    log->format = FGPU_LOG_TEXT;
     lock_release(&log->lock);
 }
 
-void log_set_file(struct log *log, FILE *file, enum log_format format)
+void log_set_file(struct log *log, FILE *file, uint32_t format)
 {
     lock_acquire(&log->lock);
     log->fn = NULL;
@@ -160,9 +160,11 @@ void log_write(struct log *log, int level, const char *area, const char *fmt, ..
     lock_acquire(&log->lock);
     if (log->fn != NULL)
         log->fn(log->user, level, line);
-    else if (log->file != NULL && log->format == LOG_JSON)
+    else if (log->file != NULL && log->format == FGPU_LOG_JSON)
         log_write_json(log->file, level, area, line + prefix);
     else if (log->file != NULL)
         fprintf(log->file, "fastgpu: %s: %s\n", log_level_name(level), line);
+    if (log->fn == NULL && log->file != NULL)
+        (void)fflush(log->file);
     lock_release(&log->lock);
 }

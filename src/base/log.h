@@ -2,8 +2,9 @@
  * JSON lines.
  *
  * A disabled line costs one relaxed load and a branch; its arguments are not evaluated with the
- * LOG_... macros. Lines are written under a lock, so that they never mix. Time of a JSON line is
- * CLOCK_MONOTONIC. Bytes that are not UTF-8 come out as U+FFFD in JSON (RFC 8259). Thread: any.
+ * LOG_... macros. Lines are written under a lock, so that they never mix, and flushed. Time of a
+ * JSON line is CLOCK_MONOTONIC. Bytes that are not UTF-8 come out as U+FFFD in JSON (RFC 8259).
+ * Thread: any.
  */
 #ifndef FASTGPU_BASE_LOG_H
 #define FASTGPU_BASE_LOG_H
@@ -14,11 +15,9 @@
 #include "base/atomic.h"
 #include "base/lock.h"
 
-enum log_format { LOG_TEXT, LOG_JSON };
-
 struct log {
     _Atomic int32_t level; /* enum fgpu_log_level */
-    enum log_format format;
+    uint32_t format;       /* enum fgpu_log_format */
     struct lock lock;
     fgpu_log_fn fn; /* when set, `file` is not used */
     void *user;
@@ -33,7 +32,7 @@ void log_fini(struct log *log);
 void log_set_callback(struct log *log, fgpu_log_fn fn, void *user);
 
 /* [borrow] file: open until log_fini or the next log_set_.... */
-void log_set_file(struct log *log, FILE *file, enum log_format format);
+void log_set_file(struct log *log, FILE *file, uint32_t format);
 
 static inline void log_set_level(struct log *log, int level)
 {

@@ -177,42 +177,6 @@ static struct code_value unary_value(struct evaluation *eval)
     return value;
 }
 
-static int precedence(uint8_t punct)
-{
-    switch (punct) {
-    case CODE_PUNCT_STAR:
-    case CODE_PUNCT_DIV:
-    case CODE_PUNCT_MOD:
-        return 10;
-    case CODE_PUNCT_PLUS:
-    case CODE_PUNCT_MINUS:
-        return 9;
-    case CODE_PUNCT_SHL:
-    case CODE_PUNCT_SHR:
-        return 8;
-    case CODE_PUNCT_LT:
-    case CODE_PUNCT_GT:
-    case CODE_PUNCT_LE:
-    case CODE_PUNCT_GE:
-        return 7;
-    case CODE_PUNCT_EQ:
-    case CODE_PUNCT_NE:
-        return 6;
-    case CODE_PUNCT_AMP:
-        return 5;
-    case CODE_PUNCT_XOR:
-        return 4;
-    case CODE_PUNCT_OR:
-        return 3;
-    case CODE_PUNCT_AND_AND:
-        return 2;
-    case CODE_PUNCT_OR_OR:
-        return 1;
-    default:
-        return 0;
-    }
-}
-
 static struct code_value divide(uint64_t a, uint64_t b, bool is_unsigned, bool remainder)
 {
     if (b == 0)
@@ -301,7 +265,8 @@ static struct code_value binary_value(struct evaluation *eval, int least)
     struct code_value value = unary_value(eval);
     for (;;) {
         uint8_t punct = peek_punct(eval);
-        int level = precedence(punct);
+        /* Directives have no `^^`; what is left of the line makes it malformed. */
+        int level = punct != CODE_PUNCT_XOR_XOR ? code_punct_precedence(punct) : 0;
         if (level == 0 || level < least)
             return value;
         eval->at++;

@@ -293,43 +293,6 @@ static struct code_operand cast_parse(struct code_parser *parser)
 
 /* ---- binary ---- */
 
-static int precedence(uint8_t punct)
-{
-    switch (punct) {
-    case CODE_PUNCT_STAR:
-    case CODE_PUNCT_DIV:
-    case CODE_PUNCT_MOD:
-        return 10;
-    case CODE_PUNCT_PLUS:
-    case CODE_PUNCT_MINUS:
-        return 9;
-    case CODE_PUNCT_SHL:
-    case CODE_PUNCT_SHR:
-        return 8;
-    case CODE_PUNCT_LT:
-    case CODE_PUNCT_GT:
-    case CODE_PUNCT_LE:
-    case CODE_PUNCT_GE:
-        return 7;
-    case CODE_PUNCT_EQ:
-    case CODE_PUNCT_NE:
-        return 6;
-    case CODE_PUNCT_AMP:
-        return 5;
-    case CODE_PUNCT_XOR:
-        return 4;
-    case CODE_PUNCT_OR:
-        return 3;
-    case CODE_PUNCT_AND_AND:
-        return 2;
-    case CODE_PUNCT_OR_OR:
-    case CODE_PUNCT_XOR_XOR:
-        return 1;
-    default:
-        return 0;
-    }
-}
-
 /* p + n and n + p stay in the class; p - q makes both one, since q + (p - q) is p. */
 static struct code_operand sum(struct code_parser *parser, bool minus, struct code_operand a,
                                struct code_operand b)
@@ -353,7 +316,7 @@ static struct code_operand sum(struct code_parser *parser, bool minus, struct co
 static struct code_operand combined(struct code_parser *parser, uint8_t punct,
                                     struct code_operand a, struct code_operand b)
 {
-    int level = precedence(punct);
+    int level = code_punct_precedence(punct);
     if (level == 9)
         return sum(parser, punct == CODE_PUNCT_MINUS, a, b);
     bool compares = level == 7 || level == 6 || level <= 2;
@@ -371,7 +334,7 @@ static struct code_operand binary_parse(struct code_parser *parser, int least)
     struct code_operand left = cast_parse(parser);
     for (;;) {
         uint8_t punct = code_parser_peek(parser)->punct;
-        int level = precedence(punct);
+        int level = code_punct_precedence(punct);
         if (level == 0 || level < least)
             return left;
         code_parser_advance(parser);

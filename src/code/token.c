@@ -325,3 +325,40 @@ const char *code_token_text(const struct code_context *context, const struct cod
         return punct_texts[token->punct];
     return code_names_text(&context->names, token->name);
 }
+
+int code_punct_precedence(uint8_t punct)
+{
+    switch (punct) {
+    case CODE_PUNCT_STAR:
+    case CODE_PUNCT_DIV:
+    case CODE_PUNCT_MOD:
+        return 10;
+    case CODE_PUNCT_PLUS:
+    case CODE_PUNCT_MINUS:
+        return 9;
+    case CODE_PUNCT_SHL:
+    case CODE_PUNCT_SHR:
+        return 8;
+    case CODE_PUNCT_LT:
+    case CODE_PUNCT_GT:
+    case CODE_PUNCT_LE:
+    case CODE_PUNCT_GE:
+        return 7;
+    case CODE_PUNCT_EQ:
+    case CODE_PUNCT_NE:
+        return 6;
+    case CODE_PUNCT_AMP:
+        return 5;
+    case CODE_PUNCT_XOR:
+        return 4;
+    case CODE_PUNCT_OR:
+        return 3;
+    case CODE_PUNCT_AND_AND:
+        return 2;
+    case CODE_PUNCT_OR_OR:
+    case CODE_PUNCT_XOR_XOR:
+        return 1;
+    default:
+        return 0;
+    }
+}

@@ -124,6 +124,10 @@ struct code_token code_lexer_next(struct code_lexer *lexer);
 /* Spelling as text, NUL-terminated. */
 const char *code_token_text(const struct code_context *context, const struct code_token *token);
 
+/* How tightly a binary operator binds, from 1 (`||`, `^^`) to 10 (`*`, `/`, `%`); 0 for everything
+ * else, also for assignments and the comma. */
+int code_punct_precedence(uint8_t punct);
+
 static inline bool code_token_is(const struct code_token *token, enum code_punct punct)
 {
     return token->punct == (uint8_t)punct;

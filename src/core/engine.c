@@ -216,6 +216,7 @@ static void engine_chain(struct engine *engine, struct task *task)
         task->lane = TASK_LANE_NONE;
         return;
     }
+    place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
         return;
@@ -340,7 +341,22 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
     return any;
 }
 
-/* An idle lane takes the next task from the longest backlog, if it would start it sooner. */
+/* Whether a task that is in neither backlog would finish sooner on the thief's lane, which is idle.
+ */
+static bool engine_gains(const struct engine *engine, const struct lane *thief,
+                         const struct lane *victim, uint64_t here_ns, uint64_t there_ns)
+{
+    const struct engine_device *here = &engine->devices[thief->device];
+    const struct engine_device *there = &engine->devices[victim->device];
+    if (here->group_cores == 0 || there->group_cores == 0 ||
+        here->caps.resource_group != there->caps.resource_group)
+        return here_ns < victim->flight_ns + there_ns;
+    uint64_t work = place_group_work(engine, here);
+    return place_finish_ns(here, 0, here_ns, work) <
+           place_finish_ns(there, victim->flight_ns, there_ns, work);
+}
+
+/* An idle lane takes the next task from the longest backlog, if it would finish it sooner. */
 static bool engine_steal(struct engine *engine, struct lane *thief)
 {
     if (thief->hidden || engine->devices[thief->device].lost || thief->flight_tasks > 0 ||
@@ -360,11 +376,11 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
         place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL)
         return false;
     uint32_t old_ns = task->predicted_ns;
-    uint64_t there_ns = victim->flight_ns + old_ns;
     (void)sched_backlog_pop(engine, victim);
     move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
     place_on(engine, task, thief->index);
-    if (task->predicted_ns < there_ns) {
+    if (engine_gains(engine, thief, victim, task->predicted_ns, old_ns)) {
+        place_note(engine, task, FGPU_PLACED_STOLEN);
         task_set_state(task, FGPU_TASK_PLACED);
         (void)engine_dispatch(engine, task);
         return true;
@@ -405,6 +421,19 @@ static bool engine_fill(struct engine *engine)
     return any;
 }
 
+/* After each turn while there is little to check; the more there is, the more turns go by between
+ * two checks, so that they never cost much more than what they check. */
+static void engine_check_now_and_then(struct engine *engine)
+{
+    if (!engine->checks || engine->check_pause > 0) {
+        engine->check_pause -= engine->check_pause > 0;
+        return;
+    }
+    engine_check(engine);
+    engine->check_pause =
+        (engine->ready_count + engine->kept + table_high_water(&engine->buffers)) / 1024;
+}
+
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
@@ -417,8 +446,7 @@ void engine_turn(struct engine *engine)
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
     }
-    if (engine->checks)
-        engine_check(engine);
+    engine_check_now_and_then(engine);
 }
 
 /* ---- events ----------------------------------------------------------------------------- */
@@ -451,6 +479,7 @@ uint32_t engine_drain(struct engine *engine)
             trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                            .kind = TRACE_SUBMIT,
                                                            .device = TRACE_NO_DEVICE,
+                                                           .name = engine_trace_name(engine, task),
                                                            .task = engine_trace_id(task),
                                                            .a = engine->pending_tasks});
         engine_look(engine, index);
@@ -556,7 +585,7 @@ void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_s
     engine->stats.builds_cached += built->cached;
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                    .kind = TRACE_BUILD_END,
-                                                   .device = (uint16_t)device,
+                                                   .device = (uint8_t)device,
                                                    .name = trace_name(engine->trace, kernel->name),
                                                    .a = built->cached,
                                                    .b = (uint64_t)(int64_t)status});

@@ -88,6 +88,8 @@ struct engine_device {
     fgpu_device_caps caps;
     uint32_t node;
     uint32_t lane_first, lane_count;
+    uint32_t cores;       /* that a launch occupies of its resource group */
+    uint32_t group_cores; /* of that group; 0: nobody else works with them */
     uint8_t lost;
     uint8_t hidden; /* runs host tasks only: the caller did not choose it */
     uint64_t key;   /* names it in the performance model */
@@ -122,6 +124,7 @@ struct op {
     uint32_t waiters;            /* links */
     uint32_t next_src, next_dst; /* lists of the two blocks */
     uint64_t bytes;
+    uint64_t task; /* that it was ordered for, in traces */
     uint32_t predicted_ns;
 };
 
@@ -129,6 +132,9 @@ struct op {
 
 struct engine_device_config {
     fgpu_device_caps caps;
+    uint32_t cores;       /* that a launch on one of its queues occupies */
+    uint32_t group_cores; /* of its resource group (caps), where several visible devices work with
+                             them; else 0 */
     uint64_t key;
     uint64_t memory_limit_bytes;
     uint8_t hidden;
@@ -147,7 +153,8 @@ struct engine_config {
     uint32_t flags;            /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
     uint64_t budget_ns;        /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
-    bool checks;               /* check invariants after every turn */
+    bool checks;               /* check invariants after the turns, every one of them while there is
+                                  little to check */
 };
 
 struct lineage; /* core/lineage.h */
@@ -172,6 +179,7 @@ struct engine {
     uint32_t first_generation;
     _Atomic uint32_t wrapped; /* a task slot has used every generation that a handle can name */
     bool checks;
+    uint32_t check_pause; /* turns until the next check */
     const struct policy *policy;
     const struct alloc_hooks *hooks;
     struct history *history;
@@ -240,6 +248,19 @@ void engine_look(struct engine *engine, uint32_t task);
 static inline uint64_t engine_trace_id(const struct task *task)
 {
     return ((uint64_t)task_generation(task) << 32 | task->self) + 1;
+}
+
+/* What the caller called it, or its kernel; NULL where there is neither. */
+static inline const char *engine_task_name(const struct engine *engine, const struct task *task)
+{
+    if (task->flags & TASK_F_NAMED)
+        return task_extra(task)->name;
+    return task->kernel != TASK_NONE ? engine_kernel(engine, task->kernel)->name : NULL;
+}
+
+static inline uint32_t engine_trace_name(const struct engine *engine, const struct task *task)
+{
+    return trace_name(engine->trace, engine_task_name(engine, task));
 }
 
 static inline struct lane *engine_lane(const struct engine *engine, uint32_t index)

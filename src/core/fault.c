@@ -189,7 +189,7 @@ void fault_device(struct engine *engine, uint32_t index, const char *reason)
     LOG_WARN(engine->log, "fault", "device %u is lost: %s", index, device->reason);
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                    .kind = TRACE_DEVICE_LOST,
-                                                   .device = (uint16_t)index});
+                                                   .device = (uint8_t)index});
     for (uint32_t i = 0; i < device->lane_count; i++)
         fault_flight(engine, engine_lane(engine, device->lane_first + i));
     fault_memory(engine, index);

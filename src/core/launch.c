@@ -35,7 +35,7 @@ void launch_build(struct engine *engine, struct kernel *kernel, uint32_t device)
     trace_emit(engine->trace,
                (struct trace_event){.time_ns = engine->now_ns,
                                     .kind = TRACE_BUILD_BEGIN,
-                                    .device = (uint16_t)device,
+                                    .device = (uint8_t)device,
                                     .name = trace_name(engine->trace, kernel->name)});
     engine_act(engine, (struct action){.kind = ACTION_BUILD,
                                        .device = device,
@@ -186,18 +186,14 @@ void launch_task(struct engine *engine, struct task *task, bool chained)
     lane->flight_tasks++;
     lane->flight_hosts += task->kind == TASK_HOST;
     task_set_state(task, FGPU_TASK_RUNNING);
-    if (engine->trace->on) {
-        const char *name = task->flags & TASK_F_NAMED  ? task_extra(task)->name
-                           : task->kernel != TASK_NONE ? engine_kernel(engine, task->kernel)->name
-                                                       : NULL;
+    if (engine->trace->on)
         trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                        .kind = TRACE_RUN_BEGIN,
-                                                       .device = lane->device,
+                                                       .device = (uint8_t)lane->device,
                                                        .lane = (uint16_t)lane->queue,
-                                                       .name = trace_name(engine->trace, name),
+                                                       .name = engine_trace_name(engine, task),
                                                        .task = engine_trace_id(task),
                                                        .a = task->predicted_ns});
-    }
 }
 
 void launch_fence(struct engine *engine, struct lane *lane)

@@ -24,7 +24,7 @@ void learn_task(struct engine *engine, struct task *task, fgpu_status status)
     device->stats.predicted_ns += task->predicted_ns;
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                    .kind = TRACE_RUN_END,
-                                                   .device = lane->device,
+                                                   .device = (uint8_t)lane->device,
                                                    .lane = (uint16_t)lane->queue,
                                                    .task = engine_trace_id(task),
                                                    .a = result->timed ? result->start_ns : 0,

@@ -27,6 +27,7 @@ struct move_rect {
     uint32_t buffer;
     struct move_run first; /* the first row */
     uint64_t rows, pitch;
+    uint64_t task; /* that it is copied for, in traces */
 };
 
 /* Bytes of one block that a lane is about to use. */
@@ -157,6 +158,7 @@ static bool move_order(struct engine *engine, const struct move_rect *rect, uint
                       .begin = first->begin,
                       .end = first->begin + pitch * (rows - 1) + row_bytes,
                       .bytes = row_bytes * rows,
+                      .task = rect->task,
                       .waiters = LINKS_NONE};
     op->body = (fgpu_cmd_copy){.src = from->mem,
                                .dst = to->mem,
@@ -181,9 +183,9 @@ static bool move_order(struct engine *engine, const struct move_rect *rect, uint
     op->number = lane_append(engine, lane, &cmd, index | RING_OP);
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                    .kind = TRACE_MOVE_BEGIN,
-                                                   .device = lane->device,
+                                                   .device = (uint8_t)lane->device,
                                                    .lane = (uint16_t)lane->queue,
-                                                   .task = index + 1u,
+                                                   .task = op->task,
                                                    .a = op->bytes,
                                                    .b = trace_nodes(first->src, dst)});
     return true;
@@ -322,7 +324,7 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
         return;
     vec_clear(pass->runs);
     (void)graph_walk(engine, task, access, move_collect, pass);
-    struct move_rect rect = {.buffer = a->buffer};
+    struct move_rect rect = {.buffer = a->buffer, .task = engine_trace_id(task)};
     for (size_t at = 0; at < pass->runs->count && !pass->failed && !pass->busy;) {
         at += move_rows(pass->runs, at, &rect);
         move_rectangle(engine, task, pass, &rect);
@@ -343,7 +345,7 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
          seg = imap_next(&buffer->segments, seg))
         if (graph_segment(seg)->replica.valid == UINT64_C(1) << node)
             (void)move_collect(engine, task, 0, seg, &pass);
-    struct move_rect rect = {.buffer = victim};
+    struct move_rect rect = {.buffer = victim, .task = engine_trace_id(task)};
     for (size_t at = 0; at < pass.runs->count && !pass.failed && !pass.busy;) {
         at += move_rows(pass.runs, at, &rect);
         move_rectangle(engine, task, &pass, &rect);
@@ -485,9 +487,9 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
     device->stats.busy_ns += ns;
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                    .kind = TRACE_MOVE_END,
-                                                   .device = lane->device,
+                                                   .device = (uint8_t)lane->device,
                                                    .lane = (uint16_t)lane->queue,
-                                                   .task = index + 1u,
+                                                   .task = op->task,
                                                    .a = result->timed ? result->start_ns : 0,
                                                    .b = result->timed ? result->end_ns : 0});
     if (status != FGPU_OK)
@@ -527,7 +529,7 @@ void move_write_through(struct engine *engine, struct task *task, uint32_t node)
         struct move_pass pass = {.node = 0, .lane = lane, .runs = &engine->runs};
         vec_clear(pass.runs);
         (void)graph_walk(engine, task, i, move_collect_settled, &pass);
-        struct move_rect rect = {.buffer = a->buffer};
+        struct move_rect rect = {.buffer = a->buffer, .task = engine_trace_id(task)};
         for (size_t at = 0; at < pass.runs->count && lane_room(engine_lane(engine, lane)) > 8;) {
             at += move_rows(pass.runs, at, &rect);
             if (rect.first.src == node)

@@ -15,6 +15,7 @@
 #define PLACE_COPY_BYTES_PER_NS 8u /* fill and copy inside a node, until measured */
 #define PLACE_COPY_NS 1000u
 #define PLACE_SEGMENTS 64 /* segments of one access that are looked at for a transfer estimate */
+#define PLACE_TRACED 15u  /* queues beside the chosen one that a trace tells of */
 
 static bool place_aligned(const struct task *task, uint32_t align)
 {
@@ -141,6 +142,49 @@ static uint64_t place_transfer_ns(const struct engine *engine, const struct task
 
 /* ---- choice ----------------------------------------------------------------------------- */
 
+uint64_t place_group_work(const struct engine *engine, const struct engine_device *device)
+{
+    uint64_t work = 0;
+    if (device->group_cores == 0)
+        return 0;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        const struct lane *lane = engine_lane(engine, i);
+        const struct engine_device *other = &engine->devices[lane->device];
+        if (other->group_cores != 0 && other->caps.resource_group == device->caps.resource_group)
+            work += (lane->flight_ns + lane->backlog_ns) * other->cores;
+    }
+    return work;
+}
+
+uint64_t place_finish_ns(const struct engine_device *device, uint64_t ready_ns, uint64_t exec_ns,
+                         uint64_t work)
+{
+    uint64_t alone = ready_ns + exec_ns;
+    if (device->group_cores == 0)
+        return alone;
+    uint64_t shared = (work + exec_ns * device->cores) / device->group_cores;
+    return shared > alone ? shared : alone;
+}
+
+/* A lane that shares its cores with others is ready when they have left it enough of them. */
+static void place_share_cores(struct engine *engine, uint32_t count)
+{
+    struct policy_lane *lanes = engine->candidates;
+    uint32_t group = UINT32_MAX;
+    uint64_t work = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct engine_device *device =
+            &engine->devices[engine_lane(engine, lanes[i].lane)->device];
+        if (device->group_cores == 0)
+            continue;
+        if (device->caps.resource_group != group)
+            work = place_group_work(engine, device);
+        group = device->caps.resource_group;
+        lanes[i].ready_ns =
+            place_finish_ns(device, lanes[i].ready_ns, lanes[i].exec_ns, work) - lanes[i].exec_ns;
+    }
+}
+
 static void place_costs(struct engine *engine, const struct task *task, uint32_t count)
 {
     struct policy_lane *lanes = engine->candidates;
@@ -174,8 +218,10 @@ static uint32_t place_candidates(struct engine *engine, const struct task *task)
                                      .ready_ns = lane->flight_ns + lane->backlog_ns};
         }
     }
-    if (count > 1 && engine->policy->needs_costs)
+    if (count > 1 && engine->policy->needs_costs) {
         place_costs(engine, task, count);
+        place_share_cores(engine, count);
+    }
     return count;
 }
 
@@ -236,15 +282,106 @@ void place_on(struct engine *engine, struct task *task, uint32_t lane)
     task->model = task->kernel == TASK_NONE
                       ? HISTORY_NONE
                       : engine_kernel(engine, task->kernel)->codes[device].model_slot;
-    if (engine->trace->on)
-        trace_emit(engine->trace,
-                   (struct trace_event){.time_ns = engine->now_ns,
-                                        .kind = TRACE_PLACE,
-                                        .device = (uint16_t)device,
-                                        .lane = (uint16_t)engine_lane(engine, lane)->queue,
-                                        .task = engine_trace_id(task),
-                                        .a = task->predicted_ns});
 }
+
+/* ---- telling of it ---------------------------------------------------------------------- */
+
+static void place_emit(struct engine *engine, const struct task *task, const struct policy_lane *of,
+                       bool chosen, uint8_t how)
+{
+    const struct lane *lane = engine_lane(engine, of->lane);
+    struct trace_event event = {.time_ns = engine->now_ns,
+                                .kind = TRACE_CANDIDATE,
+                                .device = (uint8_t)lane->device,
+                                .lane = (uint16_t)lane->queue,
+                                .task = engine_trace_id(task)};
+    trace_candidate_put(&event, &(struct trace_candidate){.wait_ns = of->ready_ns,
+                                                          .copy_ns = of->transfer_ns,
+                                                          .run_ns = of->exec_ns,
+                                                          .known = of->known != 0,
+                                                          .chosen = chosen,
+                                                          .how = how});
+    trace_emit(engine->trace, event);
+}
+
+static uint64_t place_lane_finish_ns(const struct policy_lane *lane)
+{
+    return (lane->ready_ns > lane->transfer_ns ? lane->ready_ns : lane->transfer_ns) +
+           lane->exec_ns;
+}
+
+/* The best ones but the chosen: their places, best first. Returns how many. */
+static uint32_t place_best(const struct policy_lane *lanes, uint32_t count, uint32_t choice,
+                           uint32_t best[PLACE_TRACED])
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = kept;
+        if (i == choice)
+            continue;
+        while (at > 0 &&
+               place_lane_finish_ns(&lanes[i]) < place_lane_finish_ns(&lanes[best[at - 1]]))
+            at--;
+        if (at == PLACE_TRACED)
+            continue;
+        kept += kept < PLACE_TRACED;
+        memmove(&best[at + 1], &best[at], (kept - 1 - at) * sizeof best[0]);
+        best[at] = i;
+    }
+    return kept;
+}
+
+static void place_log(struct engine *engine, const struct task *task,
+                      const struct policy_lane *chosen, uint32_t count, uint8_t how)
+{
+    static const char *const words[] = {[FGPU_PLACED_POLICY] = "chosen",
+                                        [FGPU_PLACED_ONLY] = "the only one",
+                                        [FGPU_PLACED_PINNED] = "asked for",
+                                        [FGPU_PLACED_CHAINED] = "behind what it waits for",
+                                        [FGPU_PLACED_STOLEN] = "taken over by an idle queue"};
+    const struct lane *lane = engine_lane(engine, chosen->lane);
+    const char *name = engine_task_name(engine, task);
+    LOG_DEBUG(engine->log, "place",
+              "task %llu '%s' goes to device %u queue %u (%s, of %u): free in %llu ns, data in "
+              "%llu ns, run %llu ns%s",
+              (unsigned long long)engine_trace_id(task), name != NULL ? name : "", lane->device,
+              lane->queue, words[how], count, (unsigned long long)chosen->ready_ns,
+              (unsigned long long)chosen->transfer_ns, (unsigned long long)chosen->exec_ns,
+              chosen->known ? "" : " assumed");
+}
+
+/* Of the engine's candidates; costs that the policy did not need are made up for. */
+static void place_tell_choice(struct engine *engine, const struct task *task, uint32_t count,
+                              uint32_t choice)
+{
+    uint32_t best[PLACE_TRACED];
+    const struct policy_lane *lanes = engine->candidates;
+    uint8_t how = task->pin != TASK_DEVICE_ANY ? FGPU_PLACED_PINNED
+                  : count == 1                 ? FGPU_PLACED_ONLY
+                                               : FGPU_PLACED_POLICY;
+    if (count == 1 || !engine->policy->needs_costs)
+        place_costs(engine, task, count);
+    place_log(engine, task, &lanes[choice], count, how);
+    if (!engine->trace->on)
+        return;
+    place_emit(engine, task, &lanes[choice], true, how);
+    uint32_t others = place_best(lanes, count, choice, best);
+    for (uint32_t i = 0; i < others; i++)
+        place_emit(engine, task, &lanes[best[i]], false, how);
+}
+
+void place_tell(struct engine *engine, const struct task *task, uint8_t how)
+{
+    const struct lane *lane = engine_lane(engine, task->lane);
+    struct policy_lane of = {.lane = lane->index, .ready_ns = lane->flight_ns + lane->backlog_ns};
+    of.exec_ns = place_exec_ns(engine, task, lane->device, &of.known);
+    of.transfer_ns = place_transfer_ns(engine, task, engine->devices[lane->device].node);
+    place_log(engine, task, &of, 1, how);
+    if (engine->trace->on)
+        place_emit(engine, task, &of, true, how);
+}
+
+/* ---- the step --------------------------------------------------------------------------- */
 
 bool place_task(struct engine *engine, struct task *task)
 {
@@ -254,5 +391,7 @@ bool place_task(struct engine *engine, struct task *task)
     uint32_t choice = count == 1 ? 0 : engine->policy->choose(engine->candidates, count);
     FGPU_ASSERT(choice < count);
     place_on(engine, task, engine->candidates[choice].lane);
+    if (__builtin_expect(engine->trace->on || log_enabled(engine->log, FGPU_LOG_DEBUG), 0))
+        place_tell_choice(engine, task, count, choice);
     return true;
 }

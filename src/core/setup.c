@@ -40,6 +40,8 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
         struct engine_device *device = &engine->devices[d];
         device->caps = config->devices[d].caps;
         device->key = config->devices[d].key;
+        device->cores = config->devices[d].cores;
+        device->group_cores = config->devices[d].group_cores;
         device->hidden = config->devices[d].hidden;
         engine->host_visible |= !device->hidden && device->caps.host_calls;
         device->node = device->caps.host_memory ? 0 : engine->node_count++;

@@ -89,6 +89,7 @@ struct driver {
     struct alloc_hooks hooks;        /* the caller's */
     const struct alloc_hooks *alloc; /* &hooks, or NULL for the C library */
     struct log log;
+    FILE *log_file; /* NULL: none */
     struct history history;
     struct trace trace;
     struct device *devices;
@@ -111,6 +112,7 @@ struct driver {
     uint32_t pool;           /* number in handles */
     uint32_t first_generation;
     bool nowait;
+    bool opened; /* it was told of in the log */
     uint64_t open_ns;
 };
 

@@ -58,6 +58,8 @@ static bool embedded_poll(struct driver *driver)
         uint64_t before = queue->finished;
         fgpu_status status = device_poll(queue);
         if (queue->finished != before) {
+            if (driver->trace.on) /* nothing is told to have ended before it has */
+                engine_clock(engine, clock_now_ns());
             engine_progress(engine, i, queue->finished);
             any = true;
         }

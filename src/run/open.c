@@ -5,6 +5,7 @@
  * nothing is; a pool whose devices take no host functions gets a hidden cpu device of one worker
  * for them.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -118,6 +119,42 @@ static uint64_t open_key(const fgpu_device_info *info, uint32_t queues)
     return hash_bytes(info->id, strlen(info->id), key);
 }
 
+/* Cores that one launch occupies: a queue's share of the device's. */
+static uint32_t open_cores(const struct device *device)
+{
+    uint32_t units = device->info.valid & FGPU_INFO_UNITS ? device->info.compute_units : 0;
+    uint32_t cores = units / device->caps.queue_count;
+    return cores != 0 ? cores : 1;
+}
+
+/* Two parts of one device ("opencl:0.0", "opencl:0.1")? */
+static bool open_are_parts(const struct device *a, const struct device *b)
+{
+    size_t length = strcspn(a->info.id, ".");
+    return length == strcspn(b->info.id, ".") && strncmp(a->info.id, b->info.id, length) == 0;
+}
+
+/* Cores of the device's resource group, where several visible devices work with them; else 0. They
+ * are those of its largest member, all parts of it together. */
+static uint32_t open_group_cores(const struct driver *driver, const struct device *device)
+{
+    uint32_t most = 0, members = 0;
+    for (uint32_t d = 0; d < driver->visible_count; d++) {
+        const struct device *root = &driver->devices[d];
+        uint32_t cores = 0;
+        if (root->caps.resource_group != device->caps.resource_group)
+            continue;
+        members++;
+        for (uint32_t e = 0; e < driver->visible_count; e++) {
+            const struct device *part = &driver->devices[e];
+            if (open_are_parts(root, part))
+                cores += open_cores(part) * part->caps.queue_count;
+        }
+        most = cores > most ? cores : most;
+    }
+    return members > 1 ? most : 0;
+}
+
 static void open_configs(struct driver *driver, const fgpu_pool_options *options,
                          struct engine_device_config *configs)
 {
@@ -131,6 +168,8 @@ static void open_configs(struct driver *driver, const fgpu_pool_options *options
             (struct engine_device_config){.caps = device->caps,
                                           .key = open_key(&device->info, device->caps.queue_count),
                                           .memory_limit_bytes = limit,
+                                          .cores = open_cores(device),
+                                          .group_cores = open_group_cores(driver, device),
                                           .hidden = d >= driver->visible_count};
     }
 }
@@ -250,8 +289,46 @@ static void open_init(struct driver *driver, const fgpu_pool_options *options, u
     atomic_store_relaxed_u32(&driver->batch, DRIVER_BATCH);
     driver->device_bell = (fgpu_doorbell){open_ring, driver};
     log_init(&driver->log, options->log_level);
+    log_set_file(&driver->log, stderr, options->log_format);
     if (options->log != NULL)
         log_set_callback(&driver->log, options->log, options->log_user);
+}
+
+static fgpu_status open_log(struct driver *driver, const fgpu_pool_options *options)
+{
+    if (options->log != NULL || options->log_file == NULL || options->log_file[0] == '\0')
+        return FGPU_OK;
+    driver->log_file = fopen(options->log_file, "ae");
+    if (driver->log_file == NULL)
+        return error_set(FGPU_E_IO, "the log file %s cannot be opened: %s", options->log_file,
+                         strerror(errno));
+    log_set_file(&driver->log, driver->log_file, options->log_format);
+    return FGPU_OK;
+}
+
+/* The ring's size as a power of two. */
+static uint32_t open_trace_events(const fgpu_pool_options *options)
+{
+    uint32_t events = LIMITS_TRACE_EVENTS;
+    if (options->trace_events != 0)
+        for (events = 1; events < options->trace_events;)
+            events *= 2;
+    return events;
+}
+
+/* Whom the pool consists of: a line for itself and one for each device. */
+static void open_tell(struct driver *driver, const fgpu_pool_options *options)
+{
+    struct log *log = &driver->log;
+    LOG_INFO(log, "pool", "pool %u is open: %u devices, policy %s, at most %u tasks%s%s",
+             driver->pool, driver->visible_count, driver->engine.policy->name,
+             driver->engine.task_limit, driver->trace.on ? ", traced" : "",
+             options->faults != NULL && options->faults[0] != '\0' ? ", with faults" : "");
+    for (uint32_t d = 0; d < driver->visible_count; d++) {
+        const fgpu_device_info *info = &driver->devices[d].info;
+        LOG_INFO(log, "pool", "device %u is %s: %s, %u queues, memory node %u", d, info->id,
+                 info->name, driver->engine.devices[d].lane_count, driver->engine.devices[d].node);
+    }
 }
 
 fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool,
@@ -265,24 +342,28 @@ fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool,
     driver->first_generation = first_generation;
     const struct alloc_hooks *hooks = driver->alloc;
     history_init(&driver->history, 0, hooks);
-    trace_init(&driver->trace, 0, hooks);
+    trace_init(&driver->trace, open_trace_events(options), hooks);
     worker_init(&driver->builder, sizeof(struct driver_build), hooks);
     vec_init(&driver->built, sizeof(struct driver_build), hooks);
     driver->devices = calloc(LIMITS_DEVICES, sizeof *driver->devices);
     driver->samples = calloc(LIMITS_DEVICES, sizeof *driver->samples);
-    fgpu_status status = FGPU_E_NOMEM;
-    if (driver->devices != NULL && driver->samples != NULL) {
+    fgpu_status status = open_log(driver, options);
+    if (status == FGPU_OK && (driver->devices == NULL || driver->samples == NULL))
+        status = error_set(FGPU_E_NOMEM, "no memory for a pool");
+    if (status == FGPU_OK) {
         open_cache(driver, options);
         status = open_engine(driver, options);
-    } else {
-        (void)error_set(status, "no memory for a pool");
     }
-    if (status == FGPU_OK && (options->flags & FGPU_POOL_TRACE))
-        status = trace_enable(&driver->trace, true);
+    if (status == FGPU_OK && (options->flags & FGPU_POOL_TRACE) &&
+        trace_enable(&driver->trace, true) != FGPU_OK)
+        status =
+            error_set(FGPU_E_NOMEM, "no memory for a trace of %u events", driver->trace.capacity);
     if (status != FGPU_OK) {
         driver_destroy(driver);
         return status;
     }
+    driver->opened = true;
+    open_tell(driver, options);
     *out = driver;
     return FGPU_OK;
 }
@@ -311,6 +392,15 @@ void driver_destroy(struct driver *driver)
     if (driver->history_path[0] != '\0' && driver->engine.stats.tasks_done > 0 &&
         store_save_history(driver->history_path, &driver->history) != FGPU_OK)
         LOG_WARN(&driver->log, "cache", "the performance model was not saved: %s", error_text());
+    const fgpu_pool_stats *stats = &driver->engine.stats;
+    if (driver->opened)
+        LOG_INFO(&driver->log, "pool",
+                 "pool %u is closed: %llu tasks done, %llu failed, %llu cancelled, %llu copies, "
+                 "%llu evictions",
+                 driver->pool, (unsigned long long)stats->tasks_done,
+                 (unsigned long long)stats->tasks_failed,
+                 (unsigned long long)stats->tasks_cancelled, (unsigned long long)stats->copies,
+                 (unsigned long long)stats->evictions);
     /* Kernels give their code back through actions, so objects go while the devices still stand. */
     if (driver->engine.lanes != NULL) {
         engine_fini_objects(&driver->engine);
@@ -326,5 +416,7 @@ void driver_destroy(struct driver *driver)
     history_fini(&driver->history);
     trace_fini(&driver->trace);
     log_fini(&driver->log);
+    if (driver->log_file != NULL)
+        (void)fclose(driver->log_file);
     free(driver);
 }

@@ -53,6 +53,8 @@ static fgpu_status simulator_engine(struct simulator *s)
     for (uint32_t d = 0; d < count; d++) {
         simulator_caps(&s->devices[d], &configs[d].caps);
         configs[d].key = hash_u64(d + 1);
+        configs[d].cores = s->devices[d].cores;
+        configs[d].group_cores = s->devices[d].group_cores;
         configs[d].memory_limit_bytes = s->devices[d].memory_bytes;
     }
     struct engine_config config = {.devices = configs,

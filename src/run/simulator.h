@@ -18,9 +18,10 @@
 struct simulator_device {
     struct sim_machine machine;
     uint32_t queue_count;
-    bool host_memory;      /* works in the host's memory */
-    uint64_t memory_bytes; /* of its own; 0: no limit */
-    uint64_t lost_at_ns;   /* virtual time of its death, SIMULATOR_NEVER */
+    bool host_memory;            /* works in the host's memory */
+    uint64_t memory_bytes;       /* of its own; 0: no limit */
+    uint64_t lost_at_ns;         /* virtual time of its death, SIMULATOR_NEVER */
+    uint32_t cores, group_cores; /* see struct engine_device_config; the group is 0 */
 };
 
 struct simulator_config {
@@ -32,7 +33,7 @@ struct simulator_config {
     uint64_t group_ps;        /* time of one work group at speed 1, in picoseconds */
     uint32_t fail_permille;   /* commands that end with FGPU_E_DEVICE */
     uint32_t refuse_permille; /* allocations that fail */
-    bool checks;              /* engine_check after each turn */
+    bool checks;              /* engine_check after the turns */
 };
 
 /* One command as it was handed out, in the log of decisions. */

@@ -3,6 +3,7 @@
  */
 #include "trace/chrome.h"
 #include <stdio.h>
+#include <fastgpu/stats.h>
 #include "trace/json.h"
 #include "trace/spans.h"
 
@@ -53,7 +54,7 @@ static void chrome_close(struct chrome *chrome)
 }
 
 /* The name of an event's subject: its own, or "task N". */
-static void chrome_name(struct chrome *chrome, const char *before, uint16_t name, uint64_t task)
+static void chrome_name(struct chrome *chrome, const char *before, uint32_t name, uint64_t task)
 {
     char text[TRACE_NAME_BYTES + 64];
     const char *known = trace_name_text(chrome->trace, name);
@@ -135,19 +136,103 @@ static fgpu_status chrome_write_names(struct chrome *chrome)
 
 /* ---- spans */
 
+/* What the task waited for: "after":[1,2]. */
+static void chrome_write_after(struct chrome *chrome, const struct spans_task *task)
+{
+    uint64_t before = 0;
+    if (task->edges == SPANS_NONE)
+        return;
+    json_raw(&chrome->json, ",\"after\":[");
+    for (uint32_t at = task->edges; at != SPANS_NONE;) {
+        const struct spans_edge *edge = vec_at(&chrome->spans.edges, at);
+        if (edge->from != before) {
+            json_raw(&chrome->json, before != 0 ? "," : "");
+            json_u64(&chrome->json, edge->from);
+        }
+        before = edge->from;
+        at = edge->next;
+    }
+    json_raw(&chrome->json, "]");
+}
+
+static const char *chrome_placed(uint32_t how)
+{
+    static const char *const words[] = {[FGPU_PLACED_POLICY] = "policy",
+                                        [FGPU_PLACED_ONLY] = "only",
+                                        [FGPU_PLACED_PINNED] = "pinned",
+                                        [FGPU_PLACED_CHAINED] = "chained",
+                                        [FGPU_PLACED_STOLEN] = "stolen"};
+    bool known = how < sizeof words / sizeof words[0] && words[how] != NULL;
+    return known ? words[how] : "unknown";
+}
+
+/* The decision that put the task on its queue; the chosen candidate is the first. */
+static void chrome_write_candidates(struct chrome *chrome, const struct spans_task *task)
+{
+    uint32_t at = task->placed;
+    if (at == SPANS_NONE)
+        return;
+    const struct trace_event *event = trace_at(chrome->trace, at);
+    json_raw(&chrome->json, ",\"placed\":\"");
+    json_raw(&chrome->json, chrome_placed(trace_candidate_get(event).how));
+    chrome_time(chrome, "\",\"placed_us\":", event->time_ns);
+    json_raw(&chrome->json, ",\"candidates\":[");
+    for (; at != SPANS_NONE; at = spans_next_candidate(chrome->trace, at)) {
+        event = trace_at(chrome->trace, at);
+        struct trace_candidate candidate = trace_candidate_get(event);
+        chrome_u64(chrome, at != task->placed ? ",{\"device\":" : "{\"device\":", event->device);
+        chrome_u64(chrome, ",\"queue\":", event->lane);
+        chrome_u64(chrome, ",\"wait_ns\":", candidate.wait_ns);
+        chrome_u64(chrome, ",\"copy_ns\":", candidate.copy_ns);
+        chrome_u64(chrome, ",\"run_ns\":", candidate.run_ns);
+        json_raw(&chrome->json, candidate.known ? ",\"known\":true}" : ",\"known\":false}");
+    }
+    json_raw(&chrome->json, "]");
+}
+
+/* What happened to the task before and after it ran: members of an object. */
+static void chrome_write_life(struct chrome *chrome, const struct spans_task *task)
+{
+    if (task->submit_ns != 0)
+        chrome_time(chrome, ",\"submitted_us\":", task->submit_ns);
+    if (task->ready_ns != 0)
+        chrome_time(chrome, ",\"ready_us\":", task->ready_ns);
+    if (task->done_ns != 0)
+        chrome_time(chrome, ",\"ended_us\":", task->done_ns);
+    if (task->status != FGPU_OK) {
+        json_raw(&chrome->json, ",\"status\":");
+        json_i64(&chrome->json, task->status);
+    }
+    chrome_write_after(chrome, task);
+    chrome_write_candidates(chrome, task);
+}
+
+/* A task that was run again tells of its life in its last run. */
 static void chrome_write_run(struct chrome *chrome, const struct span *span)
 {
     const struct spans_task *task = spans_find_task(&chrome->spans, span->task);
-    chrome_name(chrome, "", span->name, span->task);
+    uint32_t name = span->name == 0 && task != NULL ? task->name : span->name;
+    chrome_name(chrome, "", name, span->task);
     json_raw(&chrome->json, ",\"cat\":\"run\"");
     chrome_u64(chrome, ",\"args\":{\"task\":", span->task);
     if (span->has_begin)
         chrome_u64(chrome, ",\"predicted_ns\":", span->a);
-    if (task != NULL && task->submit_ns != 0)
-        chrome_time(chrome, ",\"submitted_us\":", task->submit_ns);
-    if (task != NULL && task->ready_ns != 0)
-        chrome_time(chrome, ",\"ready_us\":", task->ready_ns);
+    if (task != NULL && task->run != SPANS_NONE && spans_at(&chrome->spans, task->run) == span)
+        chrome_write_life(chrome, task);
     json_raw(&chrome->json, "}");
+}
+
+/* A task without a run: it has not begun, nothing was to be run, or it failed before. */
+static void chrome_write_idle_task(struct chrome *chrome, const struct spans_task *task)
+{
+    chrome_open(chrome, "i", CHROME_POOL, 0);
+    chrome_time(chrome, ",\"ts\":", task->submit_ns);
+    json_raw(&chrome->json, ",\"s\":\"t\"");
+    chrome_name(chrome, "", task->name, task->task);
+    chrome_u64(chrome, ",\"cat\":\"task\",\"args\":{\"task\":", task->task);
+    chrome_write_life(chrome, task);
+    json_raw(&chrome->json, "}");
+    chrome_close(chrome);
 }
 
 static void chrome_write_move(struct chrome *chrome, const struct span *span)
@@ -199,16 +284,12 @@ static void chrome_write_span(struct chrome *chrome, const struct span *span)
 
 /* ---- single events */
 
-/* An arrow from the run of the producer to that of the consumer, where both are there. It leaves
- * inside the producer's slice, 1 ns before its end. */
-static void chrome_write_edge(struct chrome *chrome, const struct trace_event *event)
+/* An arrow from one slice to the beginning of another. It leaves inside the first, 1 ns before its
+ * end, and comes after both slices in the file: viewers bind its ends to what is open then. */
+static void chrome_write_flow(struct chrome *chrome, const struct span *from, const struct span *to,
+                              const char *name)
 {
-    const struct spans_task *from = spans_find_task(&chrome->spans, event->a);
-    const struct spans_task *to = spans_find_task(&chrome->spans, event->b);
-    if (from == NULL || to == NULL || from->run == SPANS_NONE || to->run == SPANS_NONE)
-        return;
-    const struct span *ends[2] = {spans_at(&chrome->spans, from->run),
-                                  spans_at(&chrome->spans, to->run)};
+    const struct span *ends[2] = {from, to};
     uint64_t leaves = ends[0]->end_ns > ends[0]->start_ns ? ends[0]->end_ns - 1 : ends[0]->end_ns;
     uint64_t times[2] = {leaves, ends[1]->start_ns};
     if (times[1] < ends[0]->start_ns)
@@ -219,11 +300,32 @@ static void chrome_write_edge(struct chrome *chrome, const struct trace_event *e
     for (int end = 0; end < 2; end++) {
         chrome_open(chrome, end ? "f" : "s", chrome_process(ends[end]->device), ends[end]->lane);
         chrome_time(chrome, ",\"ts\":", times[end]);
-        chrome_u64(chrome, ",\"cat\":\"dependency\",\"name\":\"dependency\",\"id\":", id);
+        json_raw(&chrome->json, ",\"cat\":\"dependency\",\"name\":\"");
+        json_raw(&chrome->json, name);
+        chrome_u64(chrome, "\",\"id\":", id);
         if (end)
             json_raw(&chrome->json, ",\"bp\":\"e\"");
         chrome_close(chrome);
     }
+}
+
+/* From the run of the producer to that of the consumer, where both are there. */
+static void chrome_write_edge(struct chrome *chrome, const struct trace_event *event)
+{
+    const struct spans_task *from = spans_find_task(&chrome->spans, event->a);
+    const struct spans_task *to = spans_find_task(&chrome->spans, event->b);
+    if (from == NULL || to == NULL || from->run == SPANS_NONE || to->run == SPANS_NONE)
+        return;
+    chrome_write_flow(chrome, spans_at(&chrome->spans, from->run),
+                      spans_at(&chrome->spans, to->run), "dependency");
+}
+
+/* From a copy to the run that it was made for. What is written back starts later: no arrow. */
+static void chrome_write_copy_edge(struct chrome *chrome, const struct span *span)
+{
+    const struct spans_task *task = spans_find_task(&chrome->spans, span->task);
+    if (span->kind == TRACE_MOVE_BEGIN && task != NULL && task->run != SPANS_NONE)
+        chrome_write_flow(chrome, span, spans_at(&chrome->spans, task->run), "data");
 }
 
 static void chrome_write_instant(struct chrome *chrome, const struct trace_event *event)
@@ -296,12 +398,23 @@ static fgpu_status chrome_write_all(struct chrome *chrome)
 {
     uint32_t length = trace_length(chrome->trace);
     json_raw(&chrome->json, "{\"displayTimeUnit\":\"ns\"");
-    chrome_u64(chrome, ",\"otherData\":{\"events\":", length);
+    chrome_u64(chrome, ",\"otherData\":{\"writer\":\"FastGPU\",\"events\":", length);
     chrome_u64(chrome, ",\"overwritten\":", chrome->trace->count - length);
+    chrome_u64(chrome, ",\"origin_ns\":", chrome->spans.origin_ns);
     json_raw(&chrome->json, "},\"traceEvents\":[");
     fgpu_status status = chrome_write_names(chrome);
     for (uint32_t i = 0; i < chrome->spans.spans.count && status == FGPU_OK; i++) {
         chrome_write_span(chrome, spans_at(&chrome->spans, i));
+        status = chrome->json.status;
+    }
+    for (uint32_t i = 0; i < chrome->spans.tasks.count && status == FGPU_OK; i++) {
+        const struct spans_task *task = vec_at(&chrome->spans.tasks, i);
+        if (task->submit_ns != 0 && task->run == SPANS_NONE)
+            chrome_write_idle_task(chrome, task);
+        status = chrome->json.status;
+    }
+    for (uint32_t i = 0; i < chrome->spans.spans.count && status == FGPU_OK; i++) {
+        chrome_write_copy_edge(chrome, spans_at(&chrome->spans, i));
         status = chrome->json.status;
     }
     for (uint32_t i = 0; i < length && status == FGPU_OK; i++) {

@@ -3,8 +3,11 @@
  * Format: "Trace Event Format" (Google, 2016): an object with "traceEvents". One process per device
  * and one for the pool, one thread per queue; runs and copies are complete events ("X") that never
  * overlap on a queue, builds are asynchronous spans ("b", "e"), failures, evictions and lost
- * devices are instants ("i"), dependencies are flows ("s", "f") from the end of the producer to the
- * start of the consumer, tasks in flight and memory per node are counters ("C"). Begins whose end
+ * devices are instants ("i"), and so are tasks that never ran; dependencies are flows ("s", "f")
+ * from the end of the producer, or of a copy, to the start of the consumer; tasks in flight and
+ * memory per node are counters ("C"). The arguments of a run tell why it ran where and when
+ * (`fastgpu explain` reads them): when the task was submitted, ready, placed and ended, the tasks
+ * that it waited for, and the queues that were looked at, the chosen one first. Begins whose end
  * is missing and ends whose begin fell out of the ring are left out, unless the end itself says
  * both times. Pure: the text leaves through a function of the caller's. Thread: any, on a trace
  * that nobody changes meanwhile.

@@ -2,6 +2,8 @@
 #include "trace/spans.h"
 #include "base/assert.h"
 
+#define SPANS_LATE_NS UINT64_C(10000000000) /* older measurements are of another clock */
+
 /* While collecting: the begins that wait for their end, first come first served. */
 struct spans_open {
     struct map first; /* key of the pair -> index of the oldest open begin */
@@ -75,7 +77,8 @@ static struct spans_task *spans_task_of(struct spans *spans, uint64_t task)
     uint64_t index = 0;
     if (map_get(&spans->task_index, task, &index))
         return vec_at(&spans->tasks, index);
-    const struct spans_task fresh = {.task = task, .run = SPANS_NONE};
+    const struct spans_task fresh = {
+        .task = task, .run = SPANS_NONE, .placed = SPANS_NONE, .edges = SPANS_NONE};
     index = spans->tasks.count;
     struct spans_task *made = vec_push(&spans->tasks, &fresh);
     return made != NULL && map_put(&spans->task_index, task, index) == FGPU_OK ? made : NULL;
@@ -93,12 +96,32 @@ static fgpu_status spans_keep_order(struct spans_open *open, struct span *span)
     return map_put(&open->busy, key, span->end_ns);
 }
 
+/* What a device measured lies between its being handed out and its being told of. Where its clock
+ * is a little off, that is cut; of a clock that is not ours (the virtual one of sim) the length
+ * counts. */
+static void spans_fit(struct span *span, uint64_t begin_ns, uint64_t end_ns)
+{
+    uint64_t length_ns = span->end_ns - span->start_ns;
+    if (end_ns < begin_ns)
+        return;
+    if (span->start_ns > end_ns || span->end_ns < begin_ns) {
+        span->end_ns = end_ns;
+        span->start_ns = length_ns < end_ns - begin_ns ? end_ns - length_ns : begin_ns;
+        return;
+    }
+    if (span->start_ns < begin_ns)
+        span->start_ns = begin_ns;
+    if (span->end_ns > end_ns)
+        span->end_ns = end_ns;
+}
+
 /* Makes a span of an end and its begin (NULL: gone). False when the times are not known. */
 static bool spans_make(struct span *span, const struct trace_event *begin,
                        const struct trace_event *end)
 {
     bool measured = end->kind != TRACE_BUILD_END && end->a != 0 && end->b >= end->a;
-    if (!measured && begin == NULL)
+    bool ours = end->time_ns <= end->b || end->time_ns - end->b < SPANS_LATE_NS;
+    if (begin == NULL && !(measured && ours))
         return false;
     const struct trace_event *named = begin != NULL && begin->name != 0 ? begin : end;
     *span = (struct span){.start_ns = measured ? end->a : begin->time_ns,
@@ -113,6 +136,8 @@ static bool spans_make(struct span *span, const struct trace_event *begin,
                           .has_begin = begin != NULL};
     if (span->end_ns < span->start_ns)
         span->end_ns = span->start_ns;
+    if (measured && begin != NULL)
+        spans_fit(span, begin->time_ns, end->time_ns);
     return true;
 }
 _Static_assert(TRACE_RUN_END == TRACE_RUN_BEGIN + 1 && TRACE_MOVE_END == TRACE_MOVE_BEGIN + 1 &&
@@ -135,8 +160,53 @@ static fgpu_status spans_take_end(struct spans *spans, struct spans_open *open,
         if (task == NULL)
             return FGPU_E_NOMEM;
         task->run = (uint32_t)spans->spans.count;
+        if (task->name == 0)
+            task->name = span.name;
     }
     return vec_push(&spans->spans, &span) != NULL ? FGPU_OK : FGPU_E_NOMEM;
+}
+
+static fgpu_status spans_take_edge(struct spans *spans, const struct trace_event *event)
+{
+    struct spans_task *task = spans_task_of(spans, event->b);
+    if (task == NULL)
+        return FGPU_E_NOMEM;
+    const struct spans_edge edge = {event->a, task->edges};
+    task->edges = (uint32_t)spans->edges.count;
+    return vec_push(&spans->edges, &edge) != NULL ? FGPU_OK : FGPU_E_NOMEM;
+}
+
+static bool spans_is_step(uint32_t kind)
+{
+    return kind == TRACE_SUBMIT || kind == TRACE_READY || kind == TRACE_CANDIDATE ||
+           kind == TRACE_DONE || kind == TRACE_FAILED;
+}
+
+/* What happened to a task and has no length. */
+static fgpu_status spans_take_step(struct spans *spans, const struct trace_event *event,
+                                   uint32_t index)
+{
+    if (event->kind == TRACE_EDGE)
+        return spans_take_edge(spans, event);
+    if (!spans_is_step(event->kind))
+        return FGPU_OK;
+    struct spans_task *task = spans_task_of(spans, event->task);
+    if (task == NULL)
+        return FGPU_E_NOMEM;
+    if (event->name != 0)
+        task->name = event->name;
+    if (event->kind == TRACE_SUBMIT) {
+        task->submit_ns = event->time_ns;
+    } else if (event->kind == TRACE_READY) {
+        task->ready_ns = event->time_ns;
+    } else if (event->kind == TRACE_CANDIDATE) {
+        if (trace_candidate_get(event).chosen)
+            task->placed = index;
+    } else if (task->done_ns == 0) {
+        task->done_ns = event->time_ns;
+        task->status = event->kind == TRACE_FAILED ? (int32_t)(int64_t)event->b : FGPU_OK;
+    }
+    return FGPU_OK;
 }
 
 static fgpu_status spans_take_event(struct spans *spans, struct spans_open *open,
@@ -149,16 +219,7 @@ static fgpu_status spans_take_event(struct spans *spans, struct spans_open *open
         return spans_push_begin(open, spans_key(event, event->kind), index);
     if (spans_is_end(event->kind))
         return spans_take_end(spans, open, trace, event);
-    if (event->kind == TRACE_SUBMIT || event->kind == TRACE_READY) {
-        struct spans_task *task = spans_task_of(spans, event->task);
-        if (task == NULL)
-            return FGPU_E_NOMEM;
-        if (event->kind == TRACE_SUBMIT)
-            task->submit_ns = event->time_ns;
-        else
-            task->ready_ns = event->time_ns;
-    }
-    return FGPU_OK;
+    return spans_take_step(spans, event, index);
 }
 
 fgpu_status spans_collect(struct spans *spans, const struct trace *trace)
@@ -168,6 +229,7 @@ fgpu_status spans_collect(struct spans *spans, const struct trace *trace)
     *spans = (struct spans){.origin_ns = length > 0 ? UINT64_MAX : 0};
     vec_init(&spans->spans, sizeof(struct span), trace->hooks);
     vec_init(&spans->tasks, sizeof(struct spans_task), trace->hooks);
+    vec_init(&spans->edges, sizeof(struct spans_edge), trace->hooks);
     map_init(&spans->task_index, trace->hooks);
     map_init(&open.first, trace->hooks);
     map_init(&open.busy, trace->hooks);
@@ -189,7 +251,18 @@ void spans_fini(struct spans *spans)
         return;
     vec_fini(&spans->spans);
     vec_fini(&spans->tasks);
+    vec_fini(&spans->edges);
     map_fini(&spans->task_index);
+}
+
+uint32_t spans_next_candidate(const struct trace *trace, uint32_t index)
+{
+    if (index + 1 >= trace_length(trace))
+        return SPANS_NONE;
+    const struct trace_event *event = trace_at(trace, index), *next = trace_at(trace, index + 1);
+    bool same = next->kind == TRACE_CANDIDATE && next->task == event->task &&
+                !trace_candidate_get(next).chosen;
+    return same ? index + 1 : SPANS_NONE;
 }
 
 const struct spans_task *spans_find_task(const struct spans *spans, uint64_t task)

@@ -56,7 +56,7 @@ static size_t trace_name_length(const char *text)
 }
 
 /* Adds a name under its key. 0 without memory or room. */
-static uint16_t trace_new_name(struct trace *trace, const char *text, size_t length, uint64_t key)
+static uint32_t trace_new_name(struct trace *trace, const char *text, size_t length, uint64_t key)
 {
     if (length == 0 || trace->names.count >= LIMITS_TRACE_NAMES)
         return 0;
@@ -69,10 +69,10 @@ static uint16_t trace_new_name(struct trace *trace, const char *text, size_t len
         vec_pop(&trace->names);
         return 0;
     }
-    return (uint16_t)trace->names.count;
+    return (uint32_t)trace->names.count;
 }
 
-uint16_t trace_name(struct trace *trace, const char *text)
+uint32_t trace_name(struct trace *trace, const char *text)
 {
     if (text == NULL || text[0] == '\0')
         return 0;
@@ -80,14 +80,14 @@ uint16_t trace_name(struct trace *trace, const char *text)
     uint64_t key = hash_bytes(text, length, 0), id = 0;
     /* Another text with the same hash: look on at the next key. */
     for (; map_get(&trace->name_ids, key, &id); key++) {
-        const char *known = trace_name_text(trace, (uint16_t)id);
+        const char *known = trace_name_text(trace, (uint32_t)id);
         if (strncmp(known, text, length) == 0 && known[length] == '\0')
-            return (uint16_t)id;
+            return (uint32_t)id;
     }
     return trace_new_name(trace, text, length, key);
 }
 
-const char *trace_name_text(const struct trace *trace, uint16_t id)
+const char *trace_name_text(const struct trace *trace, uint32_t id)
 {
     if (id == 0 || id > trace->names.count)
         return "";
@@ -108,9 +108,10 @@ const struct trace_event *trace_at(const struct trace *trace, uint32_t index)
     return &trace->ring[number & (trace->capacity - 1)];
 }
 
-fgpu_status trace_copy(const struct trace *trace, struct trace *copy)
+fgpu_status trace_copy(const struct trace *trace, const struct alloc_hooks *hooks,
+                       struct trace *copy)
 {
-    trace_init(copy, trace->capacity, trace->hooks);
+    trace_init(copy, trace->capacity, hooks);
     for (size_t i = 0; i < trace->names.count; i++) {
         const char *text = *(const char *const *)vec_at(&trace->names, i);
         if (trace_new_name(copy, text, strlen(text), i) == 0) {
@@ -119,7 +120,7 @@ fgpu_status trace_copy(const struct trace *trace, struct trace *copy)
         }
     }
     map_fini(&copy->name_ids); /* the copy is for reading: its keys above mean nothing */
-    map_init(&copy->name_ids, trace->hooks);
+    map_init(&copy->name_ids, hooks);
     uint32_t length = trace_length(trace);
     if (length == 0)
         return FGPU_OK;
@@ -132,6 +133,32 @@ fgpu_status trace_copy(const struct trace *trace, struct trace *copy)
     /* Same capacity, same count: every event keeps its place. */
     memcpy(copy->ring, trace->ring, length * sizeof trace->ring[0]);
     return FGPU_OK;
+}
+
+/* ---- candidates: three times of 40 bits and a byte of flags in 128 bits */
+
+static uint64_t trace_cut_ns(uint64_t ns)
+{
+    return ns < TRACE_CANDIDATE_NS ? ns : TRACE_CANDIDATE_NS;
+}
+
+void trace_candidate_put(struct trace_event *event, const struct trace_candidate *candidate)
+{
+    uint64_t copy_ns = trace_cut_ns(candidate->copy_ns);
+    uint64_t flags = (uint64_t)candidate->known | (uint64_t)candidate->chosen << 1 |
+                     (uint64_t)(candidate->how & 63u) << 2;
+    event->a = trace_cut_ns(candidate->wait_ns) | (copy_ns & 0xffffff) << 40;
+    event->b = trace_cut_ns(candidate->run_ns) | (copy_ns >> 24) << 40 | flags << 56;
+}
+
+struct trace_candidate trace_candidate_get(const struct trace_event *event)
+{
+    return (struct trace_candidate){.wait_ns = event->a & TRACE_CANDIDATE_NS,
+                                    .copy_ns = event->a >> 40 | (event->b >> 40 & 0xffff) << 24,
+                                    .run_ns = event->b & TRACE_CANDIDATE_NS,
+                                    .known = event->b >> 56 & 1,
+                                    .chosen = event->b >> 57 & 1,
+                                    .how = (uint8_t)(event->b >> 58)};
 }
 
 /* ---- what the kinds are called */

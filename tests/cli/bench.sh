@@ -3,14 +3,9 @@
 # when the user wants? How fast things are is not asked here.
 set -euo pipefail
 
-: "${FASTGPU:?}"
-if [[ ! -x $FASTGPU ]]; then
-    echo "skipped: $FASTGPU is not built"
-    exit 77
-fi
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/lib/cli.sh
+source "$top/tests/lib/cli.sh"
 
 # Closed forms: tasks and buffers of a graph with N = 7.
 while read -r shape tasks buffers; do

@@ -3,38 +3,12 @@
 # nearest word and exit code 2, output that cannot be written, and `fastgpu devices`.
 set -euo pipefail
 
-: "${FASTGPU:?}"
-if [[ ! -x $FASTGPU ]]; then
-    echo "skipped: $FASTGPU is not built"
-    exit 77
-fi
 top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-# expect CODE STREAM WORD COMMAND...: the exit code, and a word of what is printed to stdout or
-# stderr; what is not expected to speak stays silent.
-expect() {
-    local want=$1 stream=$2 word=$3 code=0
-    shift 3
-    "$@" >stdout 2>stderr || code=$?
-    if [[ $code != "$want" ]] || ! grep -qF -- "$word" "$stream"; then
-        echo "$*: exit code $code, want $want; \"$word\" is wanted in $stream:"
-        head -n 30 stdout stderr
-        exit 1
-    fi
-    local other=stdout
-    if [[ $stream == stdout ]]; then other=stderr; fi
-    if [[ -s $other ]]; then
-        echo "$*: nothing is wanted in $other:"
-        cat "$other"
-        exit 1
-    fi
-}
+# shellcheck source=tests/lib/cli.sh
+source "$top/tests/lib/cli.sh"
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
-levels=('' devices check demo bench 'bench tasks' 'bench launch' 'bench idle')
+levels=('' devices run check explain demo bench 'bench tasks' 'bench launch' 'bench idle')
 for level in "${levels[@]}"; do
     read -ra words <<<"$level"
     for way in "${words[*]} --help" "${words[*]} -h" "help ${words[*]}"; do
@@ -53,7 +27,7 @@ for level in "${levels[@]}"; do
     page=$pages/fastgpu${words[0]:+-${words[0]}}.1
     "$FASTGPU" "${words[@]}" --help >help
     while read -r option; do
-        if ! sed 's/\\-/-/g' "$page" | grep -qE -- "$option\b"; then
+        if ! grep -qE -- "$option\b" <(sed 's/\\-/-/g' "$page"); then
             echo "$page: nothing about $option"
             exit 1
         fi

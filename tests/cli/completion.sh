@@ -3,15 +3,9 @@
 # only where a command takes files, folders where an option takes one.
 set -euo pipefail
 
-: "${FASTGPU:?}"
-if [[ ! -x $FASTGPU ]]; then
-    echo "skipped: $FASTGPU is not built"
-    exit 77
-fi
 top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+# shellcheck source=tests/lib/cli.sh
+source "$top/tests/lib/cli.sh"
 mkdir folder
 touch photo.png devices.txt
 
@@ -33,20 +27,28 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices help' ''
+offers 'bench check demo devices explain help run' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
 offers 'help idle launch tasks' bench ''
 offers '' bench p
 offers '--device' bench launch --de
-offers '--devices --help --json --subdevices -d -h' devices -
+offers '--devices --help --json --log --log-file --log-format --subdevices -d -h' devices -
+offers '--help --json --trace -h -t' explain -
+offers 'devices.txt folder photo.png' explain -t ''
+offers 'devices.txt' devices --log-file dev
+offers '' explain ''
 offers '--output' demo --ou
 offers 'devices.txt folder photo.png' demo ''
 offers 'photo.png' demo photo.png pho
 offers 'devices.txt folder photo.png' check ''
-offers '--help --json -h' check -
+offers '--help --json --set -h -s' check -
 offers '--json' demo photo.png --js
+offers '--report --rounds' run --r
+offers 'devices.txt folder photo.png' run ''
+offers 'devices.txt folder photo.png' run --report ''
+offers 'folder' run --output-dir ''
 offers 'folder' demo --output ''
 offers 'folder' demo -o fo
 offers '' demo --rounds ''

@@ -4,13 +4,7 @@
  * Memory of its own, sub-buffers, rectangles, mapping, queues in and out of order, events. The
  * oracles are plain arrays; random cases print their seed. FAKEICD_LIB names the library.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "fakeicd/cl_api.h"
+#include "lib/fakeicd_rig.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,34 +12,9 @@
 
 enum { COUNT = 4096 };
 
-static struct cl_api cl;
-
 static const char step_source[] =
     "__kernel void step_word(__global uint *data, uint factor, uint add)\n"
     "{ size_t i = get_global_id(0); data[i] = data[i] * factor + add; }\n";
-
-static uint32_t next_random(uint64_t *state)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*state >> 32);
-}
-
-static void ok(cl_int error)
-{
-    assert_int_equal(error, CL_SUCCESS);
-}
-
-static void set(const char *name, long value)
-{
-    assert_int_equal(cl.fakecl_set(name, value), 0);
-}
-
-static struct fakecl_stats stats_now(void)
-{
-    struct fakecl_stats stats;
-    cl.fakecl_stats(&stats);
-    return stats;
-}
 
 static void pause_ms(long ms)
 {
@@ -667,18 +636,6 @@ static void serves_many_threads(void **state)
     cl_rig_close(&rig);
 }
 
-static int clean_after(void **state)
-{
-    struct fakecl_stats stats = stats_now();
-    (void)state;
-    if (stats.misuses != 0)
-        print_error("misuse: %s\n", stats.last_misuse);
-    int left = cl.fakecl_reset();
-    if (left != 0)
-        print_error("%d objects are left\n", left);
-    return stats.misuses != 0 || left != 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -697,18 +654,7 @@ int main(void)
         cmocka_unit_test_teardown(calls_back, clean_after),
         cmocka_unit_test_teardown(serves_many_threads, clean_after),
     };
-    const char *path = getenv("FAKEICD_LIB");
-    cl_bool compiles = CL_FALSE;
-    cl_device_id device;
-    if (path == NULL || !cl_open(&cl, path)) {
-        printf("skipped: FAKEICD_LIB does not name the fake OpenCL library\n");
+    if (!fakeicd_open())
         return 77;
-    }
-    cl.clGetDeviceIDs(NULL, CL_DEVICE_TYPE_ALL, 1, &device, NULL);
-    cl.clGetDeviceInfo(device, CL_DEVICE_COMPILER_AVAILABLE, sizeof(compiles), &compiles, NULL);
-    if (!compiles) {
-        printf("skipped: there is no clang\n");
-        return 77;
-    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,17 +5,9 @@
  * the errors for wrong arguments; and each kind of misuse, which must be counted. A final test
  * turns all faults on at once under random use. FAKEICD_LIB names the library.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "fakeicd/cl_api.h"
+#include "lib/fakeicd_rig.h"
 
 enum { COUNT = 4096, BYTES = COUNT * 4 };
-
-static struct cl_api cl;
 
 static const char count_source[] =
     "__kernel void count_up(__global uint *data, uint add, __local uint *own)\n"
@@ -24,29 +16,6 @@ static const char count_source[] =
     "    barrier(CLK_LOCAL_MEM_FENCE);\n"
     "    data[get_global_id(0)] = own[get_local_id(0)] + add;\n"
     "}\n";
-
-static uint32_t next_random(uint64_t *state)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*state >> 32);
-}
-
-static void ok(cl_int error)
-{
-    assert_int_equal(error, CL_SUCCESS);
-}
-
-static void set(const char *name, long value)
-{
-    assert_int_equal(cl.fakecl_set(name, value), 0);
-}
-
-static struct fakecl_stats stats_now(void)
-{
-    struct fakecl_stats stats;
-    cl.fakecl_stats(&stats);
-    return stats;
-}
 
 /* Exactly one misuse more, with this in its text. */
 static void expect_misuse(uint64_t *seen, const char *text)
@@ -584,15 +553,6 @@ static void survives_all_faults_at_once(void **state)
     }
 }
 
-static int reset_after(void **state)
-{
-    (void)state;
-    int left = cl.fakecl_reset();
-    if (left != 0)
-        print_error("%d objects are left\n", left);
-    return left != 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -611,18 +571,7 @@ int main(void)
         cmocka_unit_test_teardown(notices_a_missing_flush, reset_after),
         cmocka_unit_test_teardown(survives_all_faults_at_once, reset_after),
     };
-    const char *path = getenv("FAKEICD_LIB");
-    cl_bool compiles = CL_FALSE;
-    cl_device_id device;
-    if (path == NULL || !cl_open(&cl, path)) {
-        printf("skipped: FAKEICD_LIB does not name the fake OpenCL library\n");
+    if (!fakeicd_open())
         return 77;
-    }
-    cl.clGetDeviceIDs(NULL, CL_DEVICE_TYPE_ALL, 1, &device, NULL);
-    cl.clGetDeviceInfo(device, CL_DEVICE_COMPILER_AVAILABLE, sizeof(compiles), &compiles, NULL);
-    if (!compiles) {
-        printf("skipped: there is no clang\n");
-        return 77;
-    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

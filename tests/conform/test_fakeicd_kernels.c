@@ -5,26 +5,14 @@
  * independent implementation), and the results must be the same bit for bit; some also have a C
  * reference. Floating-point kernels are compared with C. FAKEICD_LIB names the library.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "fakeicd/cl_api.h"
+#include "lib/fakeicd_rig.h"
 
 #include <math.h>
 
 enum { COUNT = 1024 };
 
-static struct cl_api fake, real;
+static struct cl_api real; /* beside the fake one */
 static bool has_real;
-
-static uint32_t next_random(uint64_t *state)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*state >> 32);
-}
 
 /* One launch: up to four buffers of 32-bit words, then a scalar n, then local memory. */
 struct run {
@@ -41,7 +29,7 @@ struct run {
 static void check(const struct cl_rig *rig, cl_int error, const char *what)
 {
     if (error != CL_SUCCESS)
-        fail_msg("%s on %s: error %d", what, rig->api == &fake ? "the fake" : "the real library",
+        fail_msg("%s on %s: error %d", what, rig->api == &cl ? "the fake" : "the real library",
                  error);
 }
 
@@ -87,7 +75,7 @@ static void compare(const struct run *run)
             other.buffers[i] = malloc(run->sizes[i] * 4);
             memcpy(other.buffers[i], run->buffers[i], run->sizes[i] * 4);
         }
-    run_on(&fake, run);
+    run_on(&cl, run);
     if (!has_real)
         return;
     run_on(&real, &other);
@@ -199,23 +187,23 @@ static void computes_with_float4(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT; i++)
         a[i] = (float)(next_random(&seed) % 1000) / 16.0f - 30.0f;
-    assert_true(cl_rig_open(&rig, &fake, 1, 0));
+    assert_true(cl_rig_open(&rig, &cl, 1, 0));
     cl_kernel kernel = cl_rig_kernel(&rig, source, "f");
     assert_non_null(kernel);
     cl_mem values = cl_rig_buffer(&rig, sizeof(a), a);
     cl_mem norm_mem = cl_rig_buffer(&rig, sizeof(norms), NULL);
     cl_mem constants = cl_rig_buffer(&rig, sizeof(k), k);
-    check(&rig, fake.clSetKernelArg(kernel, 0, sizeof(cl_mem), &values), "0");
-    check(&rig, fake.clSetKernelArg(kernel, 1, sizeof(cl_mem), &norm_mem), "1");
-    check(&rig, fake.clSetKernelArg(kernel, 2, sizeof(cl_mem), &constants), "2");
-    check(&rig, fake.clSetKernelArg(kernel, 3, sizeof(tone), &tone), "3");
+    check(&rig, cl.clSetKernelArg(kernel, 0, sizeof(cl_mem), &values), "0");
+    check(&rig, cl.clSetKernelArg(kernel, 1, sizeof(cl_mem), &norm_mem), "1");
+    check(&rig, cl.clSetKernelArg(kernel, 2, sizeof(cl_mem), &constants), "2");
+    check(&rig, cl.clSetKernelArg(kernel, 3, sizeof(tone), &tone), "3");
     check(&rig,
-          fake.clEnqueueNDRangeKernel(rig.queues[0], kernel, 1, NULL, &global, NULL, 0, NULL, NULL),
+          cl.clEnqueueNDRangeKernel(rig.queues[0], kernel, 1, NULL, &global, NULL, 0, NULL, NULL),
           "launch");
     static float out[COUNT];
-    fake.clEnqueueReadBuffer(rig.queues[0], values, CL_TRUE, 0, sizeof(out), out, 0, NULL, NULL);
-    fake.clEnqueueReadBuffer(rig.queues[0], norm_mem, CL_TRUE, 0, sizeof(norms), norms, 0, NULL,
-                             NULL);
+    cl.clEnqueueReadBuffer(rig.queues[0], values, CL_TRUE, 0, sizeof(out), out, 0, NULL, NULL);
+    cl.clEnqueueReadBuffer(rig.queues[0], norm_mem, CL_TRUE, 0, sizeof(norms), norms, 0, NULL,
+                           NULL);
     for (size_t i = 0; i < COUNT / 4; i++) {
         const float add[4] = {0.25f, 0.5f, 1, 3};
         float x[4], sum = 0;
@@ -229,10 +217,10 @@ static void computes_with_float4(void **state)
         assert_memory_equal(&out[i * 4], expected, sizeof(expected));
         assert_true(fabsf(norms[i] - (sqrtf(sum) + k[i & 3])) <= 1e-6f * norms[i]);
     }
-    fake.clReleaseMemObject(values);
-    fake.clReleaseMemObject(norm_mem);
-    fake.clReleaseMemObject(constants);
-    fake.clReleaseKernel(kernel);
+    cl.clReleaseMemObject(values);
+    cl.clReleaseMemObject(norm_mem);
+    cl.clReleaseMemObject(constants);
+    cl.clReleaseKernel(kernel);
     cl_rig_close(&rig);
 }
 
@@ -300,7 +288,7 @@ static void shares_local_scalars(void **state)
                       .local = {16},
                       .buffers = {out},
                       .sizes = {256}};
-    run_on(&fake, &run);
+    run_on(&cl, &run);
     for (uint32_t i = 0; i < 256; i++)
         assert_int_equal(out[i], 40 + i / 16);
 }
@@ -485,7 +473,7 @@ static void has_the_other_functions(void **state)
                       .buffers = {out, in},
                       .sizes = {32, 4},
                       .local_bytes = 64};
-    run_on(&fake, &run);
+    run_on(&cl, &run);
     for (int i = 0; out[i] != 2; i++)
         if (i == 31 || out[i] != 1)
             fail_msg("check %d", i);
@@ -546,16 +534,6 @@ static void agrees_on_random_kernels(void **state)
     }
 }
 
-static int clean_after(void **state)
-{
-    (void)state;
-    struct fakecl_stats stats;
-    fake.fakecl_stats(&stats);
-    if (stats.misuses != 0)
-        print_error("misuse: %s\n", stats.last_misuse);
-    return fake.fakecl_reset() != 0 || stats.misuses != 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -570,20 +548,9 @@ int main(void)
         cmocka_unit_test_teardown(has_the_other_functions, clean_after),
         cmocka_unit_test_teardown(agrees_on_random_kernels, clean_after),
     };
-    const char *path = getenv("FAKEICD_LIB");
     cl_uint platforms = 0;
-    if (path == NULL || !cl_open(&fake, path)) {
-        printf("skipped: FAKEICD_LIB does not name the fake OpenCL library\n");
+    if (!fakeicd_open())
         return 77;
-    }
-    cl_bool compiles = CL_FALSE;
-    cl_device_id device;
-    fake.clGetDeviceIDs(NULL, CL_DEVICE_TYPE_ALL, 1, &device, NULL);
-    fake.clGetDeviceInfo(device, CL_DEVICE_COMPILER_AVAILABLE, sizeof(compiles), &compiles, NULL);
-    if (!compiles) {
-        printf("skipped: there is no clang\n");
-        return 77;
-    }
     has_real = getenv("FAKEICD_ALONE") == NULL && cl_open(&real, "libOpenCL.so.1") &&
                real.clGetPlatformIDs(0, NULL, &platforms) == CL_SUCCESS && platforms > 0;
     if (!has_real)

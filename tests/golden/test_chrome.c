@@ -34,11 +34,20 @@ static fgpu_status take(void *user, const char *piece, size_t bytes)
 
 /* ---- the golden trace */
 
-/* Two devices, a copy, a build, a dependency between queues, a failure, an eviction, a lost device;
- * names that need escapes; an end without its begin. */
+static struct trace_event candidate(uint64_t time_ns, uint64_t task, uint8_t device,
+                                    const struct trace_candidate *what)
+{
+    struct trace_event event = {
+        .kind = TRACE_CANDIDATE, .time_ns = time_ns, .task = task, .device = device};
+    trace_candidate_put(&event, what);
+    return event;
+}
+
+/* Two devices, a decision, a copy, a build, a dependency between queues, a failure, an eviction, a
+ * task that never ran, a lost device; names that need escapes; an end without its begin. */
 static void make_golden(struct trace *t)
 {
-    uint16_t gemm = trace_name(t, "gemm \"tiled\""),
+    uint32_t gemm = trace_name(t, "gemm \"tiled\""),
              sum = trace_name(t, "sum\nof \xc3\xa9t\xc3\xa9");
     const struct trace_event events[] = {
         {.kind = TRACE_RUN_END, .time_ns = 1000, .task = 9, .device = 1, .lane = 0},
@@ -48,7 +57,8 @@ static void make_golden(struct trace *t)
         {.kind = TRACE_SUBMIT, .time_ns = 2200, .task = 2, .a = 2, .name = sum},
         {.kind = TRACE_EDGE, .time_ns = 2250, .a = 1, .b = 2},
         {.kind = TRACE_EDGE, .time_ns = 2260, .a = 1, .b = 77},
-        {.kind = TRACE_PLACE, .time_ns = 2300, .task = 1, .a = 5000, .b = 600, .device = 0},
+        candidate(2300, 1, 0, &(struct trace_candidate){0, 600, 5000, true, true, 1}),
+        candidate(2300, 1, 1, &(struct trace_candidate){7000, 0, 60000, false, false, 1}),
         {.kind = TRACE_BUILD_BEGIN, .time_ns = 2400, .name = gemm, .device = 0},
         {.kind = TRACE_MOVE_BEGIN,
          .time_ns = 2500,
@@ -79,6 +89,10 @@ static void make_golden(struct trace *t)
          .device = TRACE_NO_DEVICE},
         {.kind = TRACE_EVICT, .time_ns = 10100, .a = 8192, .b = 1, .device = TRACE_NO_DEVICE},
         {.kind = TRACE_MEMORY, .time_ns = 10200, .a = 0, .b = 1},
+        {.kind = TRACE_SUBMIT, .time_ns = 10300, .task = 5, .a = 1, .name = sum},
+        {.kind = TRACE_EDGE, .time_ns = 10310, .a = 1, .b = 5},
+        {.kind = TRACE_EDGE, .time_ns = 10320, .a = 2, .b = 5},
+        {.kind = TRACE_FAILED, .time_ns = 10400, .task = 5, .b = (uint64_t)-20},
         {.kind = TRACE_DEVICE_LOST, .time_ns = 11000, .device = 1},
     };
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
@@ -262,10 +276,10 @@ static void test_golden(void **state)
     check_rules(text.items, counts);
     assert_int_equal(counts['X'],
                      4); /* the copy and three runs; the end without a begin is not there */
-    assert_int_equal(counts['s'], 1);
+    assert_int_equal(counts['s'], 2); /* from the copy, and between the tasks */
     assert_int_equal(counts['b'], 1);
-    assert_int_equal(counts['i'], 3);
-    assert_int_equal(counts['C'], 6);
+    assert_int_equal(counts['i'], 5); /* task 5 and its failure too */
+    assert_int_equal(counts['C'], 8);
     compare_with_file(&text);
     vec_fini(&text);
     trace_fini(&t);
@@ -300,7 +314,7 @@ struct fake_pool {
     int ended; /* runs and copies that a reader can know the times of */
 };
 
-static void fake_emit(struct fake_pool *pool, struct trace_event event, uint16_t kind, uint64_t a,
+static void fake_emit(struct fake_pool *pool, struct trace_event event, uint8_t kind, uint64_t a,
                       uint64_t b)
 {
     event.kind = kind;
@@ -329,11 +343,11 @@ static void fake_end_one(struct fake_pool *pool)
 
 /* One task: submitted, ready, handed to a queue. Half of the ends carry no times; lossy: some
  * begins or ends are lost. */
-static void fake_begin_one(struct fake_pool *pool, uint64_t task, uint16_t name, bool lossy)
+static void fake_begin_one(struct fake_pool *pool, uint64_t task, uint32_t name, bool lossy)
 {
     uint32_t lane = (uint32_t)rng_below(pool->rng, LANES);
     struct trace_event e = {
-        .task = task, .name = name, .device = (uint16_t)(lane / 2), .lane = (uint16_t)(lane % 2)};
+        .task = task, .name = name, .device = (uint8_t)(lane / 2), .lane = (uint16_t)(lane % 2)};
     fake_emit(pool, e, TRACE_SUBMIT, pool->pending, 0);
     for (uint64_t i = rng_below(pool->rng, 3); i > 0 && task > 1; i--)
         fake_emit(pool, e, TRACE_EDGE, 1 + rng_below(pool->rng, task - 1), task);
@@ -345,12 +359,12 @@ static void fake_begin_one(struct fake_pool *pool, uint64_t task, uint16_t name,
     bool copy = rng_below(pool->rng, 3) == 0, timed = rng_below(pool->rng, 2) == 0;
     bool lost_begin = lossy && rng_below(pool->rng, 10) == 0,
          lost_end = lossy && rng_below(pool->rng, 10) == 0;
-    uint16_t begin = copy ? TRACE_MOVE_BEGIN : TRACE_RUN_BEGIN;
+    uint8_t begin = copy ? TRACE_MOVE_BEGIN : TRACE_RUN_BEGIN;
     if (!lost_begin)
         fake_emit(pool, e, begin, 100, trace_nodes(0, lane));
     uint64_t from = pool->now_ns > pool->busy_ns[lane] ? pool->now_ns : pool->busy_ns[lane];
     uint64_t to = pool->busy_ns[lane] = from + rng_below(pool->rng, 500);
-    e.kind = lost_end ? TRACE_NONE : (uint16_t)(begin + 1);
+    e.kind = lost_end ? TRACE_NONE : (uint8_t)(begin + 1);
     e.time_ns = to;
     e.a = timed ? from : 0;
     e.b = timed ? to : 0;
@@ -363,7 +377,7 @@ static void fake_begin_one(struct fake_pool *pool, uint64_t task, uint16_t name,
  * slices there should be. */
 static int make_random(struct trace *t, struct rng *rng, uint32_t tasks, bool lossy)
 {
-    const uint16_t names[3] = {0, trace_name(t, "a"), trace_name(t, "b\\")};
+    const uint32_t names[3] = {0, trace_name(t, "a"), trace_name(t, "b\\")};
     static struct fake_pool pool;
     pool = (struct fake_pool){.trace = t, .rng = rng, .now_ns = 1000 + rng_below(rng, 1000000)};
     uint32_t depth = 1 + (uint32_t)rng_below(rng, 20);

@@ -49,6 +49,10 @@ static void world_open(struct sim_world *w, uint64_t seed, bool faults)
                                                .lost_at_ns = SIMULATOR_NEVER};
         devices[d].machine.speed = 0.5 + rng_unit(&rng) * 4;
         devices[d].machine.noise = rng_unit(&rng) * 0.3;
+        if (count > 1 && seed % 3 == 0) { /* not from rng: seeds keep their meaning */
+            devices[d].cores = 1 + d;
+            devices[d].group_cores = 4;
+        }
         if (rng_below(&rng, 2) == 0)
             devices[d].memory_bytes = (2 + rng_below(&rng, 5)) * BUFFER_BYTES;
         if (faults && d > 0 && rng_below(&rng, 2) == 0)
@@ -216,10 +220,86 @@ static void test_same_seed_same_decisions(void **state)
     assert_true(recomputed > 0); /* also what was made again was so each time */
 }
 
+/* ---- devices that share cores ------------------------------------------------------------ */
+
+#define SHARED_KNOWN 20u
+#define SHARED_TASKS 400u
+
+static void shared_submit(struct simulator *sim, uint32_t kernel, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t buffer, task;
+        assert_int_equal(engine_buffer_create(&sim->engine, 64, NULL, &buffer), FGPU_OK);
+        struct submit_arg arg = {
+            .kind = FGPU_ARG_BUFFER, .mode = FGPU_WRITE, .buffer = buffer, .shape = {64, 64, 1}};
+        struct submit_request request = {.kind = TASK_KERNEL,
+                                         .kernel = kernel,
+                                         .arg_count = 1,
+                                         .args = &arg,
+                                         .pin = TASK_DEVICE_ANY,
+                                         .dims = 1,
+                                         .global = {16, 1, 1},
+                                         .local = {1, 1, 1}};
+        assert_int_equal(simulator_submit(sim, &request, &task), FGPU_OK);
+    }
+    assert_int_equal(simulator_run(sim, SIMULATOR_NEVER), 0);
+}
+
+/* Two cores, reached one by one (device 0: two queues, a task takes 16 units of time) and together
+ * (device 1: both at once, a task takes 16 / speed). Returns how many tasks went there. */
+static uint32_t shared_run(double speed, uint32_t group_cores)
+{
+    struct simulator_device devices[2] = {0};
+    for (uint32_t d = 0; d < 2; d++) {
+        devices[d].machine = sim_machine_default;
+        devices[d].machine.units = 1;
+        devices[d].machine.launch_ns = 100;
+        devices[d].machine.speed = d == 0 ? 1 : speed;
+        devices[d].machine.noise = 0;
+        devices[d].queue_count = d == 0 ? 2 : 1;
+        devices[d].host_memory = true;
+        devices[d].lost_at_ns = SIMULATOR_NEVER;
+        devices[d].cores = d == 0 ? 1 : 2;
+        devices[d].group_cores = group_cores;
+    }
+    struct simulator_config config = {.devices = devices,
+                                      .device_count = 2,
+                                      .policy = "eft",
+                                      .task_limit = 4096,
+                                      .seed = 1,
+                                      .group_ps = 10000000,
+                                      .checks = true};
+    static struct simulator sim;
+    uint32_t kernel, together = 0;
+    assert_int_equal(simulator_init(&sim, &config), FGPU_OK);
+    assert_int_equal(simulator_kernel(&sim, "k", &kernel), FGPU_OK);
+    shared_submit(&sim, kernel, SHARED_KNOWN); /* all that is known before is a guess */
+    shared_submit(&sim, kernel, SHARED_TASKS);
+    for (size_t i = SHARED_KNOWN; i < sim.runs.count; i++) {
+        const struct simulator_run *run = vec_at(&sim.runs, i);
+        assert_int_equal(run->status, FGPU_OK);
+        together += run->lane == 2;
+    }
+    assert_int_equal(sim.runs.count, SHARED_KNOWN + SHARED_TASKS);
+    simulator_fini(&sim);
+    return together;
+}
+
+/* Where two devices are the same cores, the one that needs less of them gets the tasks, but for
+ * those that measure the other; where each has its own, both work. */
+static void test_shared_cores(void **state)
+{
+    (void)state;
+    assert_true(shared_run(1.5, 2) < SHARED_TASKS / 20);
+    assert_true(shared_run(4.0, 2) > SHARED_TASKS * 9 / 10);
+    assert_in_range(shared_run(1.5, 0), SHARED_TASKS / 3, SHARED_TASKS / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_task_ends_in_order),
                                        cmocka_unit_test(test_every_task_ends_despite_faults),
-                                       cmocka_unit_test(test_same_seed_same_decisions)};
+                                       cmocka_unit_test(test_same_seed_same_decisions),
+                                       cmocka_unit_test(test_shared_cores)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,13 @@ CALL(graph, fgpu_pool, fgpu_graph_create(handle, &given_graph))
 CALL(submit, fgpu_pool, fgpu_task_submit(handle, &given_desc, NULL))
 CALL(stats, fgpu_pool, fgpu_pool_get_stats(handle, &given_stats))
 CALL(trace_on, fgpu_pool, fgpu_trace_enable(handle, true))
+static void no_record(void *user, const fgpu_trace_record *record)
+{
+    (void)user;
+    (void)record;
+}
+
+CALL(trace_read, fgpu_pool, fgpu_trace_read(handle, no_record, NULL))
 CALL(trace_write, fgpu_pool, fgpu_trace_write(handle, "/nonexistent/trace.json"))
 CALL(info, fgpu_device, fgpu_device_get_info(handle, &given_info))
 CALL(sample, fgpu_device, fgpu_device_get_sample(handle, &given_sample))
@@ -118,6 +125,7 @@ static const struct call calls[] = {
     {HANDLE_POOL, call_submit, "fgpu_task_submit", false},
     {HANDLE_POOL, call_stats, "fgpu_pool_get_stats", false},
     {HANDLE_POOL, call_trace_on, "fgpu_trace_enable", false},
+    {HANDLE_POOL, call_trace_read, "fgpu_trace_read", false},
     {HANDLE_POOL, call_trace_write, "fgpu_trace_write", false},
     {HANDLE_DEVICE, call_info, "fgpu_device_get_info", false},
     {HANDLE_DEVICE, call_sample, "fgpu_device_get_sample", false},

@@ -39,7 +39,8 @@ static void test_every_key(void **state)
         parse("devices=cpu,-opencl:0; policy=fifo;workers=3;subdevices = 2 ;tasks=1000\n"
               "device-memory=2GiB;host-memory=3 MiB;cache=/a b/c;log=debug;validate;"
               "reproducible=on;trace=yes;nowait=1;preimage=yes\r\n"
-              "faults=seed=7,submit=20,lose=1@300;seed=0xfF");
+              "faults=seed=7,submit=20,lose=1@300;seed=0xfF;trace-events=1000000\n"
+              "log-format=json;log-file=/tmp/a b.log");
     assert_string_equal(o.devices, "cpu,-opencl:0");
     assert_string_equal(o.policy, "fifo");
     assert_int_equal(o.cpu_workers, 3);
@@ -52,6 +53,9 @@ static void test_every_key(void **state)
     assert_int_equal(o.flags, 31);
     assert_string_equal(o.faults, "seed=7,submit=20,lose=1@300");
     assert_int_equal(o.seed, 255);
+    assert_int_equal(o.trace_events, 1000000);
+    assert_int_equal(o.log_format, FGPU_LOG_JSON);
+    assert_string_equal(o.log_file, "/tmp/a b.log");
 }
 
 static void test_flags_one_by_one(void **state)
@@ -95,6 +99,8 @@ static void test_values_at_their_ends(void **state)
     assert_string_equal(parse("cache=a=b").cache_dir, "a=b");
     assert_string_equal(parse("devices=cpu;devices=null").devices, "null");
     assert_string_equal(parse("faults=").faults, "");
+    assert_int_equal(parse("log-format=json;log-format=text").log_format, FGPU_LOG_TEXT);
+    assert_string_equal(parse("log-file=").log_file, "");
 }
 
 static void test_what_is_refused(void **state)
@@ -123,6 +129,9 @@ static void test_what_is_refused(void **state)
         {"log=loud", {"'log'", "'loud'", "debug"}},
         {"log=5", {"'log'", "'5'", "4"}},
         {"log=", {"'log'", "''", NULL}},
+        {"log-format=xml", {"'log-format'", "'xml'", "text or json"}},
+        {"trace-events=many", {"'trace-events'", "'many'", "4294967295"}},
+        {"log-file", {"'log-file'", "no value", "a file"}},
         {"trace=maybe", {"'trace'", "'maybe'", "yes"}},
         {"trace=", {"'trace'", "''", "off"}},
         {"policy=best", {"'policy'", "'best'", "fifo"}},
@@ -235,6 +244,38 @@ static void test_a_pool_from_text(void **state)
     assert_non_null(strstr(fgpu_last_error(), "'wrong'"));
 }
 
+/* What the text lets through and no pool takes. */
+static void test_a_pool_refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        fgpu_status status;
+        const char *says;
+    } cases[] = {
+        {"trace-events=16777217", FGPU_E_INVAL, "trace_events is 16777217, at most 16777216"},
+        {"log-file=/nonexistent/x.log", FGPU_E_IO, "/nonexistent/x.log cannot be opened: No such"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fgpu_pool_options options = parse(cases[i].text);
+        fgpu_pool pool;
+        options.devices = "null";
+        options.cache_dir = "";
+        assert_int_equal(fgpu_pool_open(&options, &pool), cases[i].status);
+        if (strstr(fgpu_last_error(), cases[i].says) == NULL)
+            fail_msg("%s", fgpu_last_error());
+    }
+    fgpu_pool_options options = parse("devices=null;cache=");
+    fgpu_pool pool;
+    options.log_format = 2;
+    assert_int_equal(fgpu_pool_open(&options, &pool), FGPU_E_INVAL);
+    assert_non_null(strstr(fgpu_last_error(), "log_format is 2"));
+    /* A program made for a library whose options ended before these. */
+    options = parse("devices=null;cache=");
+    options.struct_bytes = offsetof(fgpu_pool_options, trace_events);
+    assert_int_equal(fgpu_pool_open(&options, &pool), FGPU_E_VERSION);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_the_longest_text),
         cmocka_unit_test(test_threads_do_not_share),
         cmocka_unit_test(test_a_pool_from_text),
+        cmocka_unit_test(test_a_pool_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

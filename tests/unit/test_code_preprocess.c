@@ -216,6 +216,7 @@ static void test_doubts(void **unused)
         "a\n#ifdef __GPU__\n#define N 4\n#endif\n#ifdef __CPU__\n#undef N\n#endif\nN\n",
         "a\n#include <b.h>\n",
         "a\n#if 1 +\nb\n#endif\n",
+        "a\n#if 1 ^^ 0\nb\n#endif\n",
         "a\n#if __has_builtin(x)\nb\n#endif\n",
         "a\n#define F(x) x\nF(1,2)\n",
         "a\n#define F(x) x\nF(1\n",

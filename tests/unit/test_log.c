@@ -81,12 +81,12 @@ static void test_file_formats(void **unused)
     (void)unused;
     assert_non_null(file);
     log_init(&log, FGPU_LOG_WARN);
-    log_set_file(&log, file, LOG_TEXT);
+    log_set_file(&log, file, FGPU_LOG_TEXT);
     LOG_WARN(&log, "mem", "slab of %d", 5);
     fflush(file);
     assert_string_equal(text, "fastgpu: warn: mem: slab of 5\n");
     rewind(file);
-    log_set_file(&log, file, LOG_JSON);
+    log_set_file(&log, file, FGPU_LOG_JSON);
     LOG_ERROR(&log, "dev", "said \"%s\"\n", "no\\way");
     fflush(file);
     assert_int_equal(sscanf(text, "{\"time_ns\":%llu%n", &time_ns, &used), 1);

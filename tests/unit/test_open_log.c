@@ -10,13 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <fastgpu/fastgpu.h>
 #include "base/error.h"
 #include "dev/null/null.h"
 #include "dev/opencl/opencl.h"
 #include "dev/registry.h"
 
-#define LINES 8u
+#define LINES 16u
 
 static struct {
     int level;
@@ -91,8 +92,11 @@ static void test_no_platform(void **state)
     open_pool(NULL, FGPU_LOG_WARN);
     assert_int_equal(line_count, 0);
     open_pool(NULL, FGPU_LOG_INFO);
-    assert_int_equal(line_count, 1);
+    assert_int_equal(line_count, 4);
     expect_line(0, FGPU_LOG_INFO, "devices: no opencl device is used: OpenCL library libOpenCL.so");
+    expect_line(1, FGPU_LOG_INFO, "is open: 1 devices, policy eft");
+    expect_line(2, FGPU_LOG_INFO, "pool: device 0 is cpu: ");
+    expect_line(3, FGPU_LOG_INFO, "is closed: 0 tasks done");
 }
 
 /* ---- backends of others */
@@ -142,7 +146,7 @@ static void test_other_backends(void **state)
     }
     (void)setenv("FASTGPU_OPENCL_LIBRARY", "/nonexistent/libOpenCL.so", 1);
     open_pool("all", FGPU_LOG_INFO);
-    assert_int_equal(line_count, 4);
+    assert_int_equal(line_count, 7); /* and three of the pool itself */
     expect_line(0, FGPU_LOG_WARN, "no opencl device");
     (void)snprintf(reason, sizeof reason, "devices: no absent device is used: %0*d", 400, 7);
     expect_line(1, FGPU_LOG_INFO, reason);
@@ -194,12 +198,73 @@ static void test_environment(void **state)
     }
 }
 
+/* ---- files */
+
+/* Reads the file whole; "" where it is not there. */
+static const char *file_text(const char *path)
+{
+    static char text[4000];
+    FILE *file = fopen(path, "r");
+
+    text[0] = '\0';
+    if (file != NULL) {
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        (void)fclose(file);
+    }
+    return text;
+}
+
+static void open_with_file(const char *path, uint32_t format, fgpu_log_fn log, fgpu_pool *pool)
+{
+    fgpu_pool_options options;
+
+    fgpu_pool_options_init(&options);
+    options.devices = "null";
+    options.cache_dir = "";
+    options.log_level = FGPU_LOG_INFO;
+    options.log = log;
+    options.log_file = path;
+    options.log_format = format;
+    if (fgpu_pool_open(&options, pool) != FGPU_OK)
+        fail_msg("%s", fgpu_last_error());
+}
+
+static void test_file(void **state)
+{
+    char path[] = "/tmp/fgpu_log_XXXXXX";
+    fgpu_pool pool;
+
+    (void)state;
+    int number = mkstemp(path);
+    assert_true(number >= 0);
+    assert_int_equal(write(number, "before\n", 7), 7);
+    assert_int_equal(close(number), 0);
+    open_with_file(path, FGPU_LOG_TEXT, NULL, &pool);
+    assert_non_null(strstr(file_text(path), "before\nfastgpu: info: pool: pool ")); /* at once */
+    assert_int_equal(fgpu_pool_close(pool), FGPU_OK);
+    assert_non_null(strstr(file_text(path), "is closed"));
+    open_with_file(path, FGPU_LOG_JSON, NULL, &pool);
+    assert_int_equal(fgpu_pool_close(pool), FGPU_OK);
+    assert_non_null(
+        strstr(file_text(path), "\"level\":\"info\",\"area\":\"pool\",\"text\":\"pool "));
+    size_t length = strlen(file_text(path));
+    line_count = 0;
+    open_with_file(path, FGPU_LOG_JSON, keep_line, &pool); /* the callback goes before the file */
+    assert_int_equal(fgpu_pool_close(pool), FGPU_OK);
+    assert_int_equal(line_count, 3);
+    assert_int_equal(strlen(file_text(path)), length);
+    assert_int_equal(unlink(path), 0);
+    open_with_file("/nonexistent/log", FGPU_LOG_JSON, keep_line, &pool);
+    assert_int_equal(fgpu_pool_close(pool), FGPU_OK);
+    open_with_file("", FGPU_LOG_TEXT, keep_line, &pool);
+    assert_int_equal(fgpu_pool_close(pool), FGPU_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_library),
-        cmocka_unit_test(test_no_platform),
-        cmocka_unit_test(test_other_backends),
+        cmocka_unit_test(test_file),        cmocka_unit_test(test_bad_library),
+        cmocka_unit_test(test_no_platform), cmocka_unit_test(test_other_backends),
         cmocka_unit_test(test_environment),
     };
 

@@ -28,7 +28,7 @@ static int stop(void **state)
     return 0;
 }
 
-static void emit(uint16_t kind, uint64_t time_ns, uint64_t task, uint64_t a, uint64_t b)
+static void emit(uint8_t kind, uint64_t time_ns, uint64_t task, uint64_t a, uint64_t b)
 {
     trace_emit(
         &t, (struct trace_event){.kind = kind, .time_ns = time_ns, .task = task, .a = a, .b = b});
@@ -92,6 +92,37 @@ static void test_the_last_run_of_a_task_counts(void **state)
     spans_fini(&s);
 }
 
+/* What was measured is cut to where it can have been; another clock's times count as a length. */
+static void test_clocks_that_disagree(void **state)
+{
+    (void)state;
+    static const uint64_t begin_ns = UINT64_C(100000000000);
+    static const uint64_t cases[][4] = {
+        /* measured, expected: after the begin */
+        {20, 80, 20, 80},
+        {20, 170, 20, 100},
+        {200, 230, 70, 100},
+        {200, 900, 0, 100},
+    };
+    for (uint32_t i = 0; i < 4; i++) {
+        trace_clear(&t);
+        emit(TRACE_RUN_BEGIN, begin_ns, 1, 0, 0);
+        emit(TRACE_RUN_END, begin_ns + 100, 1, begin_ns + cases[i][0], begin_ns + cases[i][1]);
+        assert_int_equal(spans_collect(&s, &t), FGPU_OK);
+        assert_span(0, 1, begin_ns + cases[i][2], begin_ns + cases[i][3]);
+        spans_fini(&s);
+    }
+    trace_clear(&t);
+    emit(TRACE_RUN_BEGIN, begin_ns, 1, 0, 0);
+    emit(TRACE_RUN_END, begin_ns + 100, 1, 5, 25); /* virtual */
+    emit(TRACE_RUN_END, begin_ns + 100, 2, 25, 35);
+    assert_int_equal(spans_collect(&s, &t), FGPU_OK);
+    assert_int_equal(s.spans.count, 1); /* the other one has no begin: nobody knows when it was */
+    assert_span(0, 1, begin_ns + 80, begin_ns + 100);
+    assert_int_equal(s.origin_ns, begin_ns);
+    spans_fini(&s);
+}
+
 static void test_halves(void **state)
 {
     (void)state;
@@ -143,7 +174,7 @@ static void test_slices_of_a_queue_never_overlap(void **state)
 static void test_builds_pair_by_name(void **state)
 {
     (void)state;
-    uint16_t a = trace_name(&t, "a"), b = trace_name(&t, "b");
+    uint32_t a = trace_name(&t, "a"), b = trace_name(&t, "b");
     const struct trace_event events[] = {
         {.kind = TRACE_BUILD_BEGIN, .time_ns = 1, .name = a},
         {.kind = TRACE_BUILD_BEGIN, .time_ns = 2, .name = b},
@@ -163,6 +194,41 @@ static void test_builds_pair_by_name(void **state)
     spans_fini(NULL);
 }
 
+static void test_the_life_of_a_task(void **state)
+{
+    (void)state;
+    struct trace_event event = {.kind = TRACE_CANDIDATE, .task = 2, .time_ns = 12};
+    uint32_t name = trace_name(&t, "a");
+    trace_emit(&t,
+               (struct trace_event){.kind = TRACE_SUBMIT, .time_ns = 10, .task = 2, .name = name});
+    emit(TRACE_EDGE, 11, 0, 1, 2);
+    emit(TRACE_EDGE, 11, 0, 7, 2);
+    for (uint32_t i = 0; i < 6; i++) { /* two decisions of three */
+        trace_candidate_put(&event, &(struct trace_candidate){.run_ns = i, .chosen = i % 3 == 0});
+        trace_emit(&t, event);
+    }
+    emit(TRACE_FAILED, 20, 2, 0, (uint64_t)-5);
+    emit(TRACE_DONE, 30, 2, 0, 0); /* again, for its data was lost */
+    assert_int_equal(spans_collect(&s, &t), FGPU_OK);
+    const struct spans_task *task = spans_find_task(&s, 2);
+    assert_non_null(task);
+    assert_int_equal(task->name, name);
+    assert_int_equal(task->done_ns, 20);
+    assert_int_equal(task->status, -5);
+    assert_int_equal(task->run, SPANS_NONE);
+    const struct spans_edge *edge = vec_at(&s.edges, task->edges);
+    assert_int_equal(edge->from, 7);
+    edge = vec_at(&s.edges, edge->next);
+    assert_int_equal(edge->from, 1);
+    assert_int_equal(edge->next, SPANS_NONE);
+    uint32_t at = task->placed;
+    for (uint32_t i = 3; i < 6; i++, at = spans_next_candidate(&t, at))
+        assert_int_equal(trace_candidate_get(trace_at(&t, at)).run_ns, i);
+    assert_int_equal(at, SPANS_NONE);
+    assert_int_equal(spans_next_candidate(&t, task->placed - 1), SPANS_NONE);
+    spans_fini(&s);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -170,10 +236,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_moves_of_one_task_pair_in_order),
         TEST(test_the_last_run_of_a_task_counts),
+        TEST(test_clocks_that_disagree),
         TEST(test_halves),
         TEST(test_a_wrapped_ring_forgets_begins),
         TEST(test_slices_of_a_queue_never_overlap),
         TEST(test_builds_pair_by_name),
+        TEST(test_the_life_of_a_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

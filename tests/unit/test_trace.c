@@ -90,7 +90,7 @@ static void test_no_memory_stays_off(void **state)
     assert_int_equal(trace_name(&t, "a"), 0);
     for (long left = 0; left < 6; left++) {
         poor.left = left;
-        uint16_t a = trace_name(&t, "a"), b = trace_name(&t, "b");
+        uint32_t a = trace_name(&t, "a"), b = trace_name(&t, "b");
         assert_true(a == 0 || strcmp(trace_name_text(&t, a), "a") == 0);
         assert_true(b == 0 || strcmp(trace_name_text(&t, b), "b") == 0);
     }
@@ -100,7 +100,7 @@ static void test_no_memory_stays_off(void **state)
     struct trace copy;
     for (poor.left = 0;; poor.left++) {
         long left = poor.left;
-        if (trace_copy(&t, &copy) == FGPU_OK)
+        if (trace_copy(&t, t.hooks, &copy) == FGPU_OK)
             break;
         poor.left = left;
         assert_true(left < 20);
@@ -113,7 +113,7 @@ static void test_names(void **state)
 {
     (void)state;
     char longest[200];
-    uint16_t a = trace_name(&t, "gemm"), b = trace_name(&t, "saxpy");
+    uint32_t a = trace_name(&t, "gemm"), b = trace_name(&t, "saxpy");
     assert_true(a != 0 && b != 0 && a != b);
     assert_int_equal(trace_name(&t, "gemm"), a);
     assert_string_equal(trace_name_text(&t, a), "gemm");
@@ -125,7 +125,7 @@ static void test_names(void **state)
 
     memset(longest, 'x', sizeof longest);
     longest[199] = '\0';
-    uint16_t cut = trace_name(&t, longest);
+    uint32_t cut = trace_name(&t, longest);
     assert_int_equal(strlen(trace_name_text(&t, cut)), 63);
     longest[150] = 'y'; /* behind the cut */
     assert_int_equal(trace_name(&t, longest), cut);
@@ -145,22 +145,22 @@ static void test_the_table_of_names_has_an_end(void **state)
         assert_int_equal(trace_name(&t, text), i);
     }
     assert_int_equal(trace_name(&t, "one more"), 0);
-    assert_int_equal(trace_name(&t, "name 65535"), 65535);
-    assert_string_equal(trace_name_text(&t, 65535), "name 65535");
+    assert_int_equal(trace_name(&t, "name 262144"), 262144);
+    assert_string_equal(trace_name_text(&t, 262144), "name 262144");
 }
 
 static void test_a_copy_is_the_same_and_apart(void **state)
 {
     (void)state;
     struct trace copy;
-    uint16_t a = trace_name(&t, "gemm");
-    assert_int_equal(trace_copy(&t, &copy), FGPU_OK); /* nothing traced yet */
+    uint32_t a = trace_name(&t, "gemm");
+    assert_int_equal(trace_copy(&t, t.hooks, &copy), FGPU_OK); /* nothing traced yet */
     assert_int_equal(trace_length(&copy), 0);
     trace_fini(&copy);
     trace_enable(&t, true);
     for (uint64_t filled = 1; filled < 40; filled++) {
         emit(filled);
-        assert_int_equal(trace_copy(&t, &copy), FGPU_OK);
+        assert_int_equal(trace_copy(&t, t.hooks, &copy), FGPU_OK);
         assert_false(copy.on);
         assert_int_equal(trace_length(&copy), trace_length(&t));
         for (uint32_t i = 0; i < trace_length(&t); i++)
@@ -181,6 +181,36 @@ static void test_kinds_have_names(void **state)
     assert_string_equal(trace_kind_value(TRACE_EVICT, 1), "node");
     assert_string_equal(trace_kind_value(99, 0), "");
     assert_true(trace_nodes(3, 5) >> 32 == 3 && (uint32_t)trace_nodes(3, 5) == 5);
+}
+
+static void test_candidates_keep_their_times(void **state)
+{
+    (void)state;
+    static const struct trace_candidate cases[] = {
+        {0, 0, 0, false, false, 0},
+        {1, 2, 3, true, false, 1},
+        {TRACE_CANDIDATE_NS, 0, 0, false, true, 5},
+        {0, TRACE_CANDIDATE_NS, 0, true, true, 63},
+        {0, 0, TRACE_CANDIDATE_NS, false, false, 2},
+        {0x123456789a, 0xfedcba9876, 0xabcdef0123, true, true, 4},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct trace_event event = {.kind = TRACE_CANDIDATE};
+        trace_candidate_put(&event, &cases[i]);
+        struct trace_candidate got = trace_candidate_get(&event);
+        assert_int_equal(got.wait_ns, cases[i].wait_ns);
+        assert_int_equal(got.copy_ns, cases[i].copy_ns);
+        assert_int_equal(got.run_ns, cases[i].run_ns);
+        assert_int_equal(got.known, cases[i].known);
+        assert_int_equal(got.chosen, cases[i].chosen);
+        assert_int_equal(got.how, cases[i].how);
+    }
+    struct trace_event event = {0};
+    trace_candidate_put(
+        &event, &(struct trace_candidate){UINT64_MAX, UINT64_MAX, UINT64_MAX, true, false, 3});
+    struct trace_candidate got = trace_candidate_get(&event);
+    assert_true(got.wait_ns == TRACE_CANDIDATE_NS && got.copy_ns == TRACE_CANDIDATE_NS &&
+                got.run_ns == TRACE_CANDIDATE_NS && got.known && !got.chosen && got.how == 3);
 }
 
 /* ---- JSON */
@@ -285,6 +315,7 @@ int main(void)
         TEST(test_the_table_of_names_has_an_end),
         TEST(test_a_copy_is_the_same_and_apart),
         TEST(test_kinds_have_names),
+        TEST(test_candidates_keep_their_times),
         TEST(test_json_strings),
         TEST(test_json_numbers),
         TEST(test_json_longer_than_its_buffer),

@@ -1,0 +1,32 @@
+/* What explain_print.c and explain_json.c share: times for people, reasons, and which tasks are
+ * worth a look. Main thread.
+ */
+#ifndef FASTGPU_CLI_EXPLAIN_WORDS_H
+#define FASTGPU_CLI_EXPLAIN_WORDS_H
+
+#include "explain.h"
+
+#define EXPLAIN_HINTS 10u
+
+struct explain_time {
+    char text[32];
+};
+
+/* "12.3 us", "?" where it is unknown. */
+struct explain_time explain_time(uint64_t ns);
+
+/* Why the first candidate was chosen, as a sentence. */
+const char *explain_reason(const struct explain *explain);
+
+struct explain_hints {
+    const struct trace_in_task *tasks[EXPLAIN_HINTS];
+    uint32_t count;
+};
+
+/* From the submission to the start of the run; 0 where one of them is unknown. */
+uint64_t explain_wait_ns(const struct trace_in *trace, const struct trace_in_task *task);
+
+/* Of the tasks that ran, those that waited longest, or those that ended last. */
+void explain_hints_find(const struct trace_in *trace, bool is_latest, struct explain_hints *hints);
+
+#endif
