@@ -120,7 +120,8 @@ static void parse(const char *json, struct workload *workload)
     struct workload_files files = workload_files_made_up;
 
     files.text = give_kernels;
-    fgpu_status status = workload_parse(json, strlen(json), "", &files, workload);
+    const struct workload_options options = {.files = &files};
+    fgpu_status status = workload_parse(json, strlen(json), "", &options, workload);
     if (status != FGPU_OK)
         fail_msg("%s: %s: %s", json, workload->mistakes ? workload->mistakes->path : "",
                  workload->mistakes ? workload->mistakes->text : "");
