@@ -8,6 +8,7 @@
 
 #include "evaluate_machine.h"
 #include "evaluate_trace.h"
+#include "thread_time.h"
 #include "waiting.h"
 #include "why.h"
 
@@ -27,6 +28,7 @@
 /* What one device did in one round. */
 struct evaluate_share {
     uint64_t task_count, busy_ns;
+    double cpu_share; /* negative: not known */
 };
 
 struct evaluate_state {
@@ -221,7 +223,7 @@ static void evaluate_read_counters(struct evaluate_state *state, struct evaluate
     for (uint32_t i = 0; i < state->out->device_count; i++) {
         fgpu_device_stats stats = {.struct_bytes = sizeof stats};
         (void)fgpu_device_get_stats(state->out->devices[i].handle, &stats);
-        counters->shares[i] = (struct evaluate_share){stats.tasks, stats.busy_ns};
+        counters->shares[i] = (struct evaluate_share){stats.tasks, stats.busy_ns, -1.0};
         state->out->devices[i].memory_peak_bytes = stats.memory_peak_bytes;
     }
 }
@@ -251,16 +253,45 @@ static void evaluate_take_samples(struct evaluate_state *state, struct sampler *
     out->sample_count = count;
 }
 
+/* CPU time of the threads that compute for each device. An OpenCL library tells nobody which of its
+ * threads work for which of its devices, so it must have one alone. */
+static void evaluate_take_threads(struct evaluation *out, const struct thread_times times[2],
+                                  struct evaluation_round *round, struct evaluate_share *shares)
+{
+    double wall_ns = (double)(round->end_ns - round->start_ns);
+    uint32_t library_count = 0;
+
+    if (!times[0].is_known || !times[1].is_known || !(wall_ns > 0.0))
+        return;
+    round->own_share =
+        (double)thread_times_between(&times[0], &times[1], THREAD_POOL) / wall_ns;
+    for (uint32_t i = 0; i < out->device_count; i++)
+        library_count += strcmp(out->devices[i].info.backend, "opencl") == 0;
+    for (uint32_t i = 0; i < out->device_count; i++) {
+        const fgpu_device_info *info = &out->devices[i].info;
+        bool is_cpu = strcmp(info->backend, "cpu") == 0;
+        bool is_library = strcmp(info->backend, "opencl") == 0 && library_count == 1;
+        if (info->type != FGPU_DEVICE_CPU || !(is_cpu || is_library) ||
+            !(info->valid & FGPU_INFO_UNITS) || info->compute_units == 0)
+            continue;
+        uint64_t cpu_ns = thread_times_between(&times[0], &times[1],
+                                               is_cpu ? THREAD_CPU_DEVICE : THREAD_LIBRARY);
+        shares[i].cpu_share = (double)cpu_ns / (wall_ns * info->compute_units);
+    }
+}
+
 /* [out] shares: what each device did. */
 static void evaluate_run_round(struct evaluate_state *state, const struct watch *watch,
                                struct evaluation_round *round, struct evaluate_share *shares)
 {
     struct evaluation *out = state->out;
     struct evaluate_counters before = {0}, after = {0};
+    struct thread_times times[2];
     struct sampler *sampler = NULL;
     struct workload_run run;
 
     evaluate_read_counters(state, &before);
+    thread_times_read(&times[0]);
     if (sampler_start(state->session.pool, EVALUATE_SAMPLE_NS, &sampler) != FGPU_OK)
         sampler = NULL; /* shares stay unknown */
     workload_session_run(&state->session, watch, &run);
@@ -271,8 +302,10 @@ static void evaluate_run_round(struct evaluate_state *state, const struct watch 
         .failed_count = run.failed_count,
         .cancelled_count = run.cancelled_count,
         .cpu_share = -1.0,
+        .own_share = -1.0,
         .cpu_share_middle = -1.0,
     };
+    thread_times_read(&times[1]);
     evaluate_take_samples(state, sampler, round);
     evaluate_read_counters(state, &after);
     round->copied_bytes = evaluate_copied(&after.pool) - evaluate_copied(&before.pool);
@@ -282,7 +315,8 @@ static void evaluate_run_round(struct evaluate_state *state, const struct watch 
     for (uint32_t i = 0; i < out->device_count; i++)
         shares[i] =
             (struct evaluate_share){after.shares[i].task_count - before.shares[i].task_count,
-                                    after.shares[i].busy_ns - before.shares[i].busy_ns};
+                                    after.shares[i].busy_ns - before.shares[i].busy_ns, -1.0};
+    evaluate_take_threads(out, times, round, shares);
     out->is_interrupted |= run.is_interrupted;
     if (run.error[0] && !out->error[0])
         (void)snprintf(out->error, sizeof out->error, "%s", run.error);
@@ -535,6 +569,7 @@ static void evaluate_show_devices(struct evaluate_state *state)
         /* One that runs tasks but counts no time does not measure it. */
         device->is_busy_known = wall_ns > 0.0 && (share->task_count == 0 || share->busy_ns > 0);
         device->busy_share = wall_ns > 0.0 ? (double)share->busy_ns / (wall_ns * queues) : 0.0;
+        device->cpu_share = share->cpu_share;
     }
 }
 

@@ -42,6 +42,8 @@ struct evaluation_device {
     uint64_t busy_ns; /* of its queues, added up */
     bool is_busy_known;
     double busy_share; /* busy_ns / (wall x queues) */
+    double cpu_share;  /* CPU time of the threads that compute for it / (wall x cores); negative: not
+                          known (a GPU, several devices of one library) */
     uint64_t memory_peak_bytes;
 };
 
@@ -94,6 +96,7 @@ struct evaluation_round {
     uint64_t copied_bytes, copies, evictions, bytes_evicted;
     uint32_t done_count, failed_count, cancelled_count;
     double cpu_share;        /* of all cores, whole round; negative: not known */
+    double own_share;        /* the pool's own threads and the waiting one, of one core */
     double cpu_share_middle; /* of all cores, second and third quarter; the same */
 };
 

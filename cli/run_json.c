@@ -78,6 +78,7 @@ static void json_balance(const struct evaluation *evaluation, cJSON *to)
 
     json_out_known(to, "cpu_share", round->cpu_share >= 0.0, round->cpu_share);
     json_out_known(to, "cpu_share_middle", round->cpu_share_middle >= 0.0, round->cpu_share_middle);
+    json_out_known(to, "own_share", round->own_share >= 0.0, round->own_share);
     cJSON *devices = cJSON_AddArrayToObject(to, "devices");
     for (uint32_t i = 0; i < evaluation->device_count; i++) {
         const struct evaluation_device *from = &evaluation->devices[i];
@@ -85,6 +86,7 @@ static void json_balance(const struct evaluation *evaluation, cJSON *to)
         json_out_text(device, "id", from->info.id);
         json_out_known(device, "busy_ns", from->is_busy_known, (double)from->busy_ns);
         json_out_known(device, "busy_share", from->is_busy_known, from->busy_share);
+        json_out_known(device, "cpu_share", from->cpu_share >= 0.0, from->cpu_share);
         json_add(devices, device);
     }
 }

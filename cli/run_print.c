@@ -131,12 +131,16 @@ static void print_memory(const struct evaluation *evaluation)
 static void print_balance(const struct evaluation *evaluation)
 {
     static const struct text_table_column columns[] = {
-        {"  device", false}, {"tasks", true}, {"busy ms", true}, {"of its time", true}};
+        {"  device", false},
+        {"tasks", true},
+        {"busy ms", true},
+        {"of its time", true},
+        {"CPU time of its cores", true}};
     const struct evaluation_round *round = evaluation_shown(evaluation);
     struct text_table table;
 
     printf("\nBalance\n");
-    text_table_init(&table, columns, 4);
+    text_table_init(&table, columns, 5);
     for (uint32_t i = 0; i < evaluation->device_count; i++) {
         const struct evaluation_device *device = &evaluation->devices[i];
         struct text_table_row *row = text_table_add(&table);
@@ -147,6 +151,7 @@ static void print_balance(const struct evaluation *evaluation)
         else
             text_table_set(row, 2, "unknown");
         print_set_share(row, 3, device->is_busy_known ? device->busy_share : -1.0);
+        print_set_share(row, 4, device->cpu_share);
     }
     text_table_print(&table);
     text_table_fini(&table);
@@ -155,6 +160,8 @@ static void print_balance(const struct evaluation *evaluation)
     else
         printf("  cores busy by CPU time: %.0f %% of the run, %.0f %% of its middle half\n",
                100.0 * round->cpu_share, 100.0 * round->cpu_share_middle);
+    if (round->own_share >= 0.0)
+        printf("  the pool itself: %.0f %% of one core\n", 100.0 * round->own_share);
 }
 
 /* One line of the table of times; 0 ns is unknown. */
