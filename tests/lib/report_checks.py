@@ -51,6 +51,9 @@ def opens(browser, folder):
             expect(where + ": beyond the edge", not beyond, beyond)
             hidden = browser.evaluate("document.getElementById('timeline-pane').hidden")
             expect(where + ": a timeline", hidden == (found["slices"] == "0"), hidden)
+            tallest = browser.evaluate(
+                "Math.max(0, ...[...document.images].map(i => i.getBoundingClientRect().height))")
+            expect(where + ": pictures", tallest <= 960, tallest)
             if name == "run":
                 expect("run: tasks", found["slices"] == "8", found)
             if name == "large" and width == DESK[0]:
