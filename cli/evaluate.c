@@ -263,8 +263,7 @@ static void evaluate_take_threads(struct evaluation *out, const struct thread_ti
 
     if (!times[0].is_known || !times[1].is_known || !(wall_ns > 0.0))
         return;
-    round->own_share =
-        (double)thread_times_between(&times[0], &times[1], THREAD_POOL) / wall_ns;
+    round->own_share = (double)thread_times_between(&times[0], &times[1], THREAD_POOL) / wall_ns;
     for (uint32_t i = 0; i < out->device_count; i++)
         library_count += strcmp(out->devices[i].info.backend, "opencl") == 0;
     for (uint32_t i = 0; i < out->device_count; i++) {
@@ -274,8 +273,8 @@ static void evaluate_take_threads(struct evaluation *out, const struct thread_ti
         if (info->type != FGPU_DEVICE_CPU || !(is_cpu || is_library) ||
             !(info->valid & FGPU_INFO_UNITS) || info->compute_units == 0)
             continue;
-        uint64_t cpu_ns = thread_times_between(&times[0], &times[1],
-                                               is_cpu ? THREAD_CPU_DEVICE : THREAD_LIBRARY);
+        uint64_t cpu_ns =
+            thread_times_between(&times[0], &times[1], is_cpu ? THREAD_CPU_DEVICE : THREAD_LIBRARY);
         shares[i].cpu_share = (double)cpu_ns / (wall_ns * info->compute_units);
     }
 }

@@ -42,8 +42,8 @@ struct evaluation_device {
     uint64_t busy_ns; /* of its queues, added up */
     bool is_busy_known;
     double busy_share; /* busy_ns / (wall x queues) */
-    double cpu_share;  /* CPU time of the threads that compute for it / (wall x cores); negative: not
-                          known (a GPU, several devices of one library) */
+    double cpu_share; /* CPU time of the threads that compute for it / (wall x cores); negative: not
+                         known (a GPU, several devices of one library) */
     uint64_t memory_peak_bytes;
 };
 

@@ -130,12 +130,11 @@ static void print_memory(const struct evaluation *evaluation)
 
 static void print_balance(const struct evaluation *evaluation)
 {
-    static const struct text_table_column columns[] = {
-        {"  device", false},
-        {"tasks", true},
-        {"busy ms", true},
-        {"of its time", true},
-        {"CPU time of its cores", true}};
+    static const struct text_table_column columns[] = {{"  device", false},
+                                                       {"tasks", true},
+                                                       {"busy ms", true},
+                                                       {"of its time", true},
+                                                       {"CPU time of its cores", true}};
     const struct evaluation_round *round = evaluation_shown(evaluation);
     struct text_table table;
 

@@ -1,9 +1,9 @@
 /* Whose threads of this process took the processor: the cpu device's, the pool's own, or those that
  * an OpenCL library runs kernels on.
  *
- * Threads are told apart by their names: the pool calls those of the cpu device "fgpu-cpu-N" and its
- * other ones "fgpu-..."; the main thread counts as the pool's, for it submits and waits. What is
- * left belongs to a library. Linux: /proc/self/task, and the CPU clock of each thread
+ * Threads are told apart by their names: the pool calls those of the cpu device "fgpu-cpu-N" and
+ * its other ones "fgpu-..."; the main thread counts as the pool's, for it submits and waits. What
+ * is left belongs to a library. Linux: /proc/self/task, and the CPU clock of each thread
  * (clock_gettime(2), CPUCLOCK_SCHED of a thread id). Costs some 20 us a thread.
  */
 #ifndef FASTGPU_CLI_THREAD_TIME_H

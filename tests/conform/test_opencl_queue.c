@@ -323,6 +323,8 @@ static void test_timing(void **state)
         wall_ns = clock_now_ns() - start_ns;
         assert_int_equal(spin.launch.result.timed, 1);
         assert_true(spin.launch.result.start_ns >= end_ns);
+        assert_true(spin.launch.result.start_ns >= start_ns); /* on our clock */
+        assert_true(spin.launch.result.end_ns <= start_ns + wall_ns);
         assert_true(spin.launch.result.end_ns > spin.launch.result.start_ns);
         assert_true(spin.launch.result.end_ns - spin.launch.result.start_ns <= wall_ns);
         end_ns = spin.launch.result.end_ns;

@@ -51,6 +51,7 @@ static void make_unknown(void)
                                      .policy = "fifo",
                                      .shown = EVALUATION_NONE};
     evaluation.traced.cpu_share = evaluation.traced.cpu_share_middle = -1.0;
+    evaluation.traced.own_share = -1.0;
     evaluation.traced.cancelled_count = 1;
     evaluation.is_interrupted = true;
     set_machine();
@@ -100,6 +101,7 @@ static void make_known(void)
                                                          .bytes_evicted = 12345,
                                                          .done_count = 200,
                                                          .cpu_share = 0.875,
+                                                         .own_share = 0.0625,
                                                          .cpu_share_middle = 0.96};
     evaluation.round_count = 3;
     for (uint32_t i = 0; i < 2; i++) {
@@ -108,6 +110,7 @@ static void make_known(void)
         device->busy_ns = i == 0 ? 18000000 : 0;
         device->is_busy_known = i == 0;
         device->busy_share = 0.9;
+        device->cpu_share = i == 0 ? -1.0 : 0.75;
         device->memory_peak_bytes = 1 << 20;
     }
     set_sides();

@@ -49,19 +49,40 @@ void ocl_queue_break(struct ocl_queue *queue, cl_int error, const char *doing, u
     ocl_watch_ring(queue);
 }
 
+static bool queue_moment(const struct ocl_queue *queue, const struct ocl_record *record,
+                         cl_profiling_info which, uint64_t *time_ns)
+{
+    cl_ulong value = 0;
+
+    if (queue->api->clGetEventProfilingInfo(record->event, which, sizeof value, &value, NULL) !=
+        CL_SUCCESS)
+        return false;
+    *time_ns = value;
+    return true;
+}
+
+/* What is to be added to the device's clock to have ours. OpenCL leaves open which clock a device
+ * has (PoCL counts CLOCK_MONOTONIC_RAW); the command was queued between before_ns and after_ns, so
+ * the least correction that puts it there is taken: none where the clocks are one. */
+static uint64_t queue_clock_offset(const struct ocl_record *record, uint64_t queued_ns)
+{
+    if (queued_ns < record->before_ns)
+        return record->before_ns - queued_ns;
+    return queued_ns > record->after_ns ? record->after_ns - queued_ns : 0; /* modulo 2^64 */
+}
+
 static void queue_time(const struct ocl_queue *queue, const struct ocl_record *record)
 {
-    cl_ulong start_ns = 0;
-    cl_ulong end_ns = 0;
+    uint64_t queued_ns = 0, start_ns = 0, end_ns = 0;
 
-    if (queue->api->clGetEventProfilingInfo(record->event, CL_PROFILING_COMMAND_START,
-                                            sizeof(start_ns), &start_ns, NULL) != CL_SUCCESS ||
-        queue->api->clGetEventProfilingInfo(record->event, CL_PROFILING_COMMAND_END, sizeof(end_ns),
-                                            &end_ns, NULL) != CL_SUCCESS)
+    if (!queue_moment(queue, record, CL_PROFILING_COMMAND_QUEUED, &queued_ns) ||
+        !queue_moment(queue, record, CL_PROFILING_COMMAND_START, &start_ns) ||
+        !queue_moment(queue, record, CL_PROFILING_COMMAND_END, &end_ns))
         return;
+    uint64_t offset = queue_clock_offset(record, queued_ns);
     record->result->timed = 1;
-    record->result->start_ns = start_ns;
-    record->result->end_ns = end_ns;
+    record->result->start_ns = start_ns + offset;
+    record->result->end_ns = end_ns + offset;
 }
 
 static void queue_drop(struct ocl_queue *queue, struct ocl_record *record)
@@ -200,7 +221,11 @@ static bool queue_accept(struct ocl_queue *queue, const fgpu_cmd *cmd, bool last
     } else if (queue->skip && (cmd->flags & FGPU_CMD_CHAINED) != 0) {
         record->status = FGPU_E_CANCELLED;
     } else {
+        if (record->timed)
+            record->before_ns = clock_now_ns();
         cl_int error = ocl_command_enqueue(queue, cmd, record, watched);
+        if (record->timed)
+            record->after_ns = clock_now_ns();
         if (error != CL_SUCCESS && !queue_fail(queue, record, error))
             return false;
         if (error == CL_SUCCESS)

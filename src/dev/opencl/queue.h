@@ -25,7 +25,8 @@ struct ocl_record {
     int32_t status; /* unless the event says otherwise */
     bool runs;      /* something was enqueued; else it is over when those before it are */
     bool timed;
-    _Atomic uint32_t pending; /* the callback has not been called yet */
+    uint64_t before_ns, after_ns; /* where timed: clock_now_ns() around its enqueueing */
+    _Atomic uint32_t pending;     /* the callback has not been called yet */
 };
 
 struct ocl_queue {
