@@ -158,7 +158,7 @@ static void native_fill_args(const struct native_side *side, const struct worklo
                              uint32_t member, void **args)
 {
     const struct baseline *baseline = side->baseline;
-    unsigned char *local = side->locals + member * side->local_bytes;
+    unsigned char *local = side->locals ? side->locals + member * side->local_bytes : NULL;
 
     for (uint32_t i = 0; i < task->arg_count; i++) {
         const struct workload_arg *arg = &baseline->workload->args[task->arg_first + i];

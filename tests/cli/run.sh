@@ -82,9 +82,17 @@ cmp here/grey.png out/grey.png
 
 "$FASTGPU" run --json -d cpu -o out grey.json >json 2>errors
 [[ ! -s errors ]] || { cat errors; exit 1; }
-python3 - <<'PYTHON'
+python3 - "$top" <<'PYTHON'
 import json
+import re
+import sys
 
+# The manual names every key.
+manual = set(re.findall(r"[a-z_0-9]+", open(sys.argv[1] + "/docs/man/fastgpu-run.1").read()))
+for name in ("known", "unknown"):
+    text = open(f"{sys.argv[1]}/tests/golden/data/run/{name}.json").read()
+    keys = set(re.findall(r'"([a-z_0-9]+)":', text))
+    assert len(keys) > 40 and keys <= manual, keys - manual
 said = json.load(open("json"))
 assert list(said) == ["workload", "assess", "schedule", "memory", "balance", "evaluate",
                       "outputs_written", "interrupted", "error"], list(said)
