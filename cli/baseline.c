@@ -2,7 +2,8 @@
  * constant, clocks.
  *
  * Memory of buffers that no task writes is the data's own; the others have memory here, which gets
- * its content anew before each run, outside of the time. */
+ * its content, where there is any, anew before each run, outside of the time. Nothing else is
+ * touched then: what a run writes must not be in the caches before, as it is not for the pool. */
 #include "baseline_side.h"
 
 #include <stdlib.h>
@@ -74,6 +75,12 @@ static void baseline_look(struct baseline *baseline)
                                          !workload->buffers[i].is_picture;
 }
 
+bool baseline_owns(const struct baseline *baseline, uint32_t buffer)
+{
+    return baseline->hosts[buffer].memory &&
+           baseline->hosts[buffer].memory != baseline->data->memory[buffer];
+}
+
 static fgpu_status baseline_make_memory(struct baseline *baseline, char *why, size_t why_bytes)
 {
     const struct workload *workload = baseline->workload;
@@ -89,6 +96,8 @@ static fgpu_status baseline_make_memory(struct baseline *baseline, char *why, si
         if (!host->memory)
             return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory for the buffer %s",
                             workload->buffers[i].name);
+        if (baseline_owns(baseline, i))
+            memset(host->memory, 0, workload->buffers[i].size_bytes);
     }
     return FGPU_OK;
 }
@@ -137,28 +146,21 @@ close:
     return status;
 }
 
-bool baseline_owns(const struct baseline *baseline, uint32_t buffer)
+bool baseline_is_refilled(const struct baseline *baseline, uint32_t buffer)
 {
-    return baseline->hosts[buffer].memory &&
-           baseline->hosts[buffer].memory != baseline->data->memory[buffer];
+    return baseline_owns(baseline, buffer) && baseline->data->memory[buffer];
 }
 
-void baseline_fill(const struct baseline *baseline, uint32_t buffer, void *memory)
+void baseline_refill(const struct baseline *baseline, uint32_t buffer, void *memory)
 {
-    const unsigned char *content = baseline->data->memory[buffer];
-    uint64_t bytes = baseline->workload->buffers[buffer].size_bytes;
-
-    if (content)
-        memcpy(memory, content, bytes);
-    else
-        memset(memory, 0, bytes);
+    memcpy(memory, baseline->data->memory[buffer], baseline->workload->buffers[buffer].size_bytes);
 }
 
-void baseline_fill_all(const struct baseline *baseline)
+void baseline_refill_all(const struct baseline *baseline)
 {
     for (uint32_t i = 0; i < baseline->workload->buffer_count; i++)
-        if (baseline_owns(baseline, i))
-            baseline_fill(baseline, i, baseline->hosts[i].memory);
+        if (baseline_is_refilled(baseline, i))
+            baseline_refill(baseline, i, baseline->hosts[i].memory);
 }
 
 fgpu_status baseline_run(struct baseline *baseline, enum baseline_way way,

@@ -128,7 +128,7 @@ static fgpu_status native_make_device(struct native_side *side, struct baseline_
 
 static fgpu_status native_prepare(struct baseline *baseline, struct baseline_run *run)
 {
-    baseline_fill_all(baseline);
+    baseline_refill_all(baseline);
     return run->way == BASELINE_BY_HAND ? native_make_device(baseline->side, run) : FGPU_OK;
 }
 

@@ -143,24 +143,20 @@ static cl_int cl_memory_unmap(const struct baseline *baseline, struct cl_memory 
 }
 
 /* Memory that both share is written as OpenCL wants it: mapped. */
-static cl_int cl_memory_fill_shared(const struct baseline *baseline, const struct cl_memory *memory)
+static cl_int cl_memory_refill(const struct baseline *baseline, const struct cl_memory *memory)
 {
     const struct cl_side *side = baseline->side;
     cl_int error = CL_SUCCESS;
 
     for (uint32_t i = 0; i < baseline->workload->buffer_count && error == CL_SUCCESS; i++) {
-        if (!baseline_owns(baseline, i))
+        if (!baseline_is_refilled(baseline, i))
             continue;
-        if (!memory->whole[i]) { /* an output that no task touches */
-            baseline_fill(baseline, i, baseline->hosts[i].memory);
-            continue;
-        }
         void *mapped = side->cl.clEnqueueMapBuffer(
             side->queue, memory->whole[i], CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
             baseline->workload->buffers[i].size_bytes, 0, NULL, NULL, &error);
         if (error != CL_SUCCESS)
             break;
-        baseline_fill(baseline, i, mapped);
+        baseline_refill(baseline, i, mapped);
         error =
             side->cl.clEnqueueUnmapMemObject(side->queue, memory->whole[i], mapped, 0, NULL, NULL);
     }
@@ -177,9 +173,9 @@ fgpu_status cl_memory_prepare(struct baseline *baseline, struct baseline_run *ru
     if (status != FGPU_OK)
         return status;
     if (error == CL_SUCCESS && memory->is_zero_copy)
-        error = cl_memory_fill_shared(baseline, memory);
+        error = cl_memory_refill(baseline, memory);
     else
-        baseline_fill_all(baseline);
+        baseline_refill_all(baseline);
     if (error == CL_SUCCESS)
         error = side->cl.clFinish(side->queue);
     if (error != CL_SUCCESS)

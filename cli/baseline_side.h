@@ -50,10 +50,11 @@ extern const struct baseline_driver baseline_opencl, baseline_native;
 /* Whether the buffer has memory that is not the data's, and is written by tasks. */
 bool baseline_owns(const struct baseline *baseline, uint32_t buffer);
 
-/* What such a buffer holds before a run: its content, or 0, so that a run which does not write it
- * is found out. For prepare(); all of them in the host's memory, or one wherever it is. */
-void baseline_fill_all(const struct baseline *baseline);
-void baseline_fill(const struct baseline *baseline, uint32_t buffer, void *memory);
+/* Whether such a buffer has content, which prepare() puts there: all of it in the host's memory, or
+ * one buffer wherever it is. */
+bool baseline_is_refilled(const struct baseline *baseline, uint32_t buffer);
+void baseline_refill_all(const struct baseline *baseline);
+void baseline_refill(const struct baseline *baseline, uint32_t buffer, void *memory);
 
 /* Access that only the source tells counts as read and write. */
 bool baseline_reads(const struct workload_arg *arg);

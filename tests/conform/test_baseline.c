@@ -120,7 +120,8 @@ static void parse(const char *json, struct workload *workload)
     struct workload_files files = workload_files_made_up;
 
     files.text = give_kernels;
-    fgpu_status status = workload_parse(json, strlen(json), "", &files, workload);
+    const struct workload_options options = {.files = &files};
+    fgpu_status status = workload_parse(json, strlen(json), "", &options, workload);
     if (status != FGPU_OK)
         fail_msg("%s: %s: %s", json, workload->mistakes ? workload->mistakes->path : "",
                  workload->mistakes ? workload->mistakes->text : "");
@@ -400,6 +401,17 @@ static void check_pool(const struct workload *workload, const struct workload_da
 
 /* ---- tests */
 
+/* What a run before has left is spoiled, where the run must write it. */
+static void spoil(const struct workload *workload, struct baseline *baseline)
+{
+    for (uint32_t i = 0; i < workload->output_count; i++) {
+        uint32_t buffer = workload->outputs[i].buffer;
+        if (workload->buffers[buffer].content == WORKLOAD_EMPTY)
+            memset((void *)(uintptr_t)baseline_buffer(baseline, buffer), 0xEE,
+                   workload->buffers[buffer].size_bytes);
+    }
+}
+
 /* Both ways, each twice and in turn: no run finds what another one left. */
 static void check_workload(struct workload *workload)
 {
@@ -413,6 +425,7 @@ static void check_workload(struct workload *workload)
     unsigned char **wanted = refer(workload, &data);
     require(baseline_open(workload, &data, &info, &baseline, why, sizeof why));
     for (int i = 0; i < 4; i++) {
+        spoil(workload, baseline);
         require(baseline_run(baseline, ways[i], NULL, &result, why, sizeof why));
         assert_true(result.wall_ns > 0 && result.cpu_ns > 0);
         for (uint32_t o = 0; o < workload->output_count; o++) {

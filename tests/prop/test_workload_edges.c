@@ -196,6 +196,70 @@ static void test_edges(void **state)
     }
 }
 
+/* ---- what follows from others is left out */
+
+#define MANY 600
+
+/* Tasks in the order of their numbers, each with one region of the only buffer. */
+struct many {
+    struct workload workload;
+    struct workload_buffer buffer;
+    struct workload_task tasks[MANY];
+    struct workload_arg args[MANY];
+    uint32_t order[MANY];
+};
+
+static void many_add(struct many *many, fgpu_access access, fgpu_region region)
+{
+    uint32_t at = many->workload.task_count++;
+
+    assert_true(at < MANY);
+    many->workload.arg_count++;
+    many->order[at] = at;
+    many->args[at] =
+        (struct workload_arg){.kind = FGPU_ARG_BUFFER, .access = access, .region = region};
+    many->tasks[at] = (struct workload_task){.arg_first = at, .arg_count = 1};
+}
+
+static void many_check(struct many *many, uint32_t wanted)
+{
+    struct workload *w = &many->workload;
+    struct workload_edges edges;
+
+    many->buffer.size_bytes = 4096;
+    w->buffers = &many->buffer;
+    w->buffer_count = 1;
+    w->tasks = many->tasks;
+    w->args = many->args;
+    w->order = many->order;
+    assert_int_equal(workload_edges_init(&edges, w), FGPU_OK);
+    assert_int_equal(edges.count, wanted);
+    workload_edges_fini(&edges);
+    *many = (struct many){.workload = {.task_count = 0}};
+}
+
+static void test_few_edges(void **state)
+{
+    static struct many many;
+
+    (void)state;
+    for (uint32_t i = 0; i < MANY; i++) /* each behind the one before only */
+        many_add(&many, FGPU_WRITE, fgpu_region_whole());
+    many_check(&many, MANY - 1);
+    for (uint32_t i = 0; i < MANY; i++) /* readers of what nobody writes */
+        many_add(&many, FGPU_READ, fgpu_region_whole());
+    many_check(&many, 0);
+    /* Ten times: 8 x 4 tiles are written, then three tasks read everything. A tile behind the three
+     * readers, and these behind all tiles; of the first time, tiles behind nobody. */
+    for (uint32_t round = 0; round < 10; round++) {
+        for (uint64_t i = 0; i < 32; i++)
+            many_add(&many, FGPU_WRITE, fgpu_region_rect(i / 4 * 512 + i % 4 * 16, 16, 64, 8));
+        for (uint32_t i = 0; i < 3; i++)
+            many_add(&many, FGPU_READ, fgpu_region_whole());
+    }
+    many_check(&many, 10 * 32 * 3 + 9 * 32 * (3 + 1));
+}
+
 /* ---- rectangles; a cell holds the owners that were put there since it was last cut */
 
 static struct rect draw_rect(struct rng *rng)
@@ -262,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_few_edges),
         cmocka_unit_test(test_rectangles),
     };
 

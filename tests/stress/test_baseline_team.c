@@ -10,7 +10,7 @@
 #include "cli/baseline_team.h"
 
 #define MEMBERS 5
-#define ROUNDS 120
+#define ROUNDS 40
 #define STEPS 25
 
 struct board {
@@ -72,7 +72,7 @@ static void test_stopping(void **state)
     struct baseline_team *team;
 
     (void)state;
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 20; i++) {
         assert_int_equal(baseline_team_start(1 + (uint32_t)i % MEMBERS, &team), FGPU_OK);
         baseline_team_stop(team);
     }

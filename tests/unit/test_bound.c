@@ -63,6 +63,22 @@ static void test_critical_path(void **state)
     assert_int_equal(bound.unknown_count, 0);
 }
 
+/* Two ways to the same task, the longer one first and last. */
+static void test_longest_of_two(void **state)
+{
+    static const double cores[] = {8};
+    struct bound_cost costs[] = {{70, 1, 0}, {20, 1, 0}, {50, 1, 0}};
+    struct workload_edge items[] = {{0, 2}, {1, 2}};
+    struct workload_edges edges = {items, 2};
+    struct bound_input input = {3, 1, costs, cores, 1, &edges};
+
+    (void)state;
+    assert_int_equal(compute(&input).path_ns, 120);
+    costs[0].run_ns = 20;
+    costs[1].run_ns = 70;
+    assert_int_equal(compute(&input).path_ns, 120);
+}
+
 static void test_two_groups(void **state)
 {
     /* Beaumont et al.: the ratio decides. CPU (4 cores): 400 400 400, GPU: 100 200 25. All on the
@@ -208,9 +224,10 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_group),  cmocka_unit_test(test_critical_path),
-        cmocka_unit_test(test_two_groups), cmocka_unit_test(test_three_groups),
-        cmocka_unit_test(test_nothing),    cmocka_unit_test(test_random),
+        cmocka_unit_test(test_one_group),      cmocka_unit_test(test_critical_path),
+        cmocka_unit_test(test_longest_of_two), cmocka_unit_test(test_two_groups),
+        cmocka_unit_test(test_three_groups),   cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_random),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
