@@ -290,17 +290,20 @@ static void graph_write(const struct graph *graph, struct report *report)
 void report_graph(struct report *report)
 {
     uint32_t count = report->workload->task_count;
+    char tasks[REPORT_NUMBER_BYTES], edges[REPORT_NUMBER_BYTES];
 
     if (count == 0) {
         report_text_add(&report->text, "<p>There is no task.</p>\n");
         return;
     }
     if (count > REPORT_GRAPH_TASKS) {
-        report_text_format(&report->text,
-                           "<p>The graph has %" PRIu32 " tasks and %" PRIu32
-                           " edges; it is drawn up to %d tasks, for beyond that no picture of it "
-                           "can be read. The timeline shows all of them.</p>\n",
-                           count, report->evaluation->edges.count, REPORT_GRAPH_TASKS);
+        report_text_format(
+            &report->text,
+            "<p>The graph has %s tasks and %s edges; it is drawn up to %d tasks, for "
+            "beyond that no picture of it can be read. The timeline shows all of "
+            "them.</p>\n",
+            report_number_count(tasks, count),
+            report_number_count(edges, report->evaluation->edges.count), REPORT_GRAPH_TASKS);
         return;
     }
     struct graph *graph = calloc(1, sizeof *graph);

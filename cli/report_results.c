@@ -50,15 +50,16 @@ static void report_head_sentence(struct report *report)
     double queue = report_ratio(evaluation, BASELINE_QUEUE);
     double distance = report_distance(evaluation);
     uint64_t wall_ns = report_wall_ns(evaluation);
-    char room[REPORT_NUMBER_BYTES];
+    char room[REPORT_NUMBER_BYTES], count[REPORT_NUMBER_BYTES];
 
     report_text_add(text, "<p class=\"result\">");
     if (wall_ns == 0) {
         report_text_add(text, "How long the tasks took through the pool is unknown.</p>\n");
         return;
     }
-    report_text_format(text, "Through the pool, %" PRIu32 " task%s took <b>%s</b>",
-                       report->workload->task_count, report->workload->task_count == 1 ? "" : "s",
+    report_text_format(text, "Through the pool, %s task%s took <b>%s</b>",
+                       report_number_count(count, report->workload->task_count),
+                       report->workload->task_count == 1 ? "" : "s",
                        report_number_ns(room, (double)wall_ns, true));
     if (hand > 0)
         report_text_format(text, ": <b>%.2f times</b> as fast as by hand on the best device", hand);

@@ -64,8 +64,7 @@ static void report_fact_count(struct report *report, const char *word, uint64_t 
 {
     char room[REPORT_NUMBER_BYTES];
 
-    (void)snprintf(room, sizeof room, "%" PRIu64, count);
-    report_fact(&report->text, word, room);
+    report_fact(&report->text, word, report_number_count(room, count));
 }
 
 void report_assess(struct report *report)
@@ -258,12 +257,16 @@ static void report_schedule_builds(struct report *report)
     report_text_add(&report->text, "</details>\n");
 }
 
-/* A device's clock that is not the host's puts its runs at the wrong place. */
+/* What is to be known before the timeline is looked at. A device's clock that is not the host's
+ * puts its runs at the wrong place. */
 void report_clocks(struct report *report)
 {
     const struct evaluation *evaluation = report->evaluation;
     uint32_t early[EVALUATION_DEVICES_LIMIT] = {0};
 
+    if (report->slice_count == 0)
+        report_text_add(&report->text, "<p class=\"unknown\">There is nothing to show: no run of a "
+                                       "task was recorded.</p>\n");
     for (uint32_t i = 0; i < report->workload->task_count; i++) {
         const struct evaluation_task *task = report_task(report, i);
         if (report_task_ran(task) && task->device < evaluation->device_count &&
@@ -284,7 +287,7 @@ void report_clocks(struct report *report)
 
 void report_schedule(struct report *report)
 {
-    if (report->run_count == 0)
+    if (report->run_count == 0 && report->workload->task_count > 0)
         report_text_add(&report->text, "<p class=\"unknown\">What ran where and when is unknown: "
                                        "no run of a task was recorded.</p>\n");
     if (report->failed_count > 0)

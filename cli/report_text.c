@@ -206,6 +206,20 @@ const char *report_number_ratio(char room[REPORT_NUMBER_BYTES], double ratio, bo
     return room;
 }
 
+const char *report_number_count(char room[REPORT_NUMBER_BYTES], uint64_t count)
+{
+    char digits[REPORT_NUMBER_BYTES];
+    size_t used = 0, length = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, count);
+
+    for (size_t i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            room[used++] = ',';
+        room[used++] = digits[i];
+    }
+    room[used] = '\0';
+    return room;
+}
+
 void report_table_open(struct report_table *table, struct report_text *text, const char *caption,
                        const struct report_column *columns, uint32_t column_count)
 {
@@ -227,7 +241,7 @@ void report_table_row(struct report_table *table)
 void report_table_cell(struct report_table *table, const char *outside)
 {
     const struct report_column *column = &table->columns[table->column % table->column_count];
-    bool is_unknown = !outside || strcmp(outside, "unknown") == 0;
+    bool is_unknown = !outside || !outside[0] || strcmp(outside, "unknown") == 0;
 
     report_text_format(table->text, table->column == 0 ? "<th scope=\"row\"" : "<td data-of=\"%s\"",
                        column->title);
@@ -235,7 +249,7 @@ void report_table_cell(struct report_table *table, const char *outside)
         report_text_format(table->text, " class=\"%s%s\"", column->is_number ? "n" : "",
                            is_unknown ? " unknown" : "");
     report_text_add(table->text, "><bdi>");
-    report_text_escape(table->text, outside);
+    report_text_escape(table->text, is_unknown ? NULL : outside);
     report_text_add(table->text, table->column == 0 ? "</bdi></th>" : "</bdi></td>");
     table->column++;
 }

@@ -49,6 +49,7 @@ void report_text_fini(struct report_text *text);
 const char *report_number_ns(char room[REPORT_NUMBER_BYTES], double ns, bool is_known);
 const char *report_number_bytes(char room[REPORT_NUMBER_BYTES], double bytes, bool is_known);
 const char *report_number_share(char room[REPORT_NUMBER_BYTES], double share, bool is_known);
+const char *report_number_count(char room[REPORT_NUMBER_BYTES], uint64_t count); /* 100,000 */
 const char *report_number_ratio(char room[REPORT_NUMBER_BYTES], double ratio, bool is_known);
 
 /* A table that becomes a list of cards where the page is narrow. */
@@ -69,7 +70,7 @@ void report_table_open(struct report_table *table, struct report_text *text, con
                        const struct report_column *columns, uint32_t column_count);
 void report_table_row(struct report_table *table);
 
-/* The next cell of the row; escaped. NULL is "unknown". */
+/* The next cell of the row; escaped. NULL and "" are "unknown". */
 void report_table_cell(struct report_table *table, const char *outside);
 __attribute__((format(printf, 2, 3))) void report_table_format(struct report_table *table,
                                                                const char *format, ...);

@@ -205,6 +205,7 @@ function size(canvas, context, wide, high) {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
 }
 function layout() {
+    if (count === 0) return;
     readPaints();
     width = printing ? 700 : pane.clientWidth;
     const narrow = width < 600;
@@ -625,7 +626,7 @@ $("find").form.addEventListener("submit", (event) => {
 
 function legend() {
     const list = $("legend"), groups = [];
-    data.kernels.forEach((kernel) => {
+    data.kernels.filter((kernel) => kernel.tasks).forEach((kernel) => {
         const group = groups[kernel.colour] = groups[kernel.colour] || { names: [], ns: 0, tasks: 0 };
         group.names.push(kernel.name);
         group.ns += kernel.ns;
@@ -740,7 +741,8 @@ addEventListener("afterprint", () => {
     layout();
 });
 
-document.querySelector(".tools").hidden = false;
+document.querySelector(".tools").hidden = count === 0;
+for (const part of [pane, map, $("keys")]) part.hidden = count === 0;
 legend();
 layout();
 graph();

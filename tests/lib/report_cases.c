@@ -236,9 +236,10 @@ static void case_builds(struct report_case *of)
 /* Rings around a place, in colour or grey. */
 static bool case_picture(struct report_case *of, const char *name, bool is_input, uint32_t channels)
 {
+    const bool is_thin = strcmp(name, "thin") == 0;
     struct image *image = &of->images[of->picture_count];
 
-    if (image_init(image, 640, 427, channels, NULL, 0) != FGPU_OK)
+    if (image_init(image, is_thin ? 16 : 640, is_thin ? 20000 : 427, channels, NULL, 0) != FGPU_OK)
         return false;
     for (uint32_t y = 0; y < image->height; y++)
         for (uint32_t x = 0; x < image->width; x++)
@@ -369,7 +370,7 @@ static bool case_fill(struct report_case *of, const char *name)
     if (strcmp(name, "unknown") == 0)
         return case_unknown(of);
     if (strcmp(name, "one") == 0)
-        return case_full(of, 1, 1, 4000000);
+        return case_full(of, 1, 1, 4000000) && case_picture(of, "thin", true, 1);
     if (strcmp(name, "large") == 0)
         return case_full(of, 100000, 4, 40000);
     if (strcmp(name, "failed") == 0) {

@@ -4,7 +4,7 @@ import sys
 
 from browser import Browser
 
-CASES = ("empty", "one", "unknown", "failed", "demo", "large", "hostile")
+CASES = ("empty", "one", "unknown", "failed", "demo", "large", "hostile", "run")
 PHONE, SMALL, DESK = (375, 812), (320, 640), (1280, 900)
 wrong = []
 count = 0
@@ -49,6 +49,13 @@ def opens(browser, folder):
                 return b.width > 1 && (b.right > innerWidth + 1 || b.left < -1);
             }).map(e => e.tagName + '.' + e.className).slice(0, 5)""")
             expect(where + ": beyond the edge", not beyond, beyond)
+            hidden = browser.evaluate("document.getElementById('timeline-pane').hidden")
+            expect(where + ": a timeline", hidden == (found["slices"] == "0"), hidden)
+            tallest = browser.evaluate(
+                "Math.max(0, ...[...document.images].map(i => i.getBoundingClientRect().height))")
+            expect(where + ": pictures", tallest <= 960, tallest)
+            if name == "run":
+                expect("run: tasks", found["slices"] == "8", found)
             if name == "large" and width == DESK[0]:
                 expect("large: tasks", int(found["slices"]) > 100000, found)
 
