@@ -30,12 +30,16 @@ struct baseline_result {
 
 /* [in] info: the device as the pool describes it; the whole device is used, never a part. [borrow]
  * workload, data: until closed. Kernels are compiled here. On failure *baseline is NULL:
- * FGPU_E_UNSUPPORTED where a kernel has no variant for the device or its kind is not known here. */
+ * FGPU_E_UNSUPPORTED where a kernel has no variant for the device or its kind is not known here,
+ * FGPU_E_BUILD with the beginning of the compiler's text, FGPU_E_NODEVICE, FGPU_E_DEVICE,
+ * FGPU_E_NOMEM, FGPU_E_SYSTEM. */
 fgpu_status baseline_open(const struct workload *workload, const struct workload_data *data,
                           const fgpu_device_info *info, struct baseline **baseline, char *why,
                           size_t why_bytes);
 
-/* One run of all tasks. [in] stop: looked at between tasks; FGPU_E_CANCELLED. */
+/* One run of all tasks. The first one of a way may take longer: memory is made for it before the
+ * time is taken, but some drivers put work off until a kernel is first launched. [in] stop: looked
+ * at between tasks; FGPU_E_CANCELLED. FGPU_E_TASK when a native function fails. */
 fgpu_status baseline_run(struct baseline *baseline, enum baseline_way way,
                          const volatile sig_atomic_t *stop, struct baseline_result *result,
                          char *why, size_t why_bytes);

@@ -3,9 +3,11 @@
  * Area bound: every task costs at least its cheapest (run time x cores) and the cores are all there
  * is; with several groups of cores (resource groups: a CPU reached in two ways is one) the best
  * split between them, by linear duality (any weights w >= 0, sum 1, give the bound
- * sum_k min_g(w_g a_kg / c_g); the best are looked for). Critical path: the longest chain of tasks,
- * each at its shortest time. Both from measured times; a task that was never measured counts as 0.
- * Source: Topcuoglu et al. 2002 (critical path); Beaumont et al. 2018 (area bound). Pure.
+ * sum_k min_g(w_g a_kg / c_g); the best are looked for: exactly for two groups, with the ellipsoid
+ * method for more). Critical path: the longest chain of tasks, each at its shortest time. Both from
+ * measured times: a task counts as one that runs nowhere but where it was measured, and as 0 where
+ * it was never measured. Sources: Topcuoglu et al. 2002 (critical path); Beaumont et al. 2018 (area
+ * bound); Bland, Goldfarb, Todd 1981 (ellipsoid method). Pure.
  */
 #ifndef FASTGPU_CLI_BOUND_H
 #define FASTGPU_CLI_BOUND_H

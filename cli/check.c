@@ -10,6 +10,7 @@
 #include "json_out.h"
 #include "options.h"
 #include "workload.h"
+#include "workload_words.h"
 
 static const char check_text[] =
     "Checks a workload file without running it: the JSON, every name and number, the files that\n"
@@ -65,18 +66,6 @@ static fgpu_status check_kernels(const struct workload *workload, struct check_k
 
 /* ---- words */
 
-static void check_print_mistakes(const char *path, const struct workload *workload)
-{
-    for (uint32_t i = 0; i < workload->mistake_count; i++) {
-        const struct workload_mistake *mistake = &workload->mistakes[i];
-        bool has_place = mistake->path[0] != '\0', has_value = mistake->value[0] != '\0';
-        fprintf(stderr, "%s: %s%s%s%s%s\n", path, mistake->path, has_place ? ": " : "",
-                mistake->value, has_value ? ": " : "", mistake->text);
-    }
-    if (workload->mistake_count == CLI_WORKLOAD_MISTAKES_LIMIT)
-        fprintf(stderr, "%s: there may be more\n", path);
-}
-
 static void check_print_summary(const char *path, const struct workload *workload)
 {
     printf("%s is good; buffers: %u (%llu bytes), kernels: %u, tasks: %u, outputs: %u\n", path,
@@ -90,15 +79,7 @@ static bool check_print_json(const char *path, const struct workload *workload, 
 
     json_out_text(root, "file", path);
     json_out_bool(root, "good", is_good);
-    cJSON *mistakes = cJSON_AddArrayToObject(root, "mistakes");
-    for (uint32_t i = 0; i < workload->mistake_count; i++) {
-        const struct workload_mistake *mistake = &workload->mistakes[i];
-        cJSON *object = cJSON_CreateObject();
-        json_out_text(object, "path", mistake->path);
-        json_out_text(object, "value", mistake->value);
-        json_out_text(object, "text", mistake->text);
-        (void)cJSON_AddItemToArray(mistakes, object);
-    }
+    workload_json_mistakes(root, workload);
     json_out_known(root, "buffers", is_good, workload->buffer_count);
     json_out_known(root, "buffer_bytes", is_good, (double)workload->buffer_bytes);
     json_out_known(root, "kernels", is_good, workload->kernel_count);
@@ -128,12 +109,12 @@ static fgpu_status check_add_mistake(struct workload *workload, const struct che
     return FGPU_E_INVAL;
 }
 
-static int check_file(const char *path, bool is_json)
+static int check_file(const char *path, const struct workload_options *options, bool is_json)
 {
     struct check_kernel wrong = {0};
     struct workload workload;
 
-    fgpu_status status = workload_load(path, &workload);
+    fgpu_status status = workload_load(path, options, &workload);
     if (status == FGPU_OK) {
         status = check_kernels(&workload, &wrong);
         if (wrong.kernel)
@@ -150,7 +131,7 @@ static int check_file(const char *path, bool is_json)
     } else if (status == FGPU_OK) {
         check_print_summary(path, &workload);
     } else {
-        check_print_mistakes(path, &workload);
+        workload_print_mistakes(path, &workload);
     }
     workload_fini(&workload);
     return code;
@@ -159,12 +140,16 @@ static int check_file(const char *path, bool is_json)
 int command_check(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     bool is_json = false;
+    struct workload_options constants = {0};
+    char **words = calloc(2 * ((size_t)argc + 1), sizeof *words); /* files, and values of --set */
+    struct option_texts sets = {.list = (const char **)(words + argc + 1)};
     const struct option table[] = {
+        {"set", 's', OPTION_TEXTS, &sets, "NAME=VALUE",
+         "give a constant of the workload this\nvalue; a list has one for each time", 0, 0, NULL},
         {"json", 0, OPTION_FLAG, &is_json, NULL, "print one JSON object, also for mistakes", 0, 0,
          NULL},
     };
     uint32_t count = 0;
-    char **words = calloc((size_t)argc + 1, sizeof *words);
     const struct options_page page = {
         .command = "fastgpu check",
         .text = check_text,
@@ -182,8 +167,10 @@ int command_check(int argc, char **argv, const volatile sig_atomic_t *stop)
         outcome = options_refuse(&page, "want one workload file, not %u; see fastgpu check --help",
                                  count);
     int code = options_code(outcome);
+    constants.sets = sets.list;
+    constants.set_count = sets.count;
     if (outcome == OPTIONS_GO)
-        code = check_file(words[0], is_json);
+        code = check_file(words[0], &constants, is_json);
     if (outcome == OPTIONS_GO && stop && *stop)
         code = COMMAND_INTERRUPTED;
     free(words);

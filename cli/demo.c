@@ -1,161 +1,117 @@
-/* `fastgpu demo`: photographs through the pool, and what that bought. Options and the order of
- * things; the work is a plan (demo_plan.c), its runs are in demo_measure.c, the words in
- * demo_print.c. Runs on the main thread; looks at the stop flag between steps and hands it down. */
-#include "commands.h"
-#include "demo.h"
-
-#include <errno.h>
-#include <limits.h>
+/* `fastgpu demo`: photographs through the pool, and what that bought. A workload that is part of
+ * the command (examples/workloads/demo.json) with the user's photographs in place of its own, run
+ * as `fastgpu run` runs any (run.h). Runs on the main thread. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "commands.h"
+#include "demo_photos.h"
+#include "evaluation.h"
+#include "image.h"
+#include "kernels.h"
 #include "options.h"
+#include "run.h"
 #include "waiting.h"
 #include "why.h"
 
 #define DEMO_ROUNDS_DEFAULT 9
-#define DEMO_TILES_LIMIT 4096
+#define DEMO_BANDS_LIMIT 4096
+
+/* Constants that are set: two for each photograph, and two more. */
+#define DEMO_SETS 2
+#define DEMO_SET_BYTES 64
 
 static const char demo_text[] =
-    "Runs photographs (PNG or JPEG, up to 64 Mpixel) through the pool: grey, Gaussian blur,\n"
-    "Sobel, sharpen, a sepia by the 3 x 3 x 3 convolution and an emboss, each in tiles, on all\n"
-    "devices. Then runs the same tasks one by one on each device (copy in, launch, copy out,\n"
-    "wait), and prints both times. Without PHOTO: the two that Debian's package python3-sklearn\n"
-    "ships.";
+    "Runs photographs (PNG or JPEG, up to 64 Mpixel) through the pool: grey, blur (separable and\n"
+    "2-D), Sobel, median, sharpen, emboss, a sepia by the 3 x 3 x 3 convolution, histogram\n"
+    "equalisation and a pyramid, each in bands of rows, on all devices. Then runs the same tasks\n"
+    "as people do by hand (one after another: copy in, launch, copy out, wait) and as experts do\n"
+    "(in one queue, no copies, one wait), and compares. Without PHOTO: the two that Debian's\n"
+    "package python3-sklearn ships. The work is a file to copy: examples/workloads/demo.json.";
+
+/* ---- reading photographs: what goes wrong is said in the user's words, not the workload's */
+
+static char demo_wrong[CLI_WHY_BYTES];
+
+static fgpu_status demo_read_image(const char *path, uint32_t *width, uint32_t *height,
+                                   uint32_t *channels, char *why, size_t why_bytes)
+{
+    struct image image;
+    struct stat info;
+    fgpu_status status = FGPU_OK;
+
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
+        status = why_fail(FGPU_E_IO, why, why_bytes,
+                          "%s: is no plain file, and it is read more than once", path);
+    if (status == FGPU_OK)
+        status = image_load(path, &image, why, why_bytes);
+    if (status != FGPU_OK) {
+        (void)snprintf(demo_wrong, sizeof demo_wrong, "%s", why);
+        return status;
+    }
+    *width = image.width;
+    *height = image.height;
+    *channels = image.channels;
+    image_fini(&image);
+    return FGPU_OK;
+}
+
+/* The workload names nothing but photographs. */
+static const struct workload_files demo_files = {.image = demo_read_image};
+
+/* ---- the command */
+
+struct demo_options {
+    struct run_options run;
+    uint64_t tiles; /* 0: by size */
+    bool has_no_baseline;
+    char **paths;
+    uint32_t path_count;
+};
 
 static enum options_outcome demo_take_options(int argc, char **argv, struct demo_options *options)
 {
+    struct run_options *run = &options->run;
     const struct option list[] = {
-        {.name = "output",
-         .letter = 'o',
-         .kind = OPTION_TEXT,
-         .into = &options->output,
-         .value = "DIR",
-         .help = "write the pictures there, as PNG\n(default: demo-output)"},
-        {.name = "devices",
-         .letter = 'd',
-         .kind = OPTION_TEXT,
-         .into = &options->devices,
-         .value = "PATTERN",
-         .help = "use these devices only, for example\ncpu or opencl:0"},
-        {.name = "tiles",
-         .letter = 't',
-         .kind = OPTION_NUMBER,
-         .into = &options->tiles,
-         .value = "N",
-         .help = "cut each picture into N bands\n(default: by size, at least 4)",
-         .low = 1,
-         .high = DEMO_TILES_LIMIT},
-        {.name = "rounds",
-         .letter = 'r',
-         .kind = OPTION_NUMBER,
-         .into = &options->rounds,
-         .value = "N",
-         .help = "measure N times and show the median\n(default: 9)",
-         .high = DEMO_ROUNDS_LIMIT},
-        {.name = "no-baseline",
-         .kind = OPTION_FLAG,
-         .into = &options->has_no_baseline,
-         .help = "do not run the tasks one by one"},
-        {.name = "json",
-         .kind = OPTION_FLAG,
-         .into = &options->is_json,
-         .help = "print one JSON object instead of tables"},
+        {"output", 'o', OPTION_TEXT, &run->output_dir, "DIR",
+         "write the pictures there, as PNG\n(default: demo-output)", 0, 0, NULL},
+        {"devices", 'd', OPTION_TEXT, &run->devices, "PATTERN",
+         "use these devices only, for example\ncpu or opencl:0", 0, 0, NULL},
+        {"policy", 'p', OPTION_TEXT, &run->policy, "P",
+         "how tasks are placed: eft (default) or fifo", 0, 0, NULL},
+        {"tiles", 't', OPTION_NUMBER, &options->tiles, "N",
+         "cut each picture into N bands\n(default: by size, at least 9)", 1, DEMO_BANDS_LIMIT,
+         NULL},
+        {"rounds", 'r', OPTION_NUMBER, &run->rounds, "N",
+         "measure N times and show the median\n(default: 9; 0: run once, without baseline)", 0,
+         EVALUATION_ROUNDS_LIMIT, NULL},
+        {"no-baseline", 0, OPTION_FLAG, &options->has_no_baseline, NULL,
+         "do not run the tasks without the pool", 0, 0, NULL},
+        {"report", 0, OPTION_TEXT, &run->report, "FILE", "write a report to look at, one HTML file",
+         0, 0, NULL},
+        {"trace", 0, OPTION_TEXT, &run->trace, "FILE",
+         "write a trace for Perfetto or\nchrome://tracing (JSON)", 0, 0, NULL},
+        {"json", 0, OPTION_FLAG, &run->is_json, NULL, "print one JSON object instead of tables", 0,
+         0, NULL},
     };
     const struct options_page page = {
-        .command = "fastgpu demo",
+        .command = run->command,
         .text = demo_text,
         .options = list,
         .count = sizeof list / sizeof list[0],
         .words = "[PHOTO...]",
-        .word_list = options->paths.list,
-        .word_count = &options->paths.count,
+        .word_list = options->paths,
+        .word_count = &options->path_count,
     };
 
     enum options_outcome outcome = options_read(&page, argc, argv);
-    for (uint32_t i = 0; i < options->paths.count && outcome == OPTIONS_GO; i++)
-        if (!options->paths.list[i][0])
+    for (uint32_t i = 0; i < options->path_count && outcome == OPTIONS_GO; i++)
+        if (!options->paths[i][0])
             outcome = options_refuse(&page, "PHOTO %u: its name is empty", i + 1);
+    run->has_baseline = run->rounds > 0 && !options->has_no_baseline;
     return outcome;
-}
-
-/* Makes the folder and those above it. */
-static bool demo_make_folder(const char *folder, char *why, size_t why_bytes)
-{
-    char path[PATH_MAX];
-    struct stat info;
-
-    if (snprintf(path, sizeof path, "%s", folder) >= (int)sizeof path) {
-        (void)why_fail(FGPU_E_IO, why, why_bytes, "the folder's name is too long");
-        return false;
-    }
-    for (char *at = path + 1; *at; at++) {
-        if (*at != '/')
-            continue;
-        *at = '\0';
-        (void)mkdir(path, 0777);
-        *at = '/';
-    }
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        (void)why_fail(FGPU_E_IO, why, why_bytes, "%s: the folder cannot be made: %s", folder,
-                       strerror(errno));
-        return false;
-    }
-    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        (void)why_fail(FGPU_E_IO, why, why_bytes, "%s: is not a folder", folder);
-        return false;
-    }
-    if (access(path, W_OK | X_OK) != 0) {
-        (void)why_fail(FGPU_E_IO, why, why_bytes, "%s: nothing can be written there: %s", folder,
-                       strerror(errno));
-        return false;
-    }
-    return true;
-}
-
-/* Writes every picture that is whole; the first that cannot be written ends it, and so does a user
- * who wants an end while they are written. */
-static void demo_write_pictures(struct demo_report *report, const struct plan_watch *watch)
-{
-    const struct plan *plan = &report->plan.plan;
-    char path[PATH_MAX], why[CLI_WHY_BYTES];
-
-    for (uint32_t i = 0; report->pictures && i < plan->output_count; i++) {
-        if (!report->pictures[i].pixels)
-            continue;
-        if (!report->is_interrupted && waiting_is_stopped(watch->stop)) {
-            report->is_interrupted = true;
-            return;
-        }
-        if (snprintf(path, sizeof path, "%s/%s.png", report->options->output,
-                     plan->outputs[i].name) >= (int)sizeof path ||
-            image_save(path, &report->pictures[i], why, sizeof why) != FGPU_OK) {
-            (void)snprintf(report->error, sizeof report->error, "%s", why);
-            return;
-        }
-        report->written_count++;
-    }
-}
-
-static void demo_show_progress(void *user, enum plan_phase phase, uint32_t done_count,
-                               uint32_t count)
-{
-    (void)user;
-    if (phase == PLAN_COMPILING)
-        fprintf(stderr, "\rcompiling: kernel %u of %u ", done_count + 1, count);
-    else
-        fprintf(stderr, "\r%u of %u tasks             ", done_count, count);
-}
-
-/* What could not be started has a code of its own where scripts want to tell it apart. */
-static int demo_code(const struct demo_report *report, fgpu_status status)
-{
-    if (status == FGPU_E_NODEVICE)
-        return COMMAND_NO_DEVICE;
-    return status == FGPU_E_INVAL && report->pool.bits == 0 ? COMMAND_USAGE : COMMAND_FAILED;
 }
 
 static int demo_say(const char *text, int code)
@@ -164,73 +120,86 @@ static int demo_say(const char *text, int code)
     return code;
 }
 
-/* The run itself, between loading the photographs and cleaning up. */
-static int demo_run(struct demo_report *report, const struct plan_watch *watch)
+/* Gives a constant a text. [out] set: for free(); NULL without memory. */
+static char *demo_set(const char *name, const char *value)
 {
-    if (!demo_make_folder(report->options->output, report->error, sizeof report->error))
-        return demo_say(report->error, COMMAND_FAILED);
-    fgpu_status status = demo_measure(report, watch);
-    if (watch->progress) /* its line goes, whatever it showed last */
-        fprintf(stderr, "\r%40s\r", "");
-    if (status != FGPU_OK)
-        return demo_say(report->error, demo_code(report, status));
-    demo_write_pictures(report, watch);
-    if (report->options->is_json)
-        demo_print_json(report);
-    else
-        demo_print_text(report);
-    int code = COMMAND_OK;
-    for (uint32_t i = 0; i < report->side_count; i++)
-        if (report->sides[i].error[0])
-            code = demo_say(report->sides[i].error, COMMAND_FAILED);
-    if (report->error[0])
-        code = demo_say(report->error, COMMAND_FAILED);
-    if (report->is_interrupted)
-        code = demo_say("stopped before everything was done", COMMAND_INTERRUPTED);
-    return code;
+    size_t bytes = strlen(name) + strlen(value) + 2;
+    char *set = malloc(bytes);
+
+    if (set)
+        (void)snprintf(set, bytes, "%s=%s", name, value);
+    return set;
 }
 
-/* The command once its options are known. */
-static int demo_start(const struct demo_options *options, const volatile sig_atomic_t *stop)
+/* The constants of the workload: photographs, their names, and how many bands. [out] sets: for
+ * free(), as many as `count`; some may be NULL without memory. */
+static char **demo_make_sets(const struct demo_photos *photos, uint64_t tiles, uint32_t *count)
 {
-    struct demo_report *report = calloc(1, sizeof *report);
-    struct plan_watch watch = {.stop = stop,
-                               .progress = isatty(STDERR_FILENO) ? demo_show_progress : NULL};
-    char why[CLI_WHY_BYTES];
-    int code;
+    char **sets = calloc(2 * (size_t)photos->count + DEMO_SETS, sizeof *sets);
+    char bands[DEMO_SET_BYTES];
 
-    if (!report)
-        return demo_say("no memory", COMMAND_FAILED);
-    report->options = options;
-    fgpu_status status = demo_photos_load(&options->paths, stop, &report->photos, why, sizeof why);
-    if (status == FGPU_E_CANCELLED) {
-        fprintf(stderr, "fastgpu demo: stopped before anything was done (%s)\n", why);
-        code = COMMAND_INTERRUPTED;
-    } else if (status != FGPU_OK) {
-        code = demo_say(why, COMMAND_NO_INPUT);
-    } else {
-        code = demo_run(report, &watch);
-        demo_measure_fini(report);
-        demo_photos_fini(&report->photos);
+    *count = 0;
+    for (uint32_t i = 0; i < photos->count && sets; i++) {
+        sets[(*count)++] = demo_set("photos", photos->list[i].path);
+        sets[(*count)++] = demo_set("names", photos->list[i].name);
     }
-    free(report);
+    if (tiles > 0 && sets) {
+        (void)snprintf(bands, sizeof bands, "%llu", (unsigned long long)tiles);
+        sets[(*count)++] = demo_set("bands", bands);
+        sets[(*count)++] = demo_set("band_pixels", "9007199254740992"); /* none is too large */
+    }
+    return sets;
+}
+
+static int demo_start(struct demo_options *options, const volatile sig_atomic_t *stop)
+{
+    struct demo_photos photos;
+    uint32_t count = 0;
+    char why[CLI_WHY_BYTES];
+    bool is_good = true;
+    int code = COMMAND_FAILED;
+
+    fgpu_status status =
+        demo_photos_init(&photos, options->paths, options->path_count, why, sizeof why);
+    if (status != FGPU_OK)
+        return demo_say(why, status == FGPU_E_NOTFOUND ? COMMAND_NO_INPUT : COMMAND_FAILED);
+    char **sets = demo_make_sets(&photos, options->tiles, &count);
+    for (uint32_t i = 0; i < count; i++)
+        is_good = is_good && sets[i] != NULL;
+    if (sets && is_good) {
+        options->run.constants = (struct workload_options){
+            .sets = (const char *const *)sets, .set_count = count, .files = &demo_files};
+        code = run_start(&options->run, stop);
+    } else {
+        code = demo_say("no memory", COMMAND_FAILED);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        free(sets[i]);
+    free(sets);
+    demo_photos_fini(&photos);
     return code;
 }
 
 int command_demo(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
-    struct demo_options options = {.output = "demo-output",
-                                   .rounds = DEMO_ROUNDS_DEFAULT,
-                                   .paths.list = calloc((size_t)argc + 1, sizeof(char *))};
+    struct demo_options options = {
+        .run = {.command = "fastgpu demo",
+                .path = "demo.json",
+                .text = kernels_demo_workload,
+                .wrong = demo_wrong,
+                .output_dir = "demo-output",
+                .rounds = DEMO_ROUNDS_DEFAULT},
+        .paths = calloc((size_t)argc + 1, sizeof(char *)),
+    };
     int code;
 
-    if (!options.paths.list)
+    if (!options.paths)
         return demo_say("no memory", COMMAND_FAILED);
     enum options_outcome outcome = demo_take_options(argc, argv, &options);
     if (outcome == OPTIONS_GO)
         code = demo_start(&options, stop);
     else
         code = options_code(outcome);
-    free(options.paths.list);
+    free(options.paths);
     return code;
 }

@@ -1,5 +1,5 @@
-/* The photographs of a run: the files that the user names, or the two that Debian's python3-sklearn
- * ships (china.jpg and flower.jpg, 640 x 427). Alpha is dropped. Runs on the command's thread. */
+/* The photographs of the demo: the files that the user names, or the two that Debian's
+ * python3-sklearn ships (china.jpg and flower.jpg, 640 x 427). */
 #include "demo_photos.h"
 
 #include <limits.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "waiting.h"
 #include "why.h"
 
 #define DEMO_DEFAULT_COUNT 2
@@ -56,61 +55,41 @@ static void demo_name_photo(const struct demo_photos *photos, const char *path, 
         (void)snprintf(name, DEMO_PHOTO_NAME_BYTES, "%.*s-%u", length, base, copy);
 }
 
-/* Loads one file as the next photograph; the list has room. */
-static fgpu_status demo_load_photo(struct demo_photos *photos, const char *path, char *why,
-                                   size_t why_bytes)
+/* The list has room. */
+static fgpu_status demo_add_photo(struct demo_photos *photos, const char *path, char *why,
+                                  size_t why_bytes)
 {
     struct demo_photo *photo = &photos->list[photos->count];
-    struct image loaded;
 
-    fgpu_status status = image_load(path, &loaded, why, why_bytes);
-    if (status != FGPU_OK)
-        return status;
-    if (loaded.channels == 3) {
-        photo->image = loaded;
-    } else {
-        status = image_convert(&loaded, 3, &photo->image, why, why_bytes);
-        image_fini(&loaded);
-        if (status != FGPU_OK)
-            return status;
-    }
+    photo->path = strdup(path);
+    if (!photo->path)
+        return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory");
     demo_name_photo(photos, path, photo->name);
     photos->count++;
     return FGPU_OK;
 }
 
-static fgpu_status demo_load_default(struct demo_photos *photos, const char *name, char *why,
-                                     size_t why_bytes)
+fgpu_status demo_photos_init(struct demo_photos *photos, char *const *paths, uint32_t count,
+                             char *why, size_t why_bytes)
 {
-    char path[PATH_MAX];
-
-    if (!demo_find_default(name, path, sizeof path))
-        return why_fail(FGPU_E_NOTFOUND, why, why_bytes,
-                        "the photograph %s is not in %s; install it with\n"
-                        "    apt-get install --no-install-recommends python3-sklearn\n"
-                        "or name photographs of your own: fastgpu demo PHOTO...",
-                        name, demo_folders[0]);
-    return demo_load_photo(photos, path, why, why_bytes);
-}
-
-fgpu_status demo_photos_load(const struct demo_paths *paths, const volatile sig_atomic_t *stop,
-                             struct demo_photos *photos, char *why, size_t why_bytes)
-{
-    uint32_t wanted = paths->count > 0 ? paths->count : DEMO_DEFAULT_COUNT;
+    uint32_t wanted = count > 0 ? count : DEMO_DEFAULT_COUNT;
     fgpu_status status = FGPU_OK;
+    char path[PATH_MAX];
 
     *photos = (struct demo_photos){.list = calloc(wanted, sizeof *photos->list)};
     if (!photos->list)
         return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory for %u photographs", wanted);
-    for (uint32_t i = 0; i < wanted && status == FGPU_OK; i++) {
-        if (waiting_is_stopped(stop))
-            status = why_fail(FGPU_E_CANCELLED, why, why_bytes, "%u of %u photographs were loaded",
-                              i, wanted);
-        else if (paths->count > 0)
-            status = demo_load_photo(photos, paths->list[i], why, why_bytes);
+    for (uint32_t i = 0; i < wanted && status == FGPU_OK; i++)
+        if (count > 0)
+            status = demo_add_photo(photos, paths[i], why, why_bytes);
+        else if (demo_find_default(demo_default_names[i], path, sizeof path))
+            status = demo_add_photo(photos, path, why, why_bytes);
         else
-            status = demo_load_default(photos, demo_default_names[i], why, why_bytes);
-    }
+            status = why_fail(FGPU_E_NOTFOUND, why, why_bytes,
+                              "the photograph %s is not in %s; install it with\n"
+                              "    apt-get install --no-install-recommends python3-sklearn\n"
+                              "or name photographs of your own: fastgpu demo PHOTO...",
+                              demo_default_names[i], demo_folders[0]);
     if (status != FGPU_OK)
         demo_photos_fini(photos);
     return status;
@@ -121,7 +100,7 @@ void demo_photos_fini(struct demo_photos *photos)
     if (!photos)
         return;
     for (uint32_t i = 0; i < photos->count; i++)
-        image_fini(&photos->list[i].image);
+        free(photos->list[i].path);
     free(photos->list);
     *photos = (struct demo_photos){0};
 }

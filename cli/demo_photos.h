@@ -1,24 +1,15 @@
-/* The photographs of a run: which files, loaded as RGB. */
+/* The photographs of the demo: which files, and what their results are called. */
 #ifndef FASTGPU_CLI_DEMO_PHOTOS_H
 #define FASTGPU_CLI_DEMO_PHOTOS_H
 
-#include <signal.h>
-#include <stdbool.h>
-
-#include "image.h"
+#include <fastgpu/fastgpu.h>
 
 #define DEMO_PHOTO_NAME_BYTES 40
 
-/* The files that the user names. [borrow] */
-struct demo_paths {
-    char **list;
-    uint32_t count; /* 0: none is named */
-};
-
 struct demo_photo {
+    char *path;
     char name[DEMO_PHOTO_NAME_BYTES]; /* the file's name without folder and ending, unique in the
                                          run */
-    struct image image;               /* three channels */
 };
 
 struct demo_photos {
@@ -26,12 +17,11 @@ struct demo_photos {
     uint32_t count;
 };
 
-/* Loads `path_count` files, or with 0 the two photographs that Debian ships. Returns FGPU_OK or the
- * first failure with a sentence (FGPU_E_NOTFOUND: the two are not installed; the sentence says how
- * to get them; FGPU_E_CANCELLED: `stop`, which may be NULL, was set). */
-fgpu_status demo_photos_load(const struct demo_paths *paths, const volatile sig_atomic_t *stop,
-                             struct demo_photos *photos, char *why, size_t why_bytes);
-
-void demo_photos_fini(struct demo_photos *photos);
+/* Takes the files that the user names, or with none the two photographs that Debian ships. FGPU_OK,
+ * or with a sentence FGPU_E_NOMEM, FGPU_E_NOTFOUND (the two are not installed; the sentence says
+ * how to get them). */
+fgpu_status demo_photos_init(struct demo_photos *photos, char *const *paths, uint32_t count,
+                             char *why, size_t why_bytes);
+void demo_photos_fini(struct demo_photos *photos); /* NULL and empty are allowed */
 
 #endif

@@ -93,11 +93,20 @@ struct evaluation_round {
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
     uint64_t copied_bytes, copies, evictions, bytes_evicted;
     uint32_t done_count, failed_count, cancelled_count;
-    double cpu_share;        /* of all cores, whole round */
-    double cpu_share_middle; /* of all cores, second and third quarter */
+    double cpu_share;        /* of all cores, whole round; negative: not known */
+    double cpu_share_middle; /* of all cores, second and third quarter; the same */
+};
+
+/* How far it came. */
+enum evaluation_step {
+    EVALUATION_OPENING, /* the pool; its options may be wrong, or no device there */
+    EVALUATION_LOADING, /* kernels and buffers; the workload may be wrong */
+    EVALUATION_BUILDING,
+    EVALUATION_RUNNING
 };
 
 struct evaluation {
+    enum evaluation_step step;
     const struct workload *workload;
     const char *path;   /* of the workload; shown */
     const char *policy; /* shown */
@@ -127,6 +136,7 @@ struct evaluation {
     struct bound bound;
 
     uint32_t written_count; /* outputs */
+    bool is_traced;         /* tasks, copies and latency are known */
     bool is_interrupted;
     char error[CLI_WHY_BYTES]; /* first failure, "" when all went well */
 };
@@ -134,7 +144,8 @@ struct evaluation {
 /* The fastest side of that way, or EVALUATION_NONE. */
 uint32_t evaluation_best_side(const struct evaluation *evaluation, enum baseline_way way);
 
-/* The round that figures are shown of. */
+/* The round that figures are shown of: the one with the median time, or the traced one where that
+ * is the only one. Its end_ns is 0 where nothing was run. */
 const struct evaluation_round *evaluation_shown(const struct evaluation *evaluation);
 
 /* Frees what the record owns (not the workload); NULL is allowed. */

@@ -65,29 +65,72 @@ static bool expression_call(struct expression *in, bool is_min, double *value)
     return true;
 }
 
-static bool expression_name(struct expression *in, double *value)
+/* Item `index` of a list, where the index stands behind it. */
+static bool expression_index(struct expression *in, const char *name,
+                             struct expression_value *found)
 {
-    char name[CLI_EXPRESSION_BYTES];
-    size_t length = strspn(in->at, EXPRESSION_LETTERS EXPRESSION_DIGITS ".");
-    struct expression_value found = {0};
+    double index = 0.0;
 
-    if (length >= sizeof name)
+    if (!expression_sum(in, &index))
+        return false;
+    if (!expression_take(in, "]"))
+        return expression_fail(in, "]");
+    if (!found->items) {
+        (void)why_fail(FGPU_E_INVAL, in->why, in->why_bytes, "%.40s is no list", name);
+        return false;
+    }
+    if (!(index >= 0.0 && index < found->count) || index != floor(index)) {
+        (void)why_fail(FGPU_E_INVAL, in->why, in->why_bytes,
+                       "%.40s has %u values, numbered from 0; there is no number %.10g", name,
+                       found->count, index);
+        return false;
+    }
+    *found = found->items[(uint32_t)index];
+    return true;
+}
+
+/* A name, or a list's name and an index. */
+static bool expression_refer(struct expression *in, char name[CLI_EXPRESSION_BYTES],
+                             struct expression_value *found)
+{
+    *found = (struct expression_value){0};
+    if (!in->names->find(in->names->user, name, found, in->why, in->why_bytes))
+        return false;
+    return !expression_take(in, "[") || expression_index(in, name, found);
+}
+
+static bool expression_take_name(struct expression *in, char name[CLI_EXPRESSION_BYTES])
+{
+    size_t length = strspn(in->at, EXPRESSION_LETTERS EXPRESSION_DIGITS ".");
+
+    if (length >= CLI_EXPRESSION_BYTES)
         return expression_fail(in, "a shorter name");
     memcpy(name, in->at, length);
     name[length] = '\0';
     in->at += length;
+    return true;
+}
+
+static bool expression_name(struct expression *in, double *value)
+{
+    char name[CLI_EXPRESSION_BYTES];
+    struct expression_value found;
+
+    if (!expression_take_name(in, name))
+        return false;
     bool is_min = strcmp(name, "min") == 0;
     if ((is_min || strcmp(name, "max") == 0) && expression_take(in, "("))
         return expression_call(in, is_min, value);
-    if (!in->names->find(in->names->user, name, &found, in->why, in->why_bytes))
+    if (!expression_refer(in, name, &found))
         return false;
-    if (found.text) {
-        (void)why_fail(FGPU_E_INVAL, in->why, in->why_bytes, "%s is the text \"%.40s\", no number",
-                       name, found.text);
-        return false;
-    }
+    if (found.text)
+        (void)why_fail(FGPU_E_INVAL, in->why, in->why_bytes,
+                       "%.40s is the text \"%.40s\", no number", name, found.text);
+    else if (found.items)
+        (void)why_fail(FGPU_E_INVAL, in->why, in->why_bytes,
+                       "%.40s is a list, no number; %.40s[0] is its first value", name, name);
     *value = found.number;
-    return true;
+    return !found.text && !found.items;
 }
 
 static bool expression_literal(struct expression *in, double *value)
@@ -206,53 +249,77 @@ bool expression_number(const char *text, const struct expression_names *names, d
     return true;
 }
 
-/* The value of one {expression} as text. */
-static bool expression_print(const char *text, const struct expression_names *names, char *out,
-                             size_t out_bytes, char *why, size_t why_bytes)
+/* The value of one {expression} as text: that of a name, or `digits` with the number in it. NULL
+ * with the reason why there is none. */
+static const char *expression_print(const char *text, const struct expression_names *names,
+                                    char digits[64], char *why, size_t why_bytes)
 {
+    struct expression in = {.at = text, .names = names, .why = why, .why_bytes = why_bytes};
     struct expression_value value = {0};
+    char name[CLI_EXPRESSION_BYTES];
+    size_t length = strspn(text, EXPRESSION_LETTERS EXPRESSION_DIGITS ".");
+    bool is_name = text[0] && strchr(EXPRESSION_LETTERS, text[0]) &&
+                   (text[length] == '\0' || text[length] == '[');
 
-    if (text[0] && strchr(EXPRESSION_LETTERS, text[0]) &&
-        text[strspn(text, EXPRESSION_LETTERS EXPRESSION_DIGITS ".")] == '\0') {
-        if (!names->find(names->user, text, &value, why, why_bytes))
-            return false;
-    } else if (!expression_number(text, names, &value.number, why, why_bytes)) {
-        return false;
+    if (is_name) {
+        if (!expression_take_name(&in, name) || !expression_refer(&in, name, &value))
+            return NULL;
+        expression_blank(&in);
     }
-    if (value.text)
-        (void)snprintf(out, out_bytes, "%s", value.text);
-    else if (value.number == floor(value.number) && fabs(value.number) < 1e15)
-        (void)snprintf(out, out_bytes, "%.0f", value.number);
+    if ((!is_name || *in.at) && !expression_number(text, names, &value.number, why, why_bytes))
+        return NULL;
+    if (is_name && !*in.at && value.text)
+        return value.text;
+    if (is_name && !*in.at && value.items) {
+        (void)why_fail(FGPU_E_INVAL, why, why_bytes, "%.40s is a list: %.40s[0] is its first value",
+                       name, name);
+        return NULL;
+    }
+    if (value.number == floor(value.number) && fabs(value.number) < 1e15)
+        (void)snprintf(digits, 64, "%.0f", value.number);
     else
-        (void)snprintf(out, out_bytes, "%.10g", value.number);
-    return true;
+        (void)snprintf(digits, 64, "%.10g", value.number);
+    return digits;
+}
+
+/* The next piece of a text: a letter (in `digits`), or the value of an {expression}. Moves *text
+ * behind it. NULL with the reason why there is none. */
+static const char *expression_piece(const char **text, const struct expression_names *names,
+                                    char digits[64], char *why, size_t why_bytes)
+{
+    const char *at = *text;
+    char inner[CLI_EXPRESSION_BYTES];
+    size_t length = strcspn(at + 1, "}");
+
+    (void)snprintf(digits, 64, "%c", *at);
+    *text = at + 1;
+    if (at[0] == at[1] && (at[0] == '{' || at[0] == '}')) {
+        *text = at + 2;
+        return digits;
+    }
+    if (at[0] != '{')
+        return digits;
+    if (at[1 + length] != '}' || length >= sizeof inner) {
+        (void)why_fail(FGPU_E_INVAL, why, why_bytes,
+                       "{ is not closed by }; a brace itself is written {{");
+        return NULL;
+    }
+    memcpy(inner, at + 1, length);
+    inner[length] = '\0';
+    *text = at + length + 2;
+    return expression_print(inner, names, digits, why, why_bytes);
 }
 
 bool expression_expand(const char *text, const struct expression_names *names, char *out,
                        size_t out_bytes, char *why, size_t why_bytes)
 {
-    char inner[CLI_EXPRESSION_BYTES], value[CLI_EXPRESSION_BYTES];
+    char digits[64];
     size_t used = 0;
 
     while (*text) {
-        size_t length = strcspn(text + 1, "}");
-        (void)snprintf(value, sizeof value, "%c", *text);
-        if (text[0] == text[1] && (text[0] == '{' || text[0] == '}')) {
-            text += 2;
-        } else if (text[0] == '{') {
-            if (text[1 + length] != '}' || length >= sizeof inner) {
-                (void)why_fail(FGPU_E_INVAL, why, why_bytes,
-                               "{ is not closed by }; a brace itself is written {{");
-                return false;
-            }
-            memcpy(inner, text + 1, length);
-            inner[length] = '\0';
-            if (!expression_print(inner, names, value, sizeof value, why, why_bytes))
-                return false;
-            text += length + 2;
-        } else {
-            text++;
-        }
+        const char *value = expression_piece(&text, names, digits, why, why_bytes);
+        if (!value)
+            return false;
         size_t bytes = strlen(value);
         if (bytes >= out_bytes - used) {
             (void)why_fail(FGPU_E_LIMIT, why, why_bytes, "at most %zu letters are possible here",

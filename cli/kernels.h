@@ -16,4 +16,7 @@ struct kernel_text {
 extern const struct kernel_text kernel_texts[];
 extern const size_t kernel_text_count;
 
+/* examples/workloads/demo.json. */
+extern const char kernels_demo_workload[];
+
 #endif

@@ -24,6 +24,7 @@
 
 static const struct command main_commands[] = {
     {"devices", command_devices, "list the compute devices and how fast they are"},
+    {"run", command_run, "run a workload file on all devices, and say how it went"},
     {"check", command_check, "check a workload file without running it"},
     {"explain", command_explain, "tell from a trace why a task ran where and when"},
     {"demo", command_demo, "filter photographs on all devices, and compare with one by one"},

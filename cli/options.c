@@ -154,6 +154,11 @@ static enum options_outcome options_take(struct options_words *words, const stru
         return options_take_choice(page, option, value);
     if (!value[0])
         return options_refuse(page, "--%s: its value (%s) is empty", option->name, option->value);
+    if (option->kind == OPTION_TEXTS) {
+        struct option_texts *texts = option->into;
+        texts->list[texts->count++] = value;
+        return OPTIONS_GO;
+    }
     *(const char **)option->into = value;
     return OPTIONS_GO;
 }

@@ -15,8 +15,14 @@
 enum option_kind {
     OPTION_FLAG,   /* into: bool, becomes true */
     OPTION_TEXT,   /* into: const char *, borrowed from argv, never empty */
+    OPTION_TEXTS,  /* into: struct option_texts; may be given again and again */
     OPTION_NUMBER, /* into: uint64_t, low <= number <= high */
     OPTION_CHOICE  /* into: uint32_t, the place in `choices` */
+};
+
+struct option_texts {
+    const char **list; /* room for argc of them */
+    uint32_t count;
 };
 
 struct option {

@@ -21,17 +21,28 @@ void weights_gaussian(double sigma, uint32_t radius, int32_t *weights)
     weights[radius] += WEIGHTS_BLUR_ONE - given;
 }
 
-const int32_t weights_emboss[11] = {-2, -1, 0, -1, 1, 1, 0, 1, 2, 0, 0};
+static double weights_bell(double sigma, uint32_t radius, uint32_t i)
+{
+    double distance = ((double)i - (double)radius) / sigma;
 
-/* A 3 x 3 binomial window (1 2 1; 2 4 2; 1 2 1) / 16, times `share` / 16. */
-#define SEPIA_WINDOW(share)                                                                        \
-    (share) * 1.0f / 256, (share)*2.0f / 256, (share)*1.0f / 256, (share)*2.0f / 256,              \
-        (share)*4.0f / 256, (share)*2.0f / 256, (share)*1.0f / 256, (share)*2.0f / 256,            \
-        (share)*1.0f / 256
+    return exp(-0.5 * distance * distance);
+}
 
-/* The usual sepia matrix (0.393 0.769 0.189; 0.349 0.686 0.168; 0.272 0.534 0.131), a fifth darker,
- * so that little of a bright sky is cut off, in sixteenths. */
-const float weights_sepia[81] = {
-    SEPIA_WINDOW(5), SEPIA_WINDOW(10), SEPIA_WINDOW(2), SEPIA_WINDOW(4), SEPIA_WINDOW(9),
-    SEPIA_WINDOW(2), SEPIA_WINDOW(3),  SEPIA_WINDOW(7), SEPIA_WINDOW(2),
-};
+void weights_gaussian_square(double sigma, uint32_t radius, int32_t *weights)
+{
+    uint32_t size = 2 * radius + 1;
+    double total = 0.0, passed = 0.0;
+    int32_t given = 0;
+
+    for (uint32_t i = 0; i < size; i++)
+        total += weights_bell(sigma, radius, i);
+    for (uint32_t i = 0; i < size * size; i++) {
+        passed += weights_bell(sigma, radius, i / size) / total *
+                  weights_bell(sigma, radius, i % size) / total;
+        int32_t until = (int32_t)floor(WEIGHTS_BLUR_ONE * passed + 0.5);
+        weights[i] = until - given;
+        given = until;
+    }
+    weights[size * size - 1] +=
+        WEIGHTS_BLUR_ONE - given; /* nothing, but for the last bits of sums */
+}

@@ -1,4 +1,4 @@
-/* The weights of filters: Gaussian windows and the named 3 x 3 and 3 x 3 x 3 windows. Pure. */
+/* The weights of filters: Gaussian windows. Pure. */
 #ifndef FASTGPU_CLI_WEIGHTS_H
 #define FASTGPU_CLI_WEIGHTS_H
 
@@ -12,11 +12,8 @@
  * missing to WEIGHTS_BLUR_ONE. */
 void weights_gaussian(double sigma, uint32_t radius, int32_t *weights);
 
-/* Nine integers, shift and bias for the kernel conv3x3: light from the upper left. */
-extern const int32_t weights_emboss[11];
-
-/* 81 floats for the kernel conv3x3x3: a soft sepia, a binomial window over all three channels. All
- * are multiples of 1/256, so that every sum is exact. */
-extern const float weights_sepia[81];
+/* The same in two dimensions: (2 radius + 1) squared integers >= 0, row by row, each less than one
+ * from its share; what rounding leaves over goes on to the next, so that the sum is exact. */
+void weights_gaussian_square(double sigma, uint32_t radius, int32_t *weights);
 
 #endif

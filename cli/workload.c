@@ -170,8 +170,9 @@ static void workload_read_root(struct workload_reader *reader, const cJSON *root
 /* ---- the whole file */
 
 fgpu_status workload_parse(const char *text, size_t size_bytes, const char *folder,
-                           const struct workload_files *files, struct workload *workload)
+                           const struct workload_options *options, struct workload *workload)
 {
+    static const struct workload_options none = {0};
     char why[CLI_WHY_BYTES];
     cJSON *root;
 
@@ -180,10 +181,11 @@ fgpu_status workload_parse(const char *text, size_t size_bytes, const char *fold
     if (!reader)
         return FGPU_E_NOMEM;
     reader->out = workload;
-    reader->files = files ? files : &workload_disk;
+    reader->options = options ? options : &none;
+    reader->files = reader->options->files ? reader->options->files : &workload_disk;
     reader->folder = folder;
     fgpu_status status = json_in_parse(text, size_bytes, &root, &reader->path, why, sizeof why);
-    reader_read_constants(reader, NULL);
+    reader_init_names(reader);
     if (root)
         workload_read_root(reader, root);
     else
@@ -219,7 +221,8 @@ static fgpu_status workload_refuse(struct workload *workload, fgpu_status status
     return status;
 }
 
-fgpu_status workload_load(const char *path, struct workload *workload)
+fgpu_status workload_load(const char *path, const struct workload_options *options,
+                          struct workload *workload)
 {
     struct file_bytes bytes = {0};
     char why[CLI_WHY_BYTES];
@@ -230,9 +233,10 @@ fgpu_status workload_load(const char *path, struct workload *workload)
     if (status != FGPU_OK)
         return workload_refuse(workload, status, path, why);
     char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup("");
-    status =
-        folder ? workload_parse((const char *)bytes.data, bytes.size_bytes, folder, NULL, workload)
-               : FGPU_E_NOMEM;
+    status = FGPU_E_NOMEM;
+    if (folder)
+        status =
+            workload_parse((const char *)bytes.data, bytes.size_bytes, folder, options, workload);
     free(folder);
     file_bytes_fini(&bytes);
     return status;

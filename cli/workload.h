@@ -86,6 +86,7 @@ struct workload_arg {
 
 struct workload_task {
     char name[WORKLOAD_NAME_BYTES]; /* "": it has none */
+    const char *place;              /* "$.tasks[3]", and of a repetition "$.tasks[3], i = 2" */
     uint32_t kernel;
     uint32_t dims;
     uint64_t global[3];
@@ -137,16 +138,25 @@ struct workload_files {
     fgpu_status (*text)(const char *path, char **text, char *why, size_t why_bytes);
 };
 
-/* Reads and checks a workload file. [out] workload: always to be given to workload_fini(); not
- * usable unless FGPU_OK. Returns FGPU_OK; FGPU_E_INVAL with at least one mistake listed; FGPU_E_IO,
- * FGPU_E_LIMIT, FGPU_E_CANCELLED where the file itself cannot be read, with a mistake that says so;
- * FGPU_E_NOMEM, with none. */
-fgpu_status workload_load(const char *path, struct workload *workload);
+/* What is not in the file. */
+struct workload_options {
+    /* NAME=VALUE each: the constant NAME of the file has this value instead. A number is given as
+     * an expression, a text as it is; a list has one value for each time that it is named. */
+    const char *const *sets;
+    uint32_t set_count;
+    const struct workload_files *files; /* NULL: the disk */
+};
 
-/* The same from memory. [in] folder: what relative paths are put behind; "" for none. [in] files:
- * NULL for the disk. */
+/* Reads and checks a workload file. [in] options: NULL for none. [out] workload: always to be given
+ * to workload_fini(); not usable unless FGPU_OK. Returns FGPU_OK; FGPU_E_INVAL with at least one
+ * mistake listed; FGPU_E_IO, FGPU_E_LIMIT, FGPU_E_CANCELLED where the file itself cannot be read,
+ * with a mistake that says so; FGPU_E_NOMEM, with none. */
+fgpu_status workload_load(const char *path, const struct workload_options *options,
+                          struct workload *workload);
+
+/* The same from memory. [in] folder: what relative paths are put behind; "" for none. */
 fgpu_status workload_parse(const char *text, size_t size_bytes, const char *folder,
-                           const struct workload_files *files, struct workload *workload);
+                           const struct workload_options *options, struct workload *workload);
 
 /* Frees everything and makes the workload empty; NULL is allowed. */
 void workload_fini(struct workload *workload);

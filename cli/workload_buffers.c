@@ -315,37 +315,51 @@ static bool buffer_read_random(struct workload_reader *reader, const cJSON *valu
                        buffer->low, buffer->high);
 }
 
+/* "axes" 1: a line of weights; 2: a square. */
+static bool buffer_keep_gaussian(struct workload_reader *reader, uint64_t radius, uint64_t axes,
+                                 double sigma, struct workload_buffer *buffer)
+{
+    uint64_t size = 2 * radius + 1, count = axes == 2 ? size * size : size;
+    int32_t *weights = reader_keep(reader, NULL, count * sizeof *weights);
+
+    if (!weights)
+        return false;
+    if (axes == 2)
+        weights_gaussian_square(sigma, (uint32_t)radius, weights);
+    else
+        weights_gaussian(sigma, (uint32_t)radius, weights);
+    buffer->content = WORKLOAD_VALUES;
+    buffer->type = ELEMENT_INT32;
+    buffer->dims = (uint32_t)axes;
+    buffer->shape[0] = buffer->shape[1] = buffer->pitch = size;
+    buffer->values_bytes = count * sizeof *weights;
+    buffer->values = (const unsigned char *)weights;
+    return true;
+}
+
 static bool buffer_read_gaussian(struct workload_reader *reader, const cJSON *value,
                                  struct workload_buffer *buffer)
 {
-    static const char *const keys[] = {"radius", "sigma", NULL};
-    int32_t weights[2 * FILTER_RADIUS_LIMIT + 1];
-    uint64_t radius = 0;
+    static const char *const keys[] = {"radius", "sigma", "axes", NULL};
+    static const uint64_t all_axes[2] = {1, 2};
+    uint64_t radius = 0, axes = 1;
     double sigma = 0.0;
 
     if (!reader_keys(reader, value, keys) ||
-        !reader_need(reader, value, "radius", "a whole number of pixels") ||
-        !reader_whole_of(reader, value, "radius", (const uint64_t[2]){0, FILTER_RADIUS_LIMIT},
-                         &radius))
+        !reader_whole_of(reader, value, "axes", all_axes, &axes) ||
+        !reader_need(reader, value, "radius", "a whole number of pixels"))
         return false;
-    const cJSON *deviation = reader_need(reader, value, "sigma", "the deviation in pixels");
-    if (!deviation)
+    const uint64_t limits[2] = {0, axes == 2 ? FILTER_SQUARE_RADIUS_LIMIT : FILTER_RADIUS_LIMIT};
+    const cJSON *deviation = NULL;
+    if (!reader_whole_of(reader, value, "radius", limits, &radius) ||
+        !(deviation = reader_need(reader, value, "sigma", "the deviation in pixels")))
         return false;
     size_t level = json_path_enter_key(&reader->path, "sigma");
     bool is_good = reader_number(reader, deviation, &sigma) &&
                    ((sigma >= 0.01 && sigma <= 1000.0) ||
                     reader_fail(reader, deviation, "want a deviation from 0.01 to 1000"));
     json_path_leave(&reader->path, level);
-    if (!is_good)
-        return false;
-    weights_gaussian(sigma, (uint32_t)radius, weights);
-    buffer->content = WORKLOAD_VALUES;
-    buffer->type = ELEMENT_INT32;
-    buffer->dims = 1;
-    buffer->shape[0] = buffer->pitch = 2 * radius + 1;
-    buffer->values_bytes = buffer->shape[0] * sizeof(int32_t);
-    buffer->values = reader_keep(reader, weights, buffer->values_bytes);
-    return buffer->values != NULL;
+    return is_good && buffer_keep_gaussian(reader, radius, axes, sigma, buffer);
 }
 
 static const struct buffer_source buffer_sources[] = {

@@ -22,4 +22,17 @@ fgpu_status workload_data_init(struct workload_data *data, const struct workload
                                const volatile sig_atomic_t *stop, char *why, size_t why_bytes);
 void workload_data_fini(struct workload_data *data);
 
+/* Rows of a buffer, and the bytes of one without what is between rows. One axis is one row. */
+uint64_t workload_data_rows(const struct workload_buffer *buffer);
+uint64_t workload_data_row_bytes(const struct workload_buffer *buffer);
+
+/* Copies the rows from memory in the buffer's layout to packed ones. */
+void workload_data_pack(const struct workload_buffer *buffer, const unsigned char *memory,
+                        unsigned char *packed);
+
+/* Whether two memories in the buffer's layout hold the same; what is between rows does not count.
+ */
+bool workload_data_equal(const struct workload_buffer *buffer, const unsigned char *one,
+                         const unsigned char *other);
+
 #endif

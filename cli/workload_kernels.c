@@ -179,22 +179,23 @@ static bool kernel_read_opencl(struct workload_reader *reader, const cJSON *entr
 
 /* The parameters of a filter as fgpu_kernel_set_arg() wants them; what a task says of them is
  * another list (workload_filter.c). */
-static bool kernel_set_filter_params(struct workload_reader *reader, const struct plan_kernel *plan,
+static bool kernel_set_filter_params(struct workload_reader *reader,
+                                     const struct filter_kernel *described,
                                      struct workload_kernel *kernel)
 {
-    struct workload_param params[PLAN_PARAM_LIMIT] = {0};
+    struct workload_param params[FILTER_PARAM_LIMIT] = {0};
 
-    for (uint32_t i = 0; i < plan->param_count; i++) {
-        const struct plan_param *from = &plan->params[i];
+    for (uint32_t i = 0; i < described->param_count; i++) {
+        const struct filter_param *from = &described->params[i];
         bool is_place = from->size_bytes == 4 * sizeof(int32_t);
         params[i].kind = from->kind;
         params[i].access = from->access;
         params[i].type = is_place ? ELEMENT_INT32 : ELEMENT_FLOAT32;
         params[i].lanes = is_place ? 4 : 1;
     }
-    kernel->param_count = plan->param_count;
+    kernel->param_count = described->param_count;
     kernel->params = reader_keep(reader, params, kernel->param_count * sizeof params[0]);
-    kernel->source = plan->text;
+    kernel->source = described->text;
     kernel->entry = kernel->filter->name;
     return kernel->params != NULL;
 }
@@ -203,14 +204,14 @@ static bool kernel_read_filter(struct workload_reader *reader, const cJSON *valu
                                struct workload_kernel *kernel)
 {
     char name[WORKLOAD_NAME_BYTES];
-    struct plan_kernel plan;
+    struct filter_kernel described;
     struct nearest nearest;
 
     if (!reader_text(reader, value, name, sizeof name))
         return false;
     kernel->filter = filter_find(name);
-    if (kernel->filter && filter_describe(kernel->filter, &plan))
-        return kernel_set_filter_params(reader, &plan, kernel);
+    if (kernel->filter && filter_describe(kernel->filter, &described))
+        return kernel_set_filter_params(reader, &described, kernel);
     nearest_init(&nearest, name);
     for (uint32_t i = 0; i < filter_count; i++)
         nearest_try(&nearest, filters[i].name);

@@ -149,6 +149,24 @@ void *reader_grow(struct workload_reader *reader, void *table, uint32_t count, s
     return grown;
 }
 
+const char *reader_kept_place(struct workload_reader *reader)
+{
+    char text[JSON_PATH_BYTES + CLI_WHY_BYTES];
+
+    (void)snprintf(text, sizeof text, "%s", reader->path.text);
+    for (uint32_t i = reader->constant_count; i < reader->variable_count; i++) {
+        const struct reader_variable *variable = &reader->variables[i];
+        size_t used = strlen(text);
+        if (variable->value.text)
+            (void)snprintf(text + used, sizeof text - used, ", %s = \"%.64s\"", variable->name,
+                           variable->value.text);
+        else
+            (void)snprintf(text + used, sizeof text - used, ", %s = %.10g", variable->name,
+                           variable->value.number);
+    }
+    return reader_keep(reader, text, strlen(text) + 1);
+}
+
 void workload_fini(struct workload *workload)
 {
     if (!workload)

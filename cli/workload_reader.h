@@ -37,6 +37,7 @@ struct reader_after {
 
 struct workload_reader {
     struct workload *out;
+    const struct workload_options *options;
     const struct workload_files *files;
     const char *folder;
     struct json_path path;
@@ -51,6 +52,10 @@ struct workload_reader {
 
 /* What a body of reader_repeat() reads, once for each repetition. */
 typedef bool (*reader_body)(struct workload_reader *reader, const cJSON *entry, const char *key);
+
+/* Where the reader is, kept: the path, and in a repetition which one: "$.tasks[3], i = 2". NULL
+ * without memory. */
+const char *reader_kept_place(struct workload_reader *reader);
 
 /* Puts a mistake on the list: at the path, with `value` (NULL: none). Returns false. */
 __attribute__((format(printf, 3, 4))) bool reader_fail(struct workload_reader *reader,
@@ -130,6 +135,13 @@ bool reader_type(struct workload_reader *reader, const cJSON *value, enum elemen
 bool reader_repeat(struct workload_reader *reader, const cJSON *entry, const char *key,
                    reader_body body);
 
+/* Names in expressions are those of this reader from now on. */
+void reader_init_names(struct workload_reader *reader);
+
+/* Adds a constant or a variable; a mistake where the name is not possible, or taken. */
+bool reader_add_variable(struct workload_reader *reader, const cJSON *value,
+                         const struct reader_variable *variable);
+
 /* Each reads the members of one list or object of the file: $.constants, $.buffers, ... */
 void reader_read_constants(struct workload_reader *reader, const cJSON *constants);
 bool reader_read_buffer(struct workload_reader *reader, const cJSON *entry, const char *key);
@@ -140,6 +152,11 @@ bool reader_read_output(struct workload_reader *reader, const cJSON *entry, cons
 /* Grid and arguments of a task with a built-in filter; entry is the task's. */
 bool reader_read_filter_task(struct workload_reader *reader, const cJSON *entry,
                              struct workload_task *task);
+
+/* A buffer and a part of it: its name, or {"buffer": its name, "range" | "rows", "columns": [begin,
+ * end]}. [out] arg: buffer, region, and access where it is named. */
+bool reader_buffer_arg(struct workload_reader *reader, const cJSON *value,
+                       struct workload_arg *arg);
 
 /* Adds an argument to the task. */
 bool reader_add_arg(struct workload_reader *reader, struct workload_task *task,

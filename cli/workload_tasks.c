@@ -116,9 +116,7 @@ static bool task_read_access(struct workload_reader *reader, const cJSON *value,
     return reader_fail(reader, value, "want read, write or read-write");
 }
 
-/* A buffer by its name, or {"buffer": its name, "range" | "rows", "columns": [begin, end]}. */
-static bool task_read_buffer(struct workload_reader *reader, const cJSON *value,
-                             struct workload_arg *arg)
+bool reader_buffer_arg(struct workload_reader *reader, const cJSON *value, struct workload_arg *arg)
 {
     static const char *const keys[] = {"buffer", "range", "rows", "columns", "access", NULL};
     char text[WORKLOAD_NAME_BYTES];
@@ -183,7 +181,7 @@ static bool task_read_arg(struct workload_reader *reader, const cJSON *value,
 {
     *arg = (struct workload_arg){.kind = param->kind, .access = param->access};
     if (param->kind == FGPU_ARG_BUFFER)
-        return task_read_buffer(reader, value, arg);
+        return reader_buffer_arg(reader, value, arg);
     if (param->kind == FGPU_ARG_LOCAL)
         return reader_whole(reader, value, 1, TASK_LOCAL_BYTES, &arg->size_bytes);
     return task_read_scalar(reader, value, param, arg);
@@ -428,7 +426,9 @@ bool reader_read_task(struct workload_reader *reader, const cJSON *entry, const 
         !task_read_name(reader, entry, &task) || !task_read_launch(reader, entry, &task) ||
         !task_read_priority(reader, entry, &task) || !task_read_after(reader, entry, index))
         return false;
-    struct workload_task *table = reader_grow(reader, out->tasks, out->task_count, sizeof *table);
+    task.place = reader_kept_place(reader);
+    struct workload_task *table =
+        task.place ? reader_grow(reader, out->tasks, out->task_count, sizeof *table) : NULL;
     if (!table)
         return false;
     out->tasks = table;

@@ -4,9 +4,11 @@
 file(GLOB sources CONFIGURE_DEPENDS cli/*.c)
 if(sources)
   include(cli/kernels.cmake)
+  include(cli/report.cmake)
   set(main ${CMAKE_SOURCE_DIR}/cli/main.c)
   list(REMOVE_ITEM sources ${main})
-  add_library(fgpu_cli_parts STATIC ${sources} ${FGPU_KERNEL_TEXTS})
+  add_library(fgpu_cli_parts STATIC ${sources} ${FGPU_KERNEL_TEXTS}
+    ${FGPU_REPORT_TEXTS})
   target_include_directories(fgpu_cli_parts PUBLIC include PRIVATE ${CMAKE_SOURCE_DIR})
   target_include_directories(fgpu_cli_parts SYSTEM PRIVATE ${FGPU_OPENCL_INCLUDE})
   target_link_libraries(fgpu_cli_parts PUBLIC fgpu_flags PkgConfig::PNG PkgConfig::JPEG
@@ -43,4 +45,10 @@ if(FGPU_BENCH)
   fgpu_programs(bench/macro fastgpu_shared)
   fgpu_programs(bench/compare fastgpu_shared)
   fgpu_programs(bench fastgpu_shared)
+  # Writes reports of made-up runs, for bench/report/ and tests/cli/report.sh.
+  add_executable(make_report bench/report/make_report.c tests/lib/report_cases.c)
+  target_include_directories(make_report PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(make_report PRIVATE fgpu_cli_parts fastgpu_shared)
+  set_target_properties(make_report PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench/report)
 endif()

@@ -1,7 +1,4 @@
-/* Tasks: submit, wait, state, error, cancel, forget. Thread: any.
- *
- * Thread: any.
- */
+/* Tasks: submit, wait, state, error, cancel, forget. Thread: any. */
 #include "api/task.h"
 
 #include <stdio.h>

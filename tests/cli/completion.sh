@@ -27,7 +27,7 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices explain help' ''
+offers 'bench check demo devices explain help run' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
@@ -43,8 +43,12 @@ offers '--output' demo --ou
 offers 'devices.txt folder photo.png' demo ''
 offers 'photo.png' demo photo.png pho
 offers 'devices.txt folder photo.png' check ''
-offers '--help --json -h' check -
+offers '--help --json --set -h -s' check -
 offers '--json' demo photo.png --js
+offers '--report --rounds' run --r
+offers 'devices.txt folder photo.png' run ''
+offers 'devices.txt folder photo.png' run --report ''
+offers 'folder' run --output-dir ''
 offers 'folder' demo --output ''
 offers 'folder' demo -o fo
 offers '' demo --rounds ''

@@ -1,7 +1,6 @@
-/* The image filters and the demo's plan through the pool, on every kind of device, against the
- * naive reference: native workers, OpenCL in host memory and with memory of its own, sub-devices,
- * the fake driver, and all of them mixed. Random pictures, tiles as bands and as 2-D regions; every
- * sample must be equal (within the derived tolerance where sums are rounded).
+/* The demo's workload through the pool, on every kind of device, against the naive reference:
+ * native workers, OpenCL in host memory and with memory of its own, sub-devices, the fake driver,
+ * and all of them mixed. Random pictures of odd sizes; every sample must be equal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,34 +10,37 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <unistd.h>
 
-#include "cli/plan_run.h"
-#include "lib/demo_reference.h"
-#include "lib/filter_cases.h"
+#include "base/rng.h"
+#include "cli/image.h"
+#include "cli/kernels.h"
+#include "cli/weights.h"
+#include "cli/workload_session.h"
+#include "lib/image_reference.h"
 #include "lib/seed.h"
 
 #define POOL_SEED 20240612
-#define POOL_CASES_EACH 4
+#define POOL_CASES 5
 
 struct setting {
     const char *name;
     const char *options; /* of fgpu_pool_open_text() */
     const char
         *library_from; /* environment variable that names the OpenCL library; NULL: the machine's */
-    const char *memory;   /* FASTGPU_OPENCL_MEMORY */
-    bool has_photographs; /* also the real photographs, which take longer */
+    const char *memory; /* FASTGPU_OPENCL_MEMORY */
 };
 
 static const struct setting settings[] = {
-    {"cpu, one worker", "devices=cpu; workers=1", NULL, NULL, false},
-    {"cpu, three workers, fifo", "devices=cpu; workers=3; policy=fifo", NULL, NULL, false},
-    {"OpenCL", "devices=opencl; validate=1", NULL, NULL, false},
-    {"OpenCL, own memory", "devices=opencl; validate=1", NULL, "separate", true},
-    {"OpenCL, two sub-devices", "devices=opencl; subdevices=2", NULL, NULL, false},
-    {"fake driver", "devices=opencl; validate=1", "FAKEICD_LIB", NULL, false},
-    {"all", "", NULL, NULL, true},
-    {"all, own memory", "subdevices=2; validate=1", NULL, "separate", false},
-    {"all, fake driver", "", "FAKEICD_LIB", NULL, false},
+    {"cpu, one worker", "devices=cpu; workers=1", NULL, NULL},
+    {"cpu, three workers, fifo", "devices=cpu; workers=3; policy=fifo", NULL, NULL},
+    {"OpenCL", "devices=opencl; validate=1", NULL, NULL},
+    {"OpenCL, own memory", "devices=opencl; validate=1", NULL, "separate"},
+    {"OpenCL, two sub-devices", "devices=opencl; subdevices=2", NULL, NULL},
+    {"fake driver", "devices=opencl; validate=1", "FAKEICD_LIB", NULL},
+    {"all", "", NULL, NULL},
+    {"all, own memory", "subdevices=2; validate=1", NULL, "separate"},
+    {"all, fake driver", "", "FAKEICD_LIB", NULL},
 };
 
 static const struct setting *setting; /* of the group that runs */
@@ -74,177 +76,210 @@ static void check(fgpu_status status)
         fail_msg("%s: %s: %s", setting->name, fgpu_status_name(status), fgpu_last_error());
 }
 
-/* The strictest alignment of the pool's devices. */
-static uint32_t pool_align(fgpu_pool pool)
-{
-    uint32_t count, align = 1;
+/* The demo on one picture. */
+struct demo {
+    char path[64]; /* of the picture */
+    struct reference_picture photo;
+    struct workload workload;
+    struct workload_data data;
+    struct workload_session session;
+};
 
-    check(fgpu_device_count(pool, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        fgpu_device_info info = {.struct_bytes = sizeof info};
-        fgpu_device device;
-        check(fgpu_device_at(pool, i, &device));
-        check(fgpu_device_get_info(device, &info));
-        if ((info.valid & FGPU_INFO_ALIGN) && info.memory_align_bytes > align)
-            align = info.memory_align_bytes;
+static uint32_t find_buffer(const struct workload *workload, const char *name)
+{
+    for (uint32_t i = 0; i < workload->buffer_count; i++)
+        if (strcmp(workload->buffers[i].name, name) == 0)
+            return i;
+    fail_msg("the demo has no buffer %s", name);
+    return 0;
+}
+
+static void demo_make_picture(struct demo *demo, uint32_t width, uint32_t height, struct rng *rng)
+{
+    struct image image;
+    char why[CLI_WHY_BYTES];
+
+    (void)snprintf(demo->path, sizeof demo->path, "/tmp/fgpu-demo-%d.png", (int)getpid());
+    check(image_init(&image, width, height, 3, why, sizeof why));
+    reference_init(&demo->photo, (int)width, (int)height, 3);
+    for (size_t i = 0; i < image_size_bytes(&image); i++) {
+        image.pixels[i] = (uint8_t)rng_below(rng, 256);
+        demo->photo.samples[i] = image.pixels[i];
     }
-    return align;
+    check(image_save(demo->path, &image, why, sizeof why));
+    image_fini(&image);
 }
 
-static void run_plan(struct plan_session *session)
+static void demo_init(struct demo *demo, fgpu_pool pool, uint32_t width, uint32_t height,
+                      struct rng *rng)
 {
-    const struct plan_watch watch = {0};
-    struct plan_result result;
+    char photo[80], why[CLI_WHY_BYTES] = "";
+    const char *const sets[] = {photo, "names=picture", "bands=5"};
+    const struct workload_options options = {.sets = sets, .set_count = 3};
 
-    plan_run_pooled(session, &watch, &result);
-    if (result.error[0] || result.done_count != session->plan->task_count)
-        fail_msg("%s: %u of %u tasks done: %s", setting->name, result.done_count,
-                 session->plan->task_count, result.error);
-}
-
-static void check_case(fgpu_pool pool, const struct filter_case *what, struct rng *rng)
-{
-    struct plan_session session;
-    struct filter_job job;
-    char why[512];
-
-    filter_job_init(&job, what, rng);
-    if (plan_session_init(&session, &job.plan, pool, false, why, sizeof why) != FGPU_OK)
+    *demo = (struct demo){0};
+    demo_make_picture(demo, width, height, rng);
+    (void)snprintf(photo, sizeof photo, "photos=%s", demo->path);
+    if (workload_parse(kernels_demo_workload, strlen(kernels_demo_workload), "", &options,
+                       &demo->workload) != FGPU_OK)
+        fail_msg("%s: %s", demo->workload.mistakes[0].path, demo->workload.mistakes[0].text);
+    if (workload_data_init(&demo->data, &demo->workload, NULL, why, sizeof why) != FGPU_OK ||
+        workload_session_init(&demo->session, &demo->workload, &demo->data, pool, why,
+                              sizeof why) != FGPU_OK)
         fail_msg("%s: %s", setting->name, why);
-    run_plan(&session);
-    check(fgpu_buffer_read(session.buffers[job.dst], NULL, job.memory[job.dst], 0));
-    if (!filter_job_check(&job, job.memory[job.dst]))
-        fail_msg("%s: %s: %s", setting->name, filter_case_text(what), job.why);
-    plan_session_fini(&session);
-    filter_job_fini(&job);
 }
 
-static void test_filters(void **state)
+static void demo_fini(struct demo *demo)
 {
+    workload_session_fini(&demo->session);
+    workload_data_fini(&demo->data);
+    workload_fini(&demo->workload);
+    reference_fini(&demo->photo);
+    (void)unlink(demo->path);
+}
+
+/* Whether a picture of the demo is the expected one, which is freed. */
+static void demo_check(struct demo *demo, const char *name, struct reference_picture *want)
+{
+    uint32_t number = find_buffer(&demo->workload, name);
+    const struct workload_buffer *buffer = &demo->workload.buffers[number];
+    const unsigned char *memory;
+    char why[CLI_WHY_BYTES] = "";
+    size_t row = (size_t)want->width * (size_t)want->channels;
+
+    assert_int_equal(buffer->shape[0], want->height);
+    assert_int_equal(buffer->shape[1], want->width);
+    assert_true(workload_session_is_whole(&demo->session, number));
+    check(workload_session_map(&demo->session, number, &memory, why, sizeof why));
+    for (size_t y = 0; y < (size_t)want->height; y++)
+        for (size_t e = 0; e < row; e++)
+            if (!reference_is_rounded(memory[y * buffer->pitch + e], want->samples[y * row + e],
+                                      0.0))
+                fail_msg("%s: %s: row %zu element %zu: %u instead of %g", setting->name, name, y, e,
+                         memory[y * buffer->pitch + e], want->samples[y * row + e]);
+    workload_session_unmap(&demo->session, number, memory);
+    reference_fini(want);
+}
+
+static const void *table(const struct demo *demo, const char *name)
+{
+    return demo->data.memory[find_buffer(&demo->workload, name)];
+}
+
+/* Blur and what is made of it. */
+static void check_blurs(struct demo *demo)
+{
+    int32_t line[19], square[81];
+    struct reference_picture rows, blur, want;
+
+    weights_gaussian(3.0, 9, line);
+    weights_gaussian_square(2.0, 4, square);
+    reference_blur_horizontal(&demo->photo, line, 9, &rows);
+    reference_blur_vertical(&rows, line, 9, &blur);
+    reference_sharpen(&demo->photo, &blur, 320, &want);
+    demo_check(demo, "sharpen_0", &want);
+    demo_check(demo, "blur_0", &blur);
+    reference_blur_2d(&demo->photo, square, 4, &want);
+    demo_check(demo, "soft_0", &want);
+    reference_fini(&rows);
+}
+
+/* Grey and what is made of it. */
+static void check_greys(struct demo *demo)
+{
+    struct reference_picture grey, want;
+    uint32_t counts[256];
+    unsigned char values[256];
+
+    reference_grey(&demo->photo, &grey);
+    reference_sobel(&grey, &want);
+    demo_check(demo, "sobel_0", &want);
+    for (int v = 0; v < 256; v++)
+        counts[v] = reference_count(&grey, 0, grey.height, 0, v);
+    for (int v = 0; v < 256; v++)
+        values[v] = (unsigned char)reference_equalise(counts, v);
+    reference_lookup(&grey, values, 0, &want);
+    demo_check(demo, "equalised_0", &want);
+    demo_check(demo, "grey_0", &grey);
+}
+
+static void check_windows(struct demo *demo)
+{
+    struct reference_picture want, tolerance;
+
+    reference_median3x3(&demo->photo, &want);
+    demo_check(demo, "median_0", &want);
+    reference_conv3x3(&demo->photo, table(demo, "light"), &want);
+    demo_check(demo, "emboss_0", &want);
+    reference_conv3x3x3(&demo->photo, table(demo, "brown"), &want, &tolerance);
+    demo_check(demo, "sepia_0", &want);
+    reference_fini(&tolerance);
+}
+
+static void check_pyramid(struct demo *demo)
+{
+    static const char *const names[] = {"half_0", "quarter_0", "eighth_0", "sixteenth_0"};
+    struct reference_picture level, next;
+
+    reference_halve(&demo->photo, &level);
+    for (int i = 0; i < 4; i++) {
+        reference_halve(&level, &next);
+        demo_check(demo, names[i], &level);
+        level = next;
+    }
+    reference_fini(&level);
+}
+
+static void test_demo(void **state)
+{
+    static const uint32_t sizes[POOL_CASES][2] = {{61, 37}, {1, 1}, {130, 3}, {2, 90}, {200, 111}};
     fgpu_pool pool = *(fgpu_pool *)*state;
-    uint64_t first = seed_get(POOL_SEED), count = seed_count(1);
-    uint32_t align = pool_align(pool);
-
-    for (uint64_t seed = first; seed < first + count; seed++)
-        for (uint32_t i = 0; i < filter_count; i++)
-            for (int n = 0; n < POOL_CASES_EACH; n++) {
-                struct filter_case what;
-                struct rng rng;
-                rng_init(&rng, (seed * 100 + i) * 100 + (uint64_t)n);
-                filter_case_draw(&what, &filters[i], n < 3 ? 40 : 300, &rng);
-                what.align_bytes = align;
-                check_case(pool, &what, &rng);
-            }
-}
-
-static void check_outputs(const struct demo_photos *photos, struct plan_session *session)
-{
-    for (uint32_t i = 0; i < session->plan->output_count; i++) {
-        const struct plan_output *output = &session->plan->outputs[i];
-        unsigned char *pixels = malloc((size_t)output->width * output->height * output->channels);
-        assert_non_null(pixels);
-        assert_true(plan_output_is_whole(session, i));
-        check(plan_read_output(session, i, pixels, NULL, 0));
-        assert_true(demo_reference_check(photos, session->plan, i, pixels));
-        free(pixels);
-    }
-}
-
-/* The whole plan three times over the same buffers, so that results meet older ones; then by hand.
- */
-static void run_demo(fgpu_pool pool, const struct demo_photos *photos)
-{
-    const struct plan_watch watch = {0};
-    struct plan_result result;
-    struct demo_plan plan;
-    struct plan_session session;
-    char why[512];
-
-    if (demo_plan_init(photos, pool_align(pool), 0, &plan, why, sizeof why) != FGPU_OK)
-        fail_msg("%s", why);
-    for (int by_hand = 0; by_hand < 2; by_hand++) {
-        if (plan_session_init(&session, &plan.plan, pool, by_hand != 0, why, sizeof why) != FGPU_OK)
-            fail_msg("%s: %s", setting->name, why);
-        for (int round = 0; round < 3 && !by_hand; round++)
-            run_plan(&session);
-        if (by_hand) {
-            plan_run_by_hand(&session, &watch, &result);
-            assert_string_equal(result.error, "");
-            assert_int_equal(result.done_count, plan.plan.task_count);
-        }
-        check_outputs(photos, &session);
-        plan_session_fini(&session);
-    }
-    demo_plan_fini(&plan);
-}
-
-static void test_demo_random(void **state)
-{
-    static const uint32_t sizes[][2] = {{301, 200}, {1, 1}, {13, 90}};
-    struct demo_photos photos;
+    const struct watch watch = {0};
     struct rng rng;
 
     rng_init(&rng, seed_get(POOL_SEED));
-    demo_reference_photos(sizes, 3, &rng, &photos);
-    run_demo(*(fgpu_pool *)*state, &photos);
-    demo_photos_fini(&photos);
-}
-
-/* The photographs that the command takes where none are named. */
-static void test_demo_photographs(void **state)
-{
-    const struct demo_paths none = {.count = 0};
-    struct demo_photos photos;
-    char why[512];
-
-    if (!setting->has_photographs)
-        skip();
-    if (demo_photos_load(&none, NULL, &photos, why, sizeof why) != FGPU_OK) {
-        print_message("skipped: %s\n", why);
-        skip();
+    for (int i = 0; i < POOL_CASES; i++) {
+        struct demo demo;
+        struct workload_run run;
+        demo_init(&demo, pool, sizes[i][0], sizes[i][1], &rng);
+        workload_session_run(&demo.session, &watch, &run);
+        if (run.done_count != demo.workload.task_count)
+            fail_msg("%s: %s", setting->name, run.error);
+        check_blurs(&demo);
+        check_greys(&demo);
+        check_windows(&demo);
+        check_pyramid(&demo);
+        demo_fini(&demo);
     }
-    run_demo(*(fgpu_pool *)*state, &photos);
-    demo_photos_fini(&photos);
 }
 
-/* A user who wants an end before the first task: nothing runs, everything counts as cancelled. */
-static void test_stop(void **state)
+/* The sepia's sums are exact: its weights are multiples of 1/256 and small. */
+static void test_sepia_is_exact(void **state)
 {
-    static const uint32_t sizes[][2] = {{64, 64}};
-    volatile sig_atomic_t stop = 1;
-    const struct plan_watch watch = {.stop = &stop};
     fgpu_pool pool = *(fgpu_pool *)*state;
-    struct demo_photos photos;
-    struct demo_plan plan;
-    struct plan_session session;
-    struct plan_result result;
+    struct demo demo;
     struct rng rng;
 
-    rng_init(&rng, 5);
-    demo_reference_photos(sizes, 1, &rng, &photos);
-    check(demo_plan_init(&photos, pool_align(pool), 0, &plan, NULL, 0));
-    check(plan_session_init(&session, &plan.plan, pool, false, NULL, 0));
-    plan_run_pooled(&session, &watch, &result);
-    assert_true(result.interrupted);
-    assert_int_equal(result.done_count, 0);
-    assert_int_equal(result.cancelled_count, plan.plan.task_count);
-    for (uint32_t i = 0; i < plan.plan.output_count; i++)
-        assert_false(plan_output_is_whole(&session, i));
-    stop = 0;
-    plan_run_pooled(&session, &watch, &result);
-    assert_int_equal(result.done_count, plan.plan.task_count);
-    plan_session_fini(&session);
-    demo_plan_fini(&plan);
-    demo_photos_fini(&photos);
+    rng_init(&rng, 1);
+    demo_init(&demo, pool, 3, 3, &rng);
+    const float *weights = table(&demo, "brown");
+    for (int output = 0; output < 3; output++) {
+        double magnitude = 0.0;
+        for (int i = 0; i < 27; i++) {
+            double weight = (double)weights[27 * output + i] * 256.0;
+            assert_true(weight == (double)(int)weight);
+            magnitude += (weight < 0.0 ? -weight : weight) / 256.0;
+        }
+        assert_true(magnitude > 0.5 && magnitude <= 256.0);
+    }
+    demo_fini(&demo);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filters),
-        cmocka_unit_test(test_demo_random),
-        cmocka_unit_test(test_demo_photographs),
-        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_demo),
+        cmocka_unit_test(test_sepia_is_exact),
     };
     int failed = 0, ran = 0;
 

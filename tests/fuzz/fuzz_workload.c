@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct workload workload;
 
     fgpu_status status =
-        workload_parse((const char *)data, size, "folder", &workload_files_made_up, &workload);
+        workload_parse((const char *)data, size, "folder", &workload_made_up, &workload);
     require(status == FGPU_OK || status == FGPU_E_INVAL);
     require((status == FGPU_OK) == (workload.mistake_count == 0));
     for (uint32_t i = 0; i < workload.mistake_count; i++)

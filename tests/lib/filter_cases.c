@@ -33,8 +33,12 @@ void filter_case_draw(struct filter_case *what, const struct filter *filter, uin
     what->bands = 1 + (uint32_t)rng_below(rng, 5);
     what->columns = 1 + (uint32_t)rng_below(rng, 3);
     what->is_exact = rng_below(rng, 2) == 0;
-    if (filter->halo == FILTER_HALO_COLUMN || filter->halo == FILTER_HALO_ROW)
+    if (filter->weights == FILTER_LINE_WEIGHTS)
         what->option = (int32_t)rng_below(rng, 12);
+    else if (filter->weights == FILTER_SQUARE_WEIGHTS)
+        what->option = (int32_t)rng_below(rng, 6);
+    else if (filter->weights == FILTER_VALUE_TABLE)
+        what->option = (int32_t)rng_below(rng, 2);
     else if (filter->src_count == 2)
         what->option = (int32_t)rng_below(rng, 2001) - 700;
 }
@@ -97,11 +101,19 @@ static uint32_t case_add_buffer(struct filter_job *job, size_t size_bytes)
     return number;
 }
 
+/* Pixels of the destination on that side. */
+static uint32_t case_side(const struct filter_job *job, uint32_t side)
+{
+    return job->what.filter->form == FILTER_HALF ? (side + 1) / 2 : side;
+}
+
 static void case_add_picture(struct filter_job *job, struct filter_picture *picture,
                              uint32_t channels, uint32_t element_bytes)
 {
-    picture->width = job->what.width;
-    picture->height = job->what.height;
+    bool is_dst = picture == &job->pictures[2];
+
+    picture->width = is_dst ? case_side(job, job->what.width) : job->what.width;
+    picture->height = is_dst ? case_side(job, job->what.height) : job->what.height;
     picture->channels = channels;
     picture->element_bytes = element_bytes;
     picture->pitch = filter_pitch(picture->width * channels, element_bytes, job->what.align_bytes);
@@ -110,48 +122,67 @@ static void case_add_picture(struct filter_job *job, struct filter_picture *pict
 }
 
 /* Non-negative weights with the sum that the blur wants, in no particular shape. */
-static void case_blur_weights(int32_t *weights, int32_t radius, struct rng *rng)
+static void case_blur_weights(int32_t *weights, int32_t count, struct rng *rng)
 {
     int32_t left = WEIGHTS_BLUR_ONE;
 
-    for (int32_t i = 0; i < 2 * radius; i++) {
-        weights[i] = (int32_t)rng_below(rng, (uint64_t)left + 1);
+    for (int32_t i = 0; i < count - 1; i++) {
+        weights[i] = (int32_t)rng_below(rng, (uint64_t)(count > 30 ? left / 8 : left) + 1);
         left -= weights[i];
     }
-    weights[2 * radius] = left;
+    weights[count - 1] = left;
+}
+
+static void case_add_table(struct filter_job *job, const void *content, size_t size_bytes)
+{
+    job->weights = case_add_buffer(job, size_bytes);
+    memcpy(job->memory[job->weights], content, size_bytes);
+}
+
+/* Weights of a 3 x 3 window. */
+static void case_add_window(struct filter_job *job, struct rng *rng)
+{
+    int32_t integers[11];
+
+    for (int i = 0; i < 9; i++)
+        integers[i] = job->what.is_exact ? (int32_t)rng_below(rng, 41) - 20
+                                         : (int32_t)rng_below(rng, 65537) - 32768;
+    integers[9] = (int32_t)rng_below(rng, 17);
+    integers[10] = (int32_t)rng_below(rng, 513) - 256;
+    case_add_table(job, integers, sizeof integers);
 }
 
 static void case_add_weights(struct filter_job *job, struct rng *rng)
 {
-    const struct filter *filter = job->what.filter;
-    int32_t integers[2 * FILTER_RADIUS_LIMIT + 1] = {0};
+    enum filter_weights weights = job->what.filter->weights;
+    int32_t integers[(2 * FILTER_SQUARE_RADIUS_LIMIT + 1) * (2 * FILTER_SQUARE_RADIUS_LIMIT + 1)];
+    unsigned char values[4 * FILTER_VALUES];
     float floats[81];
-    bool is_float = filter->dst_channels == 3;
+    int32_t size = 2 * job->what.option + 1;
+    int32_t count = weights == FILTER_SQUARE_WEIGHTS ? size * size : size;
 
-    if (filter->halo != FILTER_HALO_ONE)
-        case_blur_weights(integers, job->what.option, rng);
-    for (int i = 0; i < 9 && filter->halo == FILTER_HALO_ONE; i++)
-        integers[i] = (int32_t)rng_below(rng, 65537) - 32768;
-    for (int i = 0; i < 9 && filter->halo == FILTER_HALO_ONE && job->what.is_exact; i++)
-        integers[i] = (int32_t)rng_below(rng, 41) - 20;
-    if (filter->halo == FILTER_HALO_ONE) {
-        integers[9] = (int32_t)rng_below(rng, 17);
-        integers[10] = (int32_t)rng_below(rng, 513) - 256;
+    if (weights == FILTER_WINDOW_WEIGHTS) {
+        case_add_window(job, rng);
+    } else if (weights == FILTER_MIX_WEIGHTS) {
+        for (int i = 0; i < 81; i++)
+            floats[i] = job->what.is_exact ? (float)((int)rng_below(rng, 513) - 230) / 256.0f
+                                           : (float)(rng_unit(rng) - 0.4);
+        case_add_table(job, floats, sizeof floats);
+    } else if (weights == FILTER_VALUE_TABLE) {
+        for (size_t i = 0; i < sizeof values; i++)
+            values[i] = (unsigned char)rng_below(rng, 256);
+        case_add_table(job, values, FILTER_VALUES * (job->what.option ? job->what.channels : 1));
+    } else {
+        case_blur_weights(integers, count, rng);
+        case_add_table(job, integers, (size_t)count * sizeof integers[0]);
     }
-    for (int i = 0; i < 81; i++)
-        floats[i] = job->what.is_exact ? (float)((int)rng_below(rng, 513) - 230) / 256.0f
-                                       : (float)(rng_unit(rng) - 0.4);
-    size_t size_bytes = is_float ? sizeof floats : sizeof integers;
-    job->weights = case_add_buffer(job, size_bytes);
-    memcpy(job->memory[job->weights], is_float ? (void *)floats : (void *)integers, size_bytes);
-    job->plan.buffers[job->weights].is_constant = true;
 }
 
 static void case_add_tiles(struct filter_job *job)
 {
     const struct filter_case *what = &job->what;
     const struct filter_picture *to = &job->pictures[2];
-    uint32_t bands = what->bands < what->height ? what->bands : what->height;
+    uint32_t bands = what->bands < to->height ? what->bands : to->height;
     uint8_t least = what->filter->src_bytes < what->filter->dst_bytes ? what->filter->src_bytes
                                                                       : what->filter->dst_bytes;
     uint32_t step = filter_pitch(1, least, what->align_bytes);
@@ -162,18 +193,18 @@ static void case_add_tiles(struct filter_job *job)
                                .weights = job->weights,
                                .option = what->option,
                                .scale = job->scale};
-    struct plan_task task = {.output = PLAN_NONE, .name = "tile"};
+    struct plan_task task = {.name = "tile"};
     uint32_t number;
 
     width = width == 0 ? to->pitch : width;
     tile.column_step = what->columns > 1 ? step : 0;
     for (uint32_t i = 0; i < bands; i++)
         for (uint32_t column = 0; column < to->pitch; column += width) {
-            tile.row_begin = what->height * i / bands;
-            tile.row_end = what->height * (i + 1) / bands;
+            tile.row_begin = to->height * i / bands;
+            tile.row_end = to->height * (i + 1) / bands;
             tile.column_begin = column;
             tile.column_end = to->pitch - column < 2 * width ? to->pitch : column + width;
-            filter_fill_task(&tile, &task);
+            filter_fill_tile(&tile, &task.launch);
             if (plan_add_task(&job->plan, &task, &number) != FGPU_OK)
                 exit(1);
             if (tile.column_end == to->pitch || tile.column_step == 0)
@@ -184,7 +215,7 @@ static void case_add_tiles(struct filter_job *job)
 void filter_job_init(struct filter_job *job, const struct filter_case *what, struct rng *rng)
 {
     const struct filter *filter = what->filter;
-    struct plan_kernel kernel;
+    struct filter_kernel kernel;
     uint32_t number;
 
     *job = (struct filter_job){.what = *what, .scale = 1.0f};
@@ -208,7 +239,7 @@ void filter_job_init(struct filter_job *job, const struct filter_case *what, str
                      filter->dst_bytes);
     job->dst = job->pictures[2].buffer;
     memset(job->memory[job->dst], 0xa5, job->plan.buffers[job->dst].size_bytes);
-    if (filter->has_weights) {
+    if (filter->weights != FILTER_NO_WEIGHTS) {
         case_add_weights(job, rng);
         job->plan.buffers[job->weights].content = job->memory[job->weights];
     }
@@ -265,6 +296,14 @@ static void case_expect(const struct filter_job *job, struct reference_picture *
         reference_blur_horizontal(&in[0], integers, job->what.option, want);
     else if (strcmp(name, "blur_vertical") == 0)
         reference_blur_vertical(&in[0], integers, job->what.option, want);
+    else if (strcmp(name, "blur_2d") == 0)
+        reference_blur_2d(&in[0], integers, job->what.option, want);
+    else if (strcmp(name, "median3x3") == 0)
+        reference_median3x3(&in[0], want);
+    else if (strcmp(name, "halve") == 0)
+        reference_halve(&in[0], want);
+    else if (strcmp(name, "lookup") == 0)
+        reference_lookup(&in[0], job->memory[job->weights], job->what.option, want);
     else if (strcmp(name, "sobel") == 0)
         reference_sobel(&in[0], want);
     else if (strcmp(name, "sharpen") == 0)

@@ -8,7 +8,7 @@
 #define FASTGPU_TESTS_LIB_FILTER_CASES_H
 
 #include "base/rng.h"
-#include "cli/filters.h"
+#include "lib/plan.h"
 
 struct filter_case {
     const struct filter *filter;
@@ -33,7 +33,8 @@ struct filter_job {
     char why[256]; /* first difference that filter_job_check() found */
 };
 
-/* A random case of `filter` with sides up to `side_limit`; channels and options that it allows. */
+/* A random case of `filter`, which makes a picture, with sides up to `side_limit`; channels and
+ * options that it allows. */
 void filter_case_draw(struct filter_case *what, const struct filter *filter, uint32_t side_limit,
                       struct rng *rng);
 

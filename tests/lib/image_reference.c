@@ -147,6 +147,87 @@ void reference_conv3x3(const struct reference_picture *in, const int32_t *weight
     }
 }
 
+void reference_blur_2d(const struct reference_picture *in, const int32_t *weights, int radius,
+                       struct reference_picture *out)
+{
+    int size = 2 * radius + 1;
+
+    reference_init(out, in->width, in->height, in->channels);
+    REFERENCE_EACH(out, x, y, c)
+    {
+        double sum = 0.0;
+        for (int i = 0; i < size * size; i++)
+            sum += weights[i] * reference_at(in, x + i % size - radius, y + i / size - radius, c);
+        *reference_sample(out, x, y, c) = reference_round(sum / 16384.0);
+    }
+}
+
+static int reference_compare(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+
+    return (left > right) - (left < right);
+}
+
+void reference_median3x3(const struct reference_picture *in, struct reference_picture *out)
+{
+    reference_init(out, in->width, in->height, in->channels);
+    REFERENCE_EACH(out, x, y, c)
+    {
+        double samples[9];
+        for (int i = 0; i < 9; i++)
+            samples[i] = reference_at(in, x + i % 3 - 1, y + i / 3 - 1, c);
+        qsort(samples, 9, sizeof samples[0], reference_compare);
+        *reference_sample(out, x, y, c) = samples[4];
+    }
+}
+
+void reference_halve(const struct reference_picture *in, struct reference_picture *out)
+{
+    reference_init(out, (in->width + 1) / 2, (in->height + 1) / 2, in->channels);
+    REFERENCE_EACH(out, x, y, c)
+    {
+        double sum = 0.0;
+        for (int i = 0; i < 4; i++)
+            sum += reference_at(in, 2 * x + i % 2, 2 * y + i / 2, c);
+        *reference_sample(out, x, y, c) = reference_round(sum / 4.0);
+    }
+}
+
+void reference_lookup(const struct reference_picture *in, const unsigned char *table,
+                      int has_channels, struct reference_picture *out)
+{
+    reference_init(out, in->width, in->height, in->channels);
+    REFERENCE_EACH(out, x, y, c)
+    *reference_sample(out, x, y, c) =
+        table[(has_channels ? 256 * c : 0) + (int)reference_at(in, x, y, c)];
+}
+
+uint32_t reference_count(const struct reference_picture *in, int begin, int end, int channel,
+                         int value)
+{
+    uint32_t count = 0;
+
+    for (int y = begin; y < end; y++)
+        for (int x = 0; x < in->width; x++)
+            count += reference_at(in, x, y, channel) == value;
+    return count;
+}
+
+int reference_equalise(const uint32_t *counts, int value)
+{
+    double total = 0.0, until = 0.0, least = 0.0;
+
+    for (int v = 0; v < 256; v++) {
+        total += counts[v];
+        until += v <= value ? counts[v] : 0;
+        least = least == 0.0 ? counts[v] : least;
+    }
+    if (total == least)
+        return value;
+    return (int)reference_limit(reference_round(255.0 * (until - least) / (total - least)));
+}
+
 void reference_to_float(const struct reference_picture *in, float scale,
                         struct reference_picture *out)
 {

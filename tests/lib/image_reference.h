@@ -35,8 +35,21 @@ void reference_sharpen(const struct reference_picture *in, const struct referenc
                        int amount, struct reference_picture *out);
 void reference_conv3x3(const struct reference_picture *in, const int32_t *weights,
                        struct reference_picture *out);
+void reference_blur_2d(const struct reference_picture *in, const int32_t *weights, int radius,
+                       struct reference_picture *out);
+void reference_median3x3(const struct reference_picture *in, struct reference_picture *out);
+void reference_halve(const struct reference_picture *in, struct reference_picture *out);
+void reference_lookup(const struct reference_picture *in, const unsigned char *table,
+                      int has_channels, struct reference_picture *out);
 void reference_to_float(const struct reference_picture *in, float scale,
                         struct reference_picture *out);
+
+/* How many samples of the channel have the value, in the rows begin <= y < end. */
+uint32_t reference_count(const struct reference_picture *in, int begin, int end, int channel,
+                         int value);
+
+/* What histogram equalisation makes of the value, from counts of all 256. */
+int reference_equalise(const uint32_t *counts, int value);
 
 /* These two give the exact value before limiting and rounding, and how far a float sum may be from
  * it. */

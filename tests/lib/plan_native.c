@@ -85,8 +85,8 @@ static int native_call(const struct plan_task *task, fgpu_native_fn function, vo
                        struct rng *rng)
 {
     fgpu_range range = {.dims = 2,
-                        .global = {task->global[0], task->global[1], 1},
-                        .local = {task->local[0], task->local[1], 1},
+                        .global = {task->launch.global[0], task->launch.global[1], 1},
+                        .local = {task->launch.local[0], task->launch.local[1], 1},
                         .groups = {1, 1, 1}};
 
     /* A pool may choose other groups than the plan asks for, also such that do not divide the grid.
@@ -110,12 +110,12 @@ static int native_call(const struct plan_task *task, fgpu_native_fn function, vo
 static int native_run_task(const struct plan *plan, const struct plan_task *task,
                            unsigned char *const *memory, struct rng *rng)
 {
-    const struct plan_kernel *kernel = &plan->kernels[task->kernel];
-    struct native_window windows[PLAN_PARAM_LIMIT] = {0};
-    void *args[PLAN_PARAM_LIMIT];
+    const struct filter_kernel *kernel = &plan->kernels[task->kernel];
+    struct native_window windows[FILTER_PARAM_LIMIT] = {0};
+    void *args[FILTER_PARAM_LIMIT];
 
     for (uint32_t i = 0; i < kernel->param_count; i++) {
-        const struct plan_arg *arg = &task->args[i];
+        const struct filter_arg *arg = &task->launch.args[i];
         args[i] = (void *)(uintptr_t)arg->value;
         if (kernel->params[i].kind != FGPU_ARG_BUFFER)
             continue;
@@ -127,7 +127,7 @@ static int native_run_task(const struct plan *plan, const struct plan_task *task
     for (uint32_t i = 0; i < kernel->param_count; i++)
         if (windows[i].bytes &&
             !native_close_window(&windows[i], kernel->params[i].access == FGPU_WRITE,
-                                 memory[task->args[i].buffer])) {
+                                 memory[task->launch.args[i].buffer])) {
             fprintf(stderr, "%s: argument %u: written outside its region\n", kernel->name, i);
             failed = 1;
         }

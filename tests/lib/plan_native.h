@@ -7,7 +7,7 @@
 #define FASTGPU_TESTS_LIB_PLAN_NATIVE_H
 
 #include "base/rng.h"
-#include "cli/plan.h"
+#include "lib/plan.h"
 
 /* [in,out] memory: the content of each buffer of the plan. Returns 0, or non-zero after saying on
  * stderr what a native function did wrong. */

@@ -118,7 +118,7 @@ uint32_t raw_opencl_align_bytes(const struct raw_opencl *cl)
     return cl->align_bytes;
 }
 
-static int raw_build(struct raw_opencl *cl, const struct plan_kernel *kernel, cl_kernel *built)
+static int raw_build(struct raw_opencl *cl, const struct filter_kernel *kernel, cl_kernel *built)
 {
     char log[4096] = "";
     cl_int code;
@@ -145,7 +145,7 @@ static int raw_build(struct raw_opencl *cl, const struct plan_kernel *kernel, cl
     return CL_SUCCESS;
 }
 
-static int raw_find_kernel(struct raw_opencl *cl, const struct plan_kernel *kernel,
+static int raw_find_kernel(struct raw_opencl *cl, const struct filter_kernel *kernel,
                            cl_kernel *found)
 {
     for (uint32_t i = 0; i < cl->kernel_count; i++)
@@ -179,11 +179,11 @@ static int raw_set_args(struct raw_opencl *cl, const struct plan *plan,
                         const struct plan_task *task, const cl_mem *buffers, cl_kernel kernel,
                         cl_mem *parts)
 {
-    const struct plan_kernel *described = &plan->kernels[task->kernel];
+    const struct filter_kernel *described = &plan->kernels[task->kernel];
     cl_int code = CL_SUCCESS;
 
     for (cl_uint i = 0; i < described->param_count && code == CL_SUCCESS; i++) {
-        const struct plan_arg *arg = &task->args[i];
+        const struct filter_arg *arg = &task->launch.args[i];
         const void *value = arg->value;
         size_t size = described->params[i].size_bytes;
         if (described->params[i].kind == FGPU_ARG_BUFFER) {
@@ -202,9 +202,9 @@ static int raw_set_args(struct raw_opencl *cl, const struct plan *plan,
 static int raw_run_task(struct raw_opencl *cl, const struct plan *plan,
                         const struct plan_task *task, const cl_mem *buffers)
 {
-    cl_mem parts[PLAN_PARAM_LIMIT] = {NULL};
-    size_t global[2] = {task->global[0], task->global[1]};
-    size_t local[2] = {task->local[0], task->local[1]};
+    cl_mem parts[FILTER_PARAM_LIMIT] = {NULL};
+    size_t global[2] = {task->launch.global[0], task->launch.global[1]};
+    size_t local[2] = {task->launch.local[0], task->launch.local[1]};
     cl_kernel kernel = NULL;
 
     int code = raw_find_kernel(cl, &plan->kernels[task->kernel], &kernel);
@@ -216,7 +216,7 @@ static int raw_run_task(struct raw_opencl *cl, const struct plan *plan,
             cl->clEnqueueNDRangeKernel(cl->queue, kernel, 2, NULL, global, local, 0, NULL, NULL));
     if (code == CL_SUCCESS)
         code = raw_failed("clFinish", cl->clFinish(cl->queue));
-    for (int i = 0; i < PLAN_PARAM_LIMIT; i++)
+    for (int i = 0; i < FILTER_PARAM_LIMIT; i++)
         if (parts[i])
             (void)cl->clReleaseMemObject(parts[i]);
     return code;

@@ -5,7 +5,7 @@
 #ifndef FASTGPU_TESTS_LIB_RAW_OPENCL_H
 #define FASTGPU_TESTS_LIB_RAW_OPENCL_H
 
-#include "cli/plan.h"
+#include "lib/plan.h"
 
 struct raw_opencl;
 

@@ -11,4 +11,7 @@
 
 extern const struct workload_files workload_files_made_up;
 
+/* Options that have these files and nothing else. */
+extern const struct workload_options workload_made_up;
+
 #endif

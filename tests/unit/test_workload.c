@@ -25,8 +25,7 @@ static struct workload workload;
 
 static void parse(const char *text)
 {
-    fgpu_status status =
-        workload_parse(text, strlen(text), "folder", &workload_files_made_up, &workload);
+    fgpu_status status = workload_parse(text, strlen(text), "folder", &workload_made_up, &workload);
 
     if (status != FGPU_OK)
         fail_msg("%s: %s: %s", text, workload.mistakes ? workload.mistakes->path : "",
@@ -173,7 +172,7 @@ static void test_filter(void **state)
           "\"kernels\": {\"v\": {\"filter\": \"blur_vertical\"}}, \"tasks\": [{\"kernel\": \"v\", "
           "\"args\": {\"src\": \"h\", \"dst\": {\"buffer\": \"d\", \"rows\": [10, 20]}, "
           "\"weights\": \"w\"}}]}");
-    const int32_t from[4] = {0, 7, 512, 0}, to[4] = {0, 10, 512, 0}, shape[4] = {192, 48, 3, 3};
+    const int32_t from[4] = {0, 7, 512, 192}, to[4] = {0, 10, 512, 48}, shape[4] = {192, 48, 3, 3};
     const struct workload_task *task = &workload.tasks[0];
     assert_int_equal(task->arg_count, 6);
     assert_region(0, fgpu_region_span(7 * 1024, 16 * 1024));
@@ -185,6 +184,77 @@ static void test_filter(void **state)
     assert_int_equal(task->global[0], 32); /* 512 elements, sixteen an item */
     assert_int_equal(task->global[1], 10);
     workload_fini(&workload);
+}
+
+/* A workload over lists, with constants from outside. */
+static fgpu_status read_lists(const char *const *sets, uint32_t count)
+{
+    static const char text[] =
+        "{\"fastgpu\": 1,"
+        "\"constants\": {\"photos\": [\"photo.png\", \"grey.png\"], \"lengths\": [2, 3],"
+        "                \"name\": \"one\", \"more\": 0},"
+        "\"buffers\": {"
+        "  \"photo_{i}\": {\"image\": \"{photos[i]}\", \"repeat\": {\"i\": \"photos.count\"}},"
+        "  \"x_{n}\": {\"shape\": \"n + more\", \"type\": \"int32\", \"fill\": 0,"
+        "             \"repeat\": {\"n\": \"lengths\"}}},"
+        "\"kernels\": {\"k\": {\"file\": \"k.cl\", \"args\": [{\"read-write\": \"x\"}]}},"
+        "\"tasks\": [{\"kernel\": \"k\", \"name\": \"{name}-{i}-{j}\", \"grid\": "
+        "\"photo_{i}.channels\","
+        "             \"args\": {\"x\": \"x_{lengths[i]}\"},"
+        "             \"repeat\": {\"i\": \"photos.count\", \"j\": \"lengths[i]\"}}]}";
+    const struct workload_options options = {
+        .sets = sets, .set_count = count, .files = &workload_files_made_up};
+
+    return workload_parse(text, sizeof text - 1, "folder", &options, &workload);
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    assert_int_equal(read_lists(NULL, 0), FGPU_OK);
+    assert_int_equal(workload.buffer_count, 4);
+    assert_string_equal(workload.buffers[1].path, "folder/grey.png");
+    assert_string_equal(workload.buffers[3].name, "x_3");
+    assert_int_equal(workload.buffers[3].shape[0], 3);
+    assert_int_equal(workload.task_count, 2 + 3); /* the second axis depends on the first */
+    assert_string_equal(workload.tasks[1].name, "one-0-1");
+    assert_string_equal(workload.tasks[4].name, "one-1-2");
+    assert_int_equal(workload.tasks[1].global[0], 3);
+    assert_int_equal(workload.tasks[4].global[0], 1);
+    workload_fini(&workload);
+}
+
+static void test_sets(void **state)
+{
+    static const char *const good[] = {"photos=/a/photo.png", "name={x}=2", "lengths=2*3",
+                                       "more=1 + lengths[0]"};
+    static const struct {
+        const char *sets[2];
+        uint32_t count;
+        const char *said;
+    } bad[] = {
+        {{"nme=1"}, 1, "nme=1: there is no constant nme; the nearest is name"},
+        {{"name"}, 1, "name: want NAME=VALUE"},
+        {{"=1"}, 1, "=1: there is no constant "},
+        {{"more=x"}, 1, "more=x: this is no expression for a number"},
+        {{"lengths=x"}, 1, "lengths=x: this is no expression for a number"},
+        {{"more=1", "more=2"}, 2, "more is given twice"},
+    };
+    (void)state;
+    if (read_lists(good, 4) != FGPU_OK)
+        fail_msg("%s", workload.mistakes[0].text);
+    assert_string_equal(workload.buffers[0].path, "/a/photo.png");
+    assert_int_equal(workload.buffer_count, 2);
+    assert_int_equal(workload.buffers[1].shape[0], 6 + 7);
+    assert_int_equal(workload.task_count, 6);
+    assert_string_equal(workload.tasks[0].name, "{x}=2-0-0");
+    workload_fini(&workload);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(read_lists(bad[i].sets, bad[i].count), FGPU_E_INVAL);
+        if (!strstr(workload.mistakes[0].text, bad[i].said))
+            fail_msg("%s: %s", bad[i].sets[0], workload.mistakes[0].text);
+        workload_fini(&workload);
+    }
 }
 
 static bool find_five(void *user, const char *name, struct expression_value *value, char *why,
@@ -250,7 +320,8 @@ int main(void)
         cmocka_unit_test(test_task),        cmocka_unit_test(test_regions),
         cmocka_unit_test(test_buffers),     cmocka_unit_test(test_repeat_and_order),
         cmocka_unit_test(test_long_chain),  cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_expressions),
+        cmocka_unit_test(test_expressions), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_sets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Kernels of chain.json. */
-kernel void step(global float *x, float factor)
+/* Kernels of chain.json. None is called step: OpenCL C has a function of that name. */
+kernel void advance(global float *x, float factor)
 {
     size_t i = get_global_id(0);
 

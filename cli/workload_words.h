@@ -1,0 +1,15 @@
+/* What is said of a workload's mistakes, by every command that reads one. Main thread.
+ */
+#ifndef FASTGPU_CLI_WORKLOAD_WORDS_H
+#define FASTGPU_CLI_WORKLOAD_WORDS_H
+
+#include "json_out.h"
+#include "workload.h"
+
+/* To stderr, a line each: file, place, what stands there, what would be right. */
+void workload_print_mistakes(const char *path, const struct workload *workload);
+
+/* Adds the list "mistakes" to an object. */
+void workload_json_mistakes(cJSON *object, const struct workload *workload);
+
+#endif
