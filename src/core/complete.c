@@ -38,6 +38,16 @@ static void complete_count(struct engine *engine, struct task *task, fgpu_status
         engine_note_failure(engine, task);
 }
 
+static void complete_log(const struct engine *engine, const struct task *task, fgpu_status status)
+{
+    const char *name = engine_task_name(engine, task);
+    log_write(engine->log, status == FGPU_OK ? FGPU_LOG_TRACE : FGPU_LOG_DEBUG, "task",
+              "task %llu '%s' has ended after %llu ns: %s%s%s",
+              (unsigned long long)engine_trace_id(task), name != NULL ? name : "",
+              (unsigned long long)(engine->now_ns - task->submit_ns), fgpu_status_text(status),
+              task->why != NULL ? ": " : "", task->why != NULL ? task->why : "");
+}
+
 bool complete_task(struct engine *engine, struct task *task, fgpu_status status)
 {
     bool listed = !(task->flags & TASK_F_UNLISTED);
@@ -52,6 +62,8 @@ bool complete_task(struct engine *engine, struct task *task, fgpu_status status)
                                         .task = engine_trace_id(task),
                                         .a = engine->pending_tasks,
                                         .b = (uint64_t)(int64_t)status});
+    if (__builtin_expect(log_enabled(engine->log, FGPU_LOG_DEBUG), 0))
+        complete_log(engine, task, status);
     engine->wakes++;
     bool callback = task->flags & TASK_F_CALLBACK;
     if (callback)

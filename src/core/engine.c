@@ -589,6 +589,11 @@ void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_s
                                                    .name = trace_name(engine->trace, kernel->name),
                                                    .a = built->cached,
                                                    .b = (uint64_t)(int64_t)status});
+    LOG_DEBUG(engine->log, "build", "kernel '%s' is %s device %u", kernel->name,
+              status != FGPU_OK ? "not to be had for"
+              : built->cached   ? "taken from the cache for"
+                                : "compiled for",
+              device);
     lane_wake(engine, &code->waiting);
     engine->wakes++;
     if (kernel->destroyed && kernel->users == 0)

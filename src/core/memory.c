@@ -238,6 +238,8 @@ static void memory_evict_clean(struct engine *engine, struct buffer *buffer, uin
         FGPU_ASSERT(kept);
     }
     engine->stats.evictions++;
+    LOG_DEBUG(engine->log, "memory", "node %u was short: %llu bytes went", node,
+              (unsigned long long)block->heap.bytes);
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                    .kind = TRACE_EVICT,
                                                    .device = TRACE_NO_DEVICE,

@@ -304,7 +304,8 @@ static void place_emit(struct engine *engine, const struct task *task, const str
     trace_emit(engine->trace, event);
 }
 
-static uint64_t place_lane_finish_ns(const struct policy_lane *lane)
+/* As the policy eft reckons: data may travel while the lane still works. */
+static uint64_t place_ends_ns(const struct policy_lane *lane)
 {
     return (lane->ready_ns > lane->transfer_ns ? lane->ready_ns : lane->transfer_ns) +
            lane->exec_ns;
@@ -319,8 +320,7 @@ static uint32_t place_best(const struct policy_lane *lanes, uint32_t count, uint
         uint32_t at = kept;
         if (i == choice)
             continue;
-        while (at > 0 &&
-               place_lane_finish_ns(&lanes[i]) < place_lane_finish_ns(&lanes[best[at - 1]]))
+        while (at > 0 && place_ends_ns(&lanes[i]) < place_ends_ns(&lanes[best[at - 1]]))
             at--;
         if (at == PLACE_TRACED)
             continue;

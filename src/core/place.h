@@ -18,6 +18,15 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
 /* Set lane, prediction and model slot without a choice (chained tasks). */
 void place_on(struct engine *engine, struct task *task, uint32_t lane);
 
+/* Tells trace and log of a place_on() that stays. [in] how: fgpu_placed. */
+void place_tell(struct engine *engine, const struct task *task, uint8_t how);
+
+static inline void place_note(struct engine *engine, const struct task *task, uint8_t how)
+{
+    if (__builtin_expect(engine->trace->on || log_enabled(engine->log, FGPU_LOG_DEBUG), 0))
+        place_tell(engine, task, how);
+}
+
 /* Predicted time until a task of `exec_ns` has finished behind `ready_ns` on a lane of that device.
  * Devices of one resource group compute with the same cores (a CPU that is reached in two ways):
  * there the task cannot have finished before all that is placed in the group has had its share of
@@ -28,14 +37,5 @@ uint64_t place_finish_ns(const struct engine_device *device, uint64_t ready_ns, 
 /* What is placed on the lanes of the device's resource group, in ns x cores; 0 where it is the only
  * one there. */
 uint64_t place_group_work(const struct engine *engine, const struct engine_device *device);
-
-/* Tells trace and log of a place_on() that stays. [in] how: fgpu_placed. */
-void place_tell(struct engine *engine, const struct task *task, uint8_t how);
-
-static inline void place_note(struct engine *engine, const struct task *task, uint8_t how)
-{
-    if (__builtin_expect(engine->trace->on || log_enabled(engine->log, FGPU_LOG_DEBUG), 0))
-        place_tell(engine, task, how);
-}
 
 #endif

@@ -311,6 +311,89 @@ static void test_not_ended(void **state)
     rig_need(fgpu_pool_close(rig_pool));
 }
 
+/* ---- decisions --------------------------------------------------------------------------- */
+
+/* Runs one kernel `count` times on one buffer, and reads the trace. */
+static void run_kernels(const char *options, uint32_t count, bool is_pinned)
+{
+    fgpu_task_desc desc;
+    rig_open(options);
+    fgpu_kernel kernel = rig_new_kernel();
+    fgpu_buffer buffer = rig_buffer(4 * RIG_WORDS);
+    fgpu_arg arg = fgpu_arg_buffer(buffer);
+    fgpu_task_desc_init(&desc);
+    desc.kind = FGPU_TASK_KERNEL;
+    desc.kernel = kernel;
+    desc.dims = 1;
+    desc.global[0] = RIG_WORDS;
+    desc.args = &arg;
+    desc.arg_count = 1;
+    if (is_pinned)
+        rig_need(fgpu_device_at(rig_pool, 1, &desc.device));
+    rig_need(fgpu_buffer_fill(buffer, NULL, &(uint32_t){0}, 4));
+    for (uint32_t i = 0; i < count; i++)
+        rig_need(fgpu_task_submit(rig_pool, &desc, &made[i].task));
+    rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
+    record_count = 0;
+    rig_need(fgpu_trace_read(rig_pool, take, NULL));
+    rig_need(fgpu_pool_close(rig_pool));
+}
+
+/* Candidates of the task's last decision; the chosen one is the first. Checks that all are placed
+ * by `placed`. */
+static uint32_t candidates_of(fgpu_task task, uint32_t placed)
+{
+    const fgpu_trace_record *last = last_of(FGPU_TRACE_CANDIDATE, task);
+    uint32_t count = 0;
+    assert_non_null(last);
+    for (const fgpu_trace_record *r = last; r < records + record_count; r++) {
+        if (r->kind != FGPU_TRACE_CANDIDATE || r->task.bits != task.bits ||
+            (r != last && r->chosen))
+            continue;
+        assert_int_equal(r->placed, placed);
+        count++;
+    }
+    return count;
+}
+
+static void test_decisions(void **state)
+{
+    (void)state;
+    run_kernels("devices=null;workers=1;cache=;log=off;trace", 1, false);
+    assert_int_equal(candidates_of(made[0].task, FGPU_PLACED_ONLY), 1);
+    run_kernels("devices=null:3;workers=1;cache=;log=off;trace", 1, false);
+    assert_int_equal(candidates_of(made[0].task, FGPU_PLACED_POLICY), 3);
+    run_kernels("devices=null:3;policy=fifo;cache=;log=off;trace", 1, false);
+    assert_int_equal(candidates_of(made[0].task, FGPU_PLACED_POLICY), 3);
+    run_kernels("devices=null:3;workers=2;cache=;log=off;trace", 1, true);
+    assert_int_equal(candidates_of(made[0].task, FGPU_PLACED_PINNED), 2);
+    assert_int_equal(last_of(FGPU_TRACE_RUN, made[0].task)->device, 1);
+    run_kernels("devices=null:3;workers=10;cache=;log=off;trace", 1, false);
+    assert_int_equal(candidates_of(made[0].task, FGPU_PLACED_POLICY), 16); /* of 30 */
+}
+
+/* Tasks that wait for each other go behind each other; that is said, and the edges are there. */
+static void test_chains(void **state)
+{
+    (void)state;
+    uint32_t chained = 0;
+    for (uint32_t tries = 0; tries < 50 && chained == 0; tries++) {
+        run_kernels("devices=cpu;workers=1;cache=;log=off;trace", 100, false);
+        for (uint32_t i = 0; i < record_count; i++) {
+            const fgpu_trace_record *r = &records[i];
+            if (r->kind != FGPU_TRACE_CANDIDATE || r->placed != FGPU_PLACED_CHAINED)
+                continue;
+            bool has_edge = false;
+            for (uint32_t k = 0; k < record_count; k++)
+                has_edge |=
+                    records[k].kind == FGPU_TRACE_EDGE && records[k].other.bits == r->task.bits;
+            assert_true(r->chosen && has_edge);
+            chained++;
+        }
+    }
+    assert_true(chained > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +403,8 @@ int main(void)
         cmocka_unit_test(test_calls_inside),
         cmocka_unit_test(test_nothing_traced),
         cmocka_unit_test(test_not_ended),
+        cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

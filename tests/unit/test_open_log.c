@@ -198,6 +198,56 @@ static void test_environment(void **state)
     }
 }
 
+/* ---- decisions */
+
+static int fail_on_the_host(void *const *args, void *user)
+{
+    (void)args;
+    (void)user;
+    return 3;
+}
+
+/* A host function that fails, or a task with nothing to run. Its lines are in lines[]. */
+static void run_task(int level, fgpu_host_fn fn)
+{
+    fgpu_pool_options options;
+    fgpu_pool pool;
+    fgpu_task_desc desc;
+
+    line_count = 0;
+    fgpu_pool_options_init(&options);
+    options.devices = "cpu";
+    options.cache_dir = "";
+    options.cpu_workers = 1;
+    options.log = keep_line;
+    options.log_level = level;
+    assert_int_equal(fgpu_pool_open(&options, &pool), FGPU_OK);
+    fgpu_task_desc_init(&desc);
+    desc.kind = fn != NULL ? FGPU_TASK_HOST : FGPU_TASK_EMPTY;
+    desc.host_fn = fn;
+    desc.name = "answer";
+    assert_int_equal(fgpu_task_submit(pool, &desc, NULL), FGPU_OK);
+    (void)fgpu_pool_wait(pool, FGPU_FOREVER);
+    (void)fgpu_pool_close(pool);
+}
+
+static void test_decisions(void **state)
+{
+    (void)state;
+    run_task(FGPU_LOG_INFO, fail_on_the_host);
+    assert_int_equal(line_count, 3);
+    run_task(FGPU_LOG_DEBUG, fail_on_the_host);
+    assert_int_equal(line_count, 5);
+    expect_line(2, FGPU_LOG_DEBUG, "'answer' goes to device 0 queue 0 (the only one, of 1): free");
+    expect_line(3, FGPU_LOG_DEBUG, "'answer' has ended after ");
+    expect_line(3, FGPU_LOG_DEBUG, fgpu_status_text(FGPU_E_TASK));
+    run_task(FGPU_LOG_DEBUG, NULL);
+    assert_int_equal(line_count, 3);
+    run_task(FGPU_LOG_TRACE, NULL);
+    assert_int_equal(line_count, 4);
+    expect_line(2, FGPU_LOG_TRACE, "'answer' has ended after ");
+}
+
 /* ---- files */
 
 /* Reads the file whole; "" where it is not there. */
@@ -263,9 +313,9 @@ static void test_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_file),        cmocka_unit_test(test_bad_library),
-        cmocka_unit_test(test_no_platform), cmocka_unit_test(test_other_backends),
-        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_bad_library),    cmocka_unit_test(test_no_platform),
+        cmocka_unit_test(test_other_backends), cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_file),           cmocka_unit_test(test_decisions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
