@@ -231,7 +231,7 @@ static void native_halve_row(const struct native_job *job, ptrdiff_t y, ptrdiff_
     ptrdiff_t channels = tile->channels, low = 2 * y;
     ptrdiff_t high = native_clamp(low + 1, 0, tile->from_height - 1);
     const uint8_t *src = job->src;
-    uint16_t sums[2 * 4 * NATIVE_HALF_BLOCK];
+    uint16_t sums[2 * 4 * NATIVE_HALF_BLOCK] = {0};
     uint8_t pixels[4 * NATIVE_HALF_BLOCK];
 
     /* A tile may begin and end inside a pixel: whole pixels are made, what belongs to the tile is

@@ -347,7 +347,7 @@ static bool filter_read_args(struct filter_reader *in)
     bool is_sharpen = filter->src_count == 2, is_lookup = filter->weights == FILTER_VALUE_TABLE;
     bool has_weights = filter->weights != FILTER_NO_WEIGHTS && !is_lookup;
 
-    for (uint32_t i = 0; i < filter->src_count; i++)
+    for (uint32_t i = 0; i < filter->src_count && i < 2; i++)
         keys[count++] = filter_sources[i];
     keys[count++] = "dst";
     if (filter->weights != FILTER_NO_WEIGHTS)
@@ -358,7 +358,7 @@ static bool filter_read_args(struct filter_reader *in)
         keys[count++] = "scale";
     if (!reader_keys(in->reader, in->args, keys))
         return false;
-    for (uint32_t i = 0; i < filter->src_count; i++)
+    for (uint32_t i = 0; i < filter->src_count && i < 2; i++)
         if (!filter_read_source(in, i))
             return false;
     return filter_read_member(in, "dst", "a picture that is written", filter_read_target) &&

@@ -55,11 +55,11 @@
 #define LIMITS_OPENCL_GRACE_NS UINT64_C(50000000)    /* ... for what no event tells of */
 
 /* Models and traces. */
-#define LIMITS_HISTORY_ENTRIES 65536u /* kernels x devices x sizes: 6 MiB */
-#define LIMITS_HISTORY_IDLE 200u      /* processes in a row that did not measure: forgotten */
-#define LIMITS_TRACE_EVENTS 262144u   /* a power of two: 10 MiB, a second of a busy pool */
+#define LIMITS_HISTORY_ENTRIES 65536u       /* kernels x devices x sizes: 6 MiB */
+#define LIMITS_HISTORY_IDLE 200u            /* processes in a row that did not measure: forgotten */
+#define LIMITS_TRACE_EVENTS 262144u         /* a power of two: 10 MiB, a second of a busy pool */
 #define LIMITS_TRACE_EVENTS_MOST (1u << 24) /* with the option: 640 MiB, a million tasks */
-#define LIMITS_TRACE_NAMES 262144u    /* each of 100,000 tasks may have its own: 16 MiB */
+#define LIMITS_TRACE_NAMES 262144u          /* each of 100,000 tasks may have its own: 16 MiB */
 
 /* Waiting. */
 #define LIMITS_SPIN_NS 50000u     /* at most 50 us: an idle pool costs <= 1 % of a core */

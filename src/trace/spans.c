@@ -96,25 +96,6 @@ static fgpu_status spans_keep_order(struct spans_open *open, struct span *span)
     return map_put(&open->busy, key, span->end_ns);
 }
 
-/* What a device measured lies between its being handed out and its being told of. Where its clock
- * is a little off, that is cut; of a clock that is not ours (the virtual one of sim) the length
- * counts. */
-static void spans_fit(struct span *span, uint64_t begin_ns, uint64_t end_ns)
-{
-    uint64_t length_ns = span->end_ns - span->start_ns;
-    if (end_ns < begin_ns)
-        return;
-    if (span->start_ns > end_ns || span->end_ns < begin_ns) {
-        span->end_ns = end_ns;
-        span->start_ns = length_ns < end_ns - begin_ns ? end_ns - length_ns : begin_ns;
-        return;
-    }
-    if (span->start_ns < begin_ns)
-        span->start_ns = begin_ns;
-    if (span->end_ns > end_ns)
-        span->end_ns = end_ns;
-}
-
 /* Makes a span of an end and its begin (NULL: gone). False when the times are not known. */
 static bool spans_make(struct span *span, const struct trace_event *begin,
                        const struct trace_event *end)
@@ -133,11 +114,12 @@ static bool spans_make(struct span *span, const struct trace_event *begin,
                           .device = end->device,
                           .lane = end->lane,
                           .name = named->name,
-                          .has_begin = begin != NULL};
+                          .has_begin = begin != NULL,
+                          .measured = measured,
+                          .begun_ns = begin != NULL ? begin->time_ns : 0,
+                          .told_ns = end->time_ns};
     if (span->end_ns < span->start_ns)
         span->end_ns = span->start_ns;
-    if (measured && begin != NULL)
-        spans_fit(span, begin->time_ns, end->time_ns);
     return true;
 }
 _Static_assert(TRACE_RUN_END == TRACE_RUN_BEGIN + 1 && TRACE_MOVE_END == TRACE_MOVE_BEGIN + 1 &&
@@ -151,10 +133,6 @@ static fgpu_status spans_take_end(struct spans *spans, struct spans_open *open,
     uint32_t index = spans_pop_begin(open, spans_key(end, end->kind - 1u));
     if (!spans_make(&span, index != SPANS_NONE ? trace_at(trace, index) : NULL, end))
         return FGPU_OK;
-    if (span.start_ns < spans->origin_ns)
-        spans->origin_ns = span.start_ns;
-    if (span.kind != TRACE_BUILD_BEGIN && spans_keep_order(open, &span) != FGPU_OK)
-        return FGPU_E_NOMEM;
     if (span.kind == TRACE_RUN_BEGIN && span.task != 0) {
         struct spans_task *task = spans_task_of(spans, span.task);
         if (task == NULL)
@@ -222,6 +200,77 @@ static fgpu_status spans_take_event(struct spans *spans, struct spans_open *open
     return spans_take_step(spans, event, index);
 }
 
+/* ---- times ------------------------------------------------------------------------------ */
+
+/* What a device's clock lacks to ours: bounds from the spans that have both events. */
+struct spans_clock {
+    int64_t least, most;
+};
+
+/* What was measured lies between its being handed out and its being told of. A clock for which that
+ * holds is ours; another is put as late as it can be: the span that was told of first was told of
+ * at once (F. Cristian, "Probabilistic clock synchronization", Distributed Computing 3, 1989). */
+static int64_t spans_clock_shift(const struct spans_clock *clock)
+{
+    return clock->least <= 0 && clock->most >= 0 ? 0 : clock->most;
+}
+
+static void spans_read_clocks(const struct spans *spans, struct spans_clock clocks[UINT8_MAX + 1])
+{
+    for (uint32_t i = 0; i <= UINT8_MAX; i++)
+        clocks[i] = (struct spans_clock){INT64_MIN, INT64_MAX};
+    for (uint32_t i = 0; i < spans->spans.count; i++) {
+        const struct span *span = spans_at(spans, i);
+        struct spans_clock *clock = &clocks[span->device & UINT8_MAX];
+        if (!span->measured || !span->has_begin)
+            continue;
+        int64_t least = (int64_t)(span->begun_ns - span->start_ns);
+        int64_t most = (int64_t)(span->told_ns - span->end_ns);
+        clock->least = least > clock->least ? least : clock->least;
+        clock->most = most < clock->most ? most : clock->most;
+    }
+    for (uint32_t i = 0; i <= UINT8_MAX; i++)
+        if (clocks[i].least == INT64_MIN)
+            clocks[i] = (struct spans_clock){0, 0};
+}
+
+/* Cuts it to where it can have been; of one that lies elsewhere still (a clock that runs at another
+ * pace, like the virtual one of sim) the length counts. */
+static void spans_fit(struct span *span, int64_t shift_ns)
+{
+    uint64_t length_ns = span->end_ns - span->start_ns;
+    span->start_ns += (uint64_t)shift_ns;
+    span->end_ns += (uint64_t)shift_ns;
+    if (!span->has_begin || span->told_ns < span->begun_ns)
+        return;
+    if (span->start_ns > span->told_ns || span->end_ns < span->begun_ns) {
+        uint64_t room_ns = span->told_ns - span->begun_ns;
+        span->end_ns = span->told_ns;
+        span->start_ns = span->told_ns - (length_ns < room_ns ? length_ns : room_ns);
+        return;
+    }
+    if (span->start_ns < span->begun_ns)
+        span->start_ns = span->begun_ns;
+    if (span->end_ns > span->told_ns)
+        span->end_ns = span->told_ns;
+}
+
+static fgpu_status spans_settle(struct spans *spans, struct spans_open *open)
+{
+    struct spans_clock clocks[UINT8_MAX + 1];
+    spans_read_clocks(spans, clocks);
+    for (uint32_t i = 0; i < spans->spans.count; i++) {
+        struct span *span = vec_at(&spans->spans, i);
+        if (span->measured)
+            spans_fit(span, spans_clock_shift(&clocks[span->device & UINT8_MAX]));
+        if (span->kind != TRACE_BUILD_BEGIN && spans_keep_order(open, span) != FGPU_OK)
+            return FGPU_E_NOMEM;
+        if (span->start_ns < spans->origin_ns)
+            spans->origin_ns = span->start_ns;
+    }
+    return FGPU_OK;
+}
+
 fgpu_status spans_collect(struct spans *spans, const struct trace *trace)
 {
     struct spans_open open;
@@ -239,6 +288,8 @@ fgpu_status spans_collect(struct spans *spans, const struct trace *trace)
         vec_push(&open.links, &(struct spans_link){SPANS_NONE, SPANS_NONE});
     for (uint32_t i = 0; i < length && status == FGPU_OK; i++)
         status = spans_take_event(spans, &open, trace, i);
+    if (status == FGPU_OK)
+        status = spans_settle(spans, &open);
     map_fini(&open.first);
     map_fini(&open.busy);
     vec_fini(&open.links);

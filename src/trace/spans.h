@@ -25,7 +25,9 @@ struct span {
     uint16_t device; /* these three as in the event */
     uint16_t lane;
     uint32_t name;
-    bool has_begin; /* a and b are known */
+    bool has_begin;             /* a and b are known */
+    bool measured;              /* by the device, on its clock, before it was settled */
+    uint64_t begun_ns, told_ns; /* of the two events; begun_ns 0 where the begin is gone */
 };
 
 struct spans_task {

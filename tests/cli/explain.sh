@@ -97,4 +97,14 @@ for ((bytes = 1; bytes < small; bytes += 37)); do
     head -c "$bytes" "$golden" >part.json
     expect 4 stderr 'part.json: line ' "$FASTGPU" explain -t part.json
 done
+
+# A trace that a run has just written; its kernels are OpenCL C.
+if "$FASTGPU" run "$top/examples/workloads/chain.json" --trace real.json >/dev/null 2>said; then
+    expect 0 stdout "'fold'" "$FASTGPU" explain fold -t real.json
+    says 'waited for  task '
+    says 'ended       at '
+elif ! grep -q 'evice' said; then
+    cat said
+    exit 1
+fi
 echo "explain: all checks passed"

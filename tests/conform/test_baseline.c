@@ -118,9 +118,13 @@ static fgpu_status give_kernels(const char *path, char **given, char *reason, si
 static void parse(const char *json, struct workload *workload)
 {
     struct workload_files files = workload_files_made_up;
+    const struct workload_options options = {.files = &files};
 
     files.text = give_kernels;
+<<<<<<< HEAD
     const struct workload_options options = {.files = &files};
+=======
+>>>>>>> t-trace
     fgpu_status status = workload_parse(json, strlen(json), "", &options, workload);
     if (status != FGPU_OK)
         fail_msg("%s: %s: %s", json, workload->mistakes ? workload->mistakes->path : "",

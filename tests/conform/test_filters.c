@@ -286,8 +286,9 @@ static void test_gaussian_square(void **state)
             for (int i = -radius; i <= radius; i++)
                 total += exp(-(double)(i * i) / (2 * sigmas[s] * sigmas[s]));
             for (int i = 0; i < size * size; i++) {
-                double x = i % size - radius, y = i / size - radius;
-                double share = exp(-(x * x + y * y) / (2 * sigmas[s] * sigmas[s])) / total / total;
+                int x = i % size - radius, y = i / size - radius;
+                double share =
+                    exp(-(double)(x * x + y * y) / (2 * sigmas[s] * sigmas[s])) / total / total;
                 assert_true(weights[i] >= 0 && fabs(weights[i] - WEIGHTS_BLUR_ONE * share) <= 1.0);
                 sum += weights[i];
             }

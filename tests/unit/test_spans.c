@@ -100,7 +100,7 @@ static void test_clocks_that_disagree(void **state)
     static const uint64_t cases[][4] = {
         /* measured, expected: after the begin */
         {20, 80, 20, 80},
-        {20, 170, 20, 100},
+        {20, 170, 0, 100},
         {200, 230, 70, 100},
         {200, 900, 0, 100},
     };
@@ -120,6 +120,22 @@ static void test_clocks_that_disagree(void **state)
     assert_int_equal(s.spans.count, 1); /* the other one has no begin: nobody knows when it was */
     assert_span(0, 1, begin_ns + 80, begin_ns + 100);
     assert_int_equal(s.origin_ns, begin_ns);
+    spans_fini(&s);
+}
+
+/* A device whose clock is 5 s ahead: its spans keep their order and lengths. */
+static void test_a_clock_that_is_ahead(void **state)
+{
+    (void)state;
+    const uint64_t ns = UINT64_C(100000000000), ahead_ns = UINT64_C(5000000000);
+    emit(TRACE_RUN_BEGIN, ns, 1, 0, 0);
+    emit(TRACE_RUN_BEGIN, ns, 2, 0, 0);
+    emit(TRACE_RUN_BEGIN, ns, 3, 0, 0);
+    for (uint64_t i = 0; i < 3; i++) /* all told of at once */
+        emit(TRACE_RUN_END, ns + 100, i + 1, ns + ahead_ns + 30 * i, ns + ahead_ns + 30 * i + 20);
+    assert_int_equal(spans_collect(&s, &t), FGPU_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_span(i, i + 1, ns + 20 + 30 * i, ns + 40 + 30 * i);
     spans_fini(&s);
 }
 
@@ -237,6 +253,7 @@ int main(void)
         TEST(test_moves_of_one_task_pair_in_order),
         TEST(test_the_last_run_of_a_task_counts),
         TEST(test_clocks_that_disagree),
+        TEST(test_a_clock_that_is_ahead),
         TEST(test_halves),
         TEST(test_a_wrapped_ring_forgets_begins),
         TEST(test_slices_of_a_queue_never_overlap),
