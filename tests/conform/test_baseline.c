@@ -121,10 +121,6 @@ static void parse(const char *json, struct workload *workload)
     const struct workload_options options = {.files = &files};
 
     files.text = give_kernels;
-<<<<<<< HEAD
-    const struct workload_options options = {.files = &files};
-=======
->>>>>>> t-trace
     fgpu_status status = workload_parse(json, strlen(json), "", &options, workload);
     if (status != FGPU_OK)
         fail_msg("%s: %s: %s", json, workload->mistakes ? workload->mistakes->path : "",
