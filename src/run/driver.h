@@ -71,7 +71,8 @@ struct driver {
     _Atomic uint32_t queued;  /* tasks pushed since somebody last drained */
     _Atomic uint32_t busy;    /* commands in flight or being built: somebody must watch the bell */
     _Atomic uint32_t idle;    /* a lane has nothing to do while another will be busy for long */
-    _Atomic uint32_t flight;  /* commands in flight when somebody last pumped */
+    _Atomic uint32_t soon;    /* nothing was in flight when somebody last pumped, or little that is
+                                 short: an answer may come within the spinning time */
     _Atomic uint32_t helpers; /* threads that wait and pump */
     _Atomic uint32_t standby; /* the progress thread sleeps here, leaving the bell to the helpers */
     _Atomic uint32_t

@@ -21,6 +21,7 @@
 #define EMBEDDED_MEASURED 16u     /* in fewer commands the call itself weighs too much */
 #define EMBEDDED_SHORT_NS 2000u   /* tasks that run shorter than that are many and end soon */
 #define EMBEDDED_SOON 4u          /* commands in flight that may end within the spinning time */
+#define EMBEDDED_LONG_NS (2u * LIMITS_SPIN_NS) /* a task of which that is not to be expected */
 #define EMBEDDED_SERVED 3u
 #define EMBEDDED_NAP_NS 50000
 #define EMBEDDED_RETRY_NS 200000u /* when a device takes nothing though it is idle */
@@ -133,21 +134,24 @@ static bool embedded_hand_out(struct driver *driver)
 
 /* Publishes what submitters and waiters go by. Something is idle while something else will be busy
  * for long: then a task must not lie in the inbox until that rings. Behind short tasks it may: they
- * ring soon. */
+ * ring soon, which is also what makes a waiter spin. */
 static void embedded_publish(struct driver *driver)
 {
     uint64_t flight = 0;
-    bool idle = false, is_long = false;
+    bool idle = false, is_long = false, is_short = false;
     for (uint32_t i = 0; i < driver->engine.lane_count; i++) {
         const struct lane *lane = &driver->engine.lanes[i];
-        flight += driver->queues[i].accepted - driver->queues[i].finished;
+        uint64_t commands = driver->queues[i].accepted - driver->queues[i].finished;
+        flight += commands;
         idle |= !lane->hidden && lane->issued == lane->done &&
                 !driver->engine.devices[lane->device].lost;
         is_long |= lane->flight_ns > LIMITS_SPIN_NS &&
                    lane->flight_ns > lane->flight_tasks * (uint64_t)EMBEDDED_SHORT_NS;
+        is_short |=
+            commands > 0 && lane->flight_ns <= lane->flight_tasks * (uint64_t)EMBEDDED_LONG_NS;
     }
     bool busy = flight > 0 || driver->building > 0 || atomic_load_relaxed_u32(&driver->stuck);
-    atomic_store_relaxed_u32(&driver->flight, flight > UINT32_MAX ? UINT32_MAX : (uint32_t)flight);
+    atomic_store_relaxed_u32(&driver->soon, flight == 0 || (flight <= EMBEDDED_SOON && is_short));
     atomic_store_relaxed_u32(&driver->idle, idle && is_long);
     atomic_store_relaxed_u32(&driver->pumps, atomic_load_relaxed_u32(&driver->pumps) + 1);
     atomic_store_seqcst_u32(&driver->busy, busy);
@@ -440,9 +444,9 @@ fgpu_status driver_wait(struct driver *driver, driver_done_fn done, void *user,
         }
         if (stuck && now_ns + EMBEDDED_RETRY_NS < until_ns)
             until_ns = now_ns + EMBEDDED_RETRY_NS;
-        /* Spinning is for answers that come at once; behind a long queue it would only take a core
-         * from a CPU device. */
-        bool soon = atomic_load_relaxed_u32(&driver->flight) <= EMBEDDED_SOON;
+        /* Spinning is for answers that come at once; behind a long queue or long tasks it would
+         * only take a core from a CPU device. */
+        bool soon = atomic_load_relaxed_u32(&driver->soon);
         (void)doorbell_wait(&driver->bell, seen, soon ? LIMITS_SPIN_NS : 0, until_ns);
     }
     (void)atomic_sub_seqcst_u32(&driver->helpers, 1);
