@@ -341,19 +341,40 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
     return any;
 }
 
-/* Whether a task that is in neither backlog would finish sooner on the thief's lane, which is idle.
- */
-static bool engine_gains(const struct engine *engine, const struct lane *thief,
-                         const struct lane *victim, uint64_t here_ns, uint64_t there_ns)
+/* When a task that is in no backlog would finish on the device's best lane. */
+static uint64_t engine_finish_ns(const struct engine *engine, const struct engine_device *device,
+                                 uint64_t exec_ns, uint64_t work)
+{
+    uint64_t least_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < device->lane_count; i++) {
+        const struct lane *lane = engine_lane(engine, device->lane_first + i);
+        uint64_t ns = place_finish_ns(device, lane->flight_ns + lane->backlog_ns, exec_ns, work);
+        least_ns = ns < least_ns ? ns : least_ns;
+    }
+    return least_ns;
+}
+
+/* Whether a task that is in neither backlog would better run on the thief's lane, which is idle,
+ * where the devices compute with the same cores: reckoned as eft does. */
+static bool engine_gains_shared(const struct engine *engine, const struct engine_device *here,
+                                uint64_t here_ns, const struct engine_device *there,
+                                uint64_t there_ns)
+{
+    uint64_t work = place_group_work(engine, here);
+    return place_finish_ns(here, 0, here_ns, work) + here_ns * here->cores <
+           engine_finish_ns(engine, there, there_ns, work) + there_ns * there->cores;
+}
+
+/* Whether it would finish sooner there. */
+static bool engine_gains(const struct engine *engine, const struct lane *thief, uint64_t here_ns,
+                         const struct lane *victim, uint64_t there_ns)
 {
     const struct engine_device *here = &engine->devices[thief->device];
     const struct engine_device *there = &engine->devices[victim->device];
-    if (here->group_cores == 0 || there->group_cores == 0 ||
+    if (here == there || here->group_cores == 0 || there->group_cores == 0 ||
         here->caps.resource_group != there->caps.resource_group)
         return here_ns < victim->flight_ns + there_ns;
-    uint64_t work = place_group_work(engine, here);
-    return place_finish_ns(here, 0, here_ns, work) <
-           place_finish_ns(there, victim->flight_ns, there_ns, work);
+    return engine_gains_shared(engine, here, here_ns, there, there_ns);
 }
 
 /* An idle lane takes the next task from the longest backlog, if it would finish it sooner. */
@@ -379,7 +400,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     (void)sched_backlog_pop(engine, victim);
     move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
     place_on(engine, task, thief->index);
-    if (engine_gains(engine, thief, victim, task->predicted_ns, old_ns)) {
+    if (engine_gains(engine, thief, task->predicted_ns, victim, old_ns)) {
         place_note(engine, task, FGPU_PLACED_STOLEN);
         task_set_state(task, FGPU_TASK_PLACED);
         (void)engine_dispatch(engine, task);

@@ -182,6 +182,7 @@ static void place_share_cores(struct engine *engine, uint32_t count)
         group = device->caps.resource_group;
         lanes[i].ready_ns =
             place_finish_ns(device, lanes[i].ready_ns, lanes[i].exec_ns, work) - lanes[i].exec_ns;
+        lanes[i].core_ns = lanes[i].exec_ns * device->cores;
     }
 }
 

@@ -6,21 +6,22 @@
  */
 #include "policy/policy.h"
 
-static uint64_t eft_finish(const struct policy_lane *lane)
+static uint64_t eft_cost(const struct policy_lane *lane)
 {
     /* The data may travel while the lane still works on what it has. */
     uint64_t start = lane->ready_ns > lane->transfer_ns ? lane->ready_ns : lane->transfer_ns;
-    return start + lane->exec_ns;
+    /* Cores that others would use are worth as much as the time that the task gains with them. */
+    return start + lane->exec_ns + lane->core_ns;
 }
 
 static uint32_t eft_choose(const struct policy_lane *lanes, uint32_t count)
 {
     uint32_t best = 0;
-    uint64_t best_ns = UINT64_MAX;
+    uint64_t least_ns = UINT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t finish_ns = eft_finish(&lanes[i]);
-        if (finish_ns < best_ns || (finish_ns == best_ns && lanes[i].load < lanes[best].load)) {
-            best_ns = finish_ns;
+        uint64_t cost_ns = eft_cost(&lanes[i]);
+        if (cost_ns < least_ns || (cost_ns == least_ns && lanes[i].load < lanes[best].load)) {
+            least_ns = cost_ns;
             best = i;
         }
     }

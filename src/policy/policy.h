@@ -19,6 +19,7 @@ struct policy_lane {
     uint64_t transfer_ns; /* predicted time to bring the task's data */
     uint64_t exec_ns; /* predicted run time; when not known a guess that is the same for all unknown
                          lanes */
+    uint64_t core_ns; /* run time x cores, where other lanes compute with the same cores; else 0 */
     uint32_t known;   /* exec_ns comes from measurements */
     uint32_t
         samples; /* how many tasks of this kind are under way to a lane where it is not known */
