@@ -15,7 +15,10 @@
 /* Rounds through the pool before the first that counts. */
 #define EVALUATE_WARM_ROUNDS 3
 
+/* Between two samples: in the traced round, whose picture they make; and in the others, whose time
+ * counts, so few that they do not cost it (each wakes a thread). */
 #define EVALUATE_SAMPLE_NS 1000000u
+#define EVALUATE_SAMPLES 8u
 
 /* Room in the trace for one round: what a task leaves, and twice that where it is copied for. */
 #define EVALUATE_EVENTS_PER_TASK 20u
@@ -42,6 +45,8 @@ struct evaluate_state {
     struct baseline *baselines[EVALUATE_BASELINES_LIMIT];
     uint32_t baseline_count;
     uint32_t step_count, steps_done; /* of measuring */
+    uint64_t round_ns;               /* how long the last one took */
+    bool is_tracing;
     /* By round; the last is the traced one's. */
     struct evaluate_share shares[EVALUATION_ROUNDS_LIMIT + 1][EVALUATION_DEVICES_LIMIT];
     uint64_t side_cpu_ns[EVALUATION_SIDES_LIMIT][EVALUATION_ROUNDS_LIMIT];
@@ -285,15 +290,19 @@ static void evaluate_run_round(struct evaluate_state *state, const struct watch 
 {
     struct evaluation *out = state->out;
     struct evaluate_counters before = {0}, after = {0};
+    uint64_t period_ns = EVALUATE_SAMPLE_NS;
     struct thread_times times[2];
     struct sampler *sampler = NULL;
     struct workload_run run;
 
     evaluate_read_counters(state, &before);
     thread_times_read(&times[0]);
-    if (sampler_start(state->session.pool, EVALUATE_SAMPLE_NS, &sampler) != FGPU_OK)
+    if (!state->is_tracing && state->round_ns / EVALUATE_SAMPLES > period_ns)
+        period_ns = state->round_ns / EVALUATE_SAMPLES;
+    if (sampler_start(state->session.pool, period_ns, &sampler) != FGPU_OK)
         sampler = NULL; /* shares stay unknown */
     workload_session_run(&state->session, watch, &run);
+    state->round_ns = run.end_ns - run.start_ns;
     *round = (struct evaluation_round){
         .start_ns = run.start_ns,
         .end_ns = run.end_ns,
@@ -331,7 +340,9 @@ static void evaluate_run_traced(struct evaluate_state *state, const struct watch
         (void)evaluate_fail(state, FGPU_E_NOMEM, "the trace");
         return;
     }
+    state->is_tracing = true;
     evaluate_run_round(state, watch, &out->traced, state->shares[EVALUATION_ROUNDS_LIMIT]);
+    state->is_tracing = false;
     (void)fgpu_trace_enable(pool, false);
     fgpu_status status = evaluate_read_trace(out, &state->session, &state->costs, true);
     if (status != FGPU_OK && !out->error[0])
