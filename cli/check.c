@@ -166,6 +166,8 @@ int command_check(int argc, char **argv, const volatile sig_atomic_t *stop)
     if (outcome == OPTIONS_GO && count != 1)
         outcome = options_refuse(&page, "want one workload file, not %u; see fastgpu check --help",
                                  count);
+    if (outcome == OPTIONS_GO && !words[0][0])
+        outcome = options_refuse(&page, "the name of the workload file is empty");
     int code = options_code(outcome);
     constants.sets = sets.list;
     constants.set_count = sets.count;

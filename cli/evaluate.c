@@ -248,11 +248,13 @@ static void evaluate_take_samples(struct evaluate_state *state, struct sampler *
 
     if (!sampler || sampler_stop(sampler, &samples, &count) != FGPU_OK)
         return;
-    round->cpu_share =
-        sampler_share(samples, count, out->machine.cores, round->start_ns, round->end_ns);
-    round->cpu_share_middle =
-        sampler_share(samples, count, out->machine.cores, round->start_ns + quarter_ns,
-                      round->end_ns - quarter_ns);
+    if (count >= 2 && round->end_ns > round->start_ns) {
+        round->cpu_share =
+            sampler_share(samples, count, out->machine.cores, round->start_ns, round->end_ns);
+        round->cpu_share_middle =
+            sampler_share(samples, count, out->machine.cores, round->start_ns + quarter_ns,
+                          round->end_ns - quarter_ns);
+    }
     free(out->samples);
     out->samples = samples;
     out->sample_count = count;
@@ -313,6 +315,8 @@ static void evaluate_run_round(struct evaluate_state *state, const struct watch 
         .own_share = -1.0,
         .cpu_share_middle = -1.0,
     };
+    if (run.done_count + run.failed_count == 0) /* stopped before anything ran: no time of a run */
+        round->end_ns = round->start_ns;
     thread_times_read(&times[1]);
     evaluate_take_samples(state, sampler, round);
     evaluate_read_counters(state, &after);
@@ -610,12 +614,16 @@ fgpu_status evaluate_workload(const struct workload *workload, const struct work
 {
     struct evaluate_state *state = calloc(1, sizeof *state);
 
-    *evaluation = (struct evaluation){.workload = workload,
-                                      .policy = options->policy ? options->policy : "eft",
-                                      .shown = EVALUATION_NONE};
+    *evaluation = (struct evaluation){
+        .workload = workload,
+        .policy = options->policy ? options->policy : "eft",
+        .shown = EVALUATION_NONE,
+        .traced = {.cpu_share = -1.0, .own_share = -1.0, .cpu_share_middle = -1.0}};
     evaluate_machine(&evaluation->machine);
     if (!state)
         return why_fail(FGPU_E_NOMEM, evaluation->error, sizeof evaluation->error, "no memory");
+    for (uint32_t i = 0; i < EVALUATION_DEVICES_LIMIT; i++) /* until the round is there */
+        state->shares[EVALUATION_ROUNDS_LIMIT][i].cpu_share = -1.0;
     state->out = evaluation;
     state->options = options;
     state->taker = taker;

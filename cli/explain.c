@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli_limits.h"
 #include "commands.h"
@@ -58,7 +59,10 @@ static int explain_trace(const struct explain_options *chosen)
 
     fgpu_status status = trace_in_load(chosen->path, &trace, why, sizeof why);
     if (status != FGPU_OK) {
-        fprintf(stderr, "fastgpu explain: %s: %s\n", chosen->path, why);
+        size_t length = strlen(chosen->path);
+        bool is_named = strncmp(why, chosen->path, length) == 0 && why[length] == ':';
+        fprintf(stderr, "fastgpu explain: %s%s%s\n", is_named ? "" : chosen->path,
+                is_named ? "" : ": ", why);
         code = status == FGPU_E_NOMEM ? COMMAND_FAILED : COMMAND_NO_INPUT;
     } else {
         if (trace.overwritten > 0)

@@ -112,6 +112,7 @@ bool explain_print_hints_json(const struct trace_in *trace)
     cJSON *root = cJSON_CreateObject();
 
     json_out_number(root, "tasks", trace->task_count);
+    json_out_number(root, "tasks_run", explain_ran_count(trace));
     for (uint32_t latest = 0; latest < 2; latest++) {
         cJSON *array = cJSON_AddArrayToObject(root, names[latest]);
         struct explain_hints hints;

@@ -172,12 +172,13 @@ static void explain_print_start(const struct explain *explain)
                explain_time(explain->build->end_ns).text);
     }
     explain_head("started");
-    printf("at %s on %s, queue %u", explain_time(run->start_ns).text,
+    printf("at %s on %s, queue %u\n", explain_time(run->start_ns).text,
            trace_in_process_name(explain->trace, run->process), run->thread);
-    if (run->start_ns > free_ns)
-        printf(", %s after nothing held it back but its queue",
+    if (run->start_ns > free_ns) {
+        explain_head("");
+        printf("%s after nothing held it back but its queue\n",
                explain_time(run->start_ns - free_ns).text);
-    printf("\n");
+    }
     if (!before)
         return;
     explain_head("");
@@ -244,8 +245,12 @@ void explain_print_hints(const struct trace_in *trace)
     static const char *const headings[] = {"waited longest from their submission to their start",
                                            "ended last"};
 
-    printf("%u tasks; fastgpu explain TASK --trace FILE tells of one (its number or name).\n",
-           trace->task_count);
+    uint32_t ran = explain_ran_count(trace), others = trace->task_count - ran;
+    printf("%u task%s ran; fastgpu explain TASK --trace FILE tells of one (number or name).\n", ran,
+           ran == 1 ? "" : "s");
+    if (others > 0)
+        printf("%u more did not run on a queue: reads by the host, and what was stopped.\n",
+               others);
     for (uint32_t latest = 0; latest < 2; latest++) {
         struct explain_hints hints;
         struct text_table table;

@@ -68,6 +68,15 @@ static uint64_t explain_hint_weight(const struct trace_in *trace, const struct t
     return is_latest ? trace->slices[task->run].end_ns : explain_wait_ns(trace, task);
 }
 
+uint32_t explain_ran_count(const struct trace_in *trace)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < trace->task_count; i++)
+        count += trace->tasks[i].run != TRACE_IN_NONE;
+    return count;
+}
+
 void explain_hints_find(const struct trace_in *trace, bool is_latest, struct explain_hints *hints)
 {
     hints->count = 0;

@@ -26,6 +26,9 @@ struct explain_hints {
 /* From the submission to the start of the run; 0 where one of them is unknown. */
 uint64_t explain_wait_ns(const struct trace_in *trace, const struct trace_in_task *task);
 
+/* How many tasks of the trace ran on a queue. */
+uint32_t explain_ran_count(const struct trace_in *trace);
+
 /* Of the tasks that ran, those that waited longest, or those that ended last. */
 void explain_hints_find(const struct trace_in *trace, bool is_latest, struct explain_hints *hints);
 

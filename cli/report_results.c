@@ -174,7 +174,7 @@ static void report_balance_strips(struct report *report)
         report->text.is_short = true;
         return;
     }
-    report_text_add(&report->text, "<h3>Busy over time</h3>\n");
+    report_text_add(&report->text, "<h3>Busy over time, in the traced round</h3>\n");
     if (evaluation->sample_count >= 2 && evaluation->machine.cores > 0) {
         for (uint32_t k = 0; k < REPORT_COLUMNS; k++)
             shares[k] = (float)sampler_share(
@@ -213,7 +213,10 @@ void report_balance(struct report *report)
     struct report_table table;
 
     if (evaluation->device_count > 0) {
-        report_table_open(&table, &report->text, "What each device did in the round that is shown",
+        report_table_open(&table, &report->text,
+                          evaluation->shown == EVALUATION_NONE
+                              ? "What each device did in the traced round"
+                              : "What each device did in the timed round with the median time",
                           columns, 4);
         for (uint32_t i = 0; i < evaluation->device_count; i++) {
             const struct evaluation_device *device = &evaluation->devices[i];
@@ -298,7 +301,7 @@ static void report_evaluate_side(struct report *report, struct report_table *tab
 static void report_evaluate_times(struct report *report)
 {
     static const struct report_column columns[] = {
-        {"way", false},   {"time (median)", true}, {"pool is faster", true}, {"CPU time", true},
+        {"way", false},   {"time (median)", true}, {"pool's speed-up", true}, {"cores busy", true},
         {"copied", true}, {"rounds", true},        {"outputs", false}};
     const struct evaluation *evaluation = report->evaluation;
     const struct evaluation_round *round = evaluation_shown(evaluation);
@@ -315,7 +318,7 @@ static void report_evaluate_times(struct report *report)
     report_table_row(&table);
     report_table_cell(&table, "through the pool");
     report_table_cell(&table, report_number_ns(room, (double)wall_ns, wall_ns > 0));
-    report_table_cell(&table, wall_ns > 0 ? "1" : NULL);
+    report_table_cell(&table, wall_ns > 0 ? "1.00 ×" : NULL);
     report_table_cell(&table, report_number_share(room, wall_ns > 0 ? round->cpu_share : 0,
                                                   wall_ns > 0 && round->cpu_share > 0));
     report_table_cell(

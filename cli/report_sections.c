@@ -238,7 +238,8 @@ static void report_schedule_builds(struct report *report)
     if (evaluation->build_count == 0)
         return;
     report_text_format(&report->text,
-                       "<details><summary>%" PRIu32 " kernels were compiled</summary>\n",
+                       "<details><summary>%" PRIu32
+                       " compilations, each of a kernel for a device</summary>\n",
                        evaluation->build_count);
     report_table_open(&table, &report->text,
                       "Kernels that were compiled, mostly before the first "
@@ -390,6 +391,23 @@ static void report_memory_buffers(struct report *report)
     free(order);
 }
 
+/* The memory node of a device, and which devices share it. */
+static void report_memory_node(const struct evaluation *evaluation, uint32_t node, char room[96])
+{
+    int used = snprintf(room, 96, "memory node %" PRIu32, node);
+    const char *before = " (";
+
+    for (uint32_t i = 0; i < evaluation->device_count && used > 0 && used < 96; i++) {
+        if (evaluation->devices[i].info.memory_node != node)
+            continue;
+        used += snprintf(room + used, 96 - (size_t)used, "%s%s", before,
+                         evaluation->devices[i].info.id);
+        before = ", ";
+    }
+    if (used > 0 && used < 96)
+        (void)snprintf(room + used, 96 - (size_t)used, ")");
+}
+
 /* The most that was present on each memory node; devices that share one say it once. */
 static void report_memory_peaks(struct report *report)
 {
@@ -409,8 +427,7 @@ static void report_memory_peaks(struct report *report)
         if (is_seen)
             continue;
         bool is_known = device->memory_peak_bytes > 0;
-        (void)snprintf(labels[count], sizeof labels[0], "memory node %" PRIu32 " (%s)",
-                       device->info.memory_node, device->info.id);
+        report_memory_node(evaluation, device->info.memory_node, labels[count]);
         (void)snprintf(texts[count], sizeof texts[0], "%s of %s",
                        report_number_bytes(room, (double)device->memory_peak_bytes, is_known),
                        report_number_bytes(of, (double)device->info.memory_bytes,

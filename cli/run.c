@@ -288,6 +288,8 @@ static enum options_outcome run_check_options(const struct options_page *page, c
     if (count != 1)
         return options_refuse(page, "want one workload file, not %u; see fastgpu run --help",
                               count);
+    if (!words[0][0])
+        return options_refuse(page, "the name of the workload file is empty");
     if (options->rounds > 0 && !options->has_baseline)
         return options_refuse(page, "--rounds: only --baseline has rounds; add it");
     if (options->rounds == 0 && options->has_baseline)

@@ -104,7 +104,10 @@ static void json_sides(const struct evaluation *evaluation, cJSON *sides)
         json_out_known(side, "speed_up", ratio > 0.0, ratio);
         json_out_known(side, "bytes_copied", is_known, (double)from->copied_bytes);
         json_out_known(side, "cpu_share", is_known, from->cpu_share);
-        json_out_bool(side, "outputs_equal", from->is_equal);
+        if (from->error[0] || (from->is_equal && evaluation->workload->output_count > 0))
+            json_out_bool(side, "outputs_equal", from->is_equal);
+        else /* nothing was compared */
+            json_out_known(side, "outputs_equal", false, 0);
         if (from->error[0])
             json_out_text(side, "error", from->error);
         json_add(sides, side);
@@ -120,7 +123,8 @@ static void json_evaluate(const struct evaluation *evaluation, cJSON *to)
 
     json_out_known(to, "wall_ns", wall_ns > 0, (double)wall_ns);
     json_out_known(to, "tasks_per_second", wall_ns > 0,
-                   wall_ns > 0 ? evaluation->workload->task_count * 1e9 / (double)wall_ns : 0.0);
+                   wall_ns > 0 ? evaluation_shown(evaluation)->done_count * 1e9 / (double)wall_ns
+                               : 0.0);
     cJSON *rounds = cJSON_AddArrayToObject(to, "rounds_ns");
     for (uint32_t i = 0; i < evaluation->round_count; i++)
         json_add(rounds, cJSON_CreateNumber((double)(evaluation->rounds[i].end_ns -
@@ -133,7 +137,7 @@ static void json_evaluate(const struct evaluation *evaluation, cJSON *to)
     json_out_known(to, "bound_ns", has_bound, (double)bound->lower_ns);
     json_out_known(to, "bound_area_ns", has_bound, (double)bound->area_ns);
     json_out_known(to, "bound_path_ns", has_bound, (double)bound->path_ns);
-    json_out_known(to, "bound_ratio", has_bound && wall_ns > 0 && bound->lower_ns > 0,
+    json_out_known(to, "bound_ratio", has_bound && run_is_whole(evaluation) && bound->lower_ns > 0,
                    bound->lower_ns > 0 ? (double)wall_ns / (double)bound->lower_ns : 0.0);
 }
 

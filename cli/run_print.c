@@ -20,11 +20,17 @@ uint64_t run_wall_ns(const struct evaluation *evaluation)
     return round->end_ns - round->start_ns;
 }
 
+bool run_is_whole(const struct evaluation *evaluation)
+{
+    return run_wall_ns(evaluation) > 0 &&
+           evaluation_shown(evaluation)->done_count == evaluation->workload->task_count;
+}
+
 double run_ratio(const struct evaluation *evaluation, const struct evaluation_side *side)
 {
     uint64_t wall_ns = run_wall_ns(evaluation);
 
-    if (side->median_ns == 0 || wall_ns == 0 || evaluation->round_count == 0)
+    if (side->median_ns == 0 || !run_is_whole(evaluation) || evaluation->round_count == 0)
         return 0.0;
     return (double)side->median_ns / (double)wall_ns;
 }
@@ -43,11 +49,11 @@ static const char *print_bytes(uint64_t bytes)
     static uint32_t turn;
     char *text = texts[turn++ % 4];
 
-    if (bytes < 10000)
+    if (bytes < 1000)
         (void)snprintf(text, sizeof texts[0], "%" PRIu64 " B", bytes);
-    else if (bytes < 10000000)
+    else if (bytes < 1000000)
         (void)snprintf(text, sizeof texts[0], "%.1f kB", (double)bytes / 1e3);
-    else if (bytes < UINT64_C(10000000000))
+    else if (bytes < UINT64_C(1000000000))
         (void)snprintf(text, sizeof texts[0], "%.1f MB", (double)bytes / 1e6);
     else
         (void)snprintf(text, sizeof texts[0], "%.1f GB", (double)bytes / 1e9);
@@ -164,8 +170,8 @@ static void print_balance(const struct evaluation *evaluation)
 }
 
 /* One line of the table of times; 0 ns is unknown. */
-static void print_set_time(struct text_table_row *row, const struct evaluation *evaluation,
-                           uint64_t wall_ns, uint64_t copied_bytes, double cpu_share)
+static void print_set_time(struct text_table_row *row, uint32_t tasks, uint64_t wall_ns,
+                           uint64_t copied_bytes, double cpu_share)
 {
     if (wall_ns == 0) {
         for (uint32_t i = 1; i < 5; i++)
@@ -173,8 +179,7 @@ static void print_set_time(struct text_table_row *row, const struct evaluation *
         return;
     }
     text_table_set(row, 1, "%.2f", print_ms(wall_ns));
-    text_table_set(row, 2, "%.0f",
-                   (double)evaluation->workload->task_count * 1e9 / (double)wall_ns);
+    text_table_set(row, 2, "%.0f", (double)tasks * 1e9 / (double)wall_ns);
     text_table_set(row, 3, "%s", print_bytes(copied_bytes));
     print_set_share(row, 4, cpu_share);
 }
@@ -182,16 +187,16 @@ static void print_set_time(struct text_table_row *row, const struct evaluation *
 static void print_times(const struct evaluation *evaluation)
 {
     static const struct text_table_column columns[] = {
-        {"  way", false},   {"ms", true},         {"tasks/s", true},
-        {"moved", true},    {"cores busy", true}, {"pool's speed-up", true},
-        {"same bits", true}};
+        {"  way", false}, {"ms", true},       {"tasks/s", true},  {"moved", true},
+        {"busy", true},   {"speed-up", true}, {"same bits", true}};
     const struct evaluation_round *round = evaluation_shown(evaluation);
     struct text_table table;
 
     text_table_init(&table, columns, evaluation->side_count > 0 ? 7 : 5);
     struct text_table_row *row = text_table_add(&table);
     text_table_set(row, 0, "  through the pool");
-    print_set_time(row, evaluation, run_wall_ns(evaluation), round->copied_bytes, round->cpu_share);
+    print_set_time(row, round->done_count, run_wall_ns(evaluation), round->copied_bytes,
+                   round->cpu_share);
     text_table_set(row, 5, "-");
     text_table_set(row, 6, "-");
     for (uint32_t i = 0; i < evaluation->side_count; i++) {
@@ -200,7 +205,8 @@ static void print_times(const struct evaluation *evaluation)
         row = text_table_add(&table);
         text_table_set(row, 0, "  %s on %s", run_way_name(side->way),
                        evaluation->devices[side->device].info.id);
-        print_set_time(row, evaluation, side->median_ns, side->copied_bytes, side->cpu_share);
+        print_set_time(row, evaluation->workload->task_count, side->median_ns, side->copied_bytes,
+                       side->cpu_share);
         if (ratio > 0.0)
             text_table_set(row, 5, "%.2f", ratio);
         else
@@ -220,21 +226,23 @@ static void print_evaluate(const struct evaluation *evaluation)
     if (wall_ns == 0)
         printf("\nEvaluate (nothing was run)\n");
     else if (evaluation->round_count > 1)
-        printf("\nEvaluate (median of %u rounds)\n", evaluation->round_count);
+        printf("\nEvaluate (median of %u rounds; the speed-up is the pool's)\n",
+               evaluation->round_count);
     else
-        printf("\nEvaluate (one run%s)\n", evaluation->shown == EVALUATION_NONE ? ", traced" : "");
+        printf("\nEvaluate (one run%s%s)\n", evaluation->shown == EVALUATION_NONE ? ", traced" : "",
+               run_is_whole(evaluation) ? "" : ", not all of it");
     print_times(evaluation);
     if (latency->is_known)
-        printf("  task latency, submitted to done: mean %.3f ms, median %.3f, 99 %% below %.3f, "
-               "longest %.3f\n",
+        printf("  task latency, submitted to done: mean %.3f ms, median %.3f,\n"
+               "    99 %% below %.3f, longest %.3f\n",
                print_ms(latency->mean_ns), print_ms(latency->p50_ns), print_ms(latency->p99_ns),
                print_ms(latency->max_ns));
     else
         printf("  task latency: unknown\n");
-    if (evaluation->is_bound_known && wall_ns > 0) {
+    if (evaluation->is_bound_known && run_is_whole(evaluation)) {
         const struct bound *bound = &evaluation->bound;
-        printf("  lower bound %.2f ms (area %.2f, critical path %.2f): the run took %.2f times "
-               "that",
+        printf("  lower bound %.2f ms (area %.2f, critical path %.2f):\n"
+               "    the run took %.2f times that",
                print_ms(bound->lower_ns), print_ms(bound->area_ns), print_ms(bound->path_ns),
                bound->lower_ns > 0 ? (double)wall_ns / (double)bound->lower_ns : 0.0);
         if (bound->unknown_count > 0)

@@ -25,6 +25,9 @@ double run_ratio(const struct evaluation *evaluation, const struct evaluation_si
 /* Nanoseconds of the shown round; 0: nothing was run. */
 uint64_t run_wall_ns(const struct evaluation *evaluation);
 
+/* All tasks of the shown round were done: only then its time compares with other times. */
+bool run_is_whole(const struct evaluation *evaluation);
+
 /* "one by one", "one queue": what people call a way. Static. */
 const char *run_way_name(enum baseline_way way);
 

@@ -47,38 +47,45 @@ void text_table_set(struct text_table_row *row, uint32_t column, const char *for
             *at = '?';
 }
 
-static int text_table_width(const struct text_table *table, uint32_t column)
+/* Characters of UTF-8, each taken to be as wide as a letter. */
+static int text_table_length(const char *text)
 {
-    size_t width = strlen(table->columns[column].heading);
+    int length = 0;
 
-    for (uint32_t i = 0; i < table->row_count; i++)
-        if (strlen(table->rows[i].cells[column]) > width)
-            width = strlen(table->rows[i].cells[column]);
-    return (int)width;
+    for (; *text; text++)
+        length += ((unsigned char)*text & 0xc0) != 0x80;
+    return length;
 }
 
-static void text_table_print_cell(const struct text_table *table, uint32_t column, const char *cell)
+static int text_table_width(const struct text_table *table, uint32_t column)
 {
-    int width = text_table_width(table, column);
+    int width = text_table_length(table->columns[column].heading);
 
-    if (column > 0)
-        printf("  ");
-    if (table->columns[column].is_right)
-        printf("%*s", width, cell);
-    else if (column + 1 < table->column_count)
-        printf("%-*s", width, cell);
-    else
-        printf("%s", cell); /* no spaces at the end of a line */
+    for (uint32_t i = 0; i < table->row_count; i++)
+        if (text_table_length(table->rows[i].cells[column]) > width)
+            width = text_table_length(table->rows[i].cells[column]);
+    return width;
+}
+
+/* One line, without spaces at its end. */
+static void text_table_print_line(const struct text_table *table, const struct text_table_row *row)
+{
+    int owed = 0; /* spaces before the next cell that is not empty */
+
+    for (uint32_t c = 0; c < table->column_count; c++) {
+        const char *cell = row ? row->cells[c] : table->columns[c].heading;
+        int pad = text_table_width(table, c) - text_table_length(cell);
+        owed += c > 0 ? 2 : 0;
+        if (cell[0])
+            printf("%*s%s", owed + (table->columns[c].is_right ? pad : 0), "", cell);
+        owed = cell[0] ? (table->columns[c].is_right ? 0 : pad) : owed + pad;
+    }
+    printf("\n");
 }
 
 void text_table_print(const struct text_table *table)
 {
-    for (uint32_t c = 0; c < table->column_count; c++)
-        text_table_print_cell(table, c, table->columns[c].heading);
-    printf("\n");
-    for (uint32_t i = 0; i < table->row_count; i++) {
-        for (uint32_t c = 0; c < table->column_count; c++)
-            text_table_print_cell(table, c, table->rows[i].cells[c]);
-        printf("\n");
-    }
+    text_table_print_line(table, NULL);
+    for (uint32_t i = 0; i < table->row_count; i++)
+        text_table_print_line(table, &table->rows[i]);
 }

@@ -1,5 +1,6 @@
-/* What is printed of a run, in words and as JSON, byte by byte: of one where all is known, and of
- * one where nothing was measured. tests/golden/data/run/NAME.txt and NAME.json are expected.
+/* What is printed of a run, in words and as JSON, byte by byte: of one where all is known, of one
+ * where nothing was measured, and of one that was stopped. tests/golden/data/run/NAME.txt and
+ * NAME.json are expected.
  *
  * FASTGPU_GOLDEN_UPDATE=1 writes them anew; look at the difference before you commit it.
  */
@@ -56,6 +57,7 @@ static void make_unknown(void)
     evaluation.is_interrupted = true;
     set_machine();
     add_device("sim", "", 0, 1);
+    evaluation.devices[0].cpu_share = -1.0;
 }
 
 static void set_sides(void)
@@ -194,11 +196,29 @@ static void test_unknown(void **state)
     check("unknown.json", print_json);
 }
 
+/* Stopped in its only run: no time of it is compared with anything, rates count what was done. */
+static void test_stopped(void **state)
+{
+    (void)state;
+    make_known();
+    evaluation.round_count = 0;
+    evaluation.shown = EVALUATION_NONE;
+    evaluation.traced = evaluation.rounds[1];
+    evaluation.traced.done_count = 50;
+    evaluation.traced.cancelled_count = 150;
+    evaluation.is_interrupted = true;
+    evaluation.side_count = 0;
+    assert_false(run_is_whole(&evaluation));
+    check("stopped.txt", print_words);
+    check("stopped.json", print_json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_stopped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
