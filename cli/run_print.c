@@ -187,8 +187,8 @@ static void print_set_time(struct text_table_row *row, uint32_t tasks, uint64_t 
 static void print_times(const struct evaluation *evaluation)
 {
     static const struct text_table_column columns[] = {
-        {"  way", false}, {"ms", true},       {"tasks/s", true},  {"moved", true},
-        {"busy", true},   {"speed-up", true}, {"same bits", true}};
+        {"  way", false}, {"ms", true},       {"tasks/s", true}, {"moved", true},
+        {"busy", true},   {"speed-up", true}, {"equal", true}};
     const struct evaluation_round *round = evaluation_shown(evaluation);
     struct text_table table;
 

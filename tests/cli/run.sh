@@ -370,8 +370,8 @@ expect 0 stdout "Evaluate (median of 2 rounds; the speed-up is the pool's)" \
 for word in 'through the pool' 'one by one on opencl:0' 'one queue on opencl:0' 'lower bound'; do
     grep -qF -- "$word" stdout || { echo "no $word in:"; cat stdout; exit 1; }
 done
-# The tables fit a terminal; names of machines and devices above may be long.
-if sed '1,/^Schedule/d' stdout | grep -E '.{81}'; then
+# The tables fit a terminal; names of machines and devices, and what went wrong, may be long.
+if sed '1,/^Schedule/d; / on .*: /d' stdout | grep -E '.{81}'; then
     echo 'these lines are longer than 80 columns'
     exit 1
 fi
