@@ -141,9 +141,8 @@ int bench_idle(int argc, char **argv, const volatile sig_atomic_t *stop)
     };
     const struct options_page page = {
         .command = bench_idle_command,
-        .text =
-            "Runs some tasks on each device, waits, and measures the CPU time that the open pool "
-            "uses\nwhile nothing is to be done.",
+        .text = "Runs some tasks on each device, waits, and measures the CPU time that the open\n"
+                "pool uses while nothing is to be done.",
         .options = table,
         .count = sizeof table / sizeof table[0],
     };

@@ -18,14 +18,12 @@
 static const char bench_launch_command[] = "fastgpu bench launch";
 
 static const char bench_launch_text[] =
-    "Launches empty kernels on one device, through the pool and on an in-order OpenCL queue "
-    "driven\n"
-    "by hand, in turn in each round: bursts (submit all, wait for all; time per kernel) and "
-    "single\n"
-    "ones (submit, wait; median and 99th percentile, at once and after a pause). By hand the "
-    "better\n"
-    "one of clFinish and clWaitForEvents counts. On a device that is not an OpenCL one (cpu) the\n"
-    "pool alone is measured, with a native kernel.";
+    "Launches empty kernels on one device, through the pool and on an in-order\n"
+    "OpenCL queue driven by hand, in turn in each round: bursts (submit all, wait\n"
+    "for all; time per kernel) and single ones (submit, wait; median and 99th\n"
+    "percentile, at once and after a pause). By hand the better one of clFinish and\n"
+    "clWaitForEvents counts. On a device that is not an OpenCL one (cpu) the pool\n"
+    "alone is measured, with a native kernel.";
 
 static void bench_launch_json_trips(cJSON *root, const char *name, bool is_known,
                                     struct bench_trips trips)

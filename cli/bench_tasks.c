@@ -16,10 +16,11 @@
 static const char bench_tasks_command[] = "fastgpu bench tasks";
 
 static const char bench_tasks_text[] =
-    "Submits a graph of empty native tasks, whose dependencies follow from the buffers that they\n"
-    "name, and waits for it. Prints CPU time of the whole process, time, and time until the last\n"
-    "submission returned, per task, as medians over the repetitions; and the memory of a pending\n"
-    "task, read in a first graph while nothing of it could run.";
+    "Submits a graph of empty native tasks, whose dependencies follow from the\n"
+    "buffers that they name, and waits for it. Prints CPU time of the whole process,\n"
+    "time, and time until the last submission returned, per task, as medians over\n"
+    "the repetitions; and the memory of a pending task, read in a first graph while\n"
+    "nothing of it could run.";
 
 static const char *const bench_device_names[] = {"null", "cpu", NULL};
 

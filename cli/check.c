@@ -13,9 +13,10 @@
 #include "workload_words.h"
 
 static const char check_text[] =
-    "Checks a workload file without running it: the JSON, every name and number, the files that\n"
-    "it reads, the arguments of every task. Says of each mistake where it is, what stands there\n"
-    "and what would be right. docs/workload.md describes the format.";
+    "Checks a workload file without running it: the JSON, every name and number, the\n"
+    "files that it reads, the arguments of every task. Says of each mistake where it\n"
+    "is, what stands there and what would be right. docs/workload.md describes the\n"
+    "format.";
 
 /* The kernel that the library refuses, and what it says. */
 struct check_kernel {

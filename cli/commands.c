@@ -67,7 +67,7 @@ static int commands_help(const struct command_group *group, int argc, char **arg
 {
     static char help[] = "--help";
 
-    if (argc < 2) {
+    if (argc < 2 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
         commands_print_help(group, stdout);
         return COMMAND_OK;
     }

@@ -24,12 +24,14 @@
 #define DEMO_SET_BYTES 64
 
 static const char demo_text[] =
-    "Runs photographs (PNG or JPEG, up to 64 Mpixel) through the pool: grey, blur (separable and\n"
-    "2-D), Sobel, median, sharpen, emboss, a sepia by the 3 x 3 x 3 convolution, histogram\n"
-    "equalisation and a pyramid, each in bands of rows, on all devices. Then runs the same tasks\n"
-    "as people do by hand (one after another: copy in, launch, copy out, wait) and as experts do\n"
-    "(in one queue, no copies, one wait), and compares. Without PHOTO: the two that Debian's\n"
-    "package python3-sklearn ships. The work is a file to copy: examples/workloads/demo.json.";
+    "Runs photographs (PNG or JPEG, up to 64 Mpixel) through the pool: grey, blur\n"
+    "(separable and 2-D), Sobel, median, sharpen, emboss, a sepia by the 3 x 3 x 3\n"
+    "convolution, histogram equalisation and a pyramid, each in bands of rows, on\n"
+    "all devices. Then runs the same tasks as people do by hand (one after another:\n"
+    "copy in, launch, copy out, wait) and as experts do (in one queue, no copies,\n"
+    "one wait), and compares. Without PHOTO: the two that Debian's package\n"
+    "python3-sklearn ships. The work is a file to copy:\n"
+    "examples/workloads/demo.json.";
 
 /* ---- reading photographs: what goes wrong is said in the user's words, not the workload's */
 

@@ -17,10 +17,11 @@
 #define DEVICES_SUBDEVICES_LIMIT 64
 
 static const char devices_text[] =
-    "Lists the compute devices that a pool would use, with measured figures: launch is the time\n"
-    "from submitting an empty kernel to the end of waiting for it (median), copy is the rate of\n"
-    "copies from host memory to where the device works. A device that works in host memory needs\n"
-    "no copies: it says shared, with the rate of a copy within host memory.";
+    "Lists the compute devices that a pool would use, with measured figures: launch\n"
+    "is the time from submitting an empty kernel to the end of waiting for it\n"
+    "(median), copy is the rate of copies from host memory to where the device\n"
+    "works. A device that works in host memory needs no copies: it says shared, with\n"
+    "the rate of a copy within host memory.";
 
 struct devices_options {
     const char *pattern; /* NULL: none was given */

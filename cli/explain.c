@@ -11,10 +11,10 @@
 #include "options.h"
 
 static const char explain_text[] =
-    "Tells from a trace why a task ran where and when: what it waited for, the queues that were\n"
-    "looked at and what was predicted of each, the copies made for it, what delayed its start.\n"
-    "TASK is its number or its name. Without TASK those are listed that waited longest and that\n"
-    "ended last.";
+    "Tells from a trace why a task ran where and when: what it waited for, the\n"
+    "queues that were looked at and what was predicted of each, the copies made for\n"
+    "it, what delayed its start. TASK is its number or its name. Without TASK those\n"
+    "are listed that waited longest and that ended last.";
 
 struct explain_options {
     const char *path; /* of the trace */

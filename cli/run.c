@@ -23,10 +23,11 @@
 #define RUN_PICTURES_BYTES ((uint64_t)256 << 20)
 
 static const char run_text[] =
-    "Runs the tasks of a workload file (docs/workload.md) on all devices and writes its outputs.\n"
-    "Says how it went in five steps: assess, schedule, memory, balance, evaluate. With\n"
-    "--baseline it is a measurement: the same tasks run without the pool too, in turn, one after\n"
-    "another and in one queue, on each device, and medians are compared.";
+    "Runs the tasks of a workload file (docs/workload.md) on all devices and writes\n"
+    "its outputs. Says how it went in five steps: assess, schedule, memory, balance,\n"
+    "evaluate. With --baseline it is a measurement: the same tasks run without the\n"
+    "pool too, in turn, one after another and in one queue, on each device, and\n"
+    "medians are compared.";
 
 /* One command under way. */
 struct run_state {

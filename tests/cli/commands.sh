@@ -17,6 +17,10 @@ for level in "${levels[@]}"; do
         grep -q 'Exit codes: 0 done; 1 ' stdout
         grep -q '130 stopped by Ctrl-C; 143 terminated' stdout
         grep -qE '^ +-h, --help +this text$' stdout
+        if grep -E '.{81}' stdout; then
+            echo "$way: these lines are longer than 80 columns"
+            exit 1
+        fi
     done
 done
 
@@ -50,6 +54,7 @@ expect 2 stderr 'usage: fastgpu COMMAND' "$FASTGPU"
 expect 2 stderr 'usage: fastgpu bench COMMAND' "$FASTGPU" bench
 expect 2 stderr 'devicse: no such command; the nearest is devices' "$FASTGPU" devicse
 expect 2 stderr 'dev: no such command; the nearest is devices' "$FASTGPU" help dev
+expect 0 stdout 'usage: fastgpu COMMAND' "$FASTGPU" help --help
 expect 2 stderr 'xylophone: no such command; fastgpu --help lists them' "$FASTGPU" xylophone
 expect 2 stderr '--halp: no such option; the nearest is --help' "$FASTGPU" --halp
 expect 2 stderr '--versoin: no such option; the nearest is --version' "$FASTGPU" --versoin
