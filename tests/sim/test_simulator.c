@@ -273,6 +273,9 @@ static uint32_t shared_run(double speed, uint32_t group_cores)
     uint32_t kernel, together = 0;
     assert_int_equal(simulator_init(&sim, &config), FGPU_OK);
     assert_int_equal(simulator_kernel(&sim, "k", &kernel), FGPU_OK);
+    for (uint32_t d = 0; d < 2; d++) /* compiling is not what this is about */
+        engine_kernel_prepare(&sim.engine, kernel, d);
+    assert_int_equal(simulator_run(&sim, SIMULATOR_NEVER), 0);
     shared_submit(&sim, kernel, SHARED_KNOWN); /* all that is known before is a guess */
     shared_submit(&sim, kernel, SHARED_TASKS);
     for (size_t i = SHARED_KNOWN; i < sim.runs.count; i++) {
