@@ -138,7 +138,7 @@ fgpu_status fgpu_pool_wait(fgpu_pool handle, uint64_t timeout_ns)
     status = lookup_may_wait("fgpu_pool_wait");
     if (status != FGPU_OK)
         return status;
-    status = driver_wait(pool->driver, pool_is_idle, NULL, pool_deadline(timeout_ns));
+    status = driver_wait_all(pool->driver, pool_is_idle, NULL, pool_deadline(timeout_ns));
     if (status == FGPU_OK)
         status = pool_first_failure(pool);
     else
@@ -203,13 +203,13 @@ fgpu_status fgpu_pool_close(fgpu_pool handle)
     if (pool == NULL)
         return status;
     pool_empty(pool);
-    (void)driver_wait(pool->driver, pool_is_idle, NULL, UINT64_MAX);
+    (void)driver_wait_all(pool->driver, pool_is_idle, NULL, UINT64_MAX);
     status = pool_first_failure(pool);
     char why[LIMITS_ERROR_TEXT];
     (void)snprintf(why, sizeof why, "%s", error_text());
     pool_make_room(pool);
     buffer_return_adopted(pool);
-    (void)driver_wait(pool->driver, pool_is_idle, NULL, UINT64_MAX);
+    (void)driver_wait_all(pool->driver, pool_is_idle, NULL, UINT64_MAX);
     fgpu_status returned = pool_first_failure(pool);
     if (status != FGPU_OK)
         (void)error_set(status, "%s", why);

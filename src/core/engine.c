@@ -396,7 +396,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     if (task->undone > 0 || (task->flags & TASK_F_PINNED) ||
         place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL)
         return false;
-    uint32_t old_ns = task->predicted_ns;
+    uint32_t old_ns = task->predicted_ns, old_model = task->model;
     (void)sched_backlog_pop(engine, victim);
     move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
     place_on(engine, task, thief->index);
@@ -408,6 +408,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     }
     task->lane = victim->index;
     task->predicted_ns = old_ns;
+    task->model = old_model;
     sched_backlog_push(engine, task, true);
     return false;
 }

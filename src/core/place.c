@@ -99,6 +99,15 @@ static uint64_t place_exec_ns(struct engine *engine, const struct task *task, ui
     return ns;
 }
 
+/* Without the time of a compilation that place_exec_ns() has added. */
+static uint64_t place_run_ns(const struct engine *engine, const struct task *task, uint32_t device,
+                             uint64_t exec_ns)
+{
+    bool is_built = task->kernel == TASK_NONE ||
+                    engine_kernel(engine, task->kernel)->codes[device].state == CODE_READY;
+    return is_built || exec_ns < PLACE_BUILD_NS ? exec_ns : exec_ns - PLACE_BUILD_NS;
+}
+
 static uint64_t place_source_ns(const struct engine *engine, const struct replica *replica,
                                 uint32_t node, uint64_t bytes)
 {
@@ -166,23 +175,27 @@ uint64_t place_finish_ns(const struct engine_device *device, uint64_t ready_ns, 
     return shared > alone ? shared : alone;
 }
 
-/* A lane that shares its cores with others is ready when they have left it enough of them. */
-static void place_share_cores(struct engine *engine, uint32_t count)
+/* A lane that shares its cores with others is ready when they have left it enough of them. What it
+ * takes from them counts once a run has been measured anywhere: guesses are alike for all, and
+ * would keep a device with many cores from ever being tried. */
+static void place_share_cores(struct engine *engine, const struct task *task, uint32_t count)
 {
     struct policy_lane *lanes = engine->candidates;
-    uint32_t group = UINT32_MAX;
+    uint32_t group = UINT32_MAX, known = 0;
     uint64_t work = 0;
+    for (uint32_t i = 0; i < count; i++)
+        known |= lanes[i].known;
     for (uint32_t i = 0; i < count; i++) {
-        const struct engine_device *device =
-            &engine->devices[engine_lane(engine, lanes[i].lane)->device];
+        uint32_t index = engine_lane(engine, lanes[i].lane)->device;
+        const struct engine_device *device = &engine->devices[index];
         if (device->group_cores == 0)
             continue;
         if (device->caps.resource_group != group)
             work = place_group_work(engine, device);
         group = device->caps.resource_group;
-        lanes[i].ready_ns =
-            place_finish_ns(device, lanes[i].ready_ns, lanes[i].exec_ns, work) - lanes[i].exec_ns;
-        lanes[i].core_ns = lanes[i].exec_ns * device->cores;
+        uint64_t run_ns = place_run_ns(engine, task, index, lanes[i].exec_ns);
+        lanes[i].ready_ns = place_finish_ns(device, lanes[i].ready_ns, run_ns, work) - run_ns;
+        lanes[i].core_ns = known ? run_ns * device->cores : 0;
     }
 }
 
@@ -221,7 +234,7 @@ static uint32_t place_candidates(struct engine *engine, const struct task *task)
     }
     if (count > 1 && engine->policy->needs_costs) {
         place_costs(engine, task, count);
-        place_share_cores(engine, count);
+        place_share_cores(engine, task, count);
     }
     return count;
 }
@@ -275,10 +288,7 @@ void place_on(struct engine *engine, struct task *task, uint32_t lane)
         alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
         task->why = NULL;
     }
-    uint64_t ns = place_exec_ns(engine, task, device, &known);
-    if (ns >= PLACE_BUILD_NS && task->kernel != TASK_NONE &&
-        engine_kernel(engine, task->kernel)->codes[device].state != CODE_READY)
-        ns -= PLACE_BUILD_NS;
+    uint64_t ns = place_run_ns(engine, task, device, place_exec_ns(engine, task, device, &known));
     task->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
     task->model = task->kernel == TASK_NONE
                       ? HISTORY_NONE

@@ -73,7 +73,9 @@ struct driver {
     _Atomic uint32_t idle;    /* a lane has nothing to do while another will be busy for long */
     _Atomic uint32_t soon;    /* nothing was in flight when somebody last pumped, or little that is
                                  short: an answer may come within the spinning time */
+    _Atomic uint32_t serves;  /* tasks are long: a device's thread may turn the crank, too */
     _Atomic uint32_t helpers; /* threads that wait and pump */
+    _Atomic uint32_t hasty;   /* those of them that wait for less than all tasks */
     _Atomic uint32_t standby; /* the progress thread sleeps here, leaving the bell to the helpers */
     _Atomic uint32_t
         pumping; /* the lock's holder will look at the bell before he lets go: rings wake nobody */
@@ -83,6 +85,9 @@ struct driver {
     uint64_t give_ns;        /* what handing out one command takes, smoothed */
     _Atomic uint32_t wanted; /* submitters with much to link that wait for the lock */
     _Atomic uint32_t closing;
+    uint64_t serve_ns;      /* how long a task must take for that */
+    bool serving;           /* under the lock: it is a device's thread that pumps, */
+    bool lose_due;          /* and it has found a device lost, whose threads it must not stop */
     bool stuck_told;        /* waiters know that `stuck` is set */
     uint64_t wakes_told;    /* engine.wakes when waiters were last woken */
     _Atomic uint32_t stuck; /* a device took less than it was given: try again soon */
@@ -148,6 +153,13 @@ void driver_leave(struct driver *driver);
 typedef bool (*driver_done_fn)(struct driver *driver, void *user);
 fgpu_status driver_wait(struct driver *driver, driver_done_fn done, void *user,
                         uint64_t deadline_ns);
+/* The same where done() can only become true when no task is pending but held mappings: such a
+ * waiter is not woken for each task that ends. */
+fgpu_status driver_wait_all(struct driver *driver, driver_done_fn done, void *user,
+                            uint64_t deadline_ns);
+
+/* A device has progressed: fgpu_doorbell's ring. [in] arg: the driver. Thread: any. */
+void driver_ring(void *arg);
 
 /* Start the progress thread if it does not run. Called by the first submit. */
 void driver_start(struct driver *driver);

@@ -6,6 +6,8 @@
  * whoever makes it idle looks at `queued` afterwards.
  * - standby / (helpers, busy): the progress thread leaves the bell to a thread that waits, and is
  * called back when the last of these goes while something is in flight.
+ * Where tasks are long, a thread of the cpu device that has ended one turns the crank itself when
+ * nobody else does: its core is awake, and to wake another one for it would interrupt a task there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@
 #define EMBEDDED_SHORT_NS 2000u   /* tasks that run shorter than that are many and end soon */
 #define EMBEDDED_SOON 4u          /* commands in flight that may end within the spinning time */
 #define EMBEDDED_LONG_NS (2u * LIMITS_SPIN_NS) /* a task of which that is not to be expected */
+#define EMBEDDED_LOOKS 8u /* of a device's thread before it leaves the rest to others */
 #define EMBEDDED_SERVED 3u
 #define EMBEDDED_NAP_NS 50000
 #define EMBEDDED_RETRY_NS 200000u /* when a device takes nothing though it is idle */
@@ -35,6 +38,10 @@ static void embedded_lose(struct driver *driver, uint32_t index, fgpu_status sta
     struct device *device = &driver->devices[index];
     const struct engine_device *engine_device = &driver->engine.devices[index];
     char reason[128] = "";
+    if (driver->serving) { /* the calling thread may be one that closing would wait for */
+        driver->lose_due = true;
+        return;
+    }
     if (status == FGPU_OK)
         (void)snprintf(reason, sizeof reason, "copies to and from it fail again and again");
     else
@@ -66,7 +73,7 @@ static bool embedded_poll(struct driver *driver)
         }
         if (status != FGPU_OK || engine_device_fails(engine, lane->device)) {
             embedded_lose(driver, lane->device, status);
-            any = true;
+            any |= !driver->serving;
         }
     }
     return any;
@@ -121,7 +128,8 @@ static bool embedded_hand_out(struct driver *driver)
             fgpu_status status = device_poll(queue);
             if (status != FGPU_OK) {
                 embedded_lose(driver, engine->lanes[i].device, status);
-                any = true;
+                any |= !driver->serving;
+                stuck |= driver->serving;
                 continue;
             }
         }
@@ -138,7 +146,7 @@ static bool embedded_hand_out(struct driver *driver)
 static void embedded_publish(struct driver *driver)
 {
     uint64_t flight = 0;
-    bool idle = false, is_long = false, is_short = false;
+    bool idle = false, is_long = false, is_short = false, serves = false;
     for (uint32_t i = 0; i < driver->engine.lane_count; i++) {
         const struct lane *lane = &driver->engine.lanes[i];
         uint64_t commands = driver->queues[i].accepted - driver->queues[i].finished;
@@ -147,12 +155,14 @@ static void embedded_publish(struct driver *driver)
                 !driver->engine.devices[lane->device].lost;
         is_long |= lane->flight_ns > LIMITS_SPIN_NS &&
                    lane->flight_ns > lane->flight_tasks * (uint64_t)EMBEDDED_SHORT_NS;
+        serves |= lane->flight_ns > lane->flight_tasks * driver->serve_ns;
         is_short |=
             commands > 0 && lane->flight_ns <= lane->flight_tasks * (uint64_t)EMBEDDED_LONG_NS;
     }
     bool busy = flight > 0 || driver->building > 0 || atomic_load_relaxed_u32(&driver->stuck);
     atomic_store_relaxed_u32(&driver->soon, flight == 0 || (flight <= EMBEDDED_SOON && is_short));
     atomic_store_relaxed_u32(&driver->idle, idle && is_long);
+    atomic_store_relaxed_u32(&driver->serves, serves);
     atomic_store_relaxed_u32(&driver->pumps, atomic_load_relaxed_u32(&driver->pumps) + 1);
     atomic_store_seqcst_u32(&driver->busy, busy);
 }
@@ -220,6 +230,64 @@ static bool embedded_pump_and_unlock(struct driver *driver, uint32_t self)
         doorbell_wake(&driver->bell);
     return queued >= atomic_load_relaxed_u32(&driver->batch) ||
            (queued > 0 && embedded_is_eager(driver));
+}
+
+/* One look of a device's thread, with the lock held, which is free afterwards. Waiters are woken
+ * only for what concerns them: hasty ones for each task that ends, others when the last has. True:
+ * look again. */
+static bool embedded_serve_once(struct driver *driver)
+{
+    struct engine *engine = &driver->engine;
+    atomic_store_seqcst_u32(&driver->pumping, 1);
+    driver->serving = true;
+    driver_pump(driver);
+    driver->serving = false;
+    atomic_store_seqcst_u32(&driver->pumping, 0);
+    uint32_t seen = atomic_load_relaxed_u32(&driver->seen);
+    uint32_t stuck = atomic_load_relaxed_u32(&driver->stuck);
+    bool is_over = engine->pending_tasks <= engine->held_maps;
+    bool ended = engine->wakes != driver->wakes_told;
+    bool tell = driver->lose_due || (stuck && !driver->stuck_told);
+    driver->lose_due = false;
+    driver->stuck_told = stuck;
+    atomic_fence_seqcst();
+    tell |= ended && (is_over || atomic_load_seqcst_u32(&driver->hasty) > 0);
+    if (tell)
+        driver->wakes_told = engine->wakes;
+    lock_release(&driver->lock);
+    atomic_fence_seqcst();
+    if (tell)
+        doorbell_ring(&driver->bell);
+    uint32_t queued = atomic_load_seqcst_u32(&driver->queued);
+    return doorbell_read(&driver->bell) != seen + tell ||
+           queued >= atomic_load_relaxed_u32(&driver->batch) ||
+           (queued > 0 && embedded_is_eager(driver));
+}
+
+/* False where others have to be told. */
+static bool embedded_serve(struct driver *driver)
+{
+    for (uint32_t i = 0; i < EMBEDDED_LOOKS; i++) {
+        if (!atomic_load_relaxed_u32(&driver->serves) || !lock_try(&driver->lock))
+            return false;
+        if (atomic_load_relaxed_u32(&driver->closing)) {
+            lock_release(&driver->lock);
+            return false;
+        }
+        if (!embedded_serve_once(driver))
+            return true;
+    }
+    return false;
+}
+
+/* While somebody pumps he needs no help: he counts the rings after the last poll. */
+void driver_ring(void *arg)
+{
+    struct driver *driver = arg;
+    if (role_now == ROLE_TASK && embedded_serve(driver))
+        return;
+    if (doorbell_count(&driver->bell) && !atomic_load_seqcst_u32(&driver->pumping))
+        doorbell_wake(&driver->bell);
 }
 
 /* Pump unless somebody else is at it; he will see what was queued before. */
@@ -423,8 +491,8 @@ fgpu_status driver_submit(struct driver *driver, const struct submit_request *re
 
 /* ---- waiting ---------------------------------------------------------------------------- */
 
-fgpu_status driver_wait(struct driver *driver, driver_done_fn done, void *user,
-                        uint64_t deadline_ns)
+static fgpu_status embedded_wait(struct driver *driver, driver_done_fn done, void *user,
+                                 uint64_t deadline_ns)
 {
     fgpu_status status = FGPU_OK;
     (void)atomic_add_seqcst_u32(&driver->helpers, 1);
@@ -455,4 +523,19 @@ fgpu_status driver_wait(struct driver *driver, driver_done_fn done, void *user,
         embedded_try_pump(driver, 0);
     embedded_call_back(driver);
     return status;
+}
+
+fgpu_status driver_wait(struct driver *driver, driver_done_fn done, void *user,
+                        uint64_t deadline_ns)
+{
+    (void)atomic_add_seqcst_u32(&driver->hasty, 1);
+    fgpu_status status = embedded_wait(driver, done, user, deadline_ns);
+    (void)atomic_sub_seqcst_u32(&driver->hasty, 1);
+    return status;
+}
+
+fgpu_status driver_wait_all(struct driver *driver, driver_done_fn done, void *user,
+                            uint64_t deadline_ns)
+{
+    return embedded_wait(driver, done, user, deadline_ns);
 }
