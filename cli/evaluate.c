@@ -90,8 +90,8 @@ static fgpu_status evaluate_open_pool(struct evaluate_state *state, fgpu_pool *p
     options.policy = state->options->policy;
     if (evaluate_is_traced(state->options))
         options.trace_events = evaluate_events(state->out->workload);
-    if (state->options->is_quiet)
-        options.log_level = FGPU_LOG_ERROR;
+    if (state->options->log)
+        log_options_apply(state->options->log, &options);
     fgpu_status status = fgpu_pool_open(&options, pool);
     return status == FGPU_OK ? FGPU_OK : evaluate_fail(state, status, "the pool cannot be opened");
 }
