@@ -97,6 +97,7 @@ static enum options_outcome demo_take_options(int argc, char **argv, struct demo
          "write a trace for Perfetto or\nchrome://tracing (JSON)", 0, 0, NULL},
         {"json", 0, OPTION_FLAG, &run->is_json, NULL, "print one JSON object instead of tables", 0,
          0, NULL},
+        LOG_OPTIONS(run->log),
     };
     const struct options_page page = {
         .command = run->command,
@@ -190,7 +191,8 @@ int command_demo(int argc, char **argv, const volatile sig_atomic_t *stop)
                 .text = kernels_demo_workload,
                 .wrong = demo_wrong,
                 .output_dir = "demo-output",
-                .rounds = DEMO_ROUNDS_DEFAULT},
+                .rounds = DEMO_ROUNDS_DEFAULT,
+                .log = log_options_none},
         .paths = calloc((size_t)argc + 1, sizeof(char *)),
     };
     int code;

@@ -90,8 +90,8 @@ static fgpu_status evaluate_open_pool(struct evaluate_state *state, fgpu_pool *p
     options.policy = state->options->policy;
     if (evaluate_is_traced(state->options))
         options.trace_events = evaluate_events(state->out->workload);
-    if (state->options->is_quiet)
-        options.log_level = FGPU_LOG_ERROR;
+    if (state->options->log)
+        log_options_apply(state->options->log, &options);
     fgpu_status status = fgpu_pool_open(&options, pool);
     return status == FGPU_OK ? FGPU_OK : evaluate_fail(state, status, "the pool cannot be opened");
 }
@@ -111,6 +111,7 @@ static fgpu_status evaluate_list_devices(struct evaluate_state *state, fgpu_pool
     for (uint32_t i = 0; i < count && i < EVALUATION_DEVICES_LIMIT; i++) {
         struct evaluation_device *device = &out->devices[i];
         device->info.struct_bytes = sizeof device->info;
+        device->cpu_share = -1.0;
         fgpu_status status = fgpu_device_at(pool, i, &device->handle);
         if (status == FGPU_OK)
             status = fgpu_device_get_info(device->handle, &device->info);
@@ -583,7 +584,7 @@ static void evaluate_show_devices(struct evaluate_state *state)
         /* One that runs tasks but counts no time does not measure it. */
         device->is_busy_known = wall_ns > 0.0 && (share->task_count == 0 || share->busy_ns > 0);
         device->busy_share = wall_ns > 0.0 ? (double)share->busy_ns / (wall_ns * queues) : 0.0;
-        device->cpu_share = share->cpu_share;
+        device->cpu_share = wall_ns > 0.0 ? share->cpu_share : -1.0;
     }
 }
 

@@ -10,16 +10,17 @@
 #define FASTGPU_CLI_EVALUATE_H
 
 #include "evaluation.h"
+#include "log_options.h"
 #include "workload_session.h"
 
 struct evaluate_options {
-    const char *devices;    /* pattern; NULL: all */
-    const char *policy;     /* NULL: the library's */
-    uint32_t rounds;        /* at most EVALUATION_ROUNDS_LIMIT; 0: it runs once */
-    bool has_baseline;      /* in rounds: beside the same work without the pool */
-    bool is_traced;         /* once: leave a trace for the record (rounds always do) */
-    const char *trace_path; /* write the trace there; NULL: no */
-    bool is_quiet;          /* the library says errors alone */
+    const char *devices;           /* pattern; NULL: all */
+    const char *policy;            /* NULL: the library's */
+    uint32_t rounds;               /* at most EVALUATION_ROUNDS_LIMIT; 0: it runs once */
+    bool has_baseline;             /* in rounds: beside the same work without the pool */
+    bool is_traced;                /* once: leave a trace for the record (rounds always do) */
+    const char *trace_path;        /* write the trace there; NULL: no */
+    const struct log_options *log; /* [borrow]; NULL: the library's own */
 };
 
 /* Takes one output. [borrow] memory: the buffer in its layout, until the call returns; NULL where

@@ -198,7 +198,7 @@ static int run_workload(struct run_state *state)
         .has_baseline = options->has_baseline,
         .is_traced = options->report != NULL,
         .trace_path = options->trace,
-        .is_quiet = options->is_quiet,
+        .log = &options->log,
     };
     const struct evaluate_taker taker = {run_take_output, state};
     const struct watch watch = {state->stop, progress_show, &state->progress};
@@ -295,6 +295,8 @@ static enum options_outcome run_check_options(const struct options_page *page, c
         return options_refuse(page, "--rounds: only --baseline has rounds; add it");
     if (options->rounds == 0 && options->has_baseline)
         options->rounds = RUN_ROUNDS_DEFAULT;
+    if (options->is_quiet && options->log.level == log_options_none.level)
+        options->log.level = FGPU_LOG_ERROR + 1;
     options->path = words[0];
     return OPTIONS_GO;
 }
@@ -325,6 +327,7 @@ static enum options_outcome run_take_options(int argc, char **argv, char **words
          0, NULL},
         {"quiet", 'q', OPTION_FLAG, &to->is_quiet, NULL, "print mistakes and failures alone", 0, 0,
          NULL},
+        LOG_OPTIONS(to->log),
     };
     uint32_t count = 0;
     const struct options_page page = {
@@ -345,7 +348,7 @@ static enum options_outcome run_take_options(int argc, char **argv, char **words
 
 int command_run(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
-    struct run_options options = {.command = "fastgpu run"};
+    struct run_options options = {.command = "fastgpu run", .log = log_options_none};
     char **words = calloc(2 * ((size_t)argc + 1), sizeof *words); /* files, and values of --set */
 
     if (!words)

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include "log_options.h"
 #include "workload.h"
 
 struct run_options {
@@ -19,6 +20,7 @@ struct run_options {
     const char *devices, *policy, *report, *trace, *output_dir; /* NULL: not given */
     uint64_t rounds;                                            /* 0: once */
     bool has_baseline, is_json, is_quiet;
+    struct log_options log;
 };
 
 /* Returns the exit code; what went wrong has been said on stderr. [in] stop: may be NULL. */

@@ -9,7 +9,6 @@
 
 #include <fastgpu/fastgpu.h>
 
-#define SAMPLER_DEVICES_LIMIT 64
 #define SAMPLER_SAMPLES_LIMIT 4096 /* kept; when they are reached, every second one goes */
 #define SAMPLER_PERIOD_LEAST_NS 200000u
 

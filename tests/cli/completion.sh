@@ -46,6 +46,9 @@ offers 'devices.txt folder photo.png' check ''
 offers '--help --json --set -h -s' check -
 offers '--json' demo photo.png --js
 offers '--report --rounds' run --r
+offers '--log --log-file --log-format' run --lo
+offers '--log --log-file --log-format' demo --lo
+offers 'devices.txt' run --log-file dev
 offers 'devices.txt folder photo.png' run ''
 offers 'devices.txt folder photo.png' run --report ''
 offers 'folder' run --output-dir ''

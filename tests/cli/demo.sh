@@ -44,12 +44,13 @@ expect 1 stderr 'file: is not a folder' "$FASTGPU" demo --output file
 
 results=(grey blur soft sobel median emboss sepia sharpen equalised half quarter eighth sixteenth)
 expect 0 stdout '26 of 26 outputs written to a/b' "$FASTGPU" demo --rounds 2 --output a/b \
-    --report report.html --trace trace.json
+    --report report.html --trace trace.json --log info --log-file log.txt
 for section in Assess Schedule Memory Balance Evaluate; do
     grep -q "^$section" stdout || { echo "no section $section:"; cat stdout; exit 1; }
 done
 grep -q 'one by one on' stdout
 grep -q 'one queue on' stdout
+grep -q 'info: pool: pool [0-9]* is open' log.txt
 [[ $(head -c 15 report.html) == '<!doctype html>' ]]
 python3 -c 'import json; json.load(open("trace.json"))'
 for photo in china flower; do

@@ -47,6 +47,16 @@ for word in Assess Schedule Memory Balance Evaluate 'policy eft; 6 tasks of 1 ke
     'done 6, failed 0, cancelled 0; placed: cpu 6' 'task latency: unknown'; do
     grep -qF -- "$word" stdout || { echo "no $word in:"; cat stdout; exit 1; }
 done
+# What the pool says: what --log asks for, also with --quiet, and to a file.
+expect 2 stderr '--log loud: want one of off' "$FASTGPU" run --log loud grey.json
+expect 0 stderr 'fastgpu: info: pool: pool 0 is open' \
+    "$FASTGPU" run --devices cpu --quiet --log info -o out grey.json
+expect 0 stdout '3 of 3 outputs written to out' "$FASTGPU" run --devices cpu --log debug \
+    --log-format json --log-file lines.json -o out grey.json
+python3 - <<'PYTHON'
+import json
+assert {json.loads(line)["level"] for line in open("lines.json")} == {"info", "debug"}
+PYTHON
 [[ $(stat -c %s out/photo.raw) == $((300 * 200 * 3)) ]]
 if [[ -n $python ]]; then
     "$python" - <<'PYTHON'

@@ -36,6 +36,7 @@ static void add_device(const char *id, const char *name, uint32_t units, uint32_
     (void)snprintf(device->info.id, sizeof device->info.id, "%s", id);
     (void)snprintf(device->info.name, sizeof device->info.name, "%s", name);
     (void)snprintf(device->info.backend, sizeof device->info.backend, "%.3s", id);
+    device->cpu_share = -1.0;
     device->info.queue_count = queues;
     device->info.compute_units = units;
     device->info.memory_bytes = (uint64_t)units << 30;

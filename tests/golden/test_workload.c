@@ -38,8 +38,8 @@ static void read_bad(const char *name)
 
     in_folder(path, name);
     assert_int_equal(file_read(path, 1 << 20, &text, why, sizeof why), FGPU_OK);
-    fgpu_status status = workload_parse((const char *)text.data, text.size_bytes, "",
-                                        &workload_made_up, &workload);
+    fgpu_status status =
+        workload_parse((const char *)text.data, text.size_bytes, "", &workload_made_up, &workload);
     if (status != FGPU_E_INVAL)
         fail_msg("%s: status %d", name, status);
     assert_in_range(workload.mistake_count, 1, CLI_WORKLOAD_MISTAKES_LIMIT);

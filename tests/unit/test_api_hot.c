@@ -12,6 +12,12 @@
 #define BUFFERS 16u
 #define WAVE 4000u /* few waits: on a busy machine each one costs a turn of everybody else */
 
+/* What is claimed is no allocation per task. How full queues and tables get depends on how far the
+ * engine falls behind whoever submits, so on a busy machine one of them may pass what warm-up
+ * reached and double once more. Doublings are few however many tasks there are; a single one per
+ * wave, let alone per task, is far above this. */
+#define GROWTHS_LIMIT 8u
+
 struct hot_counter {
     _Atomic uint64_t gets, puts, live_bytes;
 };
@@ -142,8 +148,9 @@ static void no_allocation(const char *devices, uint32_t tasks)
     uint64_t before = rig_stats().allocations, gets = atomic_load_acquire_u64(&hot_counter.gets);
     for (uint32_t done = 0; done < tasks; done += WAVE)
         hot_wave(kernel, buffers, WAVE);
-    assert_int_equal(rig_stats().allocations, before);
-    assert_int_equal(atomic_load_acquire_u64(&hot_counter.gets), gets);
+    assert_true(tasks / WAVE > 2 * GROWTHS_LIMIT);
+    assert_true(rig_stats().allocations - before < GROWTHS_LIMIT);
+    assert_true(atomic_load_acquire_u64(&hot_counter.gets) - gets < GROWTHS_LIMIT);
     assert_true(rig_stats().tasks_done > tasks);
     rig_need(fgpu_pool_close(rig_pool));
     assert_int_equal(atomic_load_acquire_u64(&hot_counter.gets),
