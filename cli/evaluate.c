@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "evaluate_machine.h"
 #include "evaluate_trace.h"
@@ -522,6 +523,7 @@ static void evaluate_run_warm(struct evaluate_state *state, const struct watch *
 
 static void evaluate_measure(struct evaluate_state *state)
 {
+    struct machine_load before, after;
     struct evaluation *out = state->out;
     uint32_t baseline_count = state->options->has_baseline ? evaluate_count_baselines(state) : 0;
 
@@ -537,6 +539,7 @@ static void evaluate_measure(struct evaluate_state *state)
         evaluate_step(state);
         evaluate_run_warm(state, &state->silent);
     }
+    machine_load_read(&before);
     for (uint32_t i = 0; i < state->options->rounds && !evaluate_is_over(state); i++) {
         evaluate_step(state);
         evaluate_run_round(state, &state->silent, &out->rounds[i], state->shares[i]);
@@ -545,6 +548,9 @@ static void evaluate_measure(struct evaluate_state *state)
         for (uint32_t j = 0; j < out->side_count; j++)
             evaluate_run_side(state, j, false);
     }
+    machine_load_read(&after);
+    out->others_share =
+        machine_load_of_others(&before, &after, (double)sysconf(_SC_NPROCESSORS_ONLN));
     evaluate_find_medians(state);
     if (!evaluate_is_over(state)) {
         evaluate_step(state);
@@ -619,6 +625,7 @@ fgpu_status evaluate_workload(const struct workload *workload, const struct work
         .workload = workload,
         .policy = options->policy ? options->policy : "eft",
         .shown = EVALUATION_NONE,
+        .others_share = -1.0,
         .traced = {.cpu_share = -1.0, .own_share = -1.0, .cpu_share_middle = -1.0}};
     evaluate_machine(&evaluation->machine);
     if (!state)

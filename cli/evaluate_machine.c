@@ -9,6 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "figures.h"
+
+#define MACHINE_LOAD_LEAST_NS 100000000u
+
 /* Value of the first line "key : value" of a file like /proc/cpuinfo. */
 static bool machine_find(const char *path, const char *key, char *value, size_t bytes)
 {
@@ -82,4 +86,39 @@ void evaluate_machine(struct evaluation_machine *machine)
     if (pages > 0 && page_bytes > 0)
         machine->memory_bytes = (uint64_t)pages * (uint64_t)page_bytes;
     machine_time(machine->started, sizeof machine->started);
+}
+
+/* The first line of /proc/stat (proc(5)): ticks of user, nice, system, idle, iowait, irq, softirq
+ * and steal. */
+void machine_load_read(struct machine_load *load)
+{
+    unsigned long long ticks[8] = {0};
+    long per_second = sysconf(_SC_CLK_TCK);
+    FILE *file = fopen("/proc/stat", "re");
+
+    *load = (struct machine_load){.wall_ns = figures_wall_ns(), .own_ns = figures_cpu_ns()};
+    if (!file)
+        return;
+    int found = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &ticks[0], &ticks[1],
+                       &ticks[2], &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]);
+    (void)fclose(file);
+    if (found != 8 || per_second <= 0)
+        return;
+    for (int i = 0; i < 8; i++)
+        if (i != 3 && i != 4)
+            load->busy_ns += ticks[i] * (1000000000u / (unsigned long)per_second);
+}
+
+double machine_load_of_others(const struct machine_load *before, const struct machine_load *after,
+                              double processors)
+{
+    double wall_ns = (double)(after->wall_ns - before->wall_ns) * processors;
+
+    if (before->busy_ns == 0 || after->busy_ns < before->busy_ns || !(wall_ns > 0.0) ||
+        after->wall_ns - before->wall_ns < MACHINE_LOAD_LEAST_NS)
+        return -1.0;
+    double share =
+        ((double)(after->busy_ns - before->busy_ns) - (double)(after->own_ns - before->own_ns)) /
+        wall_ns;
+    return share < 0.0 ? 0.0 : share > 1.0 ? 1.0 : share;
 }

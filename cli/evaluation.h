@@ -138,6 +138,8 @@ struct evaluation {
     bool is_bound_known;
     struct bound bound;
 
+    double others_share;    /* of all processors, taken by others while it was measured; negative:
+                               not known */
     uint32_t written_count; /* outputs */
     bool is_traced;         /* tasks, copies and latency are known */
     bool is_interrupted;

@@ -130,6 +130,7 @@ static void json_evaluate(const struct evaluation *evaluation, cJSON *to)
         json_add(rounds, cJSON_CreateNumber((double)(evaluation->rounds[i].end_ns -
                                                      evaluation->rounds[i].start_ns)));
     json_sides(evaluation, cJSON_AddArrayToObject(to, "baselines"));
+    json_out_known(to, "others_share", evaluation->others_share >= 0.0, evaluation->others_share);
     json_out_known(to, "latency_mean_ns", latency->is_known, (double)latency->mean_ns);
     json_out_known(to, "latency_p50_ns", latency->is_known, (double)latency->p50_ns);
     json_out_known(to, "latency_p99_ns", latency->is_known, (double)latency->p99_ns);

@@ -54,6 +54,7 @@ static void make_unknown(void)
                                      .shown = EVALUATION_NONE};
     evaluation.traced.cpu_share = evaluation.traced.cpu_share_middle = -1.0;
     evaluation.traced.own_share = -1.0;
+    evaluation.others_share = -1.0;
     evaluation.traced.cancelled_count = 1;
     evaluation.is_interrupted = true;
     set_machine();
@@ -88,8 +89,11 @@ static void make_known(void)
                                  .buffer_count = 12,
                                  .output_count = 2,
                                  .buffer_bytes = UINT64_C(20000000000)};
-    evaluation = (struct evaluation){
-        .workload = &workload, .path = "known.json", .policy = "eft", .shown = 1};
+    evaluation = (struct evaluation){.workload = &workload,
+                                     .path = "known.json",
+                                     .policy = "eft",
+                                     .shown = 1,
+                                     .others_share = 0.25};
     set_machine();
     evaluation.machine.cores = 2.5;
     evaluation.machine.memory_bytes = UINT64_C(8) << 30;
