@@ -127,6 +127,8 @@ static int run_code(const struct evaluation *evaluation, fgpu_status status)
             return COMMAND_NO_DEVICE;
         return status == FGPU_E_INVAL ? COMMAND_USAGE : COMMAND_FAILED;
     }
+    if (evaluation->step == EVALUATION_BUILDING && status == FGPU_E_NOVARIANT)
+        return COMMAND_NO_DEVICE;
     bool is_mistake = status == FGPU_E_INVAL || status == FGPU_E_NOTFOUND ||
                       status == FGPU_E_UNSUPPORTED || status == FGPU_E_NOVARIANT;
     return is_mistake && evaluation->step == EVALUATION_LOADING ? COMMAND_NO_INPUT : COMMAND_FAILED;

@@ -137,6 +137,11 @@ fgpu_status workload_session_build(struct workload_session *session, const struc
         if (watch->progress)
             watch->progress(watch->user, WATCH_COMPILING, i, workload->kernel_count);
         fgpu_status status = fgpu_kernel_build(session->kernels[i]);
+        if (status == FGPU_E_NOVARIANT)
+            return why_fail(
+                status, why, why_bytes,
+                "$.kernels.%s: it is OpenCL C, and none of the chosen devices takes that",
+                workload->kernels[i].name);
         if (status != FGPU_OK)
             return session_pass_error(status, "kernels", workload->kernels[i].name, why, why_bytes);
     }

@@ -169,6 +169,8 @@ fi
 expect 3 stderr 'the pool cannot be opened' "$FASTGPU" run -o out --devices no-such-device grey.json
 expect 3 stderr 'computes nothing, so it cannot make the outputs' \
     "$FASTGPU" run -o out -d null grey.json
+expect 3 stderr 'it is OpenCL C, and none of the chosen devices takes that' \
+    "$FASTGPU" run -o out -d cpu "$examples/chain.json"
 expect 2 stderr 'the pool cannot be opened' "$FASTGPU" run -o out --policy best grey.json
 
 # Kernels that the library refuses, and those that do not compile.
