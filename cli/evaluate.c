@@ -491,8 +491,10 @@ static void evaluate_find_medians(struct evaluate_state *state)
             continue;
         uint32_t place = evaluate_median(side->wall_ns, side->round_count);
         side->median_ns = side->wall_ns[place];
-        side->cpu_share =
+        double share =
             (double)state->side_cpu_ns[i][place] / ((double)side->median_ns * out->machine.cores);
+        side->cpu_share =
+            share < 1.0 ? share : 1.0; /* the kernel adds threads' time at its ticks */
     }
 }
 
