@@ -192,8 +192,7 @@ if [[ -n $opencl ]]; then
 fi
 echo 'kernel void twice(global int *x) { x[get_global_id(0)] *= 2; }' >own.cl
 # It is no native code.
-expect 1 stderr 'own.json: $.kernels.twice: ' \
-    "$FASTGPU" run -d cpu -o out own.json
+expect 3 stderr 'own.json: $.kernels.twice: it is OpenCL C' "$FASTGPU" run -d cpu -o out own.json
 
 # ---- outputs that cannot be: said before anything runs
 
