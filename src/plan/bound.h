@@ -1,0 +1,49 @@
+/* How long must a set of tasks take at least, whatever the schedule?
+ *
+ * Three lower bounds of the makespan, each sound for every schedule that runs a task on one worker
+ * without interruption, with transfers free and costs as given:
+ *   area   the linear programme over task types and worker classes: each type's runs are shared out
+ *          in real numbers among the classes so that the busiest class ends as early as it can
+ *          (E. Agullo, O. Beaumont, L. Eyraud-Dubois, S. Kumar: Are static schedules so bad? IPDPS
+ *          2016). Solved exactly while types x classes is small; a sound dual bound beyond that.
+ *   path   the longest chain of dependencies, each task at its cheapest.
+ *   joined for every pair of thresholds (head, tail): the tasks that cannot start before `head` and
+ *          that leave at least `tail` after their end need head + area(those) + tail; the largest
+ * of a selection of pairs. It is at least as large as the other two. Pure; allocates while it
+ * works; any thread.
+ */
+#ifndef FASTGPU_PLAN_BOUND_H
+#define FASTGPU_PLAN_BOUND_H
+
+#include <stdint.h>
+
+/* Tasks in any order; edges as compressed rows: the successors of task i are
+ * successors[first_successor[i]] ... successors[first_successor[i + 1] - 1]. */
+struct bound_input {
+    uint32_t type_count, class_count;
+    const double *cost_ns;   /* [type * class_count + class]; < 0: cannot run there */
+    const uint32_t *workers; /* [class]: how many there are */
+    uint32_t task_count;
+    const uint32_t *type_of;         /* [task] */
+    const uint32_t *first_successor; /* [task_count + 1] */
+    const uint32_t *successors;
+};
+
+enum bound_kind { BOUND_AREA, BOUND_PATH, BOUND_JOINED };
+
+struct bound_result {
+    double area_ns, path_ns, joined_ns;
+    double best_ns; /* the largest */
+    uint32_t kind;  /* enum bound_kind: which that is; ties to the simpler one */
+    uint32_t exact; /* the linear programmes were solved to the end */
+};
+
+/* FGPU_E_INVAL (error_set): a type that runs nowhere though it has tasks, an edge out of range;
+ * FGPU_E_CYCLE; FGPU_E_NOMEM. */
+int bound_compute(const struct bound_input *input, struct bound_result *result);
+
+/* The area alone, of counts[type] tasks. Exact, or sound when it is not (see above). */
+int bound_area(uint32_t type_count, uint32_t class_count, const double *cost_ns,
+               const uint32_t *workers, const double *counts, double *area_ns);
+
+#endif
