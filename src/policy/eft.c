@@ -14,7 +14,7 @@ static uint64_t eft_cost(const struct policy_lane *lane)
     return start + lane->exec_ns + lane->core_ns;
 }
 
-static uint32_t eft_choose(const struct policy_lane *lanes, uint32_t count)
+uint32_t policy_choose_first(const struct policy_lane *lanes, uint32_t count)
 {
     uint32_t best = 0;
     uint64_t least_ns = UINT64_MAX;
@@ -32,5 +32,5 @@ const struct policy policy_eft = {
     .name = "eft",
     .summary = "earliest predicted finish, transfers included (HEFT, dmda)",
     .needs_costs = true,
-    .choose = eft_choose,
+    .choose = policy_choose_first,
 };

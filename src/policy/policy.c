@@ -1,12 +1,10 @@
-/* The list of policies by name.
- *
- *
- */
+/* The list of policies by name. */
 #include "policy/policy.h"
 
 #include <string.h>
 
-static const struct policy *const policies[] = {&policy_eft, &policy_fifo};
+static const struct policy *const policies[] = {
+    &policy_auto, &policy_eft, &policy_fifo, &policy_steal, &policy_heteroprio, &policy_lookahead};
 
 const struct policy *policy_find(const char *name)
 {
@@ -16,7 +14,12 @@ const struct policy *policy_find(const char *name)
     return NULL;
 }
 
+const struct policy *policy_at(uint32_t index)
+{
+    return index < sizeof policies / sizeof policies[0] ? policies[index] : NULL;
+}
+
 const char *policy_names(void)
 {
-    return "eft, fifo";
+    return "auto, eft, fifo, steal, heteroprio, lookahead";
 }

@@ -1,16 +1,21 @@
-/* What a scheduling policy is: a pure choice among lanes. One policy a file.
+/* What a scheduling policy is. One policy a file, pure: no clock, no I/O; ties go to the lower
+ * index, so that equal inputs give equal decisions.
  *
- * The place step fills one policy_lane for every queue that may run the task, in index order, and
- * the policy says which. No clock, no I/O, no allocation; ties go to the lower index, so that equal
- * inputs give equal decisions.
+ * A policy decides in one or both of two ways. `choose` places one task when a queue wants it: the
+ * place step fills one policy_lane for every queue that may run the task, in index order, and the
+ * policy says which. `plan` runs in a simulated world of the pending tasks (plan/world.h); the
+ * engine then follows what happened there. A policy without `plan` decides task by task; what no
+ * plan covers is placed by `choose`.
  */
 #ifndef FASTGPU_POLICY_POLICY_H
 #define FASTGPU_POLICY_POLICY_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "plan/world.h"
 
 #define POLICY_NONE UINT32_MAX
+#define POLICY_TRIES 64u /* simulations of one window that `auto` makes at most */
 
 struct policy_lane {
     uint32_t lane;
@@ -29,17 +34,45 @@ struct policy {
     const char *name;
     const char *summary; /* one line for help texts */
     bool needs_costs;    /* fill ready_ns, transfer_ns and exec_ns (costs some 50 ns a lane) */
+    bool searches;       /* `auto`: policy_search() plans */
     /* Place in `lanes` of the choice; count > 0. */
     uint32_t (*choose)(const struct policy_lane *lanes, uint32_t count);
+    const struct world_policy *plan; /* NULL: decides task by task only */
+    struct world_tuning tuning;      /* of the plan */
 };
 
-extern const struct policy policy_fifo;
+extern const struct policy policy_auto;
 extern const struct policy policy_eft;
+extern const struct policy policy_fifo;
+extern const struct policy policy_heteroprio;
+extern const struct policy policy_lookahead;
+extern const struct policy policy_steal;
 
 /* NULL when there is no policy of that name. */
 const struct policy *policy_find(const char *name);
 
 /* The names, comma separated, for error texts. */
 const char *policy_names(void);
+
+/* The place in the list, from 0; NULL behind the last. */
+const struct policy *policy_at(uint32_t index);
+
+/* The placing rule of eft, for policies whose fallback it is. */
+uint32_t policy_choose_first(const struct policy_lane *lanes, uint32_t count);
+
+/* What `auto` tried and took. */
+struct policy_found {
+    const struct policy *policy;
+    struct world_tuning tuning;
+    int64_t makespan_ns;
+    uint32_t tries;
+};
+
+/* Simulates candidates on the world's window, the best tuning of the best last, so that the world
+ * holds its runs. [in] tries: simulations, at most POLICY_TRIES. [in] known: where to begin, from
+ * an earlier window; NULL. [in] bound_ns: a lower bound of the makespan. INT64_MAX in makespan_ns
+ * when no candidate ends. */
+struct policy_found policy_search(struct world *world, uint32_t tries,
+                                  const struct policy_found *known, int64_t bound_ns);
 
 #endif

@@ -1,0 +1,164 @@
+/* Ranks, tails and prices: what is computed once before a window is simulated.
+ *
+ * A task's rank is the longest way from its beginning to the end of the window, with its copies
+ * (upward rank: H. Topcuoglu, S. Hariri, M.-Y. Wu, IEEE TPDS 13(3), 2002). Prices say what a
+ * nanosecond of each class is worth: dual values of the area bound, by multiplicative weights (S.
+ * Plotkin, D. Shmoys, E. Tardos, Mathematics of Operations Research 20(2), 1995).
+ */
+#include "plan/world.h"
+
+#include <math.h>
+
+#define RANK_MOVE_BYTES_PER_NS 6 /* of a path, where there is none to ask */
+#define RANK_STEPS 256           /* of the prices */
+#define RANK_PRICE_ONE 65536.0
+
+static int64_t rank_cost_ns(const struct plan_window *window, uint32_t type, uint32_t kind)
+{
+    double sum = 0, rate = 0, least = INFINITY;
+    uint32_t workers = 0;
+    for (uint32_t c = 0; c < plan_class_count(window); c++) {
+        int64_t ns = plan_cost_ns(window, type, c);
+        uint32_t count = plan_class_at(window, c)->worker_count;
+        if (ns == PLAN_CANNOT || count == 0)
+            continue;
+        workers += count;
+        sum += (double)ns * count;
+        rate += count / ((double)ns + 1.0);
+        least = (double)ns < least ? (double)ns : least;
+    }
+    if (workers == 0)
+        return 0;
+    double mean = sum / workers;
+    switch ((enum world_rank)kind) {
+    case WORLD_RANK_MEAN:
+        return (int64_t)mean;
+    case WORLD_RANK_RATE:
+        return (int64_t)(workers / rate);
+    case WORLD_RANK_BOTH:
+        return (int64_t)sqrt(mean * least);
+    case WORLD_RANK_LEAST:
+    case WORLD_RANK_NONE:
+        break;
+    }
+    return (int64_t)least;
+}
+
+/* Copies of what a task makes are on the way of those that need it. */
+static int64_t rank_move_ns(const struct plan_window *window, uint32_t task)
+{
+    if (!window->transfers)
+        return 0;
+    uint64_t bytes = 0;
+    uint32_t end = plan_task_at(window, task + 1)->first_access;
+    for (uint32_t a = plan_task_at(window, task)->first_access; a < end; a++)
+        if (plan_accesses(window)[a].mode & PLAN_WRITE)
+            bytes += plan_data_at(window, plan_accesses(window)[a].data)->bytes;
+    return (int64_t)(bytes / RANK_MOVE_BYTES_PER_NS);
+}
+
+/* Whoever has a higher priority goes before all ranks of a lower one. */
+static int64_t rank_with_priority(int64_t rank, int32_t priority)
+{
+    return rank + (int64_t)priority * (INT64_C(1) << 50);
+}
+
+void world_ranks(struct world *world)
+{
+    const struct plan_window *window = world->window;
+    const uint32_t *successors = plan_successors(window);
+    int64_t rank_of[64], least_of[64];
+    bool few = window->type_count <= 64;
+    for (uint32_t t = 0; few && t < window->type_count; t++) {
+        rank_of[t] = rank_cost_ns(window, t, world->tuning.rank);
+        least_of[t] = rank_cost_ns(window, t, WORLD_RANK_LEAST);
+    }
+    for (uint32_t i = window->task_count; i-- > 0;) {
+        const struct plan_task *task = plan_task_at(window, i);
+        uint32_t end = plan_task_at(window, i + 1)->first_successor;
+        int64_t rank = 0, tail_ns = 0;
+        for (uint32_t s = task->first_successor; s < end; s++) {
+            uint32_t next = successors[s], type = plan_task_at(window, next)->type;
+            int64_t least = few ? least_of[type] : rank_cost_ns(window, type, WORLD_RANK_LEAST);
+            rank = world->rank[next] > rank ? world->rank[next] : rank;
+            tail_ns =
+                world->tail_ns[next] + least > tail_ns ? world->tail_ns[next] + least : tail_ns;
+        }
+        world->tail_ns[i] = tail_ns;
+        world->rank[i] =
+            rank + (end > task->first_successor ? rank_move_ns(window, i) : 0) +
+            (few ? rank_of[task->type] : rank_cost_ns(window, task->type, world->tuning.rank));
+    }
+    for (uint32_t i = 0; i < window->task_count; i++)
+        world->rank[i] =
+            rank_with_priority(world->tuning.rank == WORLD_RANK_NONE ? 0 : world->rank[i],
+                               plan_task_at(window, i)->priority);
+}
+
+/* ---- prices -------------------------------------------------------------------------------- */
+
+/* One round: every type goes where it is cheapest at these prices; prices of classes that are then
+ * fuller than the others rise. */
+static void rank_price_step(const struct world *world, const double *counts, double *weight,
+                            double *load, double step)
+{
+    const struct plan_window *window = world->window;
+    uint32_t classes = plan_class_count(window);
+    double most = 0;
+    for (uint32_t c = 0; c < classes; c++)
+        load[c] = 0;
+    for (uint32_t t = 0; t < window->type_count; t++) {
+        uint32_t best = PLAN_NONE;
+        double least = INFINITY;
+        for (uint32_t c = 0; c < classes; c++) {
+            int64_t ns = plan_cost_ns(window, t, c);
+            double worth = (double)ns * weight[c] / plan_class_at(window, c)->worker_count;
+            if (ns != PLAN_CANNOT && worth < least) {
+                least = worth;
+                best = c;
+            }
+        }
+        if (best != PLAN_NONE)
+            load[best] += counts[t] * (double)plan_cost_ns(window, t, best) /
+                          plan_class_at(window, best)->worker_count;
+    }
+    for (uint32_t c = 0; c < classes; c++)
+        most = load[c] > most ? load[c] : most;
+    for (uint32_t c = 0; c < classes && most > 0; c++)
+        weight[c] *= 1.0 + step * load[c] / most;
+}
+
+/* weight[c]: the price of all workers of a class together. */
+bool world_prices(struct world *world)
+{
+    const struct plan_window *window = world->window;
+    uint32_t classes = plan_class_count(window);
+    double *work = alloc_get_zeroed(NULL, (3 * classes + window->type_count) * sizeof *work, 16);
+    if (work == NULL)
+        return false;
+    double *weight = work, *load = work + classes, *sum = work + 2 * classes;
+    double *counts = work + 3 * classes;
+    for (uint32_t i = 0; i < window->task_count; i++)
+        counts[plan_task_at(window, i)->type]++;
+    for (uint32_t c = 0; c < classes; c++)
+        weight[c] = 1.0 / classes;
+    for (uint32_t step = 0; step < RANK_STEPS; step++) {
+        rank_price_step(world, counts, weight, load, 0.5 / (1.0 + step / 16.0));
+        double all = 0;
+        for (uint32_t c = 0; c < classes; c++)
+            all += weight[c];
+        for (uint32_t c = 0; c < classes; c++) {
+            weight[c] /= all;
+            sum[c] += step >= RANK_STEPS / 2 ? weight[c] : 0;
+        }
+    }
+    double most = 0;
+    for (uint32_t c = 0; c < classes; c++) {
+        sum[c] /= plan_class_at(window, c)->worker_count;
+        most = sum[c] > most ? sum[c] : most;
+    }
+    for (uint32_t c = 0; c < classes; c++)
+        world->price[c] = 1 + (int64_t)(sum[c] / most * RANK_PRICE_ONE);
+    alloc_put(NULL, work, (3 * classes + window->type_count) * sizeof *work);
+    return true;
+}
