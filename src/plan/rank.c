@@ -133,7 +133,7 @@ bool world_prices(struct world *world)
 {
     const struct plan_window *window = world->window;
     uint32_t classes = plan_class_count(window);
-    double *work = alloc_get_zeroed(NULL, (3 * classes + window->type_count) * sizeof *work, 16);
+    double *work = alloc_get_zeroed(world->hooks, (3 * classes + window->type_count) * sizeof *work, 16);
     if (work == NULL)
         return false;
     double *weight = work, *load = work + classes, *sum = work + 2 * classes;
@@ -159,6 +159,6 @@ bool world_prices(struct world *world)
     }
     for (uint32_t c = 0; c < classes; c++)
         world->price[c] = 1 + (int64_t)(sum[c] / most * RANK_PRICE_ONE);
-    alloc_put(NULL, work, (3 * classes + window->type_count) * sizeof *work);
+    alloc_put(world->hooks, work, (3 * classes + window->type_count) * sizeof *work);
     return true;
 }
