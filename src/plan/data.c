@@ -320,30 +320,41 @@ static int64_t data_time_ns(const struct world *world, uint32_t task)
     return ready_ns > world->now_ns ? ready_ns : world->now_ns;
 }
 
-int64_t world_arrival_ns(struct world *world, uint32_t task, uint32_t node, int64_t *moved_ns)
+bool world_look(struct world *world, uint32_t task, struct world_place *place, int64_t limit_ns)
 {
     const struct plan_window *window = world->window;
-    int64_t last_ns = data_time_ns(world, task);
-    *moved_ns = 0;
-    if (!window->transfers)
-        return last_ns;
-    const struct plan_access *access = plan_accesses(window) + plan_task_at(window, task)->first_access;
+    int64_t last_ns = data_time_ns(world, task), moved_ns = 0, weight = world->tuning.move;
+    last_ns = last_ns > place->free_ns ? last_ns : place->free_ns;
+    place->moved_ns = 0;
+    place->start_ns = last_ns;
+    place->end_ns = last_ns + place->cost_ns;
+    if (!window->transfers || place->end_ns >= limit_ns)
+        return place->end_ns < limit_ns;
+    const struct plan_access *access =
+        plan_accesses(window) + plan_task_at(window, task)->first_access;
     const struct plan_access *end =
         plan_accesses(window) + plan_task_at(window, task + 1)->first_access;
     for (; access < end; access++) {
         if (!(access->mode & PLAN_READ) || world->held[access->data] == 0)
             continue;
-        int64_t ns = data_there_ns(world, access->data, node);
+        int64_t ns = data_there_ns(world, access->data, place->node);
         if (ns == WORLD_ABSENT) {
-            struct data_source source = data_best(world, access->data, node);
+            struct data_source source = data_best(world, access->data, place->node);
+            if (source.node == PLAN_NONE)
+                return false;
             ns = source.end_ns;
-            *moved_ns += source.copy_ns;
+            moved_ns += source.copy_ns;
             if (access->mode & PLAN_WRITE)
-                *moved_ns += source.copy_ns * world->tuning.move_own / 256;
+                moved_ns += source.copy_ns * world->tuning.move_own / 256;
         }
         last_ns = ns > last_ns ? ns : last_ns;
+        place->end_ns = last_ns + place->cost_ns + moved_ns * weight / 256;
+        if (place->end_ns >= limit_ns)
+            return false;
     }
-    return last_ns;
+    place->moved_ns = moved_ns;
+    place->start_ns = last_ns;
+    return true;
 }
 
 static int64_t data_move(struct world *world, uint32_t data, uint32_t node)

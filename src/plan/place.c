@@ -78,8 +78,14 @@ static void place_groups(struct world *world)
                     (struct world_group){.class_index = c, .node = node, .first_worker = w};
             }
             world->groups[world->group_count - 1].worker_count++;
+            world->workers[w].group = world->group_count - 1;
         }
     }
+}
+
+static size_t place_robbed(const struct world *world)
+{
+    return world->group_count * world->window->workers.count;
 }
 
 bool world_places_init(struct world *world)
@@ -92,8 +98,11 @@ bool world_places_init(struct world *world)
         return false;
     place_groups(world);
     world->many = workers > PLACE_MANY || world->group_count > PLACE_GROUPS;
-    if (!world->many)
-        return true;
+    if (!world->many) {
+        world->robbed =
+            alloc_get(world->hooks, (place_robbed(world) + 1) * sizeof *world->robbed, 16);
+        return world->robbed != NULL;
+    }
     world->node_first = alloc_get(world->hooks, (nodes + 1) * sizeof *world->node_first, 16);
     world->node_last = alloc_get(world->hooks, (nodes + 1) * sizeof *world->node_last, 16);
     if (world->node_first == NULL || world->node_last == NULL ||
@@ -116,6 +125,7 @@ void world_places_fini(struct world *world)
     size_t workers = window->workers.count, nodes = window->node_count;
     alloc_put(world->hooks, world->groups, (workers + 1) * sizeof *world->groups);
     alloc_put(world->hooks, world->idle, place_idle_words(window) * sizeof *world->idle);
+    alloc_put(world->hooks, world->robbed, (place_robbed(world) + 1) * sizeof *world->robbed);
     alloc_put(world->hooks, world->node_first, (nodes + 1) * sizeof *world->node_first);
     alloc_put(world->hooks, world->node_last, (nodes + 1) * sizeof *world->node_last);
     alloc_put(world->hooks, world->soonest.best,
@@ -128,6 +138,8 @@ void world_places_reset(struct world *world)
 {
     uint32_t workers = (uint32_t)world->window->workers.count;
     memset(world->idle, 0, place_idle_words(world->window) * sizeof *world->idle);
+    if (world->robbed != NULL)
+        memset(world->robbed, 0xff, place_robbed(world) * sizeof *world->robbed);
     for (uint32_t w = 0; w < workers; w++) {
         world->workers[w].load_ns = world->workers[w].end_ns;
         if (world->many) {
@@ -150,6 +162,17 @@ void world_loaded(struct world *world, uint32_t worker)
     }
 }
 
+/* When a task of this rank that joined the queue now would start, data aside. */
+static int64_t place_free_ns(const struct world *world, const struct world_worker *of, int64_t rank)
+{
+    int64_t free_ns = of->end_ns > world->now_ns ? of->end_ns : world->now_ns;
+    if (of->queue.count == 0)
+        return free_ns;
+    if (!world->tuning.by_rank)
+        return free_ns + (of->load_ns - of->end_ns);
+    return free_ns + world_queue_ahead_ns(&of->queue, rank);
+}
+
 /* ---- places for a task --------------------------------------------------------------------- */
 
 static bool place_of(struct world *world, uint32_t task, uint32_t worker, struct world_place *place)
@@ -161,7 +184,7 @@ static bool place_of(struct world *world, uint32_t task, uint32_t worker, struct
     place->worker = worker;
     place->class_index = facts->class_index;
     place->node = facts->node;
-    place->free_ns = world_free_ns(world, worker, world->rank[task]);
+    place->free_ns = place_free_ns(world, &world->workers[worker], world->rank[task]);
     return true;
 }
 
@@ -180,7 +203,9 @@ static uint32_t places_few(struct world *world, uint32_t task, struct world_plac
         place->free_ns = INT64_MAX;
         uint32_t last = group->first_worker + group->worker_count;
         for (uint32_t w = group->first_worker; w < last; w++) {
-            int64_t free_ns = world_free_ns(world, w, rank);
+            if (world->workers[w].end_ns >= place->free_ns)
+                continue;
+            int64_t free_ns = place_free_ns(world, &world->workers[w], rank);
             if (free_ns < place->free_ns) {
                 place->free_ns = free_ns;
                 place->worker = w;
@@ -243,14 +268,6 @@ uint32_t world_places(struct world *world, uint32_t task, struct world_place *pl
     return world->many ? places_many(world, task, places) : places_few(world, task, places);
 }
 
-void world_look(struct world *world, uint32_t task, struct world_place *place)
-{
-    int64_t arrival_ns = world_arrival_ns(world, task, place->node, &place->moved_ns);
-    place->start_ns = arrival_ns > place->free_ns ? arrival_ns : place->free_ns;
-    place->end_ns =
-        place->start_ns + place->cost_ns + place->moved_ns * world->tuning.move / 256;
-}
-
 /* ---- those who have nothing ---------------------------------------------------------------- */
 
 void world_idle(struct world *world, uint32_t worker)
@@ -300,28 +317,42 @@ struct place_theft {
 static void steal_from(struct world *world, uint32_t thief, uint32_t victim,
                        struct place_theft *theft)
 {
+    const struct plan_window *window = world->window;
     const struct world_worker *of = &world->workers[victim];
-    const struct plan_worker *facts = plan_worker_at(world->window, thief);
-    int64_t base_ns = of->end_ns - of->queue.popped_ns, moved_ns;
+    const struct plan_worker *facts = plan_worker_at(window, thief);
+    int64_t base_ns = of->end_ns - of->queue.popped_ns;
     int64_t least_ns = world->now_ns + world->least_ns[facts->class_index];
+    struct world_place place = {.node = facts->node, .free_ns = world->now_ns};
     uint32_t low = of->queue.count > PLACE_STEAL ? of->queue.count - PLACE_STEAL : 0;
     for (uint32_t i = of->queue.count; i-- > low;) {
         const struct world_item *item = world_queue_at(&of->queue, i);
         int64_t there_ns = base_ns + item->through_ns;
         if (there_ns <= least_ns + theft->most_ns)
             return; /* nor any before it */
-        if (!world_runs(world, item->task, thief))
+        place.cost_ns = plan_cost_ns(window, item->type, facts->class_index);
+        if (place.cost_ns >= there_ns - theft->most_ns - world->now_ns ||
+            plan_task_at(window, item->task)->only_worker != PLAN_NONE ||
+            !world_look(world, item->task, &place, INT64_MAX))
             continue;
-        int64_t cost_ns = world_cost_ns(world, item->task, facts->class_index);
-        if (world->now_ns + cost_ns + theft->most_ns >= there_ns)
-            continue;
-        int64_t ns = world_arrival_ns(world, item->task, facts->node, &moved_ns) + cost_ns;
-        if (there_ns - ns > theft->most_ns) {
-            theft->most_ns = there_ns - ns;
-            theft->victim = victim;
-            theft->place = i;
-        }
+        int64_t gain_ns = there_ns - place.start_ns - place.cost_ns;
+        if (gain_ns > theft->most_ns)
+            *theft = (struct place_theft){.most_ns = gain_ns, .victim = victim, .place = i};
     }
+}
+
+/* Those that had nothing for anybody on this node and have got nothing since are passed over. */
+static void steal_few(struct world *world, uint32_t thief, struct place_theft *theft)
+{
+    uint32_t workers = (uint32_t)world->window->workers.count;
+    uint32_t *robbed = world->robbed + (size_t)world->workers[thief].group * workers;
+    for (uint32_t v = 0; v < workers; v++) {
+        const struct world_worker *of = &world->workers[v];
+        if (of->queue.count == 0 || robbed[v] == of->version)
+            continue;
+        steal_from(world, thief, v, theft);
+    }
+    for (uint32_t v = 0; v < workers && theft->victim == PLAN_NONE; v++)
+        robbed[v] = world->workers[v].version;
 }
 
 uint32_t world_steal(struct world *world, uint32_t thief)
@@ -330,16 +361,9 @@ uint32_t world_steal(struct world *world, uint32_t thief)
     struct place_theft theft = {.victim = PLAN_NONE};
     if (world->least_ns[class_index] == PLAN_CANNOT)
         return PLAN_NONE;
-    int64_t least_ns = world->now_ns + world->least_ns[class_index];
-    if (world->many) {
-        uint32_t victim = world->latest.best[1];
-        if (victim != PLAN_NONE && victim != thief && world->workers[victim].load_ns > least_ns)
-            steal_from(world, thief, victim, &theft);
-    } else {
-        for (uint32_t v = 0; v < world->window->workers.count; v++)
-            if (v != thief && world->workers[v].queue.count > 0 &&
-                world->workers[v].load_ns > least_ns + theft.most_ns)
-                steal_from(world, thief, v, &theft);
-    }
+    if (!world->many)
+        steal_few(world, thief, &theft);
+    else if (world->latest.best[1] != PLAN_NONE && world->latest.best[1] != thief)
+        steal_from(world, thief, world->latest.best[1], &theft);
     return theft.victim == PLAN_NONE ? PLAN_NONE : world_take(world, theft.victim, theft.place);
 }

@@ -141,22 +141,16 @@ static uint32_t world_class(const struct world *world, uint32_t worker)
     return plan_worker_at(world->window, worker)->class_index;
 }
 
-int64_t world_free_ns(const struct world *world, uint32_t worker, int64_t rank)
-{
-    const struct world_worker *of = &world->workers[worker];
-    int64_t free_ns = of->end_ns > world->now_ns ? of->end_ns : world->now_ns;
-    if (of->queue.count == 0)
-        return free_ns;
-    return free_ns + world_queue_ahead_ns(&of->queue, world->tuning.by_rank ? rank : INT64_MIN);
-}
-
 void world_enqueue(struct world *world, uint32_t worker, uint32_t task)
 {
-    struct world_item item = {.rank = world->rank[task], .task = task};
+    struct world_item item = {.rank = world->rank[task],
+                              .task = task,
+                              .type = plan_task_at(world->window, task)->type};
     item.there_ns = world_fetch(world, task, plan_worker_at(world->window, worker)->node);
     if (!world_queue_insert(&world->workers[worker].queue, &item,
                             world_cost_ns(world, task, world_class(world, worker))))
         return;
+    world->workers[worker].version++;
     world_loaded(world, worker);
     world_touch(world, worker);
 }
@@ -270,6 +264,7 @@ static bool world_reset(struct world *world)
         of->end_ns = (int64_t)plan_worker_at(window, w)->free_ns;
         of->running = PLAN_NONE;
         of->dirty = false;
+        of->version = 0;
         world_touch(world, w);
     }
     world_places_reset(world);

@@ -51,6 +51,7 @@ struct world_item {
     int64_t through_ns; /* cost of the queue up to and with this one, since its beginning */
     int64_t there_ns; /* when it may begin: its data are there, its time has come */
     uint32_t task;
+    uint32_t type;
 };
 
 /* Sorted by rank, the front first; equal ones in the order of their arrival. */
@@ -66,6 +67,8 @@ struct world_worker {
     int64_t end_ns;  /* of the running task; when it became free */
     int64_t load_ns; /* when it would have done its queue, data aside */
     uint32_t running;
+    uint32_t group;
+    uint32_t version; /* a task has joined the queue */
     bool dirty; /* in `touched` */
 };
 
@@ -123,6 +126,7 @@ struct world {
     uint32_t group_count;
     bool many;                          /* more workers than can be looked at one after another */
     struct world_tree soonest, latest;  /* by load_ns; the latter of workers that have a queue */
+    uint32_t *robbed;                   /* [group * workers + worker]: version without loot */
     uint64_t *idle;                     /* bits of workers that have nothing and found nothing */
     uint32_t *node_first, *node_last;   /* workers on a node lie between these */
     uint32_t *heap;                     /* running workers, by the end of their tasks */
@@ -178,18 +182,12 @@ struct world_place {
  * of each class and those next to the data. Returns how many, at most WORLD_PLACES. */
 uint32_t world_places(struct world *world, uint32_t task, struct world_place *places);
 
-/* Fills in what depends on the data. */
-void world_look(struct world *world, uint32_t task, struct world_place *place);
-
-/* When all that the task reads could be on the node, were it ordered now, and not before its time.
- */
-int64_t world_arrival_ns(struct world *world, uint32_t task, uint32_t node, int64_t *moved_ns);
+/* Fills in what depends on the data: [in] free_ns, cost_ns, node. False when it cannot have them or
+ * would not end before `limit_ns`, with the copies' weight. */
+bool world_look(struct world *world, uint32_t task, struct world_place *place, int64_t limit_ns);
 
 /* Orders what the task needs on the node. Returns when the last of it is there. */
 int64_t world_fetch(struct world *world, uint32_t task, uint32_t node);
-
-/* When a task of this rank that joined the worker's queue now would start, data aside. */
-int64_t world_free_ns(const struct world *world, uint32_t worker, int64_t rank);
 
 /* Puts it into the worker's queue and orders its data. */
 void world_enqueue(struct world *world, uint32_t worker, uint32_t task);

@@ -16,18 +16,8 @@
 struct lookahead_places {
     struct world_place at[WORLD_PLACES];
     int64_t price[WORLD_PLACES];
-    bool looked[WORLD_PLACES];
     uint32_t count;
 };
-
-static void lookahead_look(struct world *world, uint32_t task, struct lookahead_places *places,
-                           uint32_t i)
-{
-    if (places->looked[i])
-        return;
-    world_look(world, task, &places->at[i]);
-    places->looked[i] = true;
-}
 
 /* The cheapest that ends early enough, of those that are about as cheap the one that ends first. */
 static uint32_t lookahead_cheap(struct world *world, uint32_t task,
@@ -49,8 +39,7 @@ static uint32_t lookahead_cheap(struct world *world, uint32_t task,
             if (places->price[i] != least || place->free_ns + place->cost_ns > latest_ns ||
                 (best != PLAN_NONE && place->free_ns + place->cost_ns >= places->at[best].end_ns))
                 continue;
-            lookahead_look(world, task, places, i);
-            if (place->start_ns + place->cost_ns <= latest_ns &&
+            if (world_look(world, task, place, INT64_MAX) && place->start_ns + place->cost_ns <= latest_ns &&
                 (best == PLAN_NONE || place->end_ns < places->at[best].end_ns)) {
                 best = i;
                 most = most == INT64_MAX ? least + least / LOOKAHEAD_NEAR : most;
@@ -78,8 +67,8 @@ static uint32_t lookahead_first(struct world *world, uint32_t task,
         if (next == PLAN_NONE)
             return best;
         done[next] = true;
-        lookahead_look(world, task, places, next);
-        if (best == PLAN_NONE || places->at[next].end_ns < places->at[best].end_ns)
+        if (world_look(world, task, &places->at[next],
+                       best != PLAN_NONE ? places->at[best].end_ns : INT64_MAX))
             best = next;
     }
 }
@@ -91,7 +80,6 @@ static void lookahead_push(struct world *world, uint32_t task)
     uint32_t best = PLAN_NONE;
     places.count = world_places(world, task, places.at);
     for (uint32_t i = 0; i < places.count; i++) {
-        places.looked[i] = false;
         places.price[i] = places.at[i].cost_ns / 256 * world->price[places.at[i].class_index];
     }
     if (tuning->target_ns > 0)
