@@ -91,19 +91,39 @@ uint32_t world_holders(const struct world *world, uint32_t data, uint32_t *nodes
 
 /* ---- paths --------------------------------------------------------------------------------- */
 
-static void data_ask(const struct plan_window *window, uint32_t source, uint32_t target,
-                     struct world_path *path)
+/* The link that is always free. */
+static uint32_t data_no_link(const struct world *world)
 {
-    struct plan_path of;
-    path->link_count = 0;
-    if (source == target)
-        return;
-    window->path(window->context, source, target, &of);
-    path->latency_ns = (int64_t)of.latency_ns;
-    path->ns_per_byte = 1.0 / of.bytes_per_ns;
-    path->link_count = of.link_count;
-    for (uint32_t i = 0; i < of.link_count; i++)
-        path->links[i] = of.links[i];
+    return (uint32_t)world->window->links.count;
+}
+
+static void data_hop(const struct world *world, struct world_path *path, uint32_t link)
+{
+    for (uint32_t i = 0; i < WORLD_HOPS; i++) {
+        if (path->first[i] == data_no_link(world)) {
+            path->first[i] = link;
+            return;
+        }
+    }
+    path->more[path->more_count++] = link;
+}
+
+static void data_no_hops(const struct world *world, struct world_path *path)
+{
+    for (uint32_t i = 0; i < WORLD_HOPS; i++)
+        path->first[i] = data_no_link(world);
+    path->more_count = 0;
+}
+
+static void data_ask(const struct world *world, uint32_t source, uint32_t target,
+                     struct plan_path *of, struct world_path *path)
+{
+    of->link_count = 0;
+    if (source != target)
+        world->window->path(world->window->context, source, target, of);
+    data_no_hops(world, path);
+    path->latency_ns = of->link_count == 0 ? -1 : (int64_t)of->latency_ns;
+    path->ns_per_byte = of->link_count == 0 ? 0 : 1.0 / of->bytes_per_ns;
 }
 
 static const struct world_path *data_path(struct world *world, uint32_t source, uint32_t target)
@@ -111,51 +131,55 @@ static const struct world_path *data_path(struct world *world, uint32_t source, 
     const struct plan_window *window = world->window;
     if (world->paths != NULL)
         return &world->paths[source * window->node_count + target];
-    data_ask(window, source, target, &world->path);
+    struct plan_path of;
+    data_ask(world, source, target, &of, &world->path);
+    for (uint32_t i = 0; i < of.link_count; i++)
+        data_hop(world, &world->path, of.links[i]);
     return &world->path;
 }
 
-/* When a copy on the path could begin. */
-static int64_t data_begin_ns(const struct world *world, const struct world_path *path,
-                             int64_t ready_ns)
+static inline int64_t data_later(int64_t a, int64_t b)
 {
-    int64_t begin_ns = ready_ns > world->now_ns ? ready_ns : world->now_ns;
-    for (uint32_t i = 0; i < path->link_count; i++) {
-        int64_t free_ns = world->link_free_ns[path->links[i]];
-        begin_ns = free_ns > begin_ns ? free_ns : begin_ns;
-    }
-    return begin_ns;
+    return a > b ? a : b;
 }
 
-static int64_t data_copy_ns(const struct world_path *path, uint64_t bytes)
+/* When a copy on the path could begin. */
+static inline int64_t data_begin_ns(const struct world *world, const struct world_path *path,
+                                    int64_t ready_ns)
 {
-    return path->latency_ns + (int64_t)((double)bytes * path->ns_per_byte);
+    const int64_t *free_ns = world->link_free_ns;
+    int64_t begin_ns = data_later(ready_ns, world->now_ns);
+    for (uint32_t i = 0; i < WORLD_HOPS; i++)
+        begin_ns = data_later(begin_ns, free_ns[path->first[i]]);
+    for (uint32_t i = 0; i < path->more_count; i++)
+        begin_ns = data_later(begin_ns, free_ns[path->more[i]]);
+    return begin_ns;
 }
 
 /* ---- the best source ----------------------------------------------------------------------- */
 
 struct data_source {
-    int64_t end_ns, copy_ns, ready_ns;
+    int64_t end_ns, copy_ns;
     uint32_t node; /* PLAN_NONE: there is no way */
 };
 
 static inline void data_offer(struct world *world, struct data_source *best, uint32_t source,
-                              uint32_t target, int64_t ready_ns, uint64_t bytes)
+                              uint32_t target, int64_t ready_ns, double bytes)
 {
     const struct world_path *path = data_path(world, source, target);
-    if (path->link_count == 0)
+    int64_t copy_ns = path->latency_ns + (int64_t)(bytes * path->ns_per_byte);
+    if (path->latency_ns < 0 || ready_ns + copy_ns > best->end_ns)
         return;
-    int64_t copy_ns = data_copy_ns(path, bytes);
     int64_t end_ns = data_begin_ns(world, path, ready_ns) + copy_ns;
     if (end_ns < best->end_ns || (end_ns == best->end_ns && source < best->node))
-        *best = (struct data_source){
-            .end_ns = end_ns, .copy_ns = copy_ns, .ready_ns = ready_ns, .node = source};
+        *best = (struct data_source){.end_ns = end_ns, .copy_ns = copy_ns, .node = source};
 }
 
 /* From where the data could be there first. The node does not have them. */
 static struct data_source data_best(struct world *world, uint32_t data, uint32_t node)
 {
-    uint64_t bytes = plan_data_at(world->window, data)->bytes, left = world->held[data];
+    double bytes = (double)plan_data_at(world->window, data)->bytes;
+    uint64_t left = world->held[data];
     struct data_source best = {.end_ns = WORLD_ABSENT, .node = PLAN_NONE};
     if (world->there_ns != NULL) {
         const int64_t *row = data_row(world, data);
@@ -178,12 +202,13 @@ static struct data_source data_best(struct world *world, uint32_t data, uint32_t
 #define DATA_PATH_WORDS 4u /* of bits: paths among 16 nodes */
 
 /* Bit p: path p crosses the link. */
-static void data_crossings(const struct world *world, uint64_t (*crossed)[DATA_PATH_WORDS])
+static void data_crossings(const struct world *world, const struct plan_path *paths,
+                           uint64_t (*crossed)[DATA_PATH_WORDS])
 {
     uint32_t count = world->window->node_count * world->window->node_count;
     for (uint32_t p = 0; p < count; p++)
-        for (uint32_t i = 0; i < world->paths[p].link_count; i++)
-            crossed[world->paths[p].links[i]][p / 64] |= UINT64_C(1) << (p % 64);
+        for (uint32_t i = 0; i < paths[p].link_count; i++)
+            crossed[paths[p].links[i]][p / 64] |= UINT64_C(1) << (p % 64);
 }
 
 /* Every copy on `link` crosses `other` too, which is not faster: then it is never free later. */
@@ -203,31 +228,44 @@ static bool data_hides(const struct world *world, uint64_t (*crossed)[DATA_PATH_
     return !same || links[other].bytes_per_ns < links[link].bytes_per_ns || other < link;
 }
 
-/* Leaves out of world->paths the links that are never free later than another on the same path. */
-static bool data_thin(struct world *world)
+/* Gives world->paths the links that can be free later than every other on the same path.
+ * `crossed`: NULL when there are too many paths to tell. */
+static void data_thin(struct world *world, const struct plan_path *paths,
+                      uint64_t (*crossed)[DATA_PATH_WORDS])
 {
-    size_t links = world->window->links.count;
     uint32_t count = world->window->node_count * world->window->node_count;
-    if (count > DATA_PATH_WORDS * 64 || links == 0)
-        return true;
-    uint64_t(*crossed)[DATA_PATH_WORDS] = alloc_get_zeroed(world->hooks, links * sizeof *crossed, 16);
-    if (crossed == NULL)
-        return false;
-    data_crossings(world, crossed);
     for (uint32_t p = 0; p < count; p++) {
-        struct world_path *path = &world->paths[p];
-        const struct world_path all = *path;
-        path->link_count = 0;
-        for (uint32_t i = 0; i < all.link_count; i++) {
+        const struct plan_path *of = &paths[p];
+        for (uint32_t i = 0; i < of->link_count; i++) {
             bool hidden = false;
-            for (uint32_t j = 0; j < all.link_count && !hidden; j++)
-                hidden = j != i && data_hides(world, crossed, all.links[i], all.links[j]);
+            for (uint32_t j = 0; crossed != NULL && j < of->link_count && !hidden; j++)
+                hidden = j != i && data_hides(world, crossed, of->links[i], of->links[j]);
             if (!hidden)
-                path->links[path->link_count++] = all.links[i];
+                data_hop(world, &world->paths[p], of->links[i]);
         }
     }
-    alloc_put(world->hooks, crossed, links * sizeof *crossed);
-    return true;
+}
+
+static bool data_paths(struct world *world)
+{
+    uint32_t nodes = world->window->node_count, count = nodes * nodes;
+    size_t links = world->window->links.count, bytes = links * sizeof(uint64_t[DATA_PATH_WORDS]);
+    struct plan_path *paths = alloc_get_zeroed(world->hooks, count * sizeof *paths, 16);
+    uint64_t(*crossed)[DATA_PATH_WORDS] = NULL;
+    bool few = count <= DATA_PATH_WORDS * 64 && links > 0;
+    world->paths = alloc_get_zeroed(world->hooks, count * sizeof *world->paths, 64);
+    if (few)
+        crossed = alloc_get_zeroed(world->hooks, bytes, 16);
+    bool good = paths != NULL && world->paths != NULL && (!few || crossed != NULL);
+    for (uint32_t i = 0; good && i < count; i++)
+        data_ask(world, i / nodes, i % nodes, &paths[i], &world->paths[i]);
+    if (good && few)
+        data_crossings(world, paths, crossed);
+    if (good)
+        data_thin(world, paths, crossed);
+    alloc_put(world->hooks, crossed, bytes);
+    alloc_put(world->hooks, paths, count * sizeof *paths);
+    return good;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -266,15 +304,7 @@ bool world_data_init(struct world *world)
         return false;
     for (uint32_t d = 0; d < data && world->holders_of != NULL; d++)
         world->holders_of[d] = PLAN_NONE;
-    if (paths == 0)
-        return true;
-    world->paths = alloc_get_zeroed(world->hooks, paths * sizeof *world->paths, 16);
-    if (world->paths == NULL)
-        return false;
-    for (size_t i = 0; i < paths; i++)
-        data_ask(window, (uint32_t)(i / window->node_count), (uint32_t)(i % window->node_count),
-                 &world->paths[i]);
-    return data_thin(world);
+    return paths == 0 || data_paths(world);
 }
 
 void world_data_fini(struct world *world)
@@ -349,12 +379,20 @@ bool world_look(struct world *world, uint32_t task, struct world_place *place, i
         }
         last_ns = ns > last_ns ? ns : last_ns;
         place->end_ns = last_ns + place->cost_ns + moved_ns * weight / 256;
-        if (place->end_ns >= limit_ns)
+        if (place->end_ns >= limit_ns || last_ns + place->cost_ns > place->latest_ns)
             return false;
     }
     place->moved_ns = moved_ns;
     place->start_ns = last_ns;
     return true;
+}
+
+static void data_occupy(struct world *world, uint32_t link, int64_t begin_ns, double bytes)
+{
+    const struct plan_link *links =
+        (const struct plan_link *)(const void *)world->window->links.items;
+    if (link != data_no_link(world))
+        world->link_free_ns[link] = begin_ns + (int64_t)(bytes / links[link].bytes_per_ns);
 }
 
 static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
@@ -364,12 +402,11 @@ static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
     if (source.node == PLAN_NONE)
         return WORLD_ABSENT;
     const struct world_path *path = data_path(world, source.node, node);
-    const struct plan_link *links =
-        (const struct plan_link *)(const void *)world->window->links.items;
     int64_t begin_ns = source.end_ns - source.copy_ns;
-    for (uint32_t i = 0; i < path->link_count; i++)
-        world->link_free_ns[path->links[i]] =
-            begin_ns + (int64_t)((double)bytes / links[path->links[i]].bytes_per_ns);
+    for (uint32_t i = 0; i < WORLD_HOPS; i++)
+        data_occupy(world, path->first[i], begin_ns, (double)bytes);
+    for (uint32_t i = 0; i < path->more_count; i++)
+        data_occupy(world, path->more[i], begin_ns, (double)bytes);
     world->bytes_moved += bytes;
     return data_add(world, data, node, source.end_ns) ? source.end_ns : WORLD_ABSENT;
 }

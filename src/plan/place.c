@@ -8,7 +8,6 @@
 #define PLACE_MANY 64u      /* workers from which on not all are looked at */
 #define PLACE_GROUPS 32u    /* the same for groups */
 #define PLACE_SOURCES 4u    /* nodes that hold a piece of data which are candidates */
-#define PLACE_AWAKE 4u      /* of a class that look again at one more task, where there are many */
 #define PLACE_STEAL 16u     /* tasks of the end of a queue that a thief looks at */
 
 /* ---- the tournament ------------------------------------------------------------------------ */
@@ -85,7 +84,7 @@ static void place_groups(struct world *world)
 
 static size_t place_robbed(const struct world *world)
 {
-    return world->group_count * world->window->workers.count;
+    return world->group_count * (world->window->workers.count + 1);
 }
 
 bool world_places_init(struct world *world)
@@ -181,6 +180,7 @@ static bool place_of(struct world *world, uint32_t task, uint32_t worker, struct
     place->cost_ns = world_cost_ns(world, task, facts->class_index);
     if (place->cost_ns == PLAN_CANNOT)
         return false;
+    place->latest_ns = INT64_MAX;
     place->worker = worker;
     place->class_index = facts->class_index;
     place->node = facts->node;
@@ -200,7 +200,7 @@ static uint32_t places_few(struct world *world, uint32_t task, struct world_plac
             continue;
         place->class_index = group->class_index;
         place->node = group->node;
-        place->free_ns = INT64_MAX;
+        place->free_ns = place->latest_ns = INT64_MAX;
         uint32_t last = group->first_worker + group->worker_count;
         for (uint32_t w = group->first_worker; w < last; w++) {
             if (world->workers[w].end_ns >= place->free_ns)
@@ -295,18 +295,25 @@ static uint32_t place_idle(const struct world *world, uint32_t first, uint32_t l
     return PLAN_NONE;
 }
 
+void world_touch_next(struct world *world, uint32_t worker)
+{
+    const struct plan_class *of =
+        plan_class_at(world->window, plan_worker_at(world->window, worker)->class_index);
+    const struct world_group *group = &world->groups[world->workers[worker].group];
+    uint32_t first = world->many ? of->first_worker : group->first_worker;
+    uint32_t count = world->many ? of->worker_count : group->worker_count;
+    uint32_t next = place_idle(world, first, first + count);
+    if (next != PLAN_NONE)
+        place_wake(world, next);
+}
+
 void world_touch_idle(struct world *world)
 {
-    for (uint32_t c = 0; c < plan_class_count(world->window); c++) {
-        const struct plan_class *of = plan_class_at(world->window, c);
-        uint32_t first = of->first_worker, last = first + of->worker_count, count = 0;
-        for (; !world->many || count < PLACE_AWAKE; count++) {
-            first = place_idle(world, first, last);
-            if (first == PLAN_NONE)
-                break;
-            place_wake(world, first);
-        }
-    }
+    for (uint32_t c = 0; world->many && c < plan_class_count(world->window); c++)
+        if (plan_class_at(world->window, c)->worker_count > 0)
+            world_touch_next(world, plan_class_at(world->window, c)->first_worker);
+    for (uint32_t g = 0; !world->many && g < world->group_count; g++)
+        world_touch_next(world, world->groups[g].first_worker);
 }
 
 struct place_theft {
@@ -322,7 +329,8 @@ static void steal_from(struct world *world, uint32_t thief, uint32_t victim,
     const struct plan_worker *facts = plan_worker_at(window, thief);
     int64_t base_ns = of->end_ns - of->queue.popped_ns;
     int64_t least_ns = world->now_ns + world->least_ns[facts->class_index];
-    struct world_place place = {.node = facts->node, .free_ns = world->now_ns};
+    struct world_place place = {
+        .node = facts->node, .free_ns = world->now_ns, .latest_ns = INT64_MAX};
     uint32_t low = of->queue.count > PLACE_STEAL ? of->queue.count - PLACE_STEAL : 0;
     for (uint32_t i = of->queue.count; i-- > low;) {
         const struct world_item *item = world_queue_at(&of->queue, i);
@@ -344,7 +352,9 @@ static void steal_from(struct world *world, uint32_t thief, uint32_t victim,
 static void steal_few(struct world *world, uint32_t thief, struct place_theft *theft)
 {
     uint32_t workers = (uint32_t)world->window->workers.count;
-    uint32_t *robbed = world->robbed + (size_t)world->workers[thief].group * workers;
+    uint32_t *robbed = world->robbed + (size_t)world->workers[thief].group * (workers + 1);
+    if (robbed[workers] == world->version)
+        return;
     for (uint32_t v = 0; v < workers; v++) {
         const struct world_worker *of = &world->workers[v];
         if (of->queue.count == 0 || robbed[v] == of->version)
@@ -353,6 +363,8 @@ static void steal_few(struct world *world, uint32_t thief, struct place_theft *t
     }
     for (uint32_t v = 0; v < workers && theft->victim == PLAN_NONE; v++)
         robbed[v] = world->workers[v].version;
+    if (theft->victim == PLAN_NONE)
+        robbed[workers] = world->version;
 }
 
 uint32_t world_steal(struct world *world, uint32_t thief)

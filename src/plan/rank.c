@@ -69,6 +69,9 @@ void world_ranks(struct world *world)
     const uint32_t *successors = plan_successors(window);
     int64_t rank_of[64], least_of[64];
     bool few = window->type_count <= 64;
+    if (world->ranked == world->tuning.rank + 1)
+        return;
+    world->ranked = world->tuning.rank + 1;
     for (uint32_t t = 0; few && t < window->type_count; t++) {
         rank_of[t] = rank_cost_ns(window, t, world->tuning.rank);
         least_of[t] = rank_cost_ns(window, t, WORLD_RANK_LEAST);

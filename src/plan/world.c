@@ -40,7 +40,7 @@ bool world_init(struct world *world, const struct plan_window *window)
     world->runs = world_array(world, tasks, sizeof *world->runs);
     world->workers = world_array(world, workers, sizeof *world->workers);
     world->heap = world_array(world, workers, sizeof *world->heap);
-    world->touched = world_array(world, workers, sizeof *world->touched);
+    world->touched = world_array(world, 2 * workers, sizeof *world->touched);
     world->price = world_array(world, window->classes.count, sizeof *world->price);
     world->least_ns = world_array(world, window->classes.count, sizeof *world->least_ns);
     world->shared = world_array(world, window->type_count, sizeof *world->shared);
@@ -76,7 +76,7 @@ void world_fini(struct world *world)
     world_drop(world, world->runs, tasks, sizeof *world->runs);
     world_drop(world, world->workers, workers, sizeof *world->workers);
     world_drop(world, world->heap, workers, sizeof *world->heap);
-    world_drop(world, world->touched, workers, sizeof *world->touched);
+    world_drop(world, world->touched, 2 * workers, sizeof *world->touched);
     world_drop(world, world->least_ns, window->classes.count, sizeof *world->least_ns);
     world_drop(world, world->price, window->classes.count, sizeof *world->price);
     for (size_t t = 0; world->shared != NULL && t < window->type_count; t++)
@@ -151,6 +151,7 @@ void world_enqueue(struct world *world, uint32_t worker, uint32_t task)
                             world_cost_ns(world, task, world_class(world, worker))))
         return;
     world->workers[worker].version++;
+    world->version++;
     world_loaded(world, worker);
     world_touch(world, worker);
 }
@@ -206,14 +207,18 @@ static void world_start(struct world *world)
         of->dirty = false;
         if (of->running != PLAN_NONE)
             continue;
+        bool own = of->queue.count > 0;
         uint32_t task = world->policy->pop != NULL ? world->policy->pop(world, worker)
                                                    : world_front(world, worker);
         if (task == PLAN_NONE && world->tuning.steal)
             task = world_steal(world, worker);
-        if (task != PLAN_NONE)
-            world_run(world, worker, task);
-        else
+        if (task == PLAN_NONE) {
             world_idle(world, worker);
+            continue;
+        }
+        world_run(world, worker, task);
+        if (!own)
+            world_touch_next(world, worker);
     }
     world->touched_count = 0;
 }
@@ -240,11 +245,10 @@ static void world_push_ready(struct world *world)
             ready[at] = ready[at - 1];
         ready[at] = task;
     }
-    for (size_t i = 0; i < world->ready.count; i++) {
+    for (size_t i = 0; i < world->ready.count; i++)
         world->policy->push(world, ready[i]);
-        if (world->tuning.steal && (world->many || i + 1 == world->ready.count))
-            world_touch_idle(world);
-    }
+    if (world->ready.count > 0 && world->tuning.steal)
+        world_touch_idle(world);
     vec_clear(&world->ready);
 }
 
@@ -253,6 +257,7 @@ static bool world_reset(struct world *world)
     const struct plan_window *window = world->window;
     world->now_ns = world->makespan_ns = 0;
     world->bytes_moved = 0;
+    world->version = 0;
     world->started = world->done = world->heap_count = world->touched_count = 0;
     vec_clear(&world->ready);
     for (uint32_t t = 0; t < window->type_count; t++)

@@ -90,12 +90,15 @@ struct world_holder {
     uint32_t next;
 };
 
+#define WORLD_HOPS 4u /* links of a path that can matter, mostly */
+
 /* struct plan_path, without links that cannot matter. */
 struct world_path {
-    int64_t latency_ns;
     double ns_per_byte;
-    uint32_t link_count; /* 0: no way */
-    uint32_t links[PLAN_HOPS];
+    int64_t latency_ns;          /* < 0: no way */
+    uint32_t first[WORLD_HOPS];  /* links; those that are missing are one that is always free */
+    uint32_t more_count;
+    uint32_t more[PLAN_HOPS - WORLD_HOPS];
 };
 
 /* What became of a task. */
@@ -126,12 +129,14 @@ struct world {
     uint32_t group_count;
     bool many;                          /* more workers than can be looked at one after another */
     struct world_tree soonest, latest;  /* by load_ns; the latter of workers that have a queue */
-    uint32_t *robbed;                   /* [group * workers + worker]: version without loot */
+    uint32_t *robbed;                   /* [group * (workers + 1) + worker]: version without loot;
+                                           the last is of all together */
+    uint32_t version;                   /* tasks that have joined queues */
     uint64_t *idle;                     /* bits of workers that have nothing and found nothing */
     uint32_t *node_first, *node_last;   /* workers on a node lie between these */
     uint32_t *heap;                     /* running workers, by the end of their tasks */
     uint32_t heap_count;
-    uint32_t *touched; /* workers that may start something */
+    uint32_t *touched; /* [2 * workers]: those that may start something */
     uint32_t touched_count;
     /* of data and links */
     uint64_t *held;       /* [data]: bits of the nodes that (may, without `there_ns`) hold it */
@@ -170,7 +175,8 @@ static inline int64_t world_cost_ns(const struct world *world, uint32_t task, ui
 struct world_place {
     uint32_t worker, class_index, node;
     int64_t cost_ns;
-    int64_t free_ns; /* when the worker could begin, data aside */
+    int64_t free_ns;   /* when the worker could begin, data aside */
+    int64_t latest_ns; /* it has to end by then; INT64_MAX */
     /* world_look() */
     int64_t start_ns; /* with its data */
     int64_t moved_ns; /* how long the copies for it would keep their links busy, those of data
@@ -182,8 +188,8 @@ struct world_place {
  * of each class and those next to the data. Returns how many, at most WORLD_PLACES. */
 uint32_t world_places(struct world *world, uint32_t task, struct world_place *places);
 
-/* Fills in what depends on the data: [in] free_ns, cost_ns, node. False when it cannot have them or
- * would not end before `limit_ns`, with the copies' weight. */
+/* Fills in what depends on the data: [in] free_ns, cost_ns, node, latest_ns. False when it cannot
+ * have them, or would not end before `limit_ns` with the copies' weight. */
 bool world_look(struct world *world, uint32_t task, struct world_place *place, int64_t limit_ns);
 
 /* Orders what the task needs on the node. Returns when the last of it is there. */
@@ -198,7 +204,7 @@ uint32_t world_take(struct world *world, uint32_t worker, uint32_t place);
 /* The worker may have something to do. */
 void world_touch(struct world *world, uint32_t worker);
 
-/* Somebody of each class who has nothing to do looks again: there is one more task. */
+/* Somebody of each class (and node) who has nothing to do looks again: there are more tasks. */
 void world_touch_idle(struct world *world);
 
 /* May the worker run it at all? */
@@ -236,6 +242,8 @@ void world_loaded(struct world *world, uint32_t worker);
 /* What the thief would end the most earlier than its owner does, taken from there. */
 uint32_t world_steal(struct world *world, uint32_t thief);
 void world_idle(struct world *world, uint32_t worker);
+/* Another one like it that has nothing looks again. */
+void world_touch_next(struct world *world, uint32_t worker);
 
 /* data.c */
 bool world_data_init(struct world *world);

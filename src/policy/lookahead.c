@@ -16,6 +16,7 @@
 struct lookahead_places {
     struct world_place at[WORLD_PLACES];
     int64_t price[WORLD_PLACES];
+    int64_t end_ns[WORLD_PLACES]; /* data aside; INT64_MAX: done with */
     uint32_t count;
 };
 
@@ -23,29 +24,30 @@ struct lookahead_places {
 static uint32_t lookahead_cheap(struct world *world, uint32_t task,
                                 struct lookahead_places *places, int64_t latest_ns)
 {
-    int64_t most = INT64_MAX, least = -1;
     uint32_t best = PLAN_NONE;
-    for (;;) {
-        uint32_t next = PLAN_NONE;
-        for (uint32_t i = 0; i < places->count; i++)
-            if (places->price[i] > least && places->price[i] <= most &&
-                (next == PLAN_NONE || places->price[i] < places->price[next]))
-                next = i;
-        if (next == PLAN_NONE)
-            return best;
-        least = places->price[next];
-        for (uint32_t i = next; i < places->count; i++) {
-            struct world_place *place = &places->at[i];
-            if (places->price[i] != least || place->free_ns + place->cost_ns > latest_ns ||
-                (best != PLAN_NONE && place->free_ns + place->cost_ns >= places->at[best].end_ns))
+    uint64_t left = 0;
+    for (uint32_t i = 0; i < places->count; i++)
+        if (places->end_ns[i] <= latest_ns)
+            left |= UINT64_C(1) << i;
+    while (left != 0 && best == PLAN_NONE) {
+        int64_t least = INT64_MAX;
+        for (uint64_t of = left; of != 0; of &= of - 1) {
+            int64_t price = places->price[__builtin_ctzll(of)];
+            least = price < least ? price : least;
+        }
+        for (uint64_t of = left; of != 0; of &= of - 1) {
+            uint32_t i = (uint32_t)__builtin_ctzll(of);
+            if (places->price[i] > least + least / LOOKAHEAD_NEAR)
                 continue;
-            if (world_look(world, task, place, INT64_MAX) && place->start_ns + place->cost_ns <= latest_ns &&
-                (best == PLAN_NONE || place->end_ns < places->at[best].end_ns)) {
+            left &= ~(UINT64_C(1) << i);
+            places->at[i].latest_ns = latest_ns;
+            if (world_look(world, task, &places->at[i],
+                           best != PLAN_NONE ? places->at[best].end_ns : INT64_MAX))
                 best = i;
-                most = most == INT64_MAX ? least + least / LOOKAHEAD_NEAR : most;
-            }
+            places->at[i].latest_ns = INT64_MAX;
         }
     }
+    return best;
 }
 
 /* The one that ends first, with the copies' weight. */
@@ -53,23 +55,23 @@ static uint32_t lookahead_first(struct world *world, uint32_t task,
                                 struct lookahead_places *places)
 {
     uint32_t best = PLAN_NONE;
-    bool done[WORLD_PLACES] = {false};
+    int64_t best_ns = INT64_MAX;
     for (;;) {
         uint32_t next = PLAN_NONE;
-        int64_t least_ns = best != PLAN_NONE ? places->at[best].end_ns : INT64_MAX;
+        int64_t least_ns = best_ns;
         for (uint32_t i = 0; i < places->count; i++) {
-            int64_t ns = places->at[i].free_ns + places->at[i].cost_ns;
-            if (!done[i] && ns < least_ns) {
-                least_ns = ns;
+            if (places->end_ns[i] < least_ns) {
+                least_ns = places->end_ns[i];
                 next = i;
             }
         }
         if (next == PLAN_NONE)
             return best;
-        done[next] = true;
-        if (world_look(world, task, &places->at[next],
-                       best != PLAN_NONE ? places->at[best].end_ns : INT64_MAX))
+        places->end_ns[next] = INT64_MAX;
+        if (world_look(world, task, &places->at[next], best_ns)) {
             best = next;
+            best_ns = places->at[next].end_ns;
+        }
     }
 }
 
@@ -80,7 +82,9 @@ static void lookahead_push(struct world *world, uint32_t task)
     uint32_t best = PLAN_NONE;
     places.count = world_places(world, task, places.at);
     for (uint32_t i = 0; i < places.count; i++) {
-        places.price[i] = places.at[i].cost_ns / 256 * world->price[places.at[i].class_index];
+        const struct world_place *place = &places.at[i];
+        places.end_ns[i] = place->free_ns + place->cost_ns;
+        places.price[i] = place->cost_ns / 256 * world->price[place->class_index];
     }
     if (tuning->target_ns > 0)
         best = lookahead_cheap(world, task, &places,
