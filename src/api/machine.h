@@ -1,4 +1,6 @@
-/* The machine behind a public handle, for the simulator. */
+/* The machine behind a public handle, for the simulator. The handle is a pointer, for a machine
+ * belongs to no pool.
+ */
 #ifndef FASTGPU_API_MACHINE_H
 #define FASTGPU_API_MACHINE_H
 
