@@ -29,10 +29,11 @@ static double graph_shrink_costs(double *to, const double *from, const uint32_t 
     return cheapest;
 }
 
-int bound_problem_shrink(struct bound_problem *problem, struct arena *arena, uint32_t type_count,
-                         uint32_t class_count, const double *cost_ns, const uint32_t *workers,
-                         const double *counts, uint32_t *renumber)
+int bound_problem_shrink(struct bound_problem *problem, struct arena *arena,
+                         const struct bound_input *input, const double *counts, uint32_t *renumber)
 {
+    uint32_t type_count = input->type_count, class_count = input->class_count;
+    const uint32_t *workers = input->workers;
     *problem = (struct bound_problem){0};
     problem->workers = arena_alloc(arena, class_count * sizeof(double), 16);
     problem->cost_ns = arena_alloc(arena, (size_t)type_count * class_count * sizeof(double), 16);
@@ -53,7 +54,7 @@ int bound_problem_shrink(struct bound_problem *problem, struct arena *arena, uin
         uint32_t at = problem->type_count++;
         double cheapest =
             graph_shrink_costs(problem->cost_ns + (size_t)at * problem->class_count,
-                               cost_ns + (size_t)t * class_count, workers, class_count);
+                               input->cost_ns + (size_t)t * class_count, workers, class_count);
         if (cheapest >= HUGE_VAL)
             return error_set(FGPU_E_INVAL,
                              "bound: type %u has tasks and no worker that could run them", t);
@@ -154,8 +155,7 @@ int bound_problem_make(struct bound_problem *problem, struct arena *arena,
         return graph_no_memory();
     int status = graph_count_types(input, counts);
     if (status == FGPU_OK)
-        status = bound_problem_shrink(problem, arena, input->type_count, input->class_count,
-                                      input->cost_ns, input->workers, counts, renumber);
+        status = bound_problem_shrink(problem, arena, input, counts, renumber);
     if (status != FGPU_OK)
         return status;
     problem->task_count = n;

@@ -24,11 +24,10 @@ struct bound_problem {
     const uint32_t *first_successor, *successors; /* [borrow] */
 };
 
-/* Types and classes alone. counts: [type]. FGPU_E_INVAL (error_set) names a type that has tasks and
- * runs nowhere. [out] renumber: old type -> new, UINT32_MAX; may be NULL. */
-int bound_problem_shrink(struct bound_problem *problem, struct arena *arena, uint32_t type_count,
-                         uint32_t class_count, const double *cost_ns, const uint32_t *workers,
-                         const double *counts, uint32_t *renumber);
+/* Types and classes alone. counts: [type] tasks. FGPU_E_INVAL (error_set) names a type that has
+ * tasks and runs nowhere. [out] renumber: old type -> new, UINT32_MAX; may be NULL. */
+int bound_problem_shrink(struct bound_problem *problem, struct arena *arena,
+                         const struct bound_input *input, const double *counts, uint32_t *renumber);
 
 /* All of it. Errors as bound.h says. */
 int bound_problem_make(struct bound_problem *problem, struct arena *arena,

@@ -6,16 +6,16 @@
 #include "plan/bound_window.h"
 
 #define JOINED_NONE UINT32_MAX
-#define JOINED_STARTS 6u     /* windows tried first: on each side */
-#define JOINED_FEW_STARTS 3u /* ... of a large graph */
-#define JOINED_LARGE 100000u /* tasks of one */
-#define JOINED_REFINE 6u     /* rounds of "the best weights for it, the best window for them" */
-#define JOINED_ROUNDS 40u    /* of new rows */
-#define JOINED_ENOUGH 1e-4   /* relative: less is no progress, and no violation */
-#define JOINED_AREA_WORK 3e8 /* multiplications: about 0.3 s */
-#define JOINED_TRY_WORK 2e6  /* ... for one window */
-#define JOINED_WORK 2.5e7    /* ... for all windows and chains together: about 30 ms */
-#define JOINED_TASK_WORK 1e3 /* ... and for each task of a large graph */
+#define JOINED_STARTS 6u       /* windows tried first: on each side */
+#define JOINED_FEW_STARTS 3u   /* ... of a large graph */
+#define JOINED_LARGE 100000u   /* tasks of one */
+#define JOINED_REFINE 6u       /* rounds of "the best weights for it, the best window for them" */
+#define JOINED_ROUNDS 40u      /* of new rows */
+#define JOINED_ENOUGH 1e-4     /* relative: less is no progress, and no violation */
+#define JOINED_AREA_WORK 3e8   /* multiplications: about 0.3 s */
+#define JOINED_TRY_WORK 2e6    /* ... for one window */
+#define JOINED_WORK 2e7        /* ... for all windows and chains together: about 30 ms */
+#define JOINED_TASK_WORK 250.0 /* ... and for each task of a large graph */
 
 struct joined {
     const struct bound_problem *problem;
@@ -25,8 +25,9 @@ struct joined {
     double best_ns;
     bool exact;
     double work;
-    struct bound_window window; /* the best single one */
-    double *weights;            /* [class] its, or the area's */
+    struct bound_window window; /* the best single one, when there is one */
+    bool has_window;
+    double *weights; /* [class] its, or the area's */
     /* the programme of rows */
     uint32_t set_count, row_count, row_limit, group_count;
     struct bound_row *rows;
@@ -47,10 +48,17 @@ static void joined_even_weights(double *weights, uint32_t count)
         weights[r] = 1.0 / count;
 }
 
-/* One window: counts[type] of its tasks. weights: [class] in, out. */
+/* One window's programme. */
+struct joined_try {
+    const double *counts; /* [type] of its tasks */
+    double offset_ns;
+    double *weights; /* [class] in: where to start; out */
+    double value_ns;
+    bool exact;
+};
+
 static bool joined_solve(const struct bound_problem *problem, struct arena *scratch,
-                         const double *counts, double offset_ns, double *work, double *weights,
-                         double *value_ns, bool *exact)
+                         struct joined_try *try, double *work)
 {
     uint32_t classes = problem->class_count;
     struct bound_row *rows = arena_alloc(scratch, classes * sizeof *rows, 16);
@@ -58,26 +66,29 @@ static bool joined_solve(const struct bound_problem *problem, struct arena *scra
     if (rows == NULL || groups == NULL)
         return false;
     for (uint32_t c = 0; c < classes; c++)
-        rows[c] = (struct bound_row){0, c, problem->workers[c], offset_ns};
+        rows[c] = (struct bound_row){0, c, problem->workers[c], try->offset_ns};
     uint32_t count = 0;
     for (uint32_t t = 0; t < problem->type_count; t++) {
-        if (counts[t] > 0)
+        if (try->counts[t] > 0)
             groups[count++] =
-                (struct bound_group){problem->cost_ns + (size_t)t * classes, counts[t], 1};
+                (struct bound_group){problem->cost_ns + (size_t)t * classes, try->counts[t], 1};
     }
-    struct bound_lp lp = {classes, classes, count, rows, groups, weights, NULL};
-    return bound_lp_solve(&lp, scratch, work, value_ns, exact);
+    struct bound_lp lp = {classes, classes, count, rows, groups, try->weights, NULL};
+    return bound_lp_solve(&lp, scratch, work, &try->value_ns, &try->exact);
 }
 
 bool bound_joined_area(const struct bound_problem *problem, double *weights, double *area_ns,
                        bool *exact)
 {
     struct arena scratch;
+    struct joined_try try = {.counts = problem->counts, .weights = weights};
     double work = JOINED_AREA_WORK;
     arena_init(&scratch, 0, NULL);
     joined_even_weights(weights, problem->class_count);
-    bool ok = joined_solve(problem, &scratch, problem->counts, 0, &work, weights, area_ns, exact);
+    bool ok = joined_solve(problem, &scratch, &try, &work);
     arena_fini(&scratch);
+    *area_ns = try.value_ns;
+    *exact = try.exact;
     return ok;
 }
 
@@ -115,27 +126,27 @@ static bool joined_climb(struct joined *j, struct bound_window window, double *w
 {
     double *counts = j->numbers, *prices = j->numbers + j->problem->type_count, last = 0;
     for (uint32_t round = 0; round < JOINED_REFINE && j->work > 0; round++) {
-        double work = fmin(JOINED_TRY_WORK, j->work), value = 0, before = work;
-        bool exact = false;
+        double work = fmin(JOINED_TRY_WORK, j->work), before = work;
+        struct joined_try try = {counts, window.offset_ns, weights, 0, false};
         joined_count(j, &window, counts);
         arena_reset(&j->scratch);
-        if (!joined_solve(j->problem, &j->scratch, counts, window.offset_ns, &work, weights, &value,
-                          &exact))
+        if (!joined_solve(j->problem, &j->scratch, &try, &work))
             return false;
         j->work -= before - work;
         joined_spend(j, 1.0);
-        if (value > j->best_ns) {
-            j->best_ns = value;
-            j->exact = exact;
+        if (try.value_ns > j->best_ns) {
+            j->best_ns = try.value_ns;
+            j->exact = try.exact;
             j->window = window;
+            j->has_window = true;
             memcpy(j->weights, weights, j->problem->class_count * sizeof *weights);
         }
-        if (value <= last * (1.0 + JOINED_ENOUGH))
+        if (try.value_ns <= last * (1.0 + JOINED_ENOUGH))
             break;
-        last = value;
+        last = try.value_ns;
         joined_type_prices(j, weights, prices);
         window = bound_grid_best(&j->grid, j->problem->type_of, prices);
-        if (window.need_ns <= value * (1.0 + JOINED_ENOUGH))
+        if (window.need_ns <= last * (1.0 + JOINED_ENOUGH))
             break;
     }
     return true;
@@ -258,7 +269,7 @@ static void joined_first_rows(struct joined *j, const double *area_weights, uint
     }
     memcpy(j->group_of, problem->type_of, problem->task_count * sizeof *j->group_of);
     j->set_count = 1;
-    bool has_window = j->window.need_ns > 0;
+    bool has_window = j->has_window;
     for (uint32_t c = 0; c < problem->class_count; c++)
         joined_add_row(j, 0, c, 0, has_window ? 0.0 : area_weights[c]);
     if (!has_window)
@@ -345,7 +356,7 @@ static void joined_cut_chain(struct joined *j, const double *shares, double valu
 static bool joined_cuts(struct joined *j, uint8_t *in_set)
 {
     uint32_t classes = j->problem->class_count, slow = 0;
-    for (uint32_t round = 0; round < JOINED_ROUNDS && j->work > 0 && slow < 3; round++) {
+    for (uint32_t round = 0; round < JOINED_ROUNDS && j->work > 0 && slow < 4; round++) {
         bool exact = false;
         double value = 0;
         uint32_t rows = j->row_count;

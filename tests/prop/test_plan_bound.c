@@ -311,6 +311,77 @@ static void test_scaling(void **state)
     }
 }
 
+/* ---- schedules that are planted */
+
+#define PLANTED 400u
+
+/* Three classes of two workers that work without a pause until `end`; every task of its own type,
+ * its cost on its own class as planted, on the others whatever. Waits only for what ended before it
+ * began: so `end` is a makespan, and where all tasks run on their class only, it is the area as
+ * well. */
+struct planted {
+    double costs[PLANTED * 3], begin[PLANTED], end[PLANTED], makespan;
+    uint32_t tasks, types[PLANTED], first[PLANTED + 1], successors[PLANTED * 8];
+};
+
+static void plant_tasks(struct rng *rng, struct planted *planted, bool is_fixed)
+{
+    planted->makespan = 1000;
+    planted->tasks = 0;
+    for (uint32_t worker = 0; worker < 6; worker++) {
+        double at = 0;
+        for (uint32_t k = 0; k < PLANTED / 6 && at < planted->makespan; k++) {
+            uint32_t i = planted->tasks++;
+            double cost = (double)(1 + rng_below(rng, 60));
+            if (k + 1 == PLANTED / 6 || at + cost > planted->makespan)
+                cost = planted->makespan - at;
+            for (uint32_t c = 0; c < 3; c++)
+                planted->costs[i * 3 + c] = is_fixed ? -1 : cost * (0.5 + 4 * rng_unit(rng));
+            planted->costs[i * 3 + worker / 2] = cost;
+            planted->types[i] = i;
+            planted->begin[i] = at;
+            planted->end[i] = at += cost;
+        }
+    }
+}
+
+static void plant_edges(struct rng *rng, struct planted *planted)
+{
+    uint32_t edges = 0;
+    for (uint32_t i = 0; i < planted->tasks; i++) {
+        planted->first[i] = edges;
+        for (uint32_t tries = 0; tries < 8; tries++) {
+            uint32_t j = (uint32_t)rng_below(rng, planted->tasks);
+            if (planted->begin[j] >= planted->end[i] && planted->begin[j] < planted->end[i] + 200)
+                planted->successors[edges++] = j;
+        }
+    }
+    planted->first[planted->tasks] = edges;
+}
+
+static void test_planted_schedules(void **state)
+{
+    static const uint32_t workers[] = {2, 2, 2};
+    static struct planted planted;
+    uint64_t first = seed_get(1), count = seed_count(200);
+    (void)state;
+    for (seed = first; seed < first + count; seed++) {
+        struct rng rng;
+        bool is_fixed = seed % 2 == 0;
+        rng_init(&rng, seed);
+        plant_tasks(&rng, &planted, is_fixed);
+        plant_edges(&rng, &planted);
+        struct bound_input input = {planted.tasks, 3,
+                                    planted.costs, workers,
+                                    planted.tasks, planted.types,
+                                    planted.first, planted.successors};
+        struct bound_result result;
+        REQUIRE(plan_bound_compute(&input, &result) == FGPU_OK);
+        REQUIRE(result.best_ns <= planted.makespan);
+        REQUIRE(!is_fixed || result.area_ns >= planted.makespan * (1 - 1e-9));
+    }
+}
+
 /* ---- large: many types and classes, all tasks of their own kind */
 
 /* Any sharing out is above the bound: each type where it is done first, one after the other. */
@@ -333,7 +404,7 @@ static double greedy_area(uint32_t types, uint32_t classes, const double *costs,
 
 static void test_large_areas(void **state)
 {
-    static const uint32_t sizes[][2] = {{64, 64}, {2000, 3}, {20000, 16}, {500, 64}};
+    static const uint32_t sizes[][2] = {{64, 64}, {2000, 3}, {4000, 16}, {500, 64}};
     (void)state;
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         uint32_t types = sizes[k][0], classes = sizes[k][1], workers[64];
@@ -362,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_never_above_the_best_schedule),
         cmocka_unit_test(test_area_is_exact),
         cmocka_unit_test(test_scaling),
+        cmocka_unit_test(test_planted_schedules),
         cmocka_unit_test(test_large_areas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

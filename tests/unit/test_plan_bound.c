@@ -109,6 +109,30 @@ static void test_window_by_hand(void **state)
     assert_int_equal(result.exact, 1);
 }
 
+/* Four workers and 1000 of time, none of it wasted but by waiting: worker 0 does a chain of 1, 1,
+ * 1, 1 and 996, worker w = 1, 2, 3 one task of 1000 - w after w of the chain. Heads of 0 to 4 are
+ * closer together than the search's steps; what it takes for a step must be the least of them.
+ * Backwards the same with the tails. */
+static void test_heads_close_together(void **state)
+{
+    static const double costs[] = {1, 1, 1, 1, 996, 999, 998, 997};
+    static const uint32_t workers[] = {4}, types[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    static const uint32_t first[9] = {0, 2, 4, 6, 7, 7, 7, 7, 7};
+    static const uint32_t successors[7] = {1, 5, 2, 6, 3, 7, 4};
+    static const uint32_t first_back[9] = {0, 0, 1, 2, 3, 4, 5, 6, 7};
+    static const uint32_t successors_back[7] = {0, 1, 2, 3, 0, 1, 2};
+    struct bound_input input = {8, 1, costs, workers, 8, types, first, successors};
+    struct bound_result result = compute(&input);
+    (void)state;
+    assert_near(result.best_ns, 1000, 1e-9);
+    assert_true(result.best_ns <= 1000);
+    input.first_successor = first_back;
+    input.successors = successors_back;
+    result = compute(&input);
+    assert_near(result.best_ns, 1000, 1e-9);
+    assert_true(result.best_ns <= 1000);
+}
+
 /* All of one type: 10 on the one quick worker, 30 on the one slow. 12 tasks, the first 8 a chain:
  * area 10 x = 30 (12 - x) -> 90; path 80; the quick worker takes the chain and one more, the slow
  * one 3: 90 is reached, and no bound may be above it. The chain alone: area 60, path 80. */
@@ -293,15 +317,11 @@ static void test_published_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_area_by_hand),
-        cmocka_unit_test(test_many_workers),
-        cmocka_unit_test(test_one_type_everywhere),
-        cmocka_unit_test(test_empty_types_and_classes),
-        cmocka_unit_test(test_window_by_hand),
-        cmocka_unit_test(test_chain_by_hand),
-        cmocka_unit_test(test_mixed_by_hand),
-        cmocka_unit_test(test_nothing_takes_time),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_area_by_hand),        cmocka_unit_test(test_many_workers),
+        cmocka_unit_test(test_one_type_everywhere), cmocka_unit_test(test_empty_types_and_classes),
+        cmocka_unit_test(test_window_by_hand),      cmocka_unit_test(test_heads_close_together),
+        cmocka_unit_test(test_chain_by_hand),       cmocka_unit_test(test_mixed_by_hand),
+        cmocka_unit_test(test_nothing_takes_time),  cmocka_unit_test(test_refused),
         cmocka_unit_test(test_published_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
