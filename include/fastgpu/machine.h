@@ -53,6 +53,21 @@ typedef struct fgpu_machine_info {
 } fgpu_machine_info;
 FGPU_API fgpu_status fgpu_machine_get_info(const fgpu_machine *machine, fgpu_machine_info *info);
 
+/* One of its devices. */
+typedef struct fgpu_machine_device {
+    uint32_t struct_bytes; /* set by the caller */
+    uint32_t kind;         /* 1: cpu, 2: gpu, 3: accelerator */
+    uint32_t class_index;  /* devices that are alike, in the order of the text */
+    uint32_t node;         /* the memory that it works in; 0: the host's */
+    uint64_t memory_bytes; /* 0: no limit */
+    char class_name[64];
+    char name[80]; /* "gpu[3]"; the class's where there is one device of it */
+} fgpu_machine_device;
+
+/* [in] device: from 0. [out] info: cut to struct_bytes. FGPU_E_RANGE behind the last. */
+FGPU_API fgpu_status fgpu_machine_get_device(const fgpu_machine *machine, uint32_t device,
+                                             fgpu_machine_device *info);
+
 /* Destroy. NULL is accepted. Not while a simulation made from it is open. */
 FGPU_API void fgpu_machine_destroy(fgpu_machine *machine);
 
