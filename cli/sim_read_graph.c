@@ -233,16 +233,17 @@ static bool graph_name(struct sim_reader *reader, const cJSON *entry)
     const cJSON *value = sim_reader_get(entry, "name");
     size_t level = json_path_enter_key(&reader->path, "name");
 
-    if (!value)
-        (void)0;
-    else if (!sim_reader_text(reader, value))
+    if (!value) {
+        json_path_leave(&reader->path, level);
+        return true;
+    }
+    if (!sim_reader_text(reader, value))
         return false;
-    else if (sim_names_find(&reader->tasks, value->valuestring) != SIM_NAMES_NONE)
+    if (sim_names_find(&reader->tasks, value->valuestring) != SIM_NAMES_NONE)
         return sim_reader_fail(reader, value, "there is a task of this name already");
-    else if (!sim_names_add(&reader->tasks, value->valuestring, reader->graph->task_count - 1))
+    if (!sim_names_add(&reader->tasks, value->valuestring, reader->graph->task_count - 1))
         return sim_reader_no_memory(reader);
-    else
-        sim_graph_name(reader->graph, "%s", value->valuestring);
+    sim_graph_name(reader->graph, "%s", value->valuestring);
     json_path_leave(&reader->path, level);
     return true;
 }
