@@ -16,7 +16,7 @@ typedef struct fgpu_machine fgpu_machine;
 
 /* Read a description. [in] text: `bytes` of it; need not end in a NUL. [in] name: for error texts,
  * usually the file's. [out] machine: [give], NULL on failure. Errors: FGPU_E_INVAL with
- * "NAME:LINE: what is wrong and what would be right", FGPU_E_NOMEM. */
+ * "NAME:LINE: what is wrong and what would be right", FGPU_E_LIMIT, FGPU_E_NOMEM. */
 FGPU_API fgpu_status fgpu_machine_parse(const char *name, const char *text, size_t bytes,
                                         fgpu_machine **machine);
 
@@ -29,9 +29,13 @@ typedef struct fgpu_machine_tables {
     uint32_t reserved;
     const char *costs, *devices, *links, *routes; /* CSV texts */
     size_t costs_bytes, devices_bytes, links_bytes, routes_bytes;
+    const char *costs_name, *devices_name; /* for error texts, usually the files'; NULL: "costs" */
+    const char *links_name, *routes_name;
 } fgpu_machine_tables;
 
-/* Published tables (docs/machine.md says which columns). [in] name: of the machine. */
+/* Published tables (docs/machine.md says which columns). [in] name: of the machine. [in] tables:
+ * links and routes may both be NULL; copies take no time then. Errors: FGPU_E_INVAL with
+ * "TABLE:LINE: what is wrong and what would be right", FGPU_E_LIMIT, FGPU_E_NOMEM. */
 FGPU_API fgpu_status fgpu_machine_import(const char *name, const fgpu_machine_tables *tables,
                                          fgpu_machine **machine);
 
@@ -48,7 +52,7 @@ typedef struct fgpu_machine_info {
     uint32_t link_count;
     uint32_t cost_count;
     uint32_t kernel_count;
-    uint32_t reserved;
+    uint32_t route_count;
     char name[64];
 } fgpu_machine_info;
 FGPU_API fgpu_status fgpu_machine_get_info(const fgpu_machine *machine, fgpu_machine_info *info);
