@@ -72,67 +72,79 @@ static void sim_help_generator(struct sim_page *page, const struct sim_generator
 static void sim_help(char *text, size_t room)
 {
     struct sim_page page = {text, room};
+    const char *name, *summary;
 
     sim_page_add(&page, "%s", sim_text_head);
     for (uint32_t i = 0; sim_generator_at(i); i++)
         sim_help_generator(&page, sim_generator_at(i));
     sim_page_add(&page, "\nPolicies:");
-    for (uint32_t i = 0; sim_policy_at(i); i++)
-        sim_page_add(&page, "\n    %-12s %s", sim_policy_at(i)->name, sim_policy_at(i)->help);
+    for (uint32_t i = 0; fgpu_sim_policy_at(i, &name, &summary) == FGPU_OK; i++)
+        sim_page_add(&page, "\n    %-12s %s", name, summary);
+}
+
+static bool sim_wants_list(const struct sim_typed *typed)
+{
+    return typed->policies && strcmp(typed->policies, "list") == 0;
 }
 
 static int sim_list_policies(void)
 {
-    for (uint32_t i = 0; sim_policy_at(i); i++)
-        printf("%-12s %s\n", sim_policy_at(i)->name, sim_policy_at(i)->help);
+    const char *name, *summary;
+
+    for (uint32_t i = 0; fgpu_sim_policy_at(i, &name, &summary) == FGPU_OK; i++)
+        printf("%-12s %s\n", name, summary);
     return COMMAND_OK;
 }
 
 /* ---- words */
 
-static enum options_outcome sim_add_policy(const struct options_page *page, const char *name,
+static enum options_outcome sim_add_policy(const struct options_page *page, const char *text,
                                            size_t length, struct sim_choice *choice)
 {
-    char *to = choice->policies[choice->policy_count];
     struct nearest nearest;
-    char all[256] = "";
+    const char *name;
+    char all[256] = "", word[64];
 
     if (choice->policy_count == CLI_SIM_POLICIES_LIMIT)
         return options_refuse(page, "--policy: want at most %d policies", CLI_SIM_POLICIES_LIMIT);
-    if (length >= sizeof choice->policies[0])
-        length = sizeof choice->policies[0] - 1;
-    memcpy(to, name, length);
-    to[length] = '\0';
-    nearest_init(&nearest, to);
-    for (uint32_t i = 0; sim_policy_at(i); i++) {
+    (void)snprintf(word, sizeof word, "%.*s", (int)(length < 63 ? length : 63), text);
+    nearest_init(&nearest, word);
+    for (uint32_t i = 0; fgpu_sim_policy_at(i, &name, NULL) == FGPU_OK; i++) {
         size_t used = strlen(all);
-        if (strcmp(sim_policy_at(i)->name, to) == 0) {
-            choice->policy_count++;
+        if (strcmp(name, word) == 0) {
+            choice->policies[choice->policy_count++] = name;
             return OPTIONS_GO;
         }
-        nearest_try(&nearest, sim_policy_at(i)->name);
-        (void)snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "",
-                       sim_policy_at(i)->name);
+        nearest_try(&nearest, name);
+        (void)snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", name);
     }
     const char *found = nearest_found(&nearest);
-    return options_refuse(page, "--policy %s: want one of %s, or all%s%s", to, all,
+    return options_refuse(page, "--policy %s: want one of %s, or all%s%s", word, all,
                           found ? "; the nearest is " : "", found ? found : "");
 }
 
+/* [in] text: NULL for the usual one. */
 static enum options_outcome sim_take_policies(const struct options_page *page, const char *text,
                                               struct sim_choice *choice)
 {
     enum options_outcome outcome = OPTIONS_GO;
+    const char *name;
 
-    for (uint32_t i = 0; strcmp(text, "all") == 0 && sim_policy_at(i); i++)
-        outcome =
-            sim_add_policy(page, sim_policy_at(i)->name, strlen(sim_policy_at(i)->name), choice);
-    while (choice->policy_count == 0 || (*text && strcmp(text, "all") != 0)) {
+    if (!text) {
+        choice->policy_count = 1; /* NULL: the library's choice */
+        return OPTIONS_GO;
+    }
+    if (strcmp(text, "all") == 0) {
+        for (uint32_t i = 0; fgpu_sim_policy_at(i, &name, NULL) == FGPU_OK; i++)
+            if (outcome == OPTIONS_GO)
+                outcome = sim_add_policy(page, name, strlen(name), choice);
+        return outcome;
+    }
+    for (bool is_more = true; is_more && outcome == OPTIONS_GO;) {
         size_t length = strcspn(text, ",");
         outcome = sim_add_policy(page, text, length, choice);
-        text += length + (text[length] == ',');
-        if (outcome != OPTIONS_GO)
-            break;
+        is_more = text[length] == ',';
+        text += length + is_more;
     }
     return outcome;
 }
@@ -433,7 +445,7 @@ static enum options_outcome sim_take_options(int argc, char **argv, struct sim_t
 
     sim_help(text, sizeof text);
     enum options_outcome outcome = options_read(&page, argc, argv);
-    if (outcome != OPTIONS_GO || strcmp(typed->policies, "list") == 0)
+    if (outcome != OPTIONS_GO || sim_wants_list(typed))
         return outcome;
     return sim_check(&page, typed, to);
 }
@@ -441,10 +453,10 @@ static enum options_outcome sim_take_options(int argc, char **argv, struct sim_t
 int command_sim(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     struct sim_choice choice = {.seed = 1, .repeat = 1};
-    struct sim_typed typed = {.policies = "auto"};
+    struct sim_typed typed = {0};
 
     enum options_outcome outcome = sim_take_options(argc, argv, &typed, &choice);
     if (outcome != OPTIONS_GO)
         return options_code(outcome);
-    return strcmp(typed.policies, "list") == 0 ? sim_list_policies() : sim_start(&choice, stop);
+    return sim_wants_list(&typed) ? sim_list_policies() : sim_start(&choice, stop);
 }

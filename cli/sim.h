@@ -20,7 +20,7 @@
 struct sim_choice {
     const char *machine; /* a file, or what fgpu_machine_synth() takes */
     const char *graph, *generate;
-    char policies[CLI_SIM_POLICIES_LIMIT][32];
+    const char *policies[CLI_SIM_POLICIES_LIMIT]; /* NULL: what the library takes */
     uint32_t policy_count;
     uint32_t flags; /* enum fgpu_sim_flag */
     uint64_t seed, repeat, memory_bytes;
@@ -31,7 +31,7 @@ struct sim_choice {
 
 /* One run. */
 struct sim_outcome {
-    const char *policy; /* as asked for. [borrow] */
+    const char *policy; /* as asked for; NULL: what the library takes. [borrow] */
     uint64_t seed;
     fgpu_sim_result result;
     double *busy; /* by device, 0 .. 1; NULL: the run did not end */
@@ -81,6 +81,8 @@ struct sim_summary {
 struct sim_summary sim_summary(const struct sim_work *work, const struct sim_outcome *outcomes,
                                uint32_t count);
 
+/* As asked for, in words. */
+const char *sim_policy_word(const struct sim_outcome *outcome);
 double sim_ratio(const fgpu_sim_result *result);  /* makespan over bound; -1: no bound */
 double sim_gflops(const fgpu_sim_result *result); /* -1: unknown */
 double sim_events_per_s(const fgpu_sim_result *result);
@@ -94,11 +96,5 @@ bool sim_print_json(const struct sim_work *work);
 fgpu_status sim_trace_write(struct sim_work *work, const fgpu_sim *sim);
 fgpu_status sim_report_write(struct sim_work *work, const struct sim_outcome *outcome,
                              const fgpu_sim *sim);
-
-/* Policies that there are. NULL behind the last. (sim_policies.c) */
-struct sim_policy {
-    const char *name, *help;
-};
-const struct sim_policy *sim_policy_at(uint32_t index);
 
 #endif

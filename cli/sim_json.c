@@ -18,8 +18,8 @@ static void json_run(cJSON *object, const struct sim_work *work, const struct si
 {
     const fgpu_sim_result *result = &outcome->result;
 
-    json_out_text(object, "policy", outcome->policy);
-    json_out_text(object, "chosen", result->policy[0] ? result->policy : outcome->policy);
+    json_out_text(object, "policy", sim_policy_word(outcome));
+    json_out_text(object, "chosen", result->policy);
     json_out_number(object, "seed", (double)outcome->seed);
     json_out_number(object, "makespan_ms", (double)result->makespan_ns / 1e6);
     json_out_known(object, "bound_ms", result->bound_ns > 0, (double)result->bound_ns / 1e6);
@@ -49,7 +49,7 @@ static cJSON *json_policies(const struct sim_work *work)
     for (uint32_t i = 0; i + repeat <= work->outcome_count; i += repeat) {
         struct sim_summary summary = sim_summary(work, &work->outcomes[i], repeat);
         cJSON *object = cJSON_CreateObject();
-        json_out_text(object, "policy", work->outcomes[i].policy);
+        json_out_text(object, "policy", sim_policy_word(&work->outcomes[i]));
         json_out_number(object, "makespan_ms", summary.makespan_ms);
         json_out_number(object, "least_ms", summary.least_ms);
         json_out_number(object, "most_ms", summary.most_ms);

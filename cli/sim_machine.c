@@ -39,3 +39,61 @@ fgpu_status sim_machine_load(const char *text, fgpu_machine **machine, char *why
     file_bytes_fini(&bytes);
     return status;
 }
+
+/* ---- costs of the graph's own */
+
+/* A name in quotes, as the text format has it. False without memory. */
+static bool sim_machine_name(struct file_bytes *text, const char *name)
+{
+    bool is_good = file_bytes_append(text, " \"", 2);
+
+    for (; *name && is_good; name++) {
+        if (*name == '"' || *name == '\\')
+            is_good = file_bytes_append(text, "\\", 1);
+        is_good = is_good && file_bytes_append(text, name, 1);
+    }
+    return is_good && file_bytes_append(text, "\"", 1);
+}
+
+/* "cost KERNEL on CLASS size N mean_ns X". */
+static bool sim_machine_cost(struct file_bytes *text, const struct sim_graph *graph,
+                             const struct sim_cost *cost)
+{
+    char end[96];
+    int length = snprintf(end, sizeof end, " size %llu mean_ns %.17g\n",
+                          (unsigned long long)cost->size, cost->mean_us * 1e3);
+
+    return file_bytes_append(text, "cost", 4) &&
+           sim_machine_name(text, graph->kernels[cost->kernel].name) &&
+           file_bytes_append(text, " on", 3) && sim_machine_name(text, cost->class_name) &&
+           file_bytes_append(text, end, (size_t)length);
+}
+
+fgpu_status sim_machine_extend(fgpu_machine **machine, const struct sim_graph *graph, char *why,
+                               size_t why_bytes)
+{
+    struct file_bytes text = {0};
+    fgpu_machine *extended = NULL;
+    char *printed = NULL;
+    size_t bytes = 0;
+
+    fgpu_status status = fgpu_machine_print(*machine, &printed, &bytes);
+    bool is_good = status == FGPU_OK && file_bytes_append(&text, printed, bytes) &&
+                   file_bytes_append(&text, "\n", 1);
+    for (uint32_t i = 0; i < graph->cost_count && is_good; i++)
+        is_good = sim_machine_cost(&text, graph, &graph->costs[i]);
+    if (status == FGPU_OK)
+        status = is_good ? fgpu_machine_parse(graph->name, (const char *)text.data, text.size_bytes,
+                                              &extended)
+                         : FGPU_E_NOMEM;
+    if (status == FGPU_OK) {
+        fgpu_machine_destroy(*machine);
+        *machine = extended;
+    } else {
+        (void)why_fail(status, why, why_bytes, "the graph's costs by class: %s",
+                       is_good ? fgpu_last_error() : "no memory");
+    }
+    fgpu_machine_text_free(printed);
+    file_bytes_fini(&text);
+    return status;
+}

@@ -127,10 +127,10 @@ void sim_print(const struct sim_work *work)
 {
     const struct sim_outcome *outcome = &work->outcomes[0];
     const fgpu_sim_result *result = &outcome->result;
-    bool is_chosen = strcmp(outcome->policy, result->policy) != 0 && result->policy[0];
+    bool is_chosen = strcmp(sim_policy_word(outcome), result->policy) != 0;
 
     print_head(work);
-    printf("  %-10s %s%s%s\n", "policy", outcome->policy, is_chosen ? ", which took " : "",
+    printf("  %-10s %s%s%s\n", "policy", sim_policy_word(outcome), is_chosen ? ", which took " : "",
            is_chosen ? result->policy : "");
     print_times(result);
     print_work(result);
@@ -165,10 +165,11 @@ void sim_print_table(const struct sim_work *work)
         struct sim_summary summary = sim_summary(work, outcome, repeat);
         struct text_table_row *row = text_table_add(&table);
         char bytes[REPORT_NUMBER_BYTES];
-        text_table_set(row, 0, "  %s", outcome->policy);
+        text_table_set(row, 0, "  %s", sim_policy_word(outcome));
         text_table_set(row, 1, "%s",
-                       strcmp(outcome->policy, outcome->result.policy) != 0 ? outcome->result.policy
-                                                                            : "");
+                       strcmp(sim_policy_word(outcome), outcome->result.policy) != 0
+                           ? outcome->result.policy
+                           : "");
         text_table_set(row, 2, "%.3f", summary.makespan_ms);
         print_known(row, 3, 3, summary.ratio);
         print_known(row, 4, 1, summary.gflops);

@@ -193,6 +193,11 @@ fgpu_status sim_run_settle(struct sim_work *work)
 
 /* ---- figures */
 
+const char *sim_policy_word(const struct sim_outcome *outcome)
+{
+    return outcome->policy ? outcome->policy : outcome->result.policy;
+}
+
 double sim_ratio(const fgpu_sim_result *result)
 {
     return result->bound_ns > 0 ? (double)result->makespan_ns / (double)result->bound_ns : -1;

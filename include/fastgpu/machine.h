@@ -68,7 +68,7 @@ typedef struct fgpu_machine_device {
     char name[80]; /* "gpu[3]"; the class's where there is one device of it */
 } fgpu_machine_device;
 
-/* [in] device: from 0. [out] info: cut to struct_bytes. FGPU_E_RANGE behind the last. */
+/* [in] device: from 0. FGPU_E_RANGE behind the last. */
 FGPU_API fgpu_status fgpu_machine_get_device(const fgpu_machine *machine, uint32_t device,
                                              fgpu_machine_device *info);
 
