@@ -34,7 +34,7 @@ static fgpu_status sim_check_options(const fgpu_sim_options *options)
                          options->struct_bytes, sizeof *options);
     if (options->machine == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_sim_open: options.machine is NULL");
-    if (options->machine->machine.device_count == 0)
+    if (machine_of(options->machine)->device_count == 0)
         return error_set(FGPU_E_INVAL, "fgpu_sim_open: the machine has no devices");
     if (options->policy != NULL && policy_find(options->policy) == NULL)
         return error_set(FGPU_E_INVAL, "fgpu_sim_open: options.policy is '%s'; there are: %s",
@@ -70,7 +70,7 @@ static fgpu_status sim_open(struct fgpu_sim *sim, const fgpu_sim_options *option
                                             .seed = options->seed,
                                             .checks = options->flags & FGPU_SIM_CHECK,
                                             .flags = flags,
-                                            .machine = &options->machine->machine,
+                                            .machine = machine_of(options->machine),
                                             .noise = options->noise,
                                             .cost_error = options->cost_error,
                                             .memory_bytes = options->memory_bytes,
@@ -100,7 +100,7 @@ fgpu_status fgpu_sim_open(const fgpu_sim_options *options, fgpu_sim **out)
         alloc_put(NULL, sim, sizeof *sim);
         return status;
     }
-    sim->machine = &options->machine->machine;
+    sim->machine = machine_of(options->machine);
     sim->flags = options->flags;
     sim->next_address = SIM_ADDRESS;
     vec_init(&sim->data, sizeof(uint32_t), NULL);
