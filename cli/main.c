@@ -28,6 +28,7 @@ static const struct command main_commands[] = {
     {"check", command_check, "check a workload file without running it"},
     {"explain", command_explain, "tell from a trace why a task ran where and when"},
     {"demo", command_demo, "filter photographs on all devices, and compare with one by one"},
+    {"machine", command_machine, "make and show descriptions of machines"},
     {"bench", command_bench, "measure what a task costs"},
 };
 

@@ -31,6 +31,7 @@ typedef struct fgpu_machine_tables {
     size_t costs_bytes, devices_bytes, links_bytes, routes_bytes;
     const char *costs_name, *devices_name; /* for error texts, usually the files'; NULL: "costs" */
     const char *links_name, *routes_name;
+    const char *note; /* where they come from; lines; NULL: nothing */
 } fgpu_machine_tables;
 
 /* Published tables (docs/machine.md says which columns). [in] name: of the machine. [in] tables:

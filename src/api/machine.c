@@ -101,6 +101,7 @@ fgpu_status fgpu_machine_import(const char *name, const fgpu_machine_tables *tab
         machine_table_of(tables->devices, tables->devices_bytes, tables->devices_name, "devices"),
         machine_table_of(tables->links, tables->links_bytes, tables->links_name, "links"),
         machine_table_of(tables->routes, tables->routes_bytes, tables->routes_name, "routes"),
+        tables->note,
     };
     return machine_end(made, machine_import(&made->machine, name, &inner), machine);
 }
