@@ -41,6 +41,9 @@
 /* Largest trace that is read: two million tasks. */
 #define CLI_TRACE_FILE_BYTES_LIMIT ((size_t)1 << 30)
 
+/* A machine description, or a table that becomes one. */
+#define CLI_MACHINE_FILE_BYTES_LIMIT ((size_t)64 << 20)
+
 /* An expression ("photo.width / 2"): letters, and nested parentheses or signs. */
 #define CLI_EXPRESSION_BYTES 256
 #define CLI_EXPRESSION_DEPTH_LIMIT 32

@@ -27,14 +27,15 @@ struct sim_typed {
 /* ---- help */
 
 static const char sim_text_head[] =
-    "Runs a task graph on a described machine in virtual time, with the very core that\n"
-    "runs real devices, and says how long it took and how far that is from the best\n"
-    "possible. Nothing is computed; equal seeds give equal runs. Several policies,\n"
-    "joined by commas, are compared in a table; \"all\" takes every one.\n"
+    "Runs a task graph on a described machine in virtual time, with the very core\n"
+    "that runs real devices, and says how long it took and how far that is from the\n"
+    "best possible. Nothing is computed; equal seeds give equal runs. Several\n"
+    "policies, joined by commas, are compared in a table; \"all\" takes every one.\n"
     "\n"
     "The machine is a file (docs/machine.md), or a text that `fastgpu machine synth`\n"
-    "takes: gpu:8x80GiB,cpu:64. A graph is a file (docs/graph.md): our own JSON, or a\n"
-    "WfCommons instance. Or it is generated: NAME, or NAME:PARAMETER=VALUE,...\n";
+    "takes: gpu:8x80GiB,cpu:64. A graph is a file (docs/graph.md), our own JSON or a\n"
+    "WfCommons instance, or is made up: NAME, or NAME:PARAMETER=VALUE,... The names,\n"
+    "their parameters with the usual values, and what they may be:\n";
 
 /* Text that grows in given memory. */
 struct sim_page {
@@ -63,7 +64,7 @@ static void sim_help_generator(struct sim_page *page, const struct sim_generator
         const struct sim_param *param = &generator->params[i];
         sim_page_add(page, "      %s=%s: %s", param->name, param->usual, param->help);
         if (param->kind != SIM_NAMES)
-            sim_page_add(page, " (%.10g to %.10g)", param->low, param->high);
+            sim_page_add(page, "; %.10g to %.10g", param->low, param->high);
         sim_page_add(page, "\n");
     }
 }
@@ -252,15 +253,10 @@ static int sim_know_machine(struct sim_work *work)
     work->info.struct_bytes = sizeof work->info;
     fgpu_status status = fgpu_machine_get_info(work->machine, &work->info);
     if (status == FGPU_OK)
-        work->devices = calloc(work->info.device_count + (size_t)1, sizeof *work->devices);
-    if (!work->devices)
-        return sim_say("no memory", COMMAND_FAILED);
-    for (uint32_t i = 0; i < work->info.device_count && status == FGPU_OK; i++) {
-        work->devices[i].struct_bytes = sizeof work->devices[i];
-        status = fgpu_machine_get_device(work->machine, i, &work->devices[i]);
-    }
-    return status == FGPU_OK ? COMMAND_OK
-                             : commands_fail("fastgpu sim", work->choice->machine, status);
+        status = sim_machine_devices(work);
+    if (status != FGPU_OK)
+        return commands_fail("fastgpu sim", work->choice->machine, status);
+    return COMMAND_OK;
 }
 
 /* The quickest run. */

@@ -37,12 +37,17 @@ struct sim_outcome {
     double *busy; /* by device, 0 .. 1; NULL: the run did not end */
 };
 
+struct sim_device {
+    char name[96], class_name[64];
+    uint32_t class_index, node; /* node: of memory; 0: the host's */
+};
+
 struct sim_work {
     const struct sim_choice *choice;
     const volatile sig_atomic_t *stop;
     fgpu_machine *machine;
     fgpu_machine_info info;
-    fgpu_machine_device *devices; /* by number */
+    struct sim_device *devices; /* by number */
     struct sim_graph graph;
     struct sim_outcome *outcomes; /* by policy, then seed */
     uint32_t outcome_count;       /* that are done */
@@ -60,6 +65,9 @@ fgpu_status sim_machine_load(const char *text, fgpu_machine **machine, char *why
 /* The same machine with the costs that the graph brings. [take] *machine, replaced. */
 fgpu_status sim_machine_extend(fgpu_machine **machine, const struct sim_graph *graph, char *why,
                                size_t why_bytes);
+
+/* What each device is. [out] work->devices. FGPU_E_NOMEM, or an error of the library's. */
+fgpu_status sim_machine_devices(struct sim_work *work);
 
 /* ---- sim_run.c */
 

@@ -10,11 +10,10 @@ enum { SHAPE_KERNEL, SHAPE_SIZE, SHAPE_BYTES, SHAPE_COST };
 
 #define SHAPE_PARAMS                                                                               \
     {"kernel", "the kernel that every task calls", "gemm", SIM_NAMES, 0, 1},                       \
-        {"size", "what the cost tables are asked with", "960", SIM_WHOLE, 1, 1e6},                 \
+        {"size", "what costs are asked with", "960", SIM_WHOLE, 1, 1e6},                           \
         {"bytes", "of a piece of data; 0: 4 size^2", "0", SIM_WHOLE, 0, 1e12},                     \
     {                                                                                              \
-        "cost_us", "what each task takes on every device; 0: what the machine says", "0",          \
-            SIM_REAL, 0, 1e12                                                                      \
+        "cost_us", "of a task, on every device; 0: as the machine says", "0", SIM_REAL, 0, 1e12    \
     }
 
 struct shape {

@@ -40,6 +40,28 @@ fgpu_status sim_machine_load(const char *text, fgpu_machine **machine, char *why
     return status;
 }
 
+fgpu_status sim_machine_devices(struct sim_work *work)
+{
+    uint32_t device = 0;
+    fgpu_status status = FGPU_OK;
+
+    work->devices = calloc(work->info.device_count + (size_t)1, sizeof *work->devices);
+    if (!work->devices)
+        return FGPU_E_NOMEM;
+    for (uint32_t i = 0; i < work->info.class_count && status == FGPU_OK; i++) {
+        fgpu_machine_class class = {.struct_bytes = sizeof class};
+        status = fgpu_machine_class_at(work->machine, i, &class);
+        for (uint32_t k = 0; k < class.count && status == FGPU_OK; k++, device++) {
+            struct sim_device *to = &work->devices[device];
+            to->class_index = i;
+            to->node = class.first_node > 0 ? class.first_node + k : 0;
+            (void)snprintf(to->class_name, sizeof to->class_name, "%s", class.name);
+            status = fgpu_machine_device_name(work->machine, device, to->name, sizeof to->name);
+        }
+    }
+    return status;
+}
+
 /* ---- costs of the graph's own */
 
 /* A name in quotes, as the text format has it. False without memory. */
