@@ -237,6 +237,10 @@ static int sim_prepare(struct sim_work *work)
         return sim_say(work->why, status == FGPU_E_NOMEM       ? COMMAND_FAILED
                                   : status == FGPU_E_CANCELLED ? COMMAND_INTERRUPTED
                                                                : COMMAND_NO_INPUT);
+    if (work->graph.left_out > 0)
+        (void)snprintf(work->note, sizeof work->note,
+                       "%llu files are left out: a task has at most %d, the largest are kept",
+                       (unsigned long long)work->graph.left_out, CLI_WORKLOAD_ARGS_LIMIT);
     if (choice->generate &&
         sim_generate(choice->generate, &work->graph, work->why, sizeof work->why) != FGPU_OK) {
         fprintf(stderr, "fastgpu sim: --generate %s\n", work->why);

@@ -91,8 +91,9 @@ struct sim_summary sim_summary(const struct sim_work *work, const struct sim_out
 
 /* As asked for, in words. */
 const char *sim_policy_word(const struct sim_outcome *outcome);
-double sim_ratio(const fgpu_sim_result *result);  /* makespan over bound; -1: no bound */
-double sim_gflops(const fgpu_sim_result *result); /* -1: unknown */
+double sim_ratio(const fgpu_sim_result *result); /* makespan over bound; -1: no bound */
+/* -1: unknown, also where a task does not say how many it does. */
+double sim_gflops(const struct sim_work *work, const fgpu_sim_result *result);
 double sim_events_per_s(const fgpu_sim_result *result);
 const char *sim_bound_word(uint32_t kind);
 

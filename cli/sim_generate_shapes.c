@@ -90,7 +90,7 @@ const struct sim_generator sim_generate_wavefront = {
 static const struct sim_param layers_params[] = {
     {"layers", "how many", "20", SIM_WHOLE, 1, 1 << 20},
     {"width", "tasks of a layer", "50", SIM_WHOLE, 1, 1 << 20},
-    {"fanin", "tasks of the layer before that each reads from", "3", SIM_WHOLE, 0, 1024},
+    {"fanin", "tasks of the layer before that each reads from", "3", SIM_WHOLE, 0, 63},
     SHAPE_PARAMS,
 };
 
@@ -134,7 +134,7 @@ enum { RANDOM_SEED, RANDOM_TASKS, RANDOM_DEGREE, RANDOM_DATA, RANDOM_KERNELS, RA
 static const struct sim_param random_params[] = {
     {"seed", "what is drawn follows from it", "1", SIM_WHOLE, 0, 9007199254740992.0},
     {"tasks", "how many", "1000", SIM_WHOLE, 1, CLI_SIM_TASKS_LIMIT},
-    {"degree", "pieces of data that a task reads, on average", "2", SIM_REAL, 0, 64},
+    {"degree", "pieces of data that a task reads, on average", "2", SIM_REAL, 0, 31},
     {"data", "pieces of data; 0: one for four tasks", "0", SIM_WHOLE, 0, CLI_SIM_DATA_LIMIT},
     {"kernels", "that are drawn from", "gemm+syrk+trsm+potrf", SIM_NAMES, 0, SIM_LIST},
     {"sizes", "that are drawn from", "960", SIM_SIZES, 1, 1e6},
@@ -165,7 +165,7 @@ static double random_count(const struct sim_value *values)
 static void random_task(struct sim_graph *graph, const struct sim_value *values, uint64_t *state,
                         uint32_t data_count)
 {
-    uint32_t kernel = random_below(state, graph->kernel_count), used[129];
+    uint32_t kernel = random_below(state, graph->kernel_count), used[64];
     struct sim_task task = {.kernel = kernel};
     uint32_t most = (uint32_t)(2 * values[RANDOM_DEGREE].real + 0.5), used_count = 1;
 

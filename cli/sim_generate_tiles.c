@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char tile_help[] = "rows and columns of a tile: what costs are asked with";
+static const char tile_help[] = "edge of a tile: what costs are asked with";
 static const char element_help[] = "bytes of a number: 4 is float, 8 is double";
 
 /* What every task of a tiled algorithm shares. */

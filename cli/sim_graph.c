@@ -92,6 +92,7 @@ uint32_t sim_graph_task(struct sim_graph *graph, const struct sim_task *task)
     added->access_count = added->after_count = 0;
     added->name = SIM_NO_NAME;
     graph->flops += task->flops;
+    graph->flops_count += task->flops > 0;
     return graph->task_count++;
 }
 

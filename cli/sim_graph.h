@@ -54,6 +54,8 @@ struct sim_graph {
     uint64_t names_bytes;
     uint64_t total_bytes; /* of all data */
     double flops;         /* of all tasks that say so */
+    uint32_t flops_count; /* so many of them do */
+    uint64_t left_out;    /* arguments of tasks that had more than a task may have */
     bool wants_names;     /* the generators name their tasks only where someone will look */
     fgpu_status status;   /* of everything that was added */
 };

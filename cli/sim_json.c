@@ -25,7 +25,7 @@ static void json_run(cJSON *object, const struct sim_work *work, const struct si
     json_out_known(object, "bound_ms", result->bound_ns > 0, (double)result->bound_ns / 1e6);
     json_out_text(object, "bound_kind", sim_bound_word(result->bound_kind));
     json_out_known(object, "ratio", sim_ratio(result) >= 0, sim_ratio(result));
-    json_out_known(object, "gflops", sim_gflops(result) >= 0, sim_gflops(result));
+    json_out_known(object, "gflops", sim_gflops(work, result) >= 0, sim_gflops(work, result));
     json_out_number(object, "tasks", (double)result->tasks);
     json_out_number(object, "failed", (double)result->failed_tasks);
     json_out_number(object, "copies", (double)result->copies);

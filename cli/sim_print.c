@@ -33,12 +33,12 @@ static void print_times(const fgpu_sim_result *result)
     print_line("bound", text);
 }
 
-static void print_work(const fgpu_sim_result *result)
+static void print_work(const struct sim_work *work, const fgpu_sim_result *result)
 {
     char count[REPORT_NUMBER_BYTES], other[REPORT_NUMBER_BYTES], text[256];
 
-    if (sim_gflops(result) >= 0) {
-        (void)snprintf(text, sizeof text, "%.1f GFlop/s", sim_gflops(result));
+    if (sim_gflops(work, result) >= 0) {
+        (void)snprintf(text, sizeof text, "%.1f GFlop/s", sim_gflops(work, result));
         print_line("speed", text);
     }
     (void)report_number_bytes(other, (double)result->bytes_moved, true);
@@ -133,7 +133,7 @@ void sim_print(const struct sim_work *work)
     printf("  %-10s %s%s%s\n", "policy", sim_policy_word(outcome), is_chosen ? ", which took " : "",
            is_chosen ? result->policy : "");
     print_times(result);
-    print_work(result);
+    print_work(work, result);
     if (result->failed_tasks > 0)
         printf("  %-10s %" PRIu64 " tasks\n", "failed", result->failed_tasks);
     print_cost(result);

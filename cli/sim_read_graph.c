@@ -164,8 +164,6 @@ static bool graph_accesses(struct sim_reader *reader, const cJSON *entry, const 
 
     if (list && !cJSON_IsArray(list))
         return sim_reader_fail(reader, list, "want a list");
-    if (list && cJSON_GetArraySize(list) > CLI_WORKLOAD_ARGS_LIMIT)
-        return sim_reader_fail(reader, list, "want at most %d", CLI_WORKLOAD_ARGS_LIMIT);
     cJSON_ArrayForEach(item, list)
     {
         size_t inner = json_path_enter_item(&reader->path, number++);
@@ -177,6 +175,11 @@ static bool graph_accesses(struct sim_reader *reader, const cJSON *entry, const 
             return sim_reader_fail(reader, item, "it stands there twice");
         if (known)
             known->mode |= (uint32_t)mode;
+        else if (reader->graph->tasks[reader->graph->task_count - 1].access_count ==
+                 CLI_WORKLOAD_ARGS_LIMIT)
+            return sim_reader_fail(reader, item,
+                                   "a task reads and writes at most %d pieces of data",
+                                   CLI_WORKLOAD_ARGS_LIMIT);
         else
             sim_graph_access(reader->graph, data, mode);
         json_path_leave(&reader->path, inner);

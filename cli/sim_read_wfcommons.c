@@ -259,6 +259,35 @@ static bool wf_access(struct wf *wf, const char *name, uint64_t bytes, fgpu_acce
     return graph->status == FGPU_OK;
 }
 
+/* What is written comes first, then the largest. */
+static int wf_compare_accesses(const void *left, const void *right, void *user)
+{
+    const fgpu_sim_access *a = left, *b = right;
+    const struct sim_graph *graph = user;
+    bool writes = a->mode != FGPU_READ;
+
+    if (writes != (b->mode != FGPU_READ))
+        return writes ? -1 : 1;
+    if (graph->data_bytes[a->data] != graph->data_bytes[b->data])
+        return graph->data_bytes[a->data] > graph->data_bytes[b->data] ? -1 : 1;
+    return (a->data > b->data) - (a->data < b->data);
+}
+
+/* A task of the pool has a limited number of arguments: the smallest files are left out, which
+ * changes what is moved but not the order, for parents are named beside. */
+static void wf_trim(struct sim_graph *graph)
+{
+    struct sim_task *task = &graph->tasks[graph->task_count - 1];
+
+    if (task->access_count <= CLI_WORKLOAD_ARGS_LIMIT)
+        return;
+    qsort_r(graph->accesses + task->access_first, task->access_count, sizeof *graph->accesses,
+            wf_compare_accesses, graph);
+    graph->left_out += task->access_count - CLI_WORKLOAD_ARGS_LIMIT;
+    graph->access_count -= task->access_count - CLI_WORKLOAD_ARGS_LIMIT;
+    task->access_count = CLI_WORKLOAD_ARGS_LIMIT;
+}
+
 static bool wf_accesses(struct wf *wf, const cJSON *entry)
 {
     const cJSON *file;
@@ -322,7 +351,10 @@ static bool wf_add(struct wf *wf, struct wf_task *task)
     if (graph->status != FGPU_OK)
         return false;
     sim_graph_name(graph, "%s", id ? id : name);
-    return wf_accesses(wf, task->entry);
+    if (!wf_accesses(wf, task->entry))
+        return false;
+    wf_trim(graph);
+    return true;
 }
 
 static bool wf_add_all(struct wf *wf, const uint32_t *order)

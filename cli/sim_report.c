@@ -150,8 +150,8 @@ static void sim_mark_figures(void *user)
     (void)snprintf(other, sizeof other, "%" PRIu64, report->outcome->seed);
     report_fact(text, "seed", other);
     report_fact(text, "tasks", report_number_count(room, result->tasks));
-    if (sim_gflops(result) >= 0) {
-        (void)snprintf(other, sizeof other, "%.1f GFlop/s", sim_gflops(result));
+    if (sim_gflops(report->work, result) >= 0) {
+        (void)snprintf(other, sizeof other, "%.1f GFlop/s", sim_gflops(report->work, result));
         report_fact(text, "speed", other);
     }
     report_fact(text, "moved", report_number_bytes(room, (double)result->bytes_moved, true));

@@ -203,9 +203,9 @@ double sim_ratio(const fgpu_sim_result *result)
     return result->bound_ns > 0 ? (double)result->makespan_ns / (double)result->bound_ns : -1;
 }
 
-double sim_gflops(const fgpu_sim_result *result)
+double sim_gflops(const struct sim_work *work, const fgpu_sim_result *result)
 {
-    return result->flops > 0 && result->makespan_ns > 0
+    return work->graph.flops_count == work->graph.task_count && result->makespan_ns > 0
                ? result->flops / (double)result->makespan_ns
                : -1;
 }
@@ -242,7 +242,7 @@ static double sim_figure(const struct sim_work *work, const struct sim_outcome *
     case 1:
         return sim_ratio(result);
     case 2:
-        return sim_gflops(result);
+        return sim_gflops(work, result);
     case 3:
         return sim_mean_busy(work, outcome);
     case 4:
