@@ -20,6 +20,7 @@
 
 #define MEASURE_WAIT_NS UINT64_C(30000000000) /* the first launch may compile for seconds */
 #define MEASURE_ROW 256u                      /* kernels one after another */
+#define MEASURE_WARM_ROWS 8u /* until the pool has learned what the kernel takes there */
 #define MEASURE_ROUNDS 7u
 #define MEASURE_TRIPS 101u
 #define MEASURE_SMALL_BYTES ((uint64_t)4096)
@@ -43,15 +44,20 @@ static const char measure_source[] =
     "__kernel void crunch(__global float *out, uint rounds)\n"
     "{\n"
     "    float s = 1e-3f * (float)get_global_id(0);\n"
-    "    float16 a = s, b = s + 0.1f, c = s + 0.2f, d = s + 0.3f;\n"
+    "    float8 a = s, b = s + 0.1f, c = s + 0.2f, d = s + 0.3f;\n"
+    "    float8 e = s + 0.4f, f = s + 0.5f, g = s + 0.6f, h = s + 0.7f;\n"
     "    for (uint i = 0; i < rounds; i++) {\n"
     "        a = mad(a, 0.999f, 0.001f);\n"
     "        b = mad(b, 0.999f, 0.001f);\n"
     "        c = mad(c, 0.999f, 0.001f);\n"
     "        d = mad(d, 0.999f, 0.001f);\n"
+    "        e = mad(e, 0.999f, 0.001f);\n"
+    "        f = mad(f, 0.999f, 0.001f);\n"
+    "        g = mad(g, 0.999f, 0.001f);\n"
+    "        h = mad(h, 0.999f, 0.001f);\n"
     "    }\n"
-    "    a += b + c + d;\n"
-    "    out[get_global_id(0)] = a.s0 + a.s5 + a.sa + a.sf;\n"
+    "    a += b + c + d + e + f + g + h;\n"
+    "    out[get_global_id(0)] = a.s0 + a.s2 + a.s5 + a.s7;\n"
     "}\n";
 
 enum measure_kernel { MEASURE_TOUCH, MEASURE_MARK, MEASURE_COPY, MEASURE_CRUNCH, MEASURE_KERNELS };
@@ -285,13 +291,13 @@ static fgpu_status measure_launch(const struct machines_bench *bench,
         measure_trips(bench, device, &empty, MEASURE_TRIPS, &device->figures.trip_ns);
     if (status == FGPU_OK)
         status = measure_trip(bench, device, &link, &first_ns); /* may compile */
-    for (uint32_t round = 0; round < MEASURE_ROUNDS && status == FGPU_OK; round++) {
+    for (uint32_t row = 0; row < MEASURE_WARM_ROWS + MEASURE_ROUNDS && status == FGPU_OK; row++) {
         uint64_t start_ns = figures_wall_ns();
         for (uint32_t i = 0; i < MEASURE_ROW && status == FGPU_OK; i++)
             status = measure_submit(bench, device, &link, &task);
         if (status == FGPU_OK)
             status = waiting_pool(bench->pool, MEASURE_WAIT_NS, bench->stop);
-        ns[round] = (double)(figures_wall_ns() - start_ns) / MEASURE_ROW;
+        ns[row % MEASURE_ROUNDS] = (double)(figures_wall_ns() - start_ns) / MEASURE_ROW;
     }
     if (status == FGPU_OK)
         device->figures.launch_ns = figures_median(ns, MEASURE_ROUNDS);
