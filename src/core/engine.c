@@ -19,11 +19,13 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/place.h"
+#include "core/planner.h"
 #include "core/sched.h"
 #include "core/submit.h"
 
 #define ENGINE_CHAIN_SHORT_NS                                                                      \
     2000u /* shorter tasks stay together: another lane costs more than it brings */
+#define ENGINE_CHAIN_LONG_NS 1000000u /* longer tasks gain nothing: the host's turn is short */
 #define ENGINE_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
 
 void engine_look(struct engine *engine, uint32_t task)
@@ -205,6 +207,38 @@ static void engine_place(struct engine *engine, struct task *task)
     }
 }
 
+/* Where the plan says. False when it says nothing, or nothing that still holds. */
+static bool engine_follow(struct engine *engine, struct task *task)
+{
+    const struct planned *planned = planner_of(engine, task);
+    if (planned == NULL)
+        return false;
+    struct lane *lane = engine_lane(engine, planned->lane);
+    if (place_obstacle(engine, task, &engine->devices[lane->device], lane->device) != NULL)
+        return false;
+    engine_prepare_kernel(engine, task);
+    place_on(engine, task, lane->index);
+    place_note(engine, task, FGPU_PLACED_PLANNED);
+    sched_backlog_push(engine, task, false);
+    engine_ahead(engine, task);
+    return true;
+}
+
+/* There is a new plan: what waits on a lane goes where that says. */
+static void engine_replan(struct engine *engine)
+{
+    uint32_t index;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        struct lane *lane = engine_lane(engine, i);
+        while ((index = sched_backlog_pop(engine, lane)) != TASK_NONE)
+            engine_release_lane(engine, engine_task(engine, index));
+    }
+    while ((index = sched_next_ready(engine)) != TASK_NONE) {
+        task_set_state(engine_task(engine, index), FGPU_TASK_LINKED);
+        engine_look(engine, index);
+    }
+}
+
 /* ---- following predecessors in their queue ---------------------------------------------- */
 
 static bool engine_other_idle(const struct engine *engine, const struct lane *lane)
@@ -230,8 +264,9 @@ static void engine_chain(struct engine *engine, struct task *task)
         engine_kernel(engine, task->kernel)->codes[lane->device].state != CODE_READY)
         return;
     place_on(engine, task, lane->index);
-    if (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
-        engine_other_idle(engine, lane)) {
+    if (task->predicted_ns > ENGINE_CHAIN_LONG_NS ||
+        (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
+         engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
         return;
     }
@@ -276,7 +311,7 @@ static void engine_linked(struct engine *engine, struct task *task)
         engine_map(engine, task);
     else if (task->kind == TASK_HOST && !engine->host_visible)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
-    else
+    else if (!engine_follow(engine, task))
         sched_ready(engine, task);
 }
 
@@ -494,6 +529,8 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
+    if (engine->planner != NULL && planner_turn(engine))
+        engine_replan(engine);
     do {
         if (engine->work.count > 0)
             engine_work(engine);
@@ -532,6 +569,8 @@ uint32_t engine_drain(struct engine *engine)
         if (!(task->flags & TASK_F_UNLISTED))
             engine->stats.tasks_submitted++;
         graph_link(engine, task);
+        if (engine->planner != NULL)
+            planner_linked(engine, task);
         if (engine->trace->on)
             trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                            .kind = TRACE_SUBMIT,
@@ -563,7 +602,10 @@ static void engine_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     complete_flight(lane, task);
+    lane->since_ns = engine->now_ns;
     learn_task(engine, task, status);
+    if (engine->planner != NULL)
+        planner_ended(engine, task);
     if (status != FGPU_OK) {
         engine_suspect(engine, lane);
         graph_doom(task, status, task->self, task_word(task));

@@ -61,6 +61,7 @@ struct lane {
     uint64_t issued;    /* number of the newest command */
     uint64_t done;      /* number of the newest finished one */
     uint64_t flight_ns; /* predicted time of what is in flight */
+    uint64_t since_ns;  /* when the oldest of it began, as far as is known */
     uint32_t flight_tasks;
     uint32_t flight_hosts; /* of them host functions: they may block for as long as they like */
     uint32_t *ring; /* what command n is: ring[n & mask]: task index, or op index with RING_OP */
@@ -161,6 +162,11 @@ struct engine_config {
      * target's device? NULL: never. */
     bool (*reaches)(const void *user, uint32_t src_node, uint32_t dst_node);
     const void *reaches_user;
+    /* How copies between two nodes travel, for plans; NULL: each pair has a link of its own. */
+    void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
+    double (*path_rate)(const void *user, uint32_t link); /* bytes per ns */
+    uint32_t path_link_count;
+    const void *paths_user;
     uint64_t budget_ns;        /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
     bool checks;               /* check invariants after the turns, every one of them while there is
@@ -168,6 +174,7 @@ struct engine_config {
 };
 
 struct lineage; /* core/lineage.h */
+struct planner; /* core/planner.h */
 
 /* A failed task, as long as its record says so. */
 struct engine_failure {
@@ -234,6 +241,11 @@ struct engine {
     size_t failures_head;
     fgpu_pool_stats stats;
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
+    struct planner *planner; /* NULL: the policy decides task by task */
+    void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
+    double (*path_rate)(const void *user, uint32_t link);
+    uint32_t path_link_count;
+    const void *paths_user;
     struct vec torn;         /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 

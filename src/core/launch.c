@@ -180,6 +180,8 @@ void launch_task(struct engine *engine, struct task *task, bool chained)
     if (chained || task->undone > 0)
         cmd.flags |= FGPU_CMD_CHAINED;
     (void)lane_append(engine, lane, &cmd, task->self);
+    if (lane->flight_tasks == 0)
+        lane->since_ns = engine->now_ns;
     lane->flight_ns += task->predicted_ns;
     lane->flight_tasks++;
     lane->flight_hosts += task->kind == TASK_HOST;

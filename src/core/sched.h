@@ -16,6 +16,9 @@ void sched_ready(struct engine *engine, struct task *task);
  * another. */
 uint32_t sched_next(struct engine *engine);
 
+/* The same whether a lane wants one or not. */
+uint32_t sched_next_ready(struct engine *engine);
+
 /* Takes a task out of the list that it is in (ready, or its lane's backlog or chain list).
  * O(length): cancelling is rare. */
 void sched_remove(struct engine *engine, struct task *task);
@@ -28,6 +31,9 @@ uint32_t sched_backlog_pop(struct engine *engine, struct lane *lane);
 /* Tasks that may follow their unfinished predecessors on this lane as soon as it has room. */
 void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane);
 uint32_t sched_chain_pop(struct engine *engine, struct lane *lane);
+
+/* Predicted time until what is in flight on the lane has finished. */
+uint64_t sched_flight_ns(const struct engine *engine, const struct lane *lane);
 
 /* May another command be handed to the lane now? */
 bool sched_has_room(const struct engine *engine, const struct lane *lane);

@@ -8,6 +8,7 @@
 #include "core/engine.h"
 #include "core/lineage.h"
 #include "core/object.h"
+#include "core/planner.h"
 #include "core/sched.h"
 #include "core/submit.h"
 
@@ -110,6 +111,8 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
         status = FGPU_E_NOMEM;
     if (status == FGPU_OK)
         status = lineage_init(engine);
+    if (status == FGPU_OK && !planner_init(engine))
+        status = FGPU_E_NOMEM;
     return status;
 }
 
@@ -126,6 +129,10 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->history = config->history;
     engine->trace = config->trace;
     engine->log = config->log;
+    engine->paths = config->paths;
+    engine->path_rate = config->path_rate;
+    engine->path_link_count = config->path_link_count;
+    engine->paths_user = config->paths_user;
     engine->flags = config->flags;
     engine->checks = config->checks;
     engine->reaches = config->reaches;
@@ -216,6 +223,7 @@ void engine_fini(struct engine *engine)
         return;
     engine_fini_objects(engine);
     lineage_fini(engine);
+    planner_fini(engine);
     submit_fini(engine);
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         vec_fini(&engine->lanes[i].commands);

@@ -8,6 +8,7 @@
  */
 #include "run/simulator.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -64,6 +65,33 @@ static bool simulator_reaches(const void *user, uint32_t source, uint32_t target
                                simulator_node(s, target));
 }
 
+/* The links that a copy between two of the engine's nodes crosses, each once. */
+static void simulator_path(const void *user, uint32_t source, uint32_t target,
+                           struct plan_path *path)
+{
+    const struct simulator *s = user;
+    uint32_t links[MACHINE_HOPS];
+    uint32_t count = machine_path(s->config.machine, simulator_node(s, source),
+                                  simulator_node(s, target), links, &path->latency_ns);
+    path->bytes_per_ns = INFINITY;
+    path->link_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        double rate = machine_instance_bytes_per_ns(s->config.machine, links[i]);
+        bool again = false;
+        for (uint32_t j = 0; j < path->link_count; j++)
+            again = again || path->links[j] == links[i];
+        path->bytes_per_ns = rate < path->bytes_per_ns ? rate : path->bytes_per_ns;
+        if (!again && path->link_count < PLAN_HOPS)
+            path->links[path->link_count++] = links[i];
+    }
+}
+
+static double simulator_path_rate(const void *user, uint32_t link)
+{
+    const struct simulator *s = user;
+    return machine_instance_bytes_per_ns(s->config.machine, link);
+}
+
 static fgpu_status simulator_engine(struct simulator *s)
 {
     uint32_t count = s->device_count;
@@ -89,6 +117,12 @@ static fgpu_status simulator_engine(struct simulator *s)
                                    .log = &s->log,
                                    .reaches = s->config.machine != NULL ? simulator_reaches : NULL,
                                    .reaches_user = s,
+                                   .paths = s->config.machine != NULL ? simulator_path : NULL,
+                                   .path_rate = simulator_path_rate,
+                                   .path_link_count = s->config.machine != NULL
+                                                          ? s->config.machine->instance_count
+                                                          : 0,
+                                   .paths_user = s,
                                    .checks = s->config.checks};
     fgpu_status status = engine_init(&s->engine, &config);
     alloc_put(NULL, configs, count * sizeof *configs);
