@@ -246,7 +246,7 @@ struct engine {
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;
     const void *paths_user;
-    struct vec torn;         /* uint32_t, while a device is lost: tasks whose data may be gone */
+    struct vec torn; /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 
 static inline struct task *engine_task(const struct engine *engine, uint32_t index)

@@ -397,7 +397,8 @@ static void place_tell_choice(struct engine *engine, const struct task *task, ui
 void place_tell(struct engine *engine, const struct task *task, uint8_t how)
 {
     const struct lane *lane = engine_lane(engine, task->lane);
-    struct policy_lane of = {.lane = lane->index, .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
+    struct policy_lane of = {.lane = lane->index,
+                             .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
     of.exec_ns = place_exec_ns(engine, task, lane->device, &of.known);
     of.transfer_ns = place_transfer_ns(engine, task, engine->devices[lane->device].node);
     place_log(engine, task, &of, 1, how);

@@ -1,4 +1,5 @@
 /* When to plan, how much, and what is kept of it; see planner.h. */
+#include <stdlib.h>
 #include "core/planner.h"
 
 #include "core/place.h"
@@ -74,24 +75,21 @@ static bool planner_keep(struct engine *engine, const struct world *world)
     for (uint32_t t = 0; t < window->plan.task_count; t++) {
         uint32_t slot = *(const uint32_t *)vec_at(&window->tasks, t);
         const struct world_run *run = &world->runs[t];
-        entries[slot] = (struct planned){
-            .generation = task_generation(engine_task(engine, slot)),
-            .lane = *(const uint32_t *)vec_at(&window->lanes, run->worker),
-            .rank = world->rank[t],
-            .end_ns = engine->now_ns + (uint64_t)run->end_ns};
+        entries[slot] =
+            (struct planned){.generation = task_generation(engine_task(engine, slot)),
+                             .lane = *(const uint32_t *)vec_at(&window->lanes, run->worker),
+                             .rank = world->rank[t],
+                             .end_ns = engine->now_ns + (uint64_t)run->end_ns};
     }
     return true;
 }
 
-/* Simulations that the window is worth: a share of the time that it will take at least. */
-static uint32_t planner_tries(const struct planner *planner)
+/* Is the window worth a simulation at all? A task of PLANNER_SHARE times the price is. */
+static bool planner_pays(const struct planner *planner)
 {
     const struct plan_window *plan = &planner->window.plan;
     uint64_t workers = plan->workers.count, once_ns = (uint64_t)plan->task_count * PLANNER_TASK_NS;
-    if (workers == 0 || once_ns == 0)
-        return 0;
-    uint64_t tries = planner->window.work_ns / workers / PLANNER_SHARE / once_ns;
-    return tries > POLICY_TRIES ? POLICY_TRIES : (uint32_t)tries;
+    return workers > 0 && planner->window.work_ns / workers >= once_ns * PLANNER_SHARE;
 }
 
 static bool planner_simulate(struct engine *engine, struct world *world, uint32_t tries)
@@ -99,11 +97,13 @@ static bool planner_simulate(struct engine *engine, struct world *world, uint32_
     struct planner *planner = engine->planner;
     const struct policy *policy = engine->policy;
     if (!policy->searches) {
-        planner->found = (struct policy_found){.policy = policy, .tuning = policy->tuning, .tries = 1};
+        planner->found =
+            (struct policy_found){.policy = policy, .tuning = policy->tuning, .tries = 1};
         planner->found.makespan_ns = world_simulate(world, policy->plan, &policy->tuning);
     } else {
         const struct policy_found known = planner->found;
-        planner->found = policy_search(world, tries, known.policy != NULL ? &known : NULL, 0);
+        planner->found = policy_search(world, tries, known.policy != NULL ? &known : NULL, 0,
+                                       (int64_t)world->window->task_count * PLANNER_TASK_NS);
     }
     planner->reckoned_ns +=
         (uint64_t)planner->found.tries * world->window->task_count * PLANNER_TASK_NS;
@@ -120,11 +120,9 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     if (!window_fill(&planner->window, engine, PLANNER_TASKS) ||
         planner->window.plan.task_count < PLANNER_FRESH || planner->window.unknown > 0)
         return false;
-    uint32_t tries = planner_tries(planner);
-    tries = tries > most ? most : tries;
-    if (tries == 0 || !world_init(&world, &planner->window.plan))
+    if (!planner_pays(planner) || !world_init(&world, &planner->window.plan))
         return false;
-    bool good = planner_simulate(engine, &world, tries);
+    bool good = planner_simulate(engine, &world, most);
     if (good) {
         planner->covered = planner->window.plan.task_count;
         planner->left_ns = (uint64_t)planner->found.makespan_ns;
@@ -149,7 +147,7 @@ bool planner_turn(struct engine *engine)
     struct planner *planner = engine->planner;
     if (planner->fresh >= PLANNER_FRESH && planner->fresh >= (planner->covered - planner->done) / 2)
         return planner_plan(engine, POLICY_TRIES);
-    if (planner->covered > 0 && planner_is_off(planner))
+    if (getenv("REPLAN") && planner->covered > 0 && planner_is_off(planner))
         return planner_plan(engine, 2);
     return false;
 }

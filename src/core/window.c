@@ -49,12 +49,11 @@ static uint32_t *window_numbers(const struct vec *vec)
 static void window_clear(struct window *window)
 {
     struct plan_window *plan = &window->plan;
-    struct vec *const all[] = {&plan->classes,  &plan->workers,    &plan->costs,
-                               &plan->tasks,    &plan->accesses,   &plan->successors,
-                               &plan->data,     &plan->holders,    &plan->links,
-                               &plan->capacity, &window->tasks,    &window->samples,
-                               &window->lanes,  &window->worker,   &window->classes,
-                               &window->place};
+    struct vec *const all[] = {
+        &plan->classes,  &plan->workers,    &plan->costs,     &plan->tasks,
+        &plan->accesses, &plan->successors, &plan->data,      &plan->holders,
+        &plan->links,    &plan->capacity,   &window->tasks,   &window->samples,
+        &window->lanes,  &window->worker,   &window->classes, &window->place};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         vec_clear(all[i]);
     map_clear(&window->types);
@@ -134,8 +133,7 @@ static bool window_holders(struct window *window, struct engine *engine,
                              .first_holder = (uint32_t)window->plan.holders.count};
     const struct segment *segment = seg != NULL ? imap_payload(seg) : NULL;
     for (uint32_t n = 0; segment != NULL && n < engine->node_count; n++)
-        if (replica_is_valid(&segment->replica, n) &&
-            vec_push(&window->plan.holders, &n) == NULL)
+        if (replica_is_valid(&segment->replica, n) && vec_push(&window->plan.holders, &n) == NULL)
             return false;
     data.holder_count = (uint32_t)window->plan.holders.count - data.first_holder;
     return vec_push(&window->plan.data, &data) != NULL;
@@ -144,12 +142,11 @@ static bool window_holders(struct window *window, struct engine *engine,
 static bool window_access(struct window *window, struct engine *engine,
                           const struct task_access *access)
 {
-    uint64_t key =
-        hash_u64(hash_u64(hash_u64(access->buffer) + access->begin) + (access->end - access->begin));
+    uint64_t key = hash_u64(hash_u64(hash_u64(access->buffer) + access->begin) +
+                            (access->end - access->begin));
     uint64_t index = window->plan.data.count;
     if (!map_get(&window->data, key, &index) &&
-        (map_put(&window->data, key, index) != FGPU_OK ||
-         !window_holders(window, engine, access)))
+        (map_put(&window->data, key, index) != FGPU_OK || !window_holders(window, engine, access)))
         return false;
     struct plan_access planned = {.data = (uint32_t)index, .mode = access->mode};
     return vec_push(&window->plan.accesses, &planned) != NULL;
@@ -185,8 +182,7 @@ static bool window_tasks(struct window *window, struct engine *engine)
 {
     struct plan_window *plan = &window->plan;
     for (uint32_t t = 0; t < window->tasks.count; t++)
-        if (!window_task(window, engine,
-                         engine_task(engine, window_numbers(&window->tasks)[t])))
+        if (!window_task(window, engine, engine_task(engine, window_numbers(&window->tasks)[t])))
             return false;
     struct plan_task end = {.first_access = (uint32_t)plan->accesses.count,
                             .first_successor = (uint32_t)plan->successors.count};
@@ -227,8 +223,8 @@ static bool window_class(struct window *window, struct engine *engine, uint32_t 
             uint32_t lane = device->lane_first + i;
             struct plan_worker worker = {.class_index = index,
                                          .node = device->node,
-                                         .free_ns = sched_flight_ns(engine,
-                                                                    engine_lane(engine, lane))};
+                                         .free_ns =
+                                             sched_flight_ns(engine, engine_lane(engine, lane))};
             window_numbers(&window->worker)[lane] = (uint32_t)window->lanes.count;
             if (vec_push(&window->lanes, &lane) == NULL ||
                 vec_push(&window->plan.workers, &worker) == NULL)
@@ -357,8 +353,7 @@ static void window_running(struct window *window, const struct engine *engine)
         if (task_state(task) != FGPU_TASK_RUNNING || task->lane >= TASK_LANE_MIXED)
             continue;
         uint64_t end_ns = sched_flight_ns(engine, engine_lane(engine, task->lane));
-        for (uint32_t at = task->succ; at != LINKS_NONE;
-             at = links_at(&engine->links, at)->next) {
+        for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
             uint32_t number = window_numbers(&window->place)[links_at(&engine->links, at)->task];
             if (number != PLAN_NONE && tasks[number].ready_ns < end_ns)
                 tasks[number].ready_ns = end_ns;
