@@ -1,5 +1,15 @@
-/* Where data are in a simulated world, and what it takes to move them; see world.h. */
+/* Where data are in a simulated world, and what it takes to move them; see world.h.
+ *
+ * With few nodes a table says when each piece of data is on each node; with many a list of those
+ * that have it, of which the first few are asked for a copy.
+ */
 #include "plan/world.h"
+
+#define DATA_NODES 64u           /* up to so many nodes there is a bit for each */
+#define DATA_TABLE (4u << 20)    /* entries of the table at most */
+#define DATA_SOURCES 16u         /* of a list that are asked */
+
+/* ---- who has it ---------------------------------------------------------------------------- */
 
 static struct world_holder *data_holder(const struct world *world, uint32_t index)
 {
@@ -12,8 +22,18 @@ static uint64_t data_bit(uint32_t node)
     return UINT64_C(1) << (node % 64);
 }
 
+static int64_t *data_row(const struct world *world, uint32_t data)
+{
+    return world->there_ns + (size_t)data * world->window->node_count;
+}
+
 static bool data_add(struct world *world, uint32_t data, uint32_t node, int64_t ready_ns)
 {
+    world->held[data] |= data_bit(node);
+    if (world->there_ns != NULL) {
+        data_row(world, data)[node] = ready_ns;
+        return true;
+    }
     uint32_t index = world->holder_free;
     if (index != PLAN_NONE) {
         world->holder_free = data_holder(world, index)->next;
@@ -25,82 +45,156 @@ static bool data_add(struct world *world, uint32_t data, uint32_t node, int64_t 
     *data_holder(world, index) =
         (struct world_holder){.ready_ns = ready_ns, .node = node, .next = world->holders_of[data]};
     world->holders_of[data] = index;
-    world->held[data] |= data_bit(node);
     return true;
 }
 
-bool world_data_reset(struct world *world)
+static void data_forget(struct world *world, uint32_t data)
 {
-    const struct plan_window *window = world->window;
-    const uint32_t *nodes = (const uint32_t *)(const void *)window->holders.items;
-    vec_clear(&world->holders);
-    world->holder_free = PLAN_NONE;
-    for (size_t l = 0; l < window->links.count; l++)
-        world->link_free_ns[l] = 0;
-    for (uint32_t d = 0; d < window->data.count; d++) {
-        const struct plan_data *data = plan_data_at(window, d);
-        world->holders_of[d] = PLAN_NONE;
-        world->held[d] = 0;
-        for (uint32_t h = 0; h < data->holder_count; h++)
-            if (!data_add(world, d, nodes[data->first_holder + h], 0))
-                return false;
+    world->held[data] = 0;
+    if (world->there_ns != NULL)
+        return;
+    for (uint32_t h = world->holders_of[data]; h != PLAN_NONE;) {
+        uint32_t next = data_holder(world, h)->next;
+        data_holder(world, h)->next = world->holder_free;
+        world->holder_free = h;
+        h = next;
     }
-    return true;
+    world->holders_of[data] = PLAN_NONE;
 }
 
-static const struct plan_path *data_path(struct world *world, uint32_t source, uint32_t target)
+/* When the node has its copy; WORLD_ABSENT. */
+static int64_t data_there_ns(const struct world *world, uint32_t data, uint32_t node)
+{
+    if (!(world->held[data] & data_bit(node)))
+        return WORLD_ABSENT;
+    if (world->there_ns != NULL)
+        return data_row(world, data)[node];
+    for (uint32_t h = world->holders_of[data]; h != PLAN_NONE; h = data_holder(world, h)->next)
+        if (data_holder(world, h)->node == node)
+            return data_holder(world, h)->ready_ns;
+    return WORLD_ABSENT;
+}
+
+uint32_t world_holders(const struct world *world, uint32_t data, uint32_t *nodes, uint32_t most)
+{
+    uint32_t count = 0;
+    if (world->there_ns != NULL) {
+        for (uint64_t left = world->held[data]; left != 0 && count < most; left &= left - 1)
+            nodes[count++] = (uint32_t)__builtin_ctzll(left);
+        return count;
+    }
+    for (uint32_t h = world->holders_of[data]; h != PLAN_NONE && count < most;
+         h = data_holder(world, h)->next)
+        nodes[count++] = data_holder(world, h)->node;
+    return count;
+}
+
+/* ---- paths --------------------------------------------------------------------------------- */
+
+/* The link that is always free. */
+static uint32_t data_no_link(const struct world *world)
+{
+    return (uint32_t)world->window->links.count;
+}
+
+static void data_hop(const struct world *world, struct world_path *path, uint32_t link)
+{
+    for (uint32_t i = 0; i < WORLD_HOPS; i++) {
+        if (path->first[i] == data_no_link(world)) {
+            path->first[i] = link;
+            return;
+        }
+    }
+    path->more[path->more_count++] = link;
+}
+
+static void data_no_hops(const struct world *world, struct world_path *path)
+{
+    for (uint32_t i = 0; i < WORLD_HOPS; i++)
+        path->first[i] = data_no_link(world);
+    path->more_count = 0;
+}
+
+static void data_ask(const struct world *world, uint32_t source, uint32_t target,
+                     struct plan_path *of, struct world_path *path)
+{
+    of->link_count = 0;
+    if (source != target)
+        world->window->path(world->window->context, source, target, of);
+    data_no_hops(world, path);
+    path->latency_ns = of->link_count == 0 ? -1 : (int64_t)of->latency_ns;
+    path->ns_per_byte = of->link_count == 0 ? 0 : 1.0 / of->bytes_per_ns;
+}
+
+static const struct world_path *data_path(struct world *world, uint32_t source, uint32_t target)
 {
     const struct plan_window *window = world->window;
     if (world->paths != NULL)
         return &world->paths[source * window->node_count + target];
-    window->path(window->context, source, target, &world->path);
+    struct plan_path of;
+    data_ask(world, source, target, &of, &world->path);
+    for (uint32_t i = 0; i < of.link_count; i++)
+        data_hop(world, &world->path, of.links[i]);
     return &world->path;
 }
 
-/* When a copy on the path could begin, and how long it would take. */
-static int64_t data_begin_ns(const struct world *world, const struct plan_path *path,
-                             int64_t ready_ns)
+static inline int64_t data_later(int64_t a, int64_t b)
 {
-    int64_t begin_ns = ready_ns > world->now_ns ? ready_ns : world->now_ns;
-    for (uint32_t i = 0; i < path->link_count; i++) {
-        int64_t free_ns = world->link_free_ns[path->links[i]];
-        begin_ns = free_ns > begin_ns ? free_ns : begin_ns;
-    }
+    return a > b ? a : b;
+}
+
+/* When a copy on the path could begin. */
+static inline int64_t data_begin_ns(const struct world *world, const struct world_path *path,
+                                    int64_t ready_ns)
+{
+    const int64_t *free_ns = world->link_free_ns;
+    int64_t begin_ns = data_later(ready_ns, world->now_ns);
+    for (uint32_t i = 0; i < WORLD_HOPS; i++)
+        begin_ns = data_later(begin_ns, free_ns[path->first[i]]);
+    for (uint32_t i = 0; i < path->more_count; i++)
+        begin_ns = data_later(begin_ns, free_ns[path->more[i]]);
     return begin_ns;
 }
 
-static int64_t data_copy_ns(const struct plan_path *path, uint64_t bytes)
+/* ---- the best source ----------------------------------------------------------------------- */
+
+struct data_source {
+    int64_t end_ns, copy_ns;
+    uint32_t node; /* PLAN_NONE: there is no way */
+};
+
+static inline void data_offer(struct world *world, struct data_source *best, uint32_t source,
+                              uint32_t target, int64_t ready_ns, double bytes)
 {
-    return (int64_t)path->latency_ns + (int64_t)((double)bytes / path->bytes_per_ns);
+    const struct world_path *path = data_path(world, source, target);
+    int64_t copy_ns = path->latency_ns + (int64_t)(bytes * path->ns_per_byte);
+    if (path->latency_ns < 0 || ready_ns + copy_ns > best->end_ns)
+        return;
+    int64_t end_ns = data_begin_ns(world, path, ready_ns) + copy_ns;
+    if (end_ns < best->end_ns || (end_ns == best->end_ns && source < best->node))
+        *best = (struct data_source){.end_ns = end_ns, .copy_ns = copy_ns, .node = source};
 }
 
-/* When the data could be on the node, and from where; WORLD_ABSENT when there is no way. It is the
- * node's own copy when `source` is the node. */
-static int64_t data_best(struct world *world, uint32_t data, uint32_t node, uint32_t *source)
+/* From where the data could be there first. The node does not have them. */
+static struct data_source data_best(struct world *world, uint32_t data, uint32_t node)
 {
-    uint64_t bytes = plan_data_at(world->window, data)->bytes;
-    int64_t best_ns = WORLD_ABSENT;
-    uint32_t first = world->holders_of[data];
-    if (world->held[data] & data_bit(node)) {
-        for (uint32_t h = first; h != PLAN_NONE; h = data_holder(world, h)->next) {
-            if (data_holder(world, h)->node == node) {
-                *source = node;
-                return data_holder(world, h)->ready_ns;
-            }
+    double bytes = (double)plan_data_at(world->window, data)->bytes;
+    uint64_t left = world->held[data];
+    struct data_source best = {.end_ns = WORLD_ABSENT, .node = PLAN_NONE};
+    if (world->there_ns != NULL) {
+        const int64_t *row = data_row(world, data);
+        for (; left != 0; left &= left - 1) {
+            uint32_t source = (uint32_t)__builtin_ctzll(left);
+            data_offer(world, &best, source, node, row[source], bytes);
         }
+        return best;
     }
-    for (uint32_t h = first; h != PLAN_NONE; h = data_holder(world, h)->next) {
-        const struct world_holder *holder = data_holder(world, h);
-        const struct plan_path *path = data_path(world, holder->node, node);
-        if (path->link_count == 0)
-            continue;
-        int64_t end_ns = data_begin_ns(world, path, holder->ready_ns) + data_copy_ns(path, bytes);
-        if (end_ns < best_ns || (end_ns == best_ns && holder->node < *source)) {
-            best_ns = end_ns;
-            *source = holder->node;
-        }
-    }
-    return best_ns;
+    uint32_t count = 0;
+    for (uint32_t h = world->holders_of[data]; h != PLAN_NONE && count++ < DATA_SOURCES;
+         h = data_holder(world, h)->next)
+        data_offer(world, &best, data_holder(world, h)->node, node, data_holder(world, h)->ready_ns,
+                   bytes);
+    return best;
 }
 
 /* ---- links that cannot matter -------------------------------------------------------------- */
@@ -108,12 +202,13 @@ static int64_t data_best(struct world *world, uint32_t data, uint32_t node, uint
 #define DATA_PATH_WORDS 4u /* of bits: paths among 16 nodes */
 
 /* Bit p: path p crosses the link. */
-static void data_crossings(const struct world *world, uint64_t (*crossed)[DATA_PATH_WORDS])
+static void data_crossings(const struct world *world, const struct plan_path *paths,
+                           uint64_t (*crossed)[DATA_PATH_WORDS])
 {
     uint32_t count = world->window->node_count * world->window->node_count;
     for (uint32_t p = 0; p < count; p++)
-        for (uint32_t i = 0; i < world->paths[p].link_count; i++)
-            crossed[world->paths[p].links[i]][p / 64] |= UINT64_C(1) << (p % 64);
+        for (uint32_t i = 0; i < paths[p].link_count; i++)
+            crossed[paths[p].links[i]][p / 64] |= UINT64_C(1) << (p % 64);
 }
 
 /* Every copy on `link` crosses `other` too, which is not faster: then it is never free later. */
@@ -133,91 +228,203 @@ static bool data_hides(const struct world *world, uint64_t (*crossed)[DATA_PATH_
     return !same || links[other].bytes_per_ns < links[link].bytes_per_ns || other < link;
 }
 
-bool world_thin_paths(struct world *world)
+/* Gives world->paths the links that can be free later than every other on the same path.
+ * `crossed`: NULL when there are too many paths to tell. */
+static void data_thin(struct world *world, const struct plan_path *paths,
+                      uint64_t (*crossed)[DATA_PATH_WORDS])
 {
-    size_t links = world->window->links.count;
     uint32_t count = world->window->node_count * world->window->node_count;
-    if (count > DATA_PATH_WORDS * 64 || links == 0)
-        return true;
-    uint64_t(*crossed)[DATA_PATH_WORDS] = alloc_get_zeroed(NULL, links * sizeof *crossed, 16);
-    if (crossed == NULL)
-        return false;
-    data_crossings(world, crossed);
     for (uint32_t p = 0; p < count; p++) {
-        struct plan_path *path = &world->paths[p];
-        const struct plan_path all = *path;
-        path->link_count = 0;
-        for (uint32_t i = 0; i < all.link_count; i++) {
+        const struct plan_path *of = &paths[p];
+        for (uint32_t i = 0; i < of->link_count; i++) {
             bool hidden = false;
-            for (uint32_t j = 0; j < all.link_count && !hidden; j++)
-                hidden = j != i && data_hides(world, crossed, all.links[i], all.links[j]);
+            for (uint32_t j = 0; crossed != NULL && j < of->link_count && !hidden; j++)
+                hidden = j != i && data_hides(world, crossed, of->links[i], of->links[j]);
             if (!hidden)
-                path->links[path->link_count++] = all.links[i];
+                data_hop(world, &world->paths[p], of->links[i]);
         }
     }
-    alloc_put(NULL, crossed, links * sizeof *crossed);
+}
+
+static bool data_paths(struct world *world)
+{
+    uint32_t nodes = world->window->node_count, count = nodes * nodes;
+    size_t links = world->window->links.count, bytes = links * sizeof(uint64_t[DATA_PATH_WORDS]);
+    struct plan_path *paths = alloc_get_zeroed(world->hooks, count * sizeof *paths, 16);
+    uint64_t(*crossed)[DATA_PATH_WORDS] = NULL;
+    bool few = count <= DATA_PATH_WORDS * 64 && links > 0;
+    world->paths = alloc_get_zeroed(world->hooks, count * sizeof *world->paths, 64);
+    if (few)
+        crossed = alloc_get_zeroed(world->hooks, bytes, 16);
+    bool good = paths != NULL && world->paths != NULL && (!few || crossed != NULL);
+    for (uint32_t i = 0; good && i < count; i++)
+        data_ask(world, i / nodes, i % nodes, &paths[i], &world->paths[i]);
+    if (good && few)
+        data_crossings(world, paths, crossed);
+    if (good)
+        data_thin(world, paths, crossed);
+    alloc_put(world->hooks, crossed, bytes);
+    alloc_put(world->hooks, paths, count * sizeof *paths);
+    return good;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static size_t data_path_count(const struct plan_window *window)
+{
+    return window->transfers && window->node_count <= DATA_NODES
+               ? (size_t)window->node_count * window->node_count
+               : 0;
+}
+
+static size_t data_table_count(const struct plan_window *window)
+{
+    size_t count = data_path_count(window) > 0 ? window->data.count * window->node_count : 0;
+    return count <= DATA_TABLE ? count : 0;
+}
+
+bool world_data_init(struct world *world)
+{
+    const struct plan_window *window = world->window;
+    size_t paths = data_path_count(window), table = data_table_count(window);
+    size_t data = window->data.count;
+    if (!window->transfers)
+        return true;
+    world->held = alloc_get_zeroed(world->hooks, (data + 1) * sizeof *world->held, 16);
+    world->link_free_ns =
+        alloc_get_zeroed(world->hooks, (window->links.count + 1) * sizeof *world->link_free_ns, 16);
+    if (world->held == NULL || world->link_free_ns == NULL)
+        return false;
+    if (table > 0)
+        world->there_ns = alloc_get_zeroed(world->hooks, table * sizeof *world->there_ns, 64);
+    else
+        world->holders_of = alloc_get_zeroed(world->hooks, (data + 1) * sizeof *world->holders_of, 16);
+    if (world->there_ns == NULL &&
+        (world->holders_of == NULL || !vec_reserve(&world->holders, data + 64)))
+        return false;
+    for (uint32_t d = 0; d < data && world->holders_of != NULL; d++)
+        world->holders_of[d] = PLAN_NONE;
+    return paths == 0 || data_paths(world);
+}
+
+void world_data_fini(struct world *world)
+{
+    const struct plan_window *window = world->window;
+    size_t data = window->data.count;
+    alloc_put(world->hooks, world->held, (data + 1) * sizeof *world->held);
+    alloc_put(world->hooks, world->link_free_ns,
+              (window->links.count + 1) * sizeof *world->link_free_ns);
+    alloc_put(world->hooks, world->there_ns, data_table_count(window) * sizeof *world->there_ns);
+    alloc_put(world->hooks, world->holders_of, (data + 1) * sizeof *world->holders_of);
+    alloc_put(world->hooks, world->paths, data_path_count(window) * sizeof *world->paths);
+    vec_fini(&world->holders);
+}
+
+bool world_data_reset(struct world *world)
+{
+    const struct plan_window *window = world->window;
+    const uint32_t *nodes = (const uint32_t *)(const void *)window->holders.items;
+    if (!window->transfers)
+        return true;
+    vec_clear(&world->holders);
+    world->holder_free = PLAN_NONE;
+    for (size_t l = 0; l < window->links.count; l++)
+        world->link_free_ns[l] = 0;
+    for (uint32_t d = 0; d < window->data.count; d++) {
+        const struct plan_data *data = plan_data_at(window, d);
+        world->held[d] = 0;
+        if (world->holders_of != NULL)
+            world->holders_of[d] = PLAN_NONE;
+        for (uint32_t h = 0; h < data->holder_count; h++)
+            if (!data_add(world, d, nodes[data->first_holder + h], 0))
+                return false;
+    }
     return true;
 }
 
-int64_t world_arrival_ns(struct world *world, uint32_t task, uint32_t node, int64_t *moved_ns)
+/* ---- what tasks need ----------------------------------------------------------------------- */
+
+static int64_t data_time_ns(const struct world *world, uint32_t task)
 {
-    const struct plan_window *window = world->window;
-    int64_t last_ns = world->now_ns;
-    *moved_ns = 0;
-    if (!window->transfers)
-        return last_ns;
-    uint32_t end = plan_task_at(window, task + 1)->first_access;
-    for (uint32_t a = plan_task_at(window, task)->first_access; a < end; a++) {
-        const struct plan_access *access = &plan_accesses(window)[a];
-        uint32_t source = PLAN_NONE;
-        if (!(access->mode & PLAN_READ) || world->holders_of[access->data] == PLAN_NONE)
-            continue;
-        int64_t ns = data_best(world, access->data, node, &source);
-        last_ns = ns > last_ns ? ns : last_ns;
-        if (source == node || source == PLAN_NONE)
-            continue;
-        int64_t copy_ns =
-            data_copy_ns(data_path(world, source, node), plan_data_at(window, access->data)->bytes);
-        *moved_ns += copy_ns;
-        if (access->mode & PLAN_WRITE)
-            *moved_ns += copy_ns * world->tuning.move_own / 256;
-    }
-    return last_ns;
+    int64_t ready_ns = (int64_t)plan_task_at(world->window, task)->ready_ns;
+    return ready_ns > world->now_ns ? ready_ns : world->now_ns;
 }
 
-static int64_t data_move(struct world *world, uint32_t data, uint32_t source, uint32_t node)
+bool world_look(struct world *world, uint32_t task, struct world_place *place, int64_t limit_ns)
 {
-    uint64_t bytes = plan_data_at(world->window, data)->bytes;
-    const struct plan_path *path = data_path(world, source, node);
-    uint32_t h = world->holders_of[data];
-    while (data_holder(world, h)->node != source)
-        h = data_holder(world, h)->next;
-    int64_t begin_ns = data_begin_ns(world, path, data_holder(world, h)->ready_ns);
-    int64_t end_ns = begin_ns + data_copy_ns(path, bytes);
+    const struct plan_window *window = world->window;
+    int64_t last_ns = data_time_ns(world, task), moved_ns = 0, weight = world->tuning.move;
+    last_ns = last_ns > place->free_ns ? last_ns : place->free_ns;
+    place->moved_ns = 0;
+    place->start_ns = last_ns;
+    place->end_ns = last_ns + place->cost_ns;
+    if (!window->transfers || place->end_ns >= limit_ns)
+        return place->end_ns < limit_ns;
+    const struct plan_access *access =
+        plan_accesses(window) + plan_task_at(window, task)->first_access;
+    const struct plan_access *end =
+        plan_accesses(window) + plan_task_at(window, task + 1)->first_access;
+    for (; access < end; access++) {
+        if (!(access->mode & PLAN_READ) || world->held[access->data] == 0)
+            continue;
+        int64_t ns = data_there_ns(world, access->data, place->node);
+        if (ns == WORLD_ABSENT) {
+            struct data_source source = data_best(world, access->data, place->node);
+            if (source.node == PLAN_NONE)
+                return false;
+            ns = source.end_ns;
+            moved_ns += source.copy_ns;
+            if (access->mode & PLAN_WRITE)
+                moved_ns += source.copy_ns * world->tuning.move_own / 256;
+        }
+        last_ns = ns > last_ns ? ns : last_ns;
+        place->end_ns = last_ns + place->cost_ns + moved_ns * weight / 256;
+        if (place->end_ns >= limit_ns || last_ns + place->cost_ns > place->latest_ns)
+            return false;
+    }
+    place->moved_ns = moved_ns;
+    place->start_ns = last_ns;
+    return true;
+}
+
+static void data_occupy(struct world *world, uint32_t link, int64_t begin_ns, double bytes)
+{
     const struct plan_link *links =
         (const struct plan_link *)(const void *)world->window->links.items;
-    for (uint32_t i = 0; i < path->link_count; i++)
-        world->link_free_ns[path->links[i]] =
-            begin_ns + (int64_t)((double)bytes / links[path->links[i]].bytes_per_ns);
+    if (link != data_no_link(world))
+        world->link_free_ns[link] = begin_ns + (int64_t)(bytes / links[link].bytes_per_ns);
+}
+
+static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
+{
+    const struct data_source source = data_best(world, data, node);
+    uint64_t bytes = plan_data_at(world->window, data)->bytes;
+    if (source.node == PLAN_NONE)
+        return WORLD_ABSENT;
+    const struct world_path *path = data_path(world, source.node, node);
+    int64_t begin_ns = source.end_ns - source.copy_ns;
+    for (uint32_t i = 0; i < WORLD_HOPS; i++)
+        data_occupy(world, path->first[i], begin_ns, (double)bytes);
+    for (uint32_t i = 0; i < path->more_count; i++)
+        data_occupy(world, path->more[i], begin_ns, (double)bytes);
     world->bytes_moved += bytes;
-    return data_add(world, data, node, end_ns) ? end_ns : WORLD_ABSENT;
+    return data_add(world, data, node, source.end_ns) ? source.end_ns : WORLD_ABSENT;
 }
 
 int64_t world_fetch(struct world *world, uint32_t task, uint32_t node)
 {
     const struct plan_window *window = world->window;
-    int64_t last_ns = world->now_ns;
+    int64_t last_ns = data_time_ns(world, task);
     if (!window->transfers)
         return last_ns;
     uint32_t end = plan_task_at(window, task + 1)->first_access;
     for (uint32_t a = plan_task_at(window, task)->first_access; a < end; a++) {
         const struct plan_access *access = &plan_accesses(window)[a];
-        uint32_t source = PLAN_NONE;
-        if (!(access->mode & PLAN_READ) || world->holders_of[access->data] == PLAN_NONE)
+        if (!(access->mode & PLAN_READ) || world->held[access->data] == 0)
             continue;
-        int64_t ns = data_best(world, access->data, node, &source);
-        if (source != node && source != PLAN_NONE)
-            ns = data_move(world, access->data, source, node);
+        int64_t ns = data_there_ns(world, access->data, node);
+        if (ns == WORLD_ABSENT)
+            ns = data_move(world, access->data, node);
         last_ns = ns > last_ns ? ns : last_ns;
     }
     return last_ns;
@@ -234,20 +441,7 @@ void world_data_write(struct world *world, uint32_t task, uint32_t node)
         const struct plan_access *access = &plan_accesses(window)[a];
         if (!(access->mode & PLAN_WRITE))
             continue;
-        uint32_t first = world->holders_of[access->data];
-        if (first == PLAN_NONE) {
-            (void)data_add(world, access->data, node, world->now_ns);
-            continue;
-        }
-        uint32_t rest = data_holder(world, first)->next;
-        world->held[access->data] = data_bit(node);
-        *data_holder(world, first) =
-            (struct world_holder){.ready_ns = world->now_ns, .node = node, .next = PLAN_NONE};
-        while (rest != PLAN_NONE) {
-            uint32_t next = data_holder(world, rest)->next;
-            data_holder(world, rest)->next = world->holder_free;
-            world->holder_free = rest;
-            rest = next;
-        }
+        data_forget(world, access->data);
+        (void)data_add(world, access->data, node, world->now_ns);
     }
 }

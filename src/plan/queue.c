@@ -30,12 +30,12 @@ static bool queue_room(struct world_queue *queue)
         return true;
     }
     uint32_t capacity = queue->capacity == 0 ? 16 : 2 * queue->capacity;
-    struct world_item *items = alloc_get(NULL, capacity * sizeof *items, 16);
+    struct world_item *items = alloc_get(queue->hooks, capacity * sizeof *items, 16);
     if (items == NULL)
         return false;
     if (queue->count > 0)
         memcpy(items, queue->items + queue->head, queue->count * sizeof *items);
-    alloc_put(NULL, queue->items, queue->capacity * sizeof *queue->items);
+    alloc_put(queue->hooks, queue->items, queue->capacity * sizeof *queue->items);
     queue->items = items;
     queue->capacity = capacity;
     queue->head = 0;

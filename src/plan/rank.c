@@ -69,6 +69,9 @@ void world_ranks(struct world *world)
     const uint32_t *successors = plan_successors(window);
     int64_t rank_of[64], least_of[64];
     bool few = window->type_count <= 64;
+    if (world->ranked == world->tuning.rank + 1)
+        return;
+    world->ranked = world->tuning.rank + 1;
     for (uint32_t t = 0; few && t < window->type_count; t++) {
         rank_of[t] = rank_cost_ns(window, t, world->tuning.rank);
         least_of[t] = rank_cost_ns(window, t, WORLD_RANK_LEAST);
@@ -133,7 +136,7 @@ bool world_prices(struct world *world)
 {
     const struct plan_window *window = world->window;
     uint32_t classes = plan_class_count(window);
-    double *work = alloc_get_zeroed(NULL, (3 * classes + window->type_count) * sizeof *work, 16);
+    double *work = alloc_get_zeroed(world->hooks, (3 * classes + window->type_count) * sizeof *work, 16);
     if (work == NULL)
         return false;
     double *weight = work, *load = work + classes, *sum = work + 2 * classes;
@@ -159,6 +162,6 @@ bool world_prices(struct world *world)
     }
     for (uint32_t c = 0; c < classes; c++)
         world->price[c] = 1 + (int64_t)(sum[c] / most * RANK_PRICE_ONE);
-    alloc_put(NULL, work, (3 * classes + window->type_count) * sizeof *work);
+    alloc_put(world->hooks, work, (3 * classes + window->type_count) * sizeof *work);
     return true;
 }

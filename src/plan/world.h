@@ -49,8 +49,9 @@ struct world_policy {
 struct world_item {
     int64_t rank;
     int64_t through_ns; /* cost of the queue up to and with this one, since its beginning */
+    int64_t there_ns; /* when it may begin: its data are there, its time has come */
     uint32_t task;
-    uint32_t class_index;
+    uint32_t type;
 };
 
 /* Sorted by rank, the front first; equal ones in the order of their arrival. */
@@ -58,19 +59,46 @@ struct world_queue {
     struct world_item *items;
     uint32_t head, count, capacity;
     int64_t popped_ns; /* cost of all that has left at the front */
+    const struct alloc_hooks *hooks;
 };
 
 struct world_worker {
     struct world_queue queue;
-    int64_t end_ns; /* of the running task; when it became free */
+    int64_t end_ns;  /* of the running task; when it became free */
+    int64_t load_ns; /* when it would have done its queue, data aside */
     uint32_t running;
+    uint32_t group;
+    uint32_t version; /* a task has joined the queue */
     bool dirty; /* in `touched` */
+};
+
+/* Workers of one class on one node. */
+struct world_group {
+    uint32_t class_index, node;
+    uint32_t first_worker, worker_count;
+};
+
+/* Who of many workers has the least key: a tournament. */
+struct world_tree {
+    uint32_t *best; /* [2 * leaves]; PLAN_NONE */
+    uint32_t leaves;
 };
 
 struct world_holder {
     int64_t ready_ns;
     uint32_t node;
     uint32_t next;
+};
+
+#define WORLD_HOPS 4u /* links of a path that can matter, mostly */
+
+/* struct plan_path, without links that cannot matter. */
+struct world_path {
+    double ns_per_byte;
+    int64_t latency_ns;          /* < 0: no way */
+    uint32_t first[WORLD_HOPS];  /* links; those that are missing are one that is always free */
+    uint32_t more_count;
+    uint32_t more[PLAN_HOPS - WORLD_HOPS];
 };
 
 /* What became of a task. */
@@ -82,6 +110,7 @@ struct world_run {
 
 struct world {
     const struct plan_window *window;
+    const struct alloc_hooks *hooks; /* the window's */
     const struct world_policy *policy;
     struct world_tuning tuning;
     int64_t now_ns;
@@ -93,20 +122,31 @@ struct world {
     int64_t *tail_ns; /* longest way from a task's end to the end of the window, at least cost */
     uint32_t *pending;
     struct world_run *runs;
+    uint32_t ranked; /* enum world_rank that `rank` is of, plus 1 */
     /* of workers */
     struct world_worker *workers;
-    uint32_t *heap; /* running workers, by the end of their tasks */
+    struct world_group *groups;
+    uint32_t group_count;
+    bool many;                          /* more workers than can be looked at one after another */
+    struct world_tree soonest, latest;  /* by load_ns; the latter of workers that have a queue */
+    uint32_t *robbed;                   /* [group * (workers + 1) + worker]: version without loot;
+                                           the last is of all together */
+    uint32_t version;                   /* tasks that have joined queues */
+    uint64_t *idle;                     /* bits of workers that have nothing and found nothing */
+    uint32_t *node_first, *node_last;   /* workers on a node lie between these */
+    uint32_t *heap;                     /* running workers, by the end of their tasks */
     uint32_t heap_count;
-    uint32_t *touched; /* workers that may start something */
+    uint32_t *touched; /* [2 * workers]: those that may start something */
     uint32_t touched_count;
     /* of data and links */
-    uint32_t *holders_of; /* [data]: list in `holders` */
-    uint64_t *held;       /* [data]: bits of the nodes that may hold it */
+    uint64_t *held;       /* [data]: bits of the nodes that (may, without `there_ns`) hold it */
+    int64_t *there_ns;    /* [data * nodes + node]: when; NULL where there are too many of them */
+    uint32_t *holders_of; /* without it, [data]: list in `holders` */
     struct vec holders;   /* struct world_holder */
     uint32_t holder_free;
     int64_t *link_free_ns;
-    struct plan_path *paths;    /* [source * nodes + target] where there are few nodes; else NULL */
-    struct plan_path path;      /* the last one asked for, else */
+    struct world_path *paths;   /* [source * nodes + target] where there are few nodes; else NULL */
+    struct world_path path;     /* the last one asked for, else */
     int64_t *price;             /* [class]: what a nanosecond there is worth, in 1/65536 */
     int64_t *least_ns;          /* [class]: of any type */
     struct vec ready;           /* uint32_t: tasks that became ready in this event */
@@ -129,30 +169,31 @@ static inline int64_t world_cost_ns(const struct world *world, uint32_t task, ui
     return plan_cost_ns(world->window, plan_task_at(world->window, task)->type, class_index);
 }
 
-/* When all that the task reads could be on the node, were it ordered now; `moved_ns`: how long the
- * copies for it would keep their links busy, those of data that it changes counted again as the
- * tuning says. */
-int64_t world_arrival_ns(struct world *world, uint32_t task, uint32_t node, int64_t *moved_ns);
+#define WORLD_PLACES 64u /* candidates for one task */
 
-/* Where a task could start. */
+/* Where a task could run. */
 struct world_place {
-    int64_t start_ns;
-    int64_t arrival_ns, moved_ns; /* world_arrival_ns() */
-    int64_t worth_ns;             /* start_ns and what moves, weighed */
-    int64_t limit_ns;
+    uint32_t worker, class_index, node;
+    int64_t cost_ns;
+    int64_t free_ns;   /* when the worker could begin, data aside */
+    int64_t latest_ns; /* it has to end by then; INT64_MAX */
+    /* world_look() */
+    int64_t start_ns; /* with its data */
+    int64_t moved_ns; /* how long the copies for it would keep their links busy, those of data
+                         that it changes counted again as the tuning says */
+    int64_t end_ns;   /* with the copies' weight */
 };
 
-/* The worker of a class where it would start first, with the bytes that would have to move weighed
- * as the tuning says: place->worth_ns. PLAN_NONE when none may run it, or none before
- * place->limit_ns [in]. The class must have a cost for it. */
-uint32_t world_best_worker(struct world *world, uint32_t task, uint32_t class_index,
-                           struct world_place *place);
+/* For each class and node the worker that could begin first; where there are very many, the first
+ * of each class and those next to the data. Returns how many, at most WORLD_PLACES. */
+uint32_t world_places(struct world *world, uint32_t task, struct world_place *places);
+
+/* Fills in what depends on the data: [in] free_ns, cost_ns, node, latest_ns. False when it cannot
+ * have them, or would not end before `limit_ns` with the copies' weight. */
+bool world_look(struct world *world, uint32_t task, struct world_place *place, int64_t limit_ns);
 
 /* Orders what the task needs on the node. Returns when the last of it is there. */
 int64_t world_fetch(struct world *world, uint32_t task, uint32_t node);
-
-/* When a task of this rank that joined the worker's queue now would start, data aside. */
-int64_t world_free_ns(const struct world *world, uint32_t worker, int64_t rank);
 
 /* Puts it into the worker's queue and orders its data. */
 void world_enqueue(struct world *world, uint32_t worker, uint32_t task);
@@ -162,6 +203,9 @@ uint32_t world_take(struct world *world, uint32_t worker, uint32_t place);
 
 /* The worker may have something to do. */
 void world_touch(struct world *world, uint32_t worker);
+
+/* Somebody of each class (and node) who has nothing to do looks again: there are more tasks. */
+void world_touch_idle(struct world *world);
 
 /* May the worker run it at all? */
 static inline bool world_runs(const struct world *world, uint32_t task, uint32_t worker)
@@ -189,11 +233,24 @@ static inline const struct world_item *world_queue_at(const struct world_queue *
     return &queue->items[queue->head + place];
 }
 
+/* place.c */
+bool world_places_init(struct world *world);
+void world_places_fini(struct world *world);
+void world_places_reset(struct world *world);
+/* Its queue or its running task has changed. */
+void world_loaded(struct world *world, uint32_t worker);
+/* What the thief would end the most earlier than its owner does, taken from there. */
+uint32_t world_steal(struct world *world, uint32_t thief);
+void world_idle(struct world *world, uint32_t worker);
+/* Another one like it that has nothing looks again. */
+void world_touch_next(struct world *world, uint32_t worker);
+
 /* data.c */
-/* Leaves out of world->paths the links that are never free later than another on the same path.
- * False without memory. */
-bool world_thin_paths(struct world *world);
+bool world_data_init(struct world *world);
+void world_data_fini(struct world *world);
 bool world_data_reset(struct world *world);
+/* Nodes that have the data, at most `most`. Returns how many. */
+uint32_t world_holders(const struct world *world, uint32_t data, uint32_t *nodes, uint32_t most);
 void world_data_write(struct world *world, uint32_t task, uint32_t node);
 
 #endif

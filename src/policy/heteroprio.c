@@ -15,7 +15,7 @@ static uint32_t heteroprio_fastest(const struct plan_window *window, uint32_t ty
     uint32_t best = PLAN_NONE;
     for (uint32_t c = 0; c < plan_class_count(window); c++) {
         int64_t ns = plan_cost_ns(window, type, c);
-        if (c != but && ns != PLAN_CANNOT &&
+        if (c != but && ns != PLAN_CANNOT && plan_class_at(window, c)->worker_count > 0 &&
             (best == PLAN_NONE || ns < plan_cost_ns(window, type, best)))
             best = c;
     }
@@ -43,19 +43,22 @@ static int64_t heteroprio_advantage(const struct world *world, uint32_t type, ui
 
 static void heteroprio_push(struct world *world, uint32_t task)
 {
-    uint32_t type = plan_task_at(world->window, task)->type;
+    const struct plan_task *of = plan_task_at(world->window, task);
     struct world_item item = {.rank = world->rank[task], .task = task};
-    if (!world_queue_insert(&world->shared[type], &item, 0))
-        return;
-    for (uint32_t w = 0; w < world->window->workers.count; w++)
-        if (world->workers[w].running == PLAN_NONE)
-            world_touch(world, w);
+    if (of->only_worker != PLAN_NONE) {
+        if (world_runs(world, task, of->only_worker))
+            world_enqueue(world, of->only_worker, task);
+    } else if (world_queue_insert(&world->shared[of->type], &item, 0)) {
+        world_touch_idle(world);
+    }
 }
 
 static uint32_t heteroprio_pop(struct world *world, uint32_t worker)
 {
     uint32_t class_index = plan_worker_at(world->window, worker)->class_index, best = PLAN_NONE;
     int64_t most = -1;
+    if (world->workers[worker].queue.count > 0)
+        return world_take(world, worker, 0);
     for (uint32_t t = 0; t < world->window->type_count; t++) {
         if (world->shared[t].count == 0 ||
             !world_runs(world, world_queue_at(&world->shared[t], 0)->task, worker))

@@ -10,59 +10,89 @@
  */
 #include "policy/policy.h"
 
-/* What a choice is worth: in time first, then by what it costs. */
-struct lookahead_choice {
-    uint32_t worker;
-    bool in_time;
-    int64_t end_ns; /* with the copies' weight */
-    int64_t price;
-};
-
 /* Prices that are this near count as equal: alike devices share the work. */
 #define LOOKAHEAD_NEAR 8 /* 1/8 */
 
-static bool lookahead_better(const struct lookahead_choice *a, const struct lookahead_choice *b)
+struct lookahead_places {
+    struct world_place at[WORLD_PLACES];
+    int64_t price[WORLD_PLACES];
+    int64_t end_ns[WORLD_PLACES]; /* data aside; INT64_MAX: done with */
+    uint32_t count;
+};
+
+/* The cheapest that ends early enough, of those that are about as cheap the one that ends first. */
+static uint32_t lookahead_cheap(struct world *world, uint32_t task,
+                                struct lookahead_places *places, int64_t latest_ns)
 {
-    if (a->in_time != b->in_time)
-        return a->in_time;
-    if (a->in_time && a->price < b->price - b->price / LOOKAHEAD_NEAR)
-        return true;
-    if (a->in_time && b->price < a->price - a->price / LOOKAHEAD_NEAR)
-        return false;
-    return a->end_ns < b->end_ns;
+    uint32_t best = PLAN_NONE;
+    uint64_t left = 0;
+    for (uint32_t i = 0; i < places->count; i++)
+        if (places->end_ns[i] <= latest_ns)
+            left |= UINT64_C(1) << i;
+    while (left != 0 && best == PLAN_NONE) {
+        int64_t least = INT64_MAX;
+        for (uint64_t of = left; of != 0; of &= of - 1) {
+            int64_t price = places->price[__builtin_ctzll(of)];
+            least = price < least ? price : least;
+        }
+        for (uint64_t of = left; of != 0; of &= of - 1) {
+            uint32_t i = (uint32_t)__builtin_ctzll(of);
+            if (places->price[i] > least + least / LOOKAHEAD_NEAR)
+                continue;
+            left &= ~(UINT64_C(1) << i);
+            places->at[i].latest_ns = latest_ns;
+            if (world_look(world, task, &places->at[i],
+                           best != PLAN_NONE ? places->at[best].end_ns : INT64_MAX))
+                best = i;
+            places->at[i].latest_ns = INT64_MAX;
+        }
+    }
+    return best;
+}
+
+/* The one that ends first, with the copies' weight. */
+static uint32_t lookahead_first(struct world *world, uint32_t task,
+                                struct lookahead_places *places)
+{
+    uint32_t best = PLAN_NONE;
+    int64_t best_ns = INT64_MAX;
+    for (;;) {
+        uint32_t next = PLAN_NONE;
+        int64_t least_ns = best_ns;
+        for (uint32_t i = 0; i < places->count; i++) {
+            if (places->end_ns[i] < least_ns) {
+                least_ns = places->end_ns[i];
+                next = i;
+            }
+        }
+        if (next == PLAN_NONE)
+            return best;
+        places->end_ns[next] = INT64_MAX;
+        if (world_look(world, task, &places->at[next], best_ns)) {
+            best = next;
+            best_ns = places->at[next].end_ns;
+        }
+    }
 }
 
 static void lookahead_push(struct world *world, uint32_t task)
 {
     const struct world_tuning *tuning = &world->tuning;
-    struct lookahead_choice best = {.worker = PLAN_NONE};
-    int64_t latest_ns = tuning->target_ns - world->tail_ns[task] / 256 * tuning->slack;
-    for (uint32_t c = 0; c < plan_class_count(world->window); c++) {
-        int64_t cost_ns = world_cost_ns(world, task, c);
-        if (cost_ns == PLAN_CANNOT)
-            continue;
-        struct world_place place = {.limit_ns = INT64_MAX};
-        int64_t price = cost_ns / 256 * world->price[c];
-        if (best.worker != PLAN_NONE && best.in_time) {
-            if (price > best.price + best.price / LOOKAHEAD_NEAR)
-                continue;
-            place.limit_ns = latest_ns - cost_ns + 1;
-        } else if (best.worker != PLAN_NONE && tuning->target_ns == 0) {
-            place.limit_ns = best.end_ns - cost_ns;
-        }
-        uint32_t worker = world_best_worker(world, task, c, &place);
-        if (worker == PLAN_NONE)
-            continue;
-        int64_t end_ns = place.start_ns + cost_ns;
-        struct lookahead_choice choice = {.worker = worker,
-                                          .in_time = tuning->target_ns > 0 && end_ns <= latest_ns,
-                                          .end_ns = end_ns + place.moved_ns * tuning->move / 256,
-                                          .price = price};
-        if (best.worker == PLAN_NONE || lookahead_better(&choice, &best))
-            best = choice;
+    struct lookahead_places places;
+    uint32_t best = PLAN_NONE;
+    places.count = world_places(world, task, places.at);
+    for (uint32_t i = 0; i < places.count; i++) {
+        const struct world_place *place = &places.at[i];
+        places.end_ns[i] = place->free_ns + place->cost_ns;
+        places.price[i] = place->cost_ns / 256 * world->price[place->class_index];
     }
-    if (best.worker != PLAN_NONE)
-        world_enqueue(world, best.worker, task);
+    if (tuning->target_ns > 0)
+        best = lookahead_cheap(world, task, &places,
+                               tuning->target_ns - world->tail_ns[task] / 256 * tuning->slack);
+    if (best == PLAN_NONE)
+        best = lookahead_first(world, task, &places);
+    if (best != PLAN_NONE)
+        world_enqueue(world, places.at[best].worker, task);
 }
 
 static const struct world_policy lookahead_plan = {.name = "lookahead", .push = lookahead_push};

@@ -9,23 +9,18 @@
 
 static void steal_push(struct world *world, uint32_t task)
 {
-    uint32_t best = PLAN_NONE;
-    int64_t least_ns = INT64_MAX, fewest = INT64_MAX;
-    for (uint32_t w = 0; w < world->window->workers.count; w++) {
-        int64_t moved_ns;
-        if (!world_runs(world, task, w))
+    struct world_place places[WORLD_PLACES];
+    uint32_t count = world_places(world, task, places), best = PLAN_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!world_look(world, task, &places[i], INT64_MAX))
             continue;
-        int64_t load =
-            (int64_t)world->workers[w].queue.count + (world->workers[w].running != PLAN_NONE);
-        (void)world_arrival_ns(world, task, plan_worker_at(world->window, w)->node, &moved_ns);
-        if (moved_ns < least_ns || (moved_ns == least_ns && load < fewest)) {
-            least_ns = moved_ns;
-            fewest = load;
-            best = w;
-        }
+        if (best == PLAN_NONE || places[i].moved_ns < places[best].moved_ns ||
+            (places[i].moved_ns == places[best].moved_ns &&
+             places[i].free_ns < places[best].free_ns))
+            best = i;
     }
     if (best != PLAN_NONE)
-        world_enqueue(world, best, task);
+        world_enqueue(world, places[best].worker, task);
 }
 
 static const struct world_policy steal_plan = {.name = "steal", .push = steal_push};
