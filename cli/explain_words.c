@@ -46,6 +46,7 @@ const char *explain_reason(const struct explain *explain)
         {"pinned", "the task asked for this device"},
         {"chained", "right behind the tasks that it waits for, in their queue"},
         {"stolen", "a queue with nothing to do took it over from another"},
+        {"planned", "the plan of all pending tasks says so"},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

@@ -19,12 +19,14 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/place.h"
+#include "core/planner.h"
 #include "core/sched.h"
 #include "core/submit.h"
 
 #define ENGINE_CHAIN_SHORT_NS                                                                      \
     2000u /* shorter tasks stay together: another lane costs more than it brings */
-#define ENGINE_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
+#define ENGINE_CHAIN_LONG_NS 1000000u /* longer tasks gain nothing: the host's turn is short */
+#define ENGINE_COPY_FAILURES 8u       /* failed copies in a row that make a device lost */
 
 void engine_look(struct engine *engine, uint32_t task)
 {
@@ -93,6 +95,23 @@ static bool engine_may_follow(const struct lane *lane, const struct task *task)
     return task->unissued == 0 && task->follow == lane->index;
 }
 
+/* The task waits for what it needs, and counts as placed meanwhile: a lane for which many wait must
+ * not look idle. */
+static void engine_moving(struct engine *engine, struct task *task)
+{
+    task_set_state(task, FGPU_TASK_MOVING);
+    sched_count(engine, task);
+}
+
+/* Data of a placed task travel while its lane still works. */
+static void engine_ahead(struct engine *engine, struct task *task)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    const struct engine_device *device = &engine->devices[lane->device];
+    if (device->copy_count > 0 && !move_ahead(engine, task, device->node))
+        lane->ahead_due = 1;
+}
+
 /* Steps 5 and 6 for a task whose lane is decided. False when the lane can take nothing now. */
 static bool engine_dispatch(struct engine *engine, struct task *task)
 {
@@ -119,7 +138,7 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_update_hunger(engine, lane);
         return true;
     case MOVE_WAIT:
-        task_set_state(task, FGPU_TASK_MOVING);
+        engine_moving(engine, task);
         return true;
     case MOVE_NEVER:
         engine_release_lane(engine, task);
@@ -182,8 +201,42 @@ static void engine_place(struct engine *engine, struct task *task)
     struct lane *lane = engine_lane(engine, task->lane);
     if (lane->backlog_head == TASK_NONE && sched_has_room(engine, lane))
         (void)engine_dispatch(engine, task);
-    else
+    else {
         sched_backlog_push(engine, task, false);
+        engine_ahead(engine, task);
+    }
+}
+
+/* Where the plan says. False when it says nothing, or nothing that still holds. */
+static bool engine_follow(struct engine *engine, struct task *task)
+{
+    const struct planned *planned = planner_of(engine, task);
+    if (planned == NULL)
+        return false;
+    struct lane *lane = engine_lane(engine, planned->lane);
+    if (place_obstacle(engine, task, &engine->devices[lane->device], lane->device) != NULL)
+        return false;
+    engine_prepare_kernel(engine, task);
+    place_on(engine, task, lane->index);
+    place_note(engine, task, FGPU_PLACED_PLANNED);
+    sched_backlog_push(engine, task, false);
+    engine_ahead(engine, task);
+    return true;
+}
+
+/* There is a new plan: what waits on a lane goes where that says. */
+static void engine_replan(struct engine *engine)
+{
+    uint32_t index;
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        struct lane *lane = engine_lane(engine, i);
+        while ((index = sched_backlog_pop(engine, lane)) != TASK_NONE)
+            engine_release_lane(engine, engine_task(engine, index));
+    }
+    while ((index = sched_next_ready(engine)) != TASK_NONE) {
+        task_set_state(engine_task(engine, index), FGPU_TASK_LINKED);
+        engine_look(engine, index);
+    }
 }
 
 /* ---- following predecessors in their queue ---------------------------------------------- */
@@ -211,8 +264,9 @@ static void engine_chain(struct engine *engine, struct task *task)
         engine_kernel(engine, task->kernel)->codes[lane->device].state != CODE_READY)
         return;
     place_on(engine, task, lane->index);
-    if (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
-        engine_other_idle(engine, lane)) {
+    if (task->predicted_ns > ENGINE_CHAIN_LONG_NS ||
+        (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
+         engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
         return;
     }
@@ -257,7 +311,7 @@ static void engine_linked(struct engine *engine, struct task *task)
         engine_map(engine, task);
     else if (task->kind == TASK_HOST && !engine->host_visible)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
-    else
+    else if (!engine_follow(engine, task))
         sched_ready(engine, task);
 }
 
@@ -292,6 +346,8 @@ static void engine_step(struct engine *engine, struct task *task)
     if (task_state_ended(state) || state == FGPU_TASK_RUNNING || state == FGPU_TASK_NEW ||
         task->waits > 0)
         return;
+    if (task->marks & TASK_M_COUNTED)
+        sched_uncount(engine, task);
     if (task->status != FGPU_OK)
         engine_doomed(engine, task);
     else if (state == FGPU_TASK_LINKED)
@@ -312,6 +368,17 @@ static void engine_work(struct engine *engine)
 }
 
 /* ---- turning ---------------------------------------------------------------------------- */
+
+/* In the order of the backlog; the first that still cannot be served keeps its turn. */
+static void engine_ahead_again(struct engine *engine, struct lane *lane)
+{
+    lane->ahead_due = 0;
+    for (uint32_t at = lane->backlog_head; at != TASK_NONE && !lane->ahead_due;) {
+        struct task *task = engine_task(engine, at);
+        at = atomic_load_relaxed_u32(&task->next);
+        engine_ahead(engine, task);
+    }
+}
 
 static bool engine_fill_lane(struct engine *engine, struct lane *lane)
 {
@@ -338,6 +405,8 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
         if (!engine_dispatch(engine, task))
             break;
     }
+    if (lane->ahead_due)
+        engine_ahead_again(engine, lane);
     return any;
 }
 
@@ -386,7 +455,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     struct lane *victim = NULL;
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         struct lane *lane = engine_lane(engine, i);
-        if (lane != thief && lane->backlog_count > 0 && lane->flight_tasks > 0 &&
+        if (lane != thief && lane->backlog_head != TASK_NONE && lane->flight_tasks > 0 &&
             (victim == NULL || lane->backlog_ns > victim->backlog_ns))
             victim = lane;
     }
@@ -410,6 +479,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     task->predicted_ns = old_ns;
     task->model = old_model;
     sched_backlog_push(engine, task, true);
+    engine_ahead(engine, task);
     return false;
 }
 
@@ -459,6 +529,8 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
+    if (engine->planner != NULL && planner_turn(engine))
+        engine_replan(engine);
     do {
         if (engine->work.count > 0)
             engine_work(engine);
@@ -497,6 +569,8 @@ uint32_t engine_drain(struct engine *engine)
         if (!(task->flags & TASK_F_UNLISTED))
             engine->stats.tasks_submitted++;
         graph_link(engine, task);
+        if (engine->planner != NULL)
+            planner_linked(engine, task);
         if (engine->trace->on)
             trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                            .kind = TRACE_SUBMIT,
@@ -528,7 +602,10 @@ static void engine_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     complete_flight(lane, task);
+    lane->since_ns = engine->now_ns;
     learn_task(engine, task, status);
+    if (engine->planner != NULL)
+        planner_ended(engine, task);
     if (status != FGPU_OK) {
         engine_suspect(engine, lane);
         graph_doom(task, status, task->self, task_word(task));

@@ -160,11 +160,9 @@ static uint32_t launch_body(struct engine *engine, struct task *task, uint32_t d
 
 static bool launch_is_timed(struct engine *engine, const struct task *task, struct lane *lane)
 {
-    uint64_t ns = 0;
     if (engine->trace->on || task->predicted_ns >= LAUNCH_TIME_LONG_NS)
         return true;
-    if (task->kernel != TASK_NONE &&
-        history_slot_predict(engine->history, task->model, &ns) != HISTORY_MEASURED)
+    if (task->kernel != TASK_NONE && history_slot_is_wanted(engine->history, task->model))
         return true;
     if (++lane->since_timed < LAUNCH_TIME_EVERY)
         return false;
@@ -182,6 +180,8 @@ void launch_task(struct engine *engine, struct task *task, bool chained)
     if (chained || task->undone > 0)
         cmd.flags |= FGPU_CMD_CHAINED;
     (void)lane_append(engine, lane, &cmd, task->self);
+    if (lane->flight_tasks == 0)
+        lane->since_ns = engine->now_ns;
     lane->flight_ns += task->predicted_ns;
     lane->flight_tasks++;
     lane->flight_hosts += task->kind == TASK_HOST;

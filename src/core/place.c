@@ -7,8 +7,12 @@
  */
 #include "core/place.h"
 
+#include "core/sched.h"
+
 #include <stdio.h>
 #include <string.h>
+
+#include "core/memory.h"
 
 #define PLACE_UNKNOWN_NS 60000u    /* a run that nobody has measured yet */
 #define PLACE_BUILD_NS 20000000u   /* what a kernel that is not compiled yet costs extra */
@@ -54,7 +58,7 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
         return "is lost";
     if (task->pin != TASK_DEVICE_ANY && task->pin != device_index)
         return "is not the one asked for";
-    if ((task->no_memory >> device_index) & 1)
+    if (task->no_memory != LINKS_NONE && memory_refused(engine, task, device_index))
         return "has no memory for its data";
     if (task->kind == TASK_HOST)
         return device->caps.host_calls ? NULL : "runs no host functions";
@@ -106,6 +110,14 @@ static uint64_t place_run_ns(const struct engine *engine, const struct task *tas
     bool is_built = task->kernel == TASK_NONE ||
                     engine_kernel(engine, task->kernel)->codes[device].state == CODE_READY;
     return is_built || exec_ns < PLACE_BUILD_NS ? exec_ns : exec_ns - PLACE_BUILD_NS;
+}
+
+uint64_t place_cost_ns(struct engine *engine, const struct task *task, uint32_t device, bool *known)
+{
+    uint32_t measured;
+    uint64_t ns = place_exec_ns(engine, task, device, &measured);
+    *known = measured != 0;
+    return place_run_ns(engine, task, device, ns);
 }
 
 static uint64_t place_source_ns(const struct engine *engine, const struct replica *replica,
@@ -229,7 +241,7 @@ static uint32_t place_candidates(struct engine *engine, const struct task *task)
             engine->candidates[count++] =
                 (struct policy_lane){.lane = lane->index,
                                      .load = lane->flight_tasks + lane->backlog_count,
-                                     .ready_ns = lane->flight_ns + lane->backlog_ns};
+                                     .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
         }
     }
     if (count > 1 && engine->policy->needs_costs) {
@@ -255,7 +267,7 @@ static bool place_refuse(struct engine *engine, struct task *task)
             status = FGPU_E_BUILD;
         else if (device->lost && status != FGPU_E_BUILD)
             status = FGPU_E_DEVICE_LOST;
-        else if (((task->no_memory >> d) & 1) && status == FGPU_E_NODEVICE)
+        else if (memory_refused(engine, task, d) && status == FGPU_E_NODEVICE)
             status = FGPU_E_DEVMEM;
         const char *log =
             compiles ? device->reason : engine_kernel(engine, task->kernel)->codes[d].log;
@@ -349,7 +361,8 @@ static void place_log(struct engine *engine, const struct task *task,
                                         [FGPU_PLACED_ONLY] = "the only one",
                                         [FGPU_PLACED_PINNED] = "asked for",
                                         [FGPU_PLACED_CHAINED] = "behind what it waits for",
-                                        [FGPU_PLACED_STOLEN] = "taken over by an idle queue"};
+                                        [FGPU_PLACED_STOLEN] = "taken over by an idle queue",
+                                        [FGPU_PLACED_PLANNED] = "as planned"};
     const struct lane *lane = engine_lane(engine, chosen->lane);
     const char *name = engine_task_name(engine, task);
     LOG_DEBUG(engine->log, "place",
@@ -384,7 +397,8 @@ static void place_tell_choice(struct engine *engine, const struct task *task, ui
 void place_tell(struct engine *engine, const struct task *task, uint8_t how)
 {
     const struct lane *lane = engine_lane(engine, task->lane);
-    struct policy_lane of = {.lane = lane->index, .ready_ns = lane->flight_ns + lane->backlog_ns};
+    struct policy_lane of = {.lane = lane->index,
+                             .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
     of.exec_ns = place_exec_ns(engine, task, lane->device, &of.known);
     of.transfer_ns = place_transfer_ns(engine, task, engine->devices[lane->device].node);
     place_log(engine, task, &of, 1, how);

@@ -15,6 +15,10 @@ bool place_task(struct engine *engine, struct task *task);
 const char *place_obstacle(const struct engine *engine, const struct task *task,
                            const struct engine_device *device, uint32_t device_index);
 
+/* Predicted run time on the device, compilation aside. [out] known: it comes from measurements. */
+uint64_t place_cost_ns(struct engine *engine, const struct task *task, uint32_t device,
+                       bool *known);
+
 /* Set lane, prediction and model slot without a choice (chained tasks). */
 void place_on(struct engine *engine, struct task *task, uint32_t lane);
 

@@ -10,9 +10,12 @@
 
 #include <string.h>
 
+#include "core/planner.h"
+
 #define SCHED_BACKLOG_TASKS 64
 #define SCHED_BACKLOG_NS 400000u
 #define SCHED_FLIGHT_TASKS 2048u
+#define SCHED_LONG_NS 2000000u /* hundreds of times the host's reaction */
 
 static uint32_t sched_level(const struct task *task)
 {
@@ -87,6 +90,13 @@ static uint64_t sched_flight_limit(const struct engine *engine, const struct lan
     return limit == 0 || limit > SCHED_FLIGHT_TASKS ? SCHED_FLIGHT_TASKS : limit;
 }
 
+uint64_t sched_flight_ns(const struct engine *engine, const struct lane *lane)
+{
+    uint64_t gone_ns = engine->now_ns - lane->since_ns;
+    /* What should have ended is about to. */
+    return lane->flight_ns > gone_ns ? lane->flight_ns - gone_ns : 0;
+}
+
 bool sched_has_room(const struct engine *engine, const struct lane *lane)
 {
     /* A command failed. What relies on those that were issued before that was known (a predecessor,
@@ -99,6 +109,9 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
     if (lane->flight_hosts > 0)
         return false;
     uint64_t in_flight = lane->issued - lane->done;
+    /* What is handed out cannot go elsewhere any more, and here it could only wait. */
+    if (in_flight > 0 && lane->flight_ns > SCHED_LONG_NS)
+        return false;
     /* Two at least, so that the device has the next one when it finishes the first. */
     if (in_flight < 2)
         return true;
@@ -150,7 +163,12 @@ static void sched_level_emptied(struct engine *engine, uint32_t level)
 
 uint32_t sched_next(struct engine *engine)
 {
-    if (engine->ready_count == 0 || engine->hungry == 0)
+    return engine->hungry == 0 ? TASK_NONE : sched_next_ready(engine);
+}
+
+uint32_t sched_next_ready(struct engine *engine)
+{
+    if (engine->ready_count == 0)
         return TASK_NONE;
     uint32_t word = (uint32_t)__builtin_ctzll(engine->ready_words);
     uint32_t level = word * 64 + (uint32_t)__builtin_ctzll(engine->ready_bits[word]);
@@ -191,17 +209,29 @@ void sched_remove(struct engine *engine, struct task *task)
     }
 }
 
+/* Does what lies in a backlog go before the new one? */
+static bool sched_before(const struct engine *engine, uint32_t there, const struct task *task,
+                         const struct planned *planned)
+{
+    const struct task *other = engine_task(engine, there);
+    if (other->priority != task->priority || planned == NULL)
+        return other->priority >= task->priority;
+    const struct planned *as = planner_of(engine, other);
+    return as == NULL || as->rank >= planned->rank;
+}
+
 void sched_backlog_push(struct engine *engine, struct task *task, bool front)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     task_set_state(task, FGPU_TASK_PLACED);
     uint32_t before = TASK_NONE;
+    const struct planned *planned = planner_of(engine, task);
     if (!front && lane->backlog_head != TASK_NONE &&
-        engine_task(engine, lane->backlog_tail)->priority >= task->priority) {
+        sched_before(engine, lane->backlog_tail, task, planned)) {
         before = lane->backlog_tail;
     } else if (!front) {
         uint32_t at = lane->backlog_head;
-        while (at != TASK_NONE && engine_task(engine, at)->priority >= task->priority) {
+        while (at != TASK_NONE && sched_before(engine, at, task, planned)) {
             before = at;
             at = sched_after(engine, at);
         }
@@ -253,4 +283,26 @@ uint32_t sched_chain_pop(struct engine *engine, struct lane *lane)
     if (lane->chain_head == TASK_NONE)
         lane->chain_tail = TASK_NONE;
     return index;
+}
+
+void sched_count(struct engine *engine, struct task *task)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    if (task->marks & TASK_M_COUNTED)
+        return;
+    task->marks |= TASK_M_COUNTED;
+    lane->backlog_count++;
+    lane->backlog_ns += task->predicted_ns;
+    sched_update_hunger(engine, lane);
+}
+
+void sched_uncount(struct engine *engine, struct task *task)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    if (!(task->marks & TASK_M_COUNTED))
+        return;
+    task->marks &= (uint8_t)~TASK_M_COUNTED;
+    lane->backlog_count--;
+    lane->backlog_ns -= task->predicted_ns;
+    sched_update_hunger(engine, lane);
 }

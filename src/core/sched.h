@@ -16,6 +16,9 @@ void sched_ready(struct engine *engine, struct task *task);
  * another. */
 uint32_t sched_next(struct engine *engine);
 
+/* The same whether a lane wants one or not. */
+uint32_t sched_next_ready(struct engine *engine);
+
 /* Takes a task out of the list that it is in (ready, or its lane's backlog or chain list).
  * O(length): cancelling is rare. */
 void sched_remove(struct engine *engine, struct task *task);
@@ -29,10 +32,17 @@ uint32_t sched_backlog_pop(struct engine *engine, struct lane *lane);
 void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane);
 uint32_t sched_chain_pop(struct engine *engine, struct lane *lane);
 
+/* Predicted time until what is in flight on the lane has finished. */
+uint64_t sched_flight_ns(const struct engine *engine, const struct lane *lane);
+
 /* May another command be handed to the lane now? */
 bool sched_has_room(const struct engine *engine, const struct lane *lane);
 
 /* Keeps engine->hungry right after the lane's load has changed. */
 void sched_update_hunger(struct engine *engine, struct lane *lane);
+
+/* A task on its way to its lane, in none of its lists, counts there as placed; or no longer. */
+void sched_count(struct engine *engine, struct task *task);
+void sched_uncount(struct engine *engine, struct task *task);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define PLAN_NONE UINT32_MAX
 #define PLAN_CANNOT INT64_MAX /* cost of a type on a class that cannot run it */
-#define PLAN_HOPS 16u         /* links of one path that contend */
+#define PLAN_HOPS 24u         /* links of one path that contend */
 
 enum plan_access_mode { PLAN_READ = 1, PLAN_WRITE = 2 }; /* bits */
 

@@ -9,17 +9,21 @@
 
 #include <stddef.h>
 
+#define AUTO_SHARE 50 /* of the makespan: what searching may cost */
 #define AUTO_NEAR 257 /* in 1/256 of the bound: near enough to stop */
 
 struct auto_search {
     struct world *world;
     struct policy_found best;
-    int64_t bound_ns;
+    int64_t bound_ns, price_ns;
     uint32_t tries, most;
 };
 
 static bool auto_done(const struct auto_search *search)
 {
+    if (search->price_ns > 0 && search->tries > 0 &&
+        (search->tries + 2) * search->price_ns > search->best.makespan_ns / AUTO_SHARE)
+        return true;
     return search->tries >= search->most ||
            (search->bound_ns > 0 && search->best.makespan_ns / AUTO_NEAR <= search->bound_ns / 256);
 }
@@ -88,11 +92,13 @@ static void auto_steps(struct auto_search *search, const struct policy *policy)
 }
 
 struct policy_found policy_search(struct world *world, uint32_t tries,
-                                  const struct policy_found *known, int64_t bound_ns)
+                                  const struct policy_found *known, int64_t bound_ns,
+                                  int64_t price_ns)
 {
     struct auto_search search = {.world = world,
                                  .best = {.makespan_ns = INT64_MAX},
                                  .bound_ns = bound_ns,
+                                 .price_ns = price_ns,
                                  .most = tries < POLICY_TRIES ? tries : POLICY_TRIES};
     if (known != NULL && known->policy != NULL)
         (void)auto_try(&search, known->policy, &known->tuning);

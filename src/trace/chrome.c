@@ -161,7 +161,8 @@ static const char *chrome_placed(uint32_t how)
                                         [FGPU_PLACED_ONLY] = "only",
                                         [FGPU_PLACED_PINNED] = "pinned",
                                         [FGPU_PLACED_CHAINED] = "chained",
-                                        [FGPU_PLACED_STOLEN] = "stolen"};
+                                        [FGPU_PLACED_STOLEN] = "stolen",
+                                        [FGPU_PLACED_PLANNED] = "planned"};
     bool known = how < sizeof words / sizeof words[0] && words[how] != NULL;
     return known ? words[how] : "unknown";
 }

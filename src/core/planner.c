@@ -1,0 +1,153 @@
+/* When to plan, how much, and what is kept of it; see planner.h. */
+#include <stdlib.h>
+#include "core/planner.h"
+
+#include "core/place.h"
+
+#define PLANNER_TASK_NS 1000u /* one task simulated once */
+#define PLANNER_SHARE 50u     /* a fiftieth of the governed time */
+#define PLANNER_TASKS 65536u  /* of a window */
+#define PLANNER_FRESH 8u      /* uncovered tasks that are worth a plan */
+#define PLANNER_LATE 32u      /* late by a 32nd of what the plan had left: it is made again */
+
+bool planner_init(struct engine *engine)
+{
+    if (engine->policy->plan == NULL && !engine->policy->searches)
+        return true;
+    struct planner *planner = alloc_get_zeroed(engine->hooks, sizeof *planner, 16);
+    if (planner == NULL)
+        return false;
+    window_init(&planner->window, engine->hooks);
+    vec_init(&planner->entries, sizeof(struct planned), engine->hooks);
+    engine->planner = planner;
+    return true;
+}
+
+void planner_fini(struct engine *engine)
+{
+    struct planner *planner = engine->planner;
+    if (planner == NULL)
+        return;
+    window_fini(&planner->window);
+    vec_fini(&planner->entries);
+    alloc_put(engine->hooks, planner, sizeof *planner);
+    engine->planner = NULL;
+}
+
+void planner_linked(struct engine *engine, const struct task *task)
+{
+    engine->planner->fresh += task->kind == TASK_KERNEL;
+}
+
+const struct planned *planner_of(const struct engine *engine, const struct task *task)
+{
+    const struct planner *planner = engine->planner;
+    if (planner == NULL || task->self >= planner->entries.count)
+        return NULL;
+    const struct planned *entry = vec_at(&planner->entries, task->self);
+    return entry->generation == task_generation(task) && entry->lane != PLAN_NONE ? entry : NULL;
+}
+
+void planner_ended(struct engine *engine, const struct task *task)
+{
+    struct planner *planner = engine->planner;
+    const struct planned *entry = planner_of(engine, task);
+    if (entry == NULL)
+        return;
+    planner->done++;
+    planner->late_ns += engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
+                                                       : entry->end_ns - engine->now_ns;
+}
+
+/* ---- making a plan ------------------------------------------------------------------------- */
+
+static bool planner_keep(struct engine *engine, const struct world *world)
+{
+    struct planner *planner = engine->planner;
+    const struct window *window = &planner->window;
+    uint32_t slots = table_high_water(&engine->tasks);
+    if (!vec_reserve(&planner->entries, slots))
+        return false;
+    struct planned *entries = (struct planned *)(void *)planner->entries.items;
+    for (size_t i = 0; i < slots; i++)
+        entries[i].lane = PLAN_NONE;
+    planner->entries.count = slots;
+    for (uint32_t t = 0; t < window->plan.task_count; t++) {
+        uint32_t slot = *(const uint32_t *)vec_at(&window->tasks, t);
+        const struct world_run *run = &world->runs[t];
+        entries[slot] =
+            (struct planned){.generation = task_generation(engine_task(engine, slot)),
+                             .lane = *(const uint32_t *)vec_at(&window->lanes, run->worker),
+                             .rank = world->rank[t],
+                             .end_ns = engine->now_ns + (uint64_t)run->end_ns};
+    }
+    return true;
+}
+
+/* Is the window worth a simulation at all? A task of PLANNER_SHARE times the price is. */
+static bool planner_pays(const struct planner *planner)
+{
+    const struct plan_window *plan = &planner->window.plan;
+    uint64_t workers = plan->workers.count, once_ns = (uint64_t)plan->task_count * PLANNER_TASK_NS;
+    return workers > 0 && planner->window.work_ns / workers >= once_ns * PLANNER_SHARE;
+}
+
+static bool planner_simulate(struct engine *engine, struct world *world, uint32_t tries)
+{
+    struct planner *planner = engine->planner;
+    const struct policy *policy = engine->policy;
+    if (!policy->searches) {
+        planner->found =
+            (struct policy_found){.policy = policy, .tuning = policy->tuning, .tries = 1};
+        planner->found.makespan_ns = world_simulate(world, policy->plan, &policy->tuning);
+    } else {
+        const struct policy_found known = planner->found;
+        planner->found = policy_search(world, tries, known.policy != NULL ? &known : NULL, 0,
+                                       (int64_t)world->window->task_count * PLANNER_TASK_NS);
+    }
+    planner->reckoned_ns +=
+        (uint64_t)planner->found.tries * world->window->task_count * PLANNER_TASK_NS;
+    return planner->found.makespan_ns != INT64_MAX && planner_keep(engine, world);
+}
+
+static bool planner_plan(struct engine *engine, uint32_t most)
+{
+    struct planner *planner = engine->planner;
+    struct world world;
+    planner->fresh = planner->done = planner->covered = 0;
+    planner->late_ns = 0;
+    vec_clear(&planner->entries);
+    if (!window_fill(&planner->window, engine, PLANNER_TASKS) ||
+        planner->window.plan.task_count < PLANNER_FRESH || planner->window.unknown > 0)
+        return false;
+    if (!planner_pays(planner) || !world_init(&world, &planner->window.plan))
+        return false;
+    bool good = planner_simulate(engine, &world, most);
+    if (good) {
+        planner->covered = planner->window.plan.task_count;
+        planner->left_ns = (uint64_t)planner->found.makespan_ns;
+        planner->plans++;
+        LOG_DEBUG(engine->log, "plan", "%u tasks by '%s' (%u simulations): %llu us",
+                  planner->covered, planner->found.policy->name, planner->found.tries,
+                  (unsigned long long)(planner->left_ns / 1000));
+    }
+    world_fini(&world);
+    return good;
+}
+
+/* On average, in terms of what the plan had before it. */
+static bool planner_is_off(const struct planner *planner)
+{
+    return planner->done >= PLANNER_FRESH && planner->done >= planner->covered / 16 &&
+           planner->late_ns / planner->done > planner->left_ns / PLANNER_LATE;
+}
+
+bool planner_turn(struct engine *engine)
+{
+    struct planner *planner = engine->planner;
+    if (planner->fresh >= PLANNER_FRESH && planner->fresh >= (planner->covered - planner->done) / 2)
+        return planner_plan(engine, POLICY_TRIES);
+    if (getenv("REPLAN") && planner->covered > 0 && planner_is_off(planner))
+        return planner_plan(engine, 2);
+    return false;
+}

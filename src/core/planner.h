@@ -1,0 +1,50 @@
+/* Between schedule and place: the pending tasks are planned as a whole, where the policy can.
+ *
+ * A plan says for each task which lane takes it and how urgent it is there. It is made when enough
+ * tasks have been submitted that none covers, and again when what happens is not what was planned;
+ * never for more than a fiftieth of the time that it governs, at a fixed price for each simulated
+ * task, so that equal events give equal plans. Runs under the engine's lock.
+ */
+#ifndef FASTGPU_CORE_PLANNER_H
+#define FASTGPU_CORE_PLANNER_H
+
+#include "core/window.h"
+#include "policy/policy.h"
+
+/* What the plan says of a task slot. */
+struct planned {
+    uint32_t generation; /* of the task that it was made for */
+    uint32_t lane;
+    int64_t rank;
+    uint64_t end_ns; /* when it is to have ended */
+};
+
+struct planner {
+    struct window window;
+    struct vec entries; /* struct planned, by task slot */
+    struct policy_found found;
+    uint64_t reckoned_ns; /* what planning has cost so far, at the fixed price */
+    uint64_t governed_ns; /* the time that it was for */
+    uint64_t left_ns;     /* of the plan: predicted makespan when it was made */
+    uint64_t late_ns;     /* sum over its finished tasks */
+    uint32_t fresh;       /* tasks linked that no plan covers */
+    uint32_t covered;     /* tasks of the plan when it was made */
+    uint32_t done;        /* of them that have ended */
+    uint32_t plans;
+};
+
+bool planner_init(struct engine *engine);
+void planner_fini(struct engine *engine);
+
+/* A task was linked; a planned one has ended. */
+void planner_linked(struct engine *engine, const struct task *task);
+void planner_ended(struct engine *engine, const struct task *task);
+
+/* Plans if it is time to. True: there is a new plan, and what lies in backlogs may belong
+ * elsewhere. */
+bool planner_turn(struct engine *engine);
+
+/* What the plan says of the task, NULL when nothing. Lasts until the next call of planner_turn. */
+const struct planned *planner_of(const struct engine *engine, const struct task *task);
+
+#endif
