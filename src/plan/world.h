@@ -32,6 +32,8 @@ struct world_tuning {
     uint32_t slack;    /* how much longer than its tail a task's end may lie before the target */
     int64_t target_ns; /* makespan aimed at: while a task would end early enough for it, it goes
                           where it is cheapest, not where it ends first; 0: never */
+    uint32_t jitter;   /* of the costs in ranks, up and down at most */
+    uint32_t seed;     /* of the jitter */
     uint32_t look;     /* tasks of its queue among which a worker takes the first with data */
     bool by_rank;      /* only what is ahead of a task in a queue delays it */
     bool steal;        /* an idle worker takes from others what it would end earlier */
@@ -122,7 +124,7 @@ struct world {
     int64_t *tail_ns; /* longest way from a task's end to the end of the window, at least cost */
     uint32_t *pending;
     struct world_run *runs;
-    uint32_t ranked; /* enum world_rank that `rank` is of, plus 1 */
+    uint32_t ranked; /* enum world_rank that `rank` is of, plus 1; 0: none */
     /* of workers */
     struct world_worker *workers;
     struct world_group *groups;
