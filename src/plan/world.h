@@ -99,8 +99,10 @@ struct world_path {
     double ns_per_byte;
     int64_t latency_ns;          /* < 0: no way */
     uint32_t first[WORLD_HOPS];  /* links; those that are missing are one that is always free */
+    double first_ns[WORLD_HOPS]; /* what a byte keeps that link busy */
     uint32_t more_count;
     uint32_t more[PLAN_HOPS - WORLD_HOPS];
+    double more_ns[PLAN_HOPS - WORLD_HOPS];
 };
 
 /* What became of a task. */
