@@ -59,14 +59,14 @@ struct auto_candidate {
 };
 
 static const struct auto_candidate auto_candidates[] = {
-    {WORLD_RANK_BOTH, 256, 256, 384, 32, false, false, 64},
-    {WORLD_RANK_LEAST, 1024, 256, 64, 8, true, true, 64},
-    {WORLD_RANK_RATE, 256, 0, 768, 32, false, false, 0},
-    {WORLD_RANK_RATE, 1024, 0, 384, 1, false, false, 128},
+    {WORLD_RANK_BOTH, 1024, 0, 384, 32, false, false, 64},
+    {WORLD_RANK_RATE, 2048, 0, 768, 1, true, false, 0},
+    {WORLD_RANK_LEAST, 1024, 256, 256, 8, false, true, 64},
+    {WORLD_RANK_LEAST, 128, 768, 768, 16, false, true, 0},
+    {WORLD_RANK_MEAN, 2048, 1500, 768, 8, false, true, 64},
     {WORLD_RANK_LEAST, 2048, 768, 64, 32, true, true, 24},
-    {WORLD_RANK_MEAN, 2048, 1500, 512, 8, false, true, 192},
-    {WORLD_RANK_RATE, 2048, 0, 768, 1, true, false, 64},
-    {WORLD_RANK_MEAN, 1024, 0, 384, 32, false, false, 0},
+    {WORLD_RANK_MEAN, 256, 1500, 384, 32, false, true, 0},
+    {WORLD_RANK_MEAN, 1024, 256, 768, 1, true, false, 64},
 };
 
 static void auto_first(struct auto_search *search)
