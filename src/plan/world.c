@@ -141,17 +141,33 @@ static uint32_t world_class(const struct world *world, uint32_t worker)
     return plan_worker_at(world->window, worker)->class_index;
 }
 
+/* Orders data for the front of a queue. */
+static void world_ahead(struct world *world, uint32_t worker)
+{
+    struct world_queue *queue = &world->workers[worker].queue;
+    uint32_t count = queue->count < world->tuning.ahead ? queue->count : world->tuning.ahead;
+    for (uint32_t i = 0; i < count; i++) {
+        struct world_item *item = &queue->items[queue->head + i];
+        if (item->there_ns == WORLD_ABSENT)
+            item->there_ns =
+                world_fetch(world, item->task, plan_worker_at(world->window, worker)->node);
+    }
+}
+
 void world_enqueue(struct world *world, uint32_t worker, uint32_t task)
 {
     struct world_item item = {.rank = world->rank[task],
                               .task = task,
                               .type = plan_task_at(world->window, task)->type};
-    item.there_ns = world_fetch(world, task, plan_worker_at(world->window, worker)->node);
+    item.there_ns = world->tuning.ahead > 0
+                        ? WORLD_ABSENT
+                        : world_fetch(world, task, plan_worker_at(world->window, worker)->node);
     if (!world_queue_insert(&world->workers[worker].queue, &item,
                             world_cost_ns(world, task, world_class(world, worker))))
         return;
     world->workers[worker].version++;
     world->version++;
+    world_ahead(world, worker);
     world_loaded(world, worker);
     world_touch(world, worker);
 }
@@ -217,6 +233,7 @@ static void world_start(struct world *world)
             continue;
         }
         world_run(world, worker, task);
+        world_ahead(world, worker);
         if (!own)
             world_touch_next(world, worker);
     }

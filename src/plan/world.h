@@ -35,6 +35,7 @@ struct world_tuning {
     uint32_t jitter;   /* of the costs in ranks, up and down at most */
     uint32_t seed;     /* of the jitter */
     uint32_t look;     /* tasks of its queue among which a worker takes the first with data */
+    uint32_t ahead;    /* tasks of a queue, from its front, whose data are ordered; 0: of all */
     bool by_rank;      /* only what is ahead of a task in a queue delays it */
     bool steal;        /* an idle worker takes from others what it would end earlier */
 };
@@ -51,7 +52,8 @@ struct world_policy {
 struct world_item {
     int64_t rank;
     int64_t through_ns; /* cost of the queue up to and with this one, since its beginning */
-    int64_t there_ns; /* when it may begin: its data are there, its time has come */
+    int64_t there_ns; /* when it may begin: its data are there, its time has come; WORLD_ABSENT:
+                         they have not been ordered */
     uint32_t task;
     uint32_t type;
 };
