@@ -155,6 +155,7 @@ struct world {
     struct world_path *paths;   /* [source * nodes + target] where there are few nodes; else NULL */
     struct world_path path;     /* the last one asked for, else */
     double *into_ns;            /* [node]: for a byte, from the fastest source */
+    struct world_memory *memory; /* NULL: no node has a limit */
     int64_t *price;             /* [class]: what a nanosecond there is worth, in 1/65536 */
     int64_t *least_ns;          /* [class]: of any type */
     struct vec ready;           /* uint32_t: tasks that became ready in this event */
@@ -266,5 +267,23 @@ void world_data_bounds(struct world *world, uint32_t task, struct world_place *p
 /* Nodes that have the data, at most `most`. Returns how many. */
 uint32_t world_holders(const struct world *world, uint32_t data, uint32_t *nodes, uint32_t most);
 void world_data_write(struct world *world, uint32_t task, uint32_t node);
+/* Copies it from where that ends first. Returns when; WORLD_ABSENT: it has it, or there is no way. */
+int64_t world_data_move(struct world *world, uint32_t data, uint32_t node);
+void world_data_drop(struct world *world, uint32_t data, uint32_t node);
+/* Does another node have it? */
+bool world_data_elsewhere(const struct world *world, uint32_t data, uint32_t node);
+
+/* memory.c; with world->memory only, where nothing else is said */
+bool world_memory_init(struct world *world);   /* any world */
+void world_memory_fini(struct world *world);   /* any world */
+void world_memory_reset(struct world *world);  /* any world */
+/* world_fetch() with room made for it; WORLD_ABSENT when it is not a must and there is none. */
+int64_t world_memory_order(struct world *world, uint32_t task, uint32_t node, bool must);
+/* The task needs its data no more where they were ordered. Any world. */
+void world_memory_release(struct world *world, uint32_t task);
+void world_memory_write(struct world *world, uint32_t data, uint32_t node); /* any world */
+/* Of the first few of a queue, the one of whose data the least is missing. */
+uint32_t world_memory_front(const struct world *world, uint32_t worker);
+bool world_memory_fits(const struct world *world, uint32_t task, uint32_t node);
 
 #endif
