@@ -330,7 +330,7 @@ int64_t world_simulate(struct world *world, const struct world_policy *policy,
 {
     world->policy = policy;
     world->tuning = *tuning;
-    if (!world_reset(world))
+    if (world->absurd || !world_reset(world))
         return INT64_MAX;
     world_ranks(world);
     for (;;) {

@@ -14,6 +14,9 @@
 #include "plan/window.h"
 
 #define WORLD_ABSENT INT64_MAX
+#define WORLD_MOST_NS (INT64_C(1) << 54) /* all costs of a window together, 208 days */
+#define WORLD_MOST_COPY_NS (INT64_C(1) << 44) /* of all data of one task, 5 hours */
+#define WORLD_PRIORITIES 4096 /* above and below 0; further ones count as that */
 
 /* What a type costs in a rank, the longest way to the end of the window. */
 enum world_rank {
@@ -126,6 +129,7 @@ struct world {
     /* of tasks */
     int64_t *rank;
     int64_t *tail_ns; /* longest way from a task's end to the end of the window, at least cost */
+    bool absurd;      /* times that do not fit in a number: nothing is simulated */
     int64_t bound_ns; /* no makespan is below: of the area at `price`, and of the longest way */
     uint32_t *pending;
     struct world_run *runs;
@@ -166,8 +170,8 @@ struct world {
 bool world_init(struct world *world, const struct plan_window *window);
 void world_fini(struct world *world);
 
-/* Simulates the whole window from its beginning. Returns the makespan; INT64_MAX without memory, or
- * where tasks are left that no worker takes. */
+/* Simulates the whole window from its beginning. Returns the makespan; INT64_MAX without memory,
+ * where tasks are left that no worker takes, or where times do not fit (WORLD_MOST_NS). */
 int64_t world_simulate(struct world *world, const struct world_policy *policy,
                        const struct world_tuning *tuning);
 
