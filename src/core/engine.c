@@ -6,6 +6,7 @@
  * (engine->work), so that no step has to know who follows.
  */
 #include "core/engine.h"
+#include <stdlib.h>
 
 #include <string.h>
 
@@ -26,6 +27,7 @@
 #define ENGINE_CHAIN_SHORT_NS                                                                      \
     2000u /* shorter tasks stay together: another lane costs more than it brings */
 #define ENGINE_CHAIN_LONG_NS 1000000u /* longer tasks gain nothing: the host's turn is short */
+#define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
 #define ENGINE_COPY_FAILURES 8u       /* failed copies in a row that make a device lost */
 
 void engine_look(struct engine *engine, uint32_t task)
@@ -108,7 +110,8 @@ static void engine_ahead(struct engine *engine, struct task *task)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     const struct engine_device *device = &engine->devices[lane->device];
-    if (device->copy_count > 0 && !move_ahead(engine, task, device->node))
+    bool travels = device->copy_count > 0 || (device->node == 0 && engine->has_copy_lanes);
+    if (travels && !move_ahead(engine, task, device->node))
         lane->ahead_due = 1;
 }
 
@@ -380,6 +383,25 @@ static void engine_ahead_again(struct engine *engine, struct lane *lane)
     }
 }
 
+/* The next of the backlog: of its first few the first one whose data are there; else the front, one
+ * at a time, so that tasks wait for data in the order of their urgency. */
+static uint32_t engine_next(struct engine *engine, struct lane *lane)
+{
+    uint32_t node = engine->devices[lane->device].node;
+    uint32_t at = lane->backlog_head;
+    if (!engine->has_copy_lanes || lane->backlog_head == TASK_NONE)
+        return sched_backlog_pop(engine, lane);
+    for (uint32_t i = 0; i < ENGINE_LOOK && at != TASK_NONE; i++) {
+        struct task *task = engine_task(engine, at);
+        if (task->status != FGPU_OK || move_settled(engine, task, node)) {
+            sched_backlog_take(engine, lane, task);
+            return at;
+        }
+        at = atomic_load_relaxed_u32(&task->next);
+    }
+    return lane->moving == 0 ? sched_backlog_pop(engine, lane) : TASK_NONE;
+}
+
 static bool engine_fill_lane(struct engine *engine, struct lane *lane)
 {
     bool any = false;
@@ -390,7 +412,7 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
     while (sched_has_room(engine, lane)) {
         uint32_t index = sched_chain_pop(engine, lane);
         if (index == TASK_NONE)
-            index = sched_backlog_pop(engine, lane);
+            index = engine_next(engine, lane);
         if (index == TASK_NONE)
             break;
         struct task *task = engine_task(engine, index);
@@ -459,7 +481,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
             (victim == NULL || lane->backlog_ns > victim->backlog_ns))
             victim = lane;
     }
-    if (victim == NULL)
+    if (victim == NULL || (!getenv("STEAL") && planner_of(engine, engine_task(engine, victim->backlog_head)) != NULL))
         return false;
     struct task *task = engine_task(engine, victim->backlog_head);
     if (task->undone > 0 || (task->flags & TASK_F_PINNED) ||

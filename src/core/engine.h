@@ -70,6 +70,7 @@ struct lane {
     uint32_t backlog_head, backlog_tail; /* tasks placed here, through task.next */
     uint32_t backlog_count;
     uint64_t backlog_ns;
+    uint32_t moving; /* tasks that wait for data or memory, counted in the backlog's numbers */
     uint32_t chain_head, chain_tail; /* tasks whose unfinished predecessors are all on this lane */
     uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
@@ -233,6 +234,7 @@ struct engine {
     bool host_visible; /* a device that the caller chose takes host functions */
     uint32_t hungry;   /* lanes that would take another ready task */
     uint32_t kept;     /* tasks in the backlogs and chain lists of all lanes */
+    bool has_copy_lanes;
     bool has_fences;   /* a lane may have fence_due */
     bool has_commands; /* a lane may have commands to hand out; cleared by the driver */
     uint32_t order;

@@ -628,6 +628,30 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
     return true;
 }
 
+static bool move_settled_segment(struct engine *engine, struct task *task, uint32_t access,
+                                 struct imap_seg *seg, void *user)
+{
+    (void)engine;
+    (void)task;
+    (void)access;
+    const struct replica *replica = &graph_segment(seg)->replica;
+    return !replica_has_data(replica) || replica_is_valid(replica, *(const uint32_t *)user);
+}
+
+bool move_settled(struct engine *engine, struct task *task, uint32_t node)
+{
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct task_access *access = &task_accesses(task)[i];
+        const struct block *block = engine_block(engine_buffer(engine, access->buffer), node);
+        if (block->state != BLOCK_PRESENT || block->ops != OP_NONE)
+            return false;
+        if ((access->mode & FGPU_READ) &&
+            !graph_walk(engine, task, i, move_settled_segment, &node))
+            return false;
+    }
+    return true;
+}
+
 /* Not where the next writer is in flight already: the copy, on another queue, would see it half
  * way. */
 static bool move_collect_settled(struct engine *engine, struct task *task, uint32_t access,

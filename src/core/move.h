@@ -46,4 +46,7 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node);
  */
 void move_orphan(struct engine *engine, uint32_t buffer, uint32_t node);
 
+/* Is all that the task reads on the node, with no copy still under way there? */
+bool move_settled(struct engine *engine, struct task *task, uint32_t node);
+
 #endif

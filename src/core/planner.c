@@ -1,8 +1,10 @@
 /* When to plan, how much, and what is kept of it; see planner.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include "core/planner.h"
 
 #include "core/place.h"
+#include "plan/bound.h"
 
 #define PLANNER_TASK_NS 1000u /* one task simulated once */
 #define PLANNER_SHARE 50u     /* a fiftieth of the governed time */
@@ -92,6 +94,31 @@ static bool planner_pays(const struct planner *planner)
     return workers > 0 && planner->window.work_ns / workers >= once_ns * PLANNER_SHARE;
 }
 
+/* The area bound, which costs little: what the busiest class needs at least. 0: unknown. */
+static int64_t planner_bound_ns(const struct plan_window *plan)
+{
+    uint32_t classes = plan_class_count(plan), types = plan->type_count;
+    size_t count = (size_t)types * classes + types;
+    double area_ns = 0, *costs = alloc_get_zeroed(NULL, (count + 1) * sizeof *costs, 16);
+    uint32_t *workers = alloc_get_zeroed(NULL, (classes + 1) * sizeof *workers, 16);
+    if (costs != NULL && workers != NULL) {
+        double *counts = costs + (size_t)types * classes;
+        for (uint32_t i = 0; i < types * classes; i++) {
+            int64_t ns = plan_cost_ns(plan, i / classes, i % classes);
+            costs[i] = ns == PLAN_CANNOT ? -1.0 : (double)ns;
+        }
+        for (uint32_t c = 0; c < classes; c++)
+            workers[c] = plan_class_at(plan, c)->worker_count;
+        for (uint32_t t = 0; t < plan->task_count; t++)
+            counts[plan_task_at(plan, t)->type]++;
+        if (plan_bound_area(types, classes, costs, workers, counts, &area_ns) != FGPU_OK)
+            area_ns = 0;
+    }
+    alloc_put(NULL, costs, (count + 1) * sizeof *costs);
+    alloc_put(NULL, workers, (classes + 1) * sizeof *workers);
+    return (int64_t)area_ns;
+}
+
 static bool planner_simulate(struct engine *engine, struct world *world, uint32_t tries)
 {
     struct planner *planner = engine->planner;
@@ -102,7 +129,8 @@ static bool planner_simulate(struct engine *engine, struct world *world, uint32_
         planner->found.makespan_ns = world_simulate(world, policy->plan, &policy->tuning);
     } else {
         const struct policy_found known = planner->found;
-        planner->found = policy_search(world, tries, known.policy != NULL ? &known : NULL, 0,
+        planner->found = policy_search(world, tries, known.policy != NULL ? &known : NULL,
+                                       planner_bound_ns(world->window),
                                        (int64_t)world->window->task_count * PLANNER_TASK_NS);
     }
     planner->reckoned_ns +=
@@ -127,6 +155,7 @@ static bool planner_plan(struct engine *engine, uint32_t most)
         planner->covered = planner->window.plan.task_count;
         planner->left_ns = (uint64_t)planner->found.makespan_ns;
         planner->plans++;
+        if (getenv("PLANDBG")) fprintf(stderr,"plan %u tasks %s tries %u makespan %.1f bound %.1f target %.3f move %u own %u slack %u look %u rank %u steal %d byrank %d\n",planner->covered,planner->found.policy->name,planner->found.tries,planner->found.makespan_ns/1e6,planner_bound_ns(&planner->window.plan)/1e6,(double)planner->found.tuning.target_ns/planner->found.makespan_ns,planner->found.tuning.move,planner->found.tuning.move_own,planner->found.tuning.slack,planner->found.tuning.look,planner->found.tuning.rank,planner->found.tuning.steal,planner->found.tuning.by_rank);
         LOG_DEBUG(engine->log, "plan", "%u tasks by '%s' (%u simulations): %llu us",
                   planner->covered, planner->found.policy->name, planner->found.tries,
                   (unsigned long long)(planner->left_ns / 1000));

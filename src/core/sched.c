@@ -264,6 +264,16 @@ uint32_t sched_backlog_pop(struct engine *engine, struct lane *lane)
     return index;
 }
 
+void sched_backlog_take(struct engine *engine, struct lane *lane, struct task *task)
+{
+    bool found = sched_unlink(engine, &lane->backlog_head, &lane->backlog_tail, task->self);
+    FGPU_ASSERT(found);
+    engine->kept--;
+    lane->backlog_count--;
+    lane->backlog_ns -= task->predicted_ns;
+    sched_update_hunger(engine, lane);
+}
+
 void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane_index)
 {
     struct lane *lane = engine_lane(engine, lane_index);
@@ -291,6 +301,7 @@ void sched_count(struct engine *engine, struct task *task)
     if (task->marks & TASK_M_COUNTED)
         return;
     task->marks |= TASK_M_COUNTED;
+    lane->moving++;
     lane->backlog_count++;
     lane->backlog_ns += task->predicted_ns;
     sched_update_hunger(engine, lane);
@@ -302,6 +313,7 @@ void sched_uncount(struct engine *engine, struct task *task)
     if (!(task->marks & TASK_M_COUNTED))
         return;
     task->marks &= (uint8_t)~TASK_M_COUNTED;
+    lane->moving--;
     lane->backlog_count--;
     lane->backlog_ns -= task->predicted_ns;
     sched_update_hunger(engine, lane);

@@ -48,6 +48,7 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
         device->node = device->caps.host_memory ? 0 : engine->node_count++;
         device->lane_first = lanes;
         device->copy_count = device->caps.copy_queue_count;
+        engine->has_copy_lanes |= device->copy_count > 0;
         device->lane_count = device->caps.queue_count - device->copy_count;
         lanes += device->caps.queue_count;
     }
