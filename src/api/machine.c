@@ -1,4 +1,4 @@
-/* Machine descriptions: made, printed, asked. See fastgpu/machine.h.
+/* Machine descriptions: made, printed (machine_info.c: asked). See fastgpu/machine.h.
  *
  * A thin face of src/machine/. Thread: any; a machine does not change after it was made.
  */
@@ -101,6 +101,7 @@ fgpu_status fgpu_machine_import(const char *name, const fgpu_machine_tables *tab
         machine_table_of(tables->devices, tables->devices_bytes, tables->devices_name, "devices"),
         machine_table_of(tables->links, tables->links_bytes, tables->links_name, "links"),
         machine_table_of(tables->routes, tables->routes_bytes, tables->routes_name, "routes"),
+        tables->note,
     };
     return machine_end(made, machine_import(&made->machine, name, &inner), machine);
 }
@@ -145,30 +146,6 @@ void fgpu_machine_text_free(char *text)
         return;
     memcpy(&bytes, text - MACHINE_TEXT_HEAD, sizeof bytes);
     alloc_put(NULL, text - MACHINE_TEXT_HEAD, MACHINE_TEXT_HEAD + bytes + 1);
-}
-
-fgpu_status fgpu_machine_get_info(const fgpu_machine *machine, fgpu_machine_info *info)
-{
-    if (machine == NULL || info == NULL)
-        return error_set(FGPU_E_INVAL, "fgpu_machine_get_info: %s is NULL",
-                         machine == NULL ? "machine" : "info");
-    if (info->struct_bytes != sizeof *info)
-        return error_set(FGPU_E_VERSION,
-                         "fgpu_machine_get_info: info.struct_bytes is %u, this library's is %zu",
-                         info->struct_bytes, sizeof *info);
-    const struct machine *inner = &machine->machine;
-    *info = (fgpu_machine_info){
-        .struct_bytes = sizeof *info,
-        .class_count = (uint32_t)inner->classes.count,
-        .device_count = inner->device_count,
-        .node_count = inner->node_count,
-        .link_count = (uint32_t)inner->links.count,
-        .route_count = (uint32_t)inner->routes.count,
-        .cost_count = (uint32_t)inner->costs.count,
-        .kernel_count = (uint32_t)inner->kernels.count,
-    };
-    memcpy(info->name, inner->name, sizeof info->name);
-    return FGPU_OK;
 }
 
 void fgpu_machine_destroy(fgpu_machine *machine)

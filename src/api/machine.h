@@ -4,6 +4,7 @@
 #ifndef FASTGPU_API_MACHINE_H
 #define FASTGPU_API_MACHINE_H
 
+#include <fastgpu/device.h>
 #include <fastgpu/machine.h>
 
 #include "machine/machine.h"

@@ -155,6 +155,7 @@ struct machine_table {
 
 struct machine_tables {
     struct machine_table costs, devices, links, routes;
+    const char *note; /* lines; NULL: nothing */
 };
 
 /* [in] machine: initialised and empty; sealed on success. Without links and routes copies take no

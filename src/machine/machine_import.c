@@ -357,6 +357,26 @@ static int import_costs(struct import_reader *reader)
     return status;
 }
 
+/* The caller's note becomes one for each of its lines. */
+static int import_notes(struct import_reader *reader)
+{
+    char line[LIMITS_MACHINE_NOTE_BYTES];
+    const char *at = reader->tables->note;
+    int status = FGPU_OK;
+    while (at != NULL && *at != '\0' && status == FGPU_OK) {
+        size_t length = strcspn(at, "\n");
+        if (length >= sizeof line)
+            return error_set(FGPU_E_INVAL, "a line of the note has %zu letters, at most %zu", length,
+                             sizeof line - 1);
+        memcpy(line, at, length);
+        line[length] = '\0';
+        if (length > 0)
+            status = machine_build_note(&reader->build, line);
+        at += length + (at[length] == '\n');
+    }
+    return status;
+}
+
 /* The size of the host's memory, where a table says it with its cpu, limits nothing here. */
 static void import_forget_host_memory(struct machine *machine)
 {
@@ -381,6 +401,8 @@ int machine_import(struct machine *machine, const char *name, const struct machi
                          has_links ? "routes" : "links");
     machine_build_init(&reader.build, machine);
     int status = machine_build_name(machine->name, "machine", name);
+    if (status == FGPU_OK)
+        status = import_notes(&reader);
     if (status == FGPU_OK)
         status = import_devices(&reader);
     if (status == FGPU_OK && has_links)

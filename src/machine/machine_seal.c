@@ -13,9 +13,10 @@
 #include "base/error.h"
 #include "machine/machine_names.h"
 
-#define SEAL_NS_MOST 1e18    /* thirty years */
-#define SEAL_RATE_MOST 1e12  /* of bytes or operations in a nanosecond */
-#define SEAL_RATE_LEAST 1e-9 /* one in a second */
+#define SEAL_NS_MOST 1e18                         /* of a kernel: thirty years */
+#define SEAL_WAIT_MOST UINT64_C(1000000000000000) /* of a launch or a link: eleven days */
+#define SEAL_RATE_MOST 1e12                       /* of bytes or operations in a nanosecond */
+#define SEAL_RATE_LEAST 1e-9                      /* one in a second */
 
 /* [in] what: "class", for the text. */
 static int seal_names(const struct vec *items, const char *what, uint32_t most)
@@ -70,9 +71,9 @@ static int seal_class(const struct machine_class *class)
     if (class->memory_bytes > INT64_MAX)
         return error_set(FGPU_E_INVAL, "class %s has %" PRIu64 " bytes of memory, at most 2^63",
                          class->name, class->memory_bytes);
-    if ((double)class->launch_ns > SEAL_NS_MOST)
-        return error_set(FGPU_E_INVAL, "class %s: launch_ns is %" PRIu64 ", at most %g",
-                         class->name, class->launch_ns, SEAL_NS_MOST);
+    if (class->launch_ns > SEAL_WAIT_MOST)
+        return error_set(FGPU_E_INVAL, "class %s: launch_ns is %" PRIu64 ", at most %" PRIu64,
+                         class->name, class->launch_ns, SEAL_WAIT_MOST);
     int status = seal_figure(class, "flops_per_ns", class->flops_per_ns, SEAL_RATE_LEAST);
     if (status == FGPU_OK)
         status = seal_figure(class, "bytes_per_ns", class->bytes_per_ns, SEAL_RATE_LEAST);
@@ -118,9 +119,9 @@ static int seal_link(const struct machine *machine, struct machine_link *link, u
     if (!seal_is_rate(link->bytes_per_ns))
         return error_set(FGPU_E_INVAL, "link %s: bytes_per_ns is %g; it is from %g to %g",
                          link->name, link->bytes_per_ns, SEAL_RATE_LEAST, SEAL_RATE_MOST);
-    if ((double)link->latency_ns > SEAL_NS_MOST)
-        return error_set(FGPU_E_INVAL, "link %s: latency_ns is %" PRIu64 ", at most %g", link->name,
-                         link->latency_ns, SEAL_NS_MOST);
+    if (link->latency_ns > SEAL_WAIT_MOST)
+        return error_set(FGPU_E_INVAL, "link %s: latency_ns is %" PRIu64 ", at most %" PRIu64,
+                         link->name, link->latency_ns, SEAL_WAIT_MOST);
     if (link->of_class == MACHINE_SHARED) {
         link->group = 0;
         return FGPU_OK;
