@@ -115,6 +115,9 @@ static void test_one_task(void **state)
     assert_int_equal(result.copies, 1);
     assert_int_equal(result.bytes_moved, 3 * MB);
     assert_string_equal(result.policy, "eft");
+    assert_in_range(result.bound_ns, MB - 1, MB); /* the path; half of it is the area */
+    assert_in_range(result.path_ns, MB - 1, MB);
+    assert_in_range(result.area_ns, MB / 2 - 1, MB / 2);
     double busy[2];
     assert_int_equal(fgpu_sim_busy(rig.sim, 0, &busy[0]), FGPU_OK);
     assert_int_equal(fgpu_sim_busy(rig.sim, 1, &busy[1]), FGPU_OK);
