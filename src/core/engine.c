@@ -28,7 +28,8 @@
     2000u /* shorter tasks stay together: another lane costs more than it brings */
 #define ENGINE_CHAIN_LONG_NS 1000000u /* longer tasks gain nothing: the host's turn is short */
 #define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
-#define ENGINE_COPY_FAILURES 8u       /* failed copies in a row that make a device lost */
+#define ENGINE_FEW_LANES 64u    /* of more only some are looked at where all could be */
+#define ENGINE_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
 
 void engine_look(struct engine *engine, uint32_t task)
 {
@@ -111,8 +112,10 @@ static void engine_ahead(struct engine *engine, struct task *task)
     struct lane *lane = engine_lane(engine, task->lane);
     const struct engine_device *device = &engine->devices[lane->device];
     bool travels = device->copy_count > 0 || (device->node == 0 && engine->has_copy_lanes);
-    if (travels && !move_ahead(engine, task, device->node))
-        lane->ahead_due = 1;
+    if (!travels || move_ahead(engine, task, device->node))
+        return;
+    lane->ahead_due = 1;
+    bitset_add(&engine->ahead, lane->index);
 }
 
 /* Steps 5 and 6 for a task whose lane is decided. False when the lane can take nothing now. */
@@ -186,7 +189,8 @@ static void engine_prepare_kernel(struct engine *engine, struct task *task)
         return;
     kernel->prepared = 1;
     for (uint32_t d = 0; d < engine->device_count; d++)
-        if (place_obstacle(engine, task, &engine->devices[d], d) == NULL)
+        if (engine_code(engine, kernel, d)->state == CODE_NONE &&
+            place_obstacle(engine, task, &engine->devices[d], d) == NULL)
             launch_build(engine, kernel, d);
 }
 
@@ -246,13 +250,7 @@ static void engine_replan(struct engine *engine)
 
 static bool engine_other_idle(const struct engine *engine, const struct lane *lane)
 {
-    for (uint32_t i = 0; i < engine->lane_count; i++) {
-        const struct lane *other = engine_lane(engine, i);
-        if (other != lane && !other->hidden && !engine->devices[other->device].lost &&
-            other->flight_tasks == 0 && other->backlog_count == 0)
-            return true;
-    }
-    return false;
+    return engine->idle > lane->idle;
 }
 
 /* All unfinished predecessors are on one lane: the task may be handed to it now, and run right
@@ -264,7 +262,7 @@ static void engine_chain(struct engine *engine, struct task *task)
     if (place_obstacle(engine, task, device, lane->device) != NULL)
         return;
     if (task->kernel != TASK_NONE &&
-        engine_kernel(engine, task->kernel)->codes[lane->device].state != CODE_READY)
+        engine_code(engine, engine_kernel(engine, task->kernel), lane->device)->state != CODE_READY)
         return;
     place_on(engine, task, lane->index);
     if (task->predicted_ns > ENGINE_CHAIN_LONG_NS ||
@@ -276,6 +274,7 @@ static void engine_chain(struct engine *engine, struct task *task)
     place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
+        engine_ahead(engine, task);
         return;
     }
     task_set_state(task, FGPU_TASK_PLACED);
@@ -372,11 +371,10 @@ static void engine_work(struct engine *engine)
 
 /* ---- turning ---------------------------------------------------------------------------- */
 
-/* In the order of the backlog; the first that still cannot be served keeps its turn. */
-static void engine_ahead_again(struct engine *engine, struct lane *lane)
+/* In their order; the first that still cannot be served keeps its turn. */
+static void engine_ahead_list(struct engine *engine, struct lane *lane, uint32_t at)
 {
-    lane->ahead_due = 0;
-    for (uint32_t at = lane->backlog_head; at != TASK_NONE && !lane->ahead_due;) {
+    while (at != TASK_NONE && !lane->ahead_due) {
         struct task *task = engine_task(engine, at);
         at = atomic_load_relaxed_u32(&task->next);
         engine_ahead(engine, task);
@@ -400,6 +398,14 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
         at = atomic_load_relaxed_u32(&task->next);
     }
     return lane->moving == 0 ? sched_backlog_pop(engine, lane) : TASK_NONE;
+}
+
+static void engine_ahead_again(struct engine *engine, struct lane *lane)
+{
+    lane->ahead_due = 0;
+    bitset_remove(&engine->ahead, lane->index);
+    engine_ahead_list(engine, lane, lane->backlog_head);
+    engine_ahead_list(engine, lane, lane->chain_head);
 }
 
 static bool engine_fill_lane(struct engine *engine, struct lane *lane)
@@ -468,20 +474,40 @@ static bool engine_gains(const struct engine *engine, const struct lane *thief, 
     return engine_gains_shared(engine, here, here_ns, there, there_ns);
 }
 
+/* The lane with the longest backlog: of all where they are few, else of the next that have one. */
+static struct lane *engine_victim(struct engine *engine, const struct lane *thief)
+{
+    struct lane *victim = NULL;
+    bool is_few = engine->lane_count <= ENGINE_FEW_LANES;
+    uint32_t from = is_few ? 0 : thief->index + 1u;
+    for (uint32_t looked = 0; looked < ENGINE_FEW_LANES;) {
+        uint32_t at = bitset_next(&engine->keeping, from);
+        if (at == BITSET_END && (is_few || from == 0 || looked > 0))
+            break;
+        from = at == BITSET_END ? 0 : at + 1;
+        if (at == BITSET_END)
+            continue;
+        struct lane *lane = engine_lane(engine, at);
+        if (lane->backlog_head == TASK_NONE) {
+            bitset_remove(&engine->keeping, at);
+            continue;
+        }
+        looked++;
+        if (lane != thief && lane->flight_tasks > 0 &&
+            (victim == NULL || lane->backlog_ns > victim->backlog_ns))
+            victim = lane;
+    }
+    return victim;
+}
+
 /* An idle lane takes the next task from the longest backlog, if it would finish it sooner. */
 static bool engine_steal(struct engine *engine, struct lane *thief)
 {
     if (thief->hidden || engine->devices[thief->device].lost || thief->flight_tasks > 0 ||
         thief->backlog_count > 0 || engine->ready_count > 0 || !sched_has_room(engine, thief))
         return false;
-    struct lane *victim = NULL;
-    for (uint32_t i = 0; i < engine->lane_count; i++) {
-        struct lane *lane = engine_lane(engine, i);
-        if (lane != thief && lane->backlog_head != TASK_NONE && lane->flight_tasks > 0 &&
-            (victim == NULL || lane->backlog_ns > victim->backlog_ns))
-            victim = lane;
-    }
-    if (victim == NULL || (!getenv("STEAL") && planner_of(engine, engine_task(engine, victim->backlog_head)) != NULL))
+    struct lane *victim = engine_victim(engine, thief);
+    if (victim == NULL)
         return false;
     struct task *task = engine_task(engine, victim->backlog_head);
     if (task->undone > 0 || (task->flags & TASK_F_PINNED) ||
@@ -508,21 +534,41 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
 static bool engine_fill_lanes(struct engine *engine)
 {
     bool any = false;
-    engine->has_fences = false;
-    for (uint32_t i = 0; i < engine->lane_count; i++) {
+    for (uint32_t i = bitset_next(&engine->due, 0); i != BITSET_END;
+         i = bitset_next(&engine->due, i + 1)) {
         struct lane *lane = engine_lane(engine, i);
+        bitset_remove(&engine->due, i);
         if (lane->chain_head != TASK_NONE || lane->backlog_head != TASK_NONE || lane->fence_due)
             any |= engine_fill_lane(engine, lane);
-        engine->has_fences |= lane->fence_due != 0;
+        if (lane->fence_due)
+            bitset_add(&engine->due, i);
+    }
+    return any;
+}
+
+/* Idle lanes look for others' work: all of them where they are few, else each once. */
+static bool engine_steal_all(struct engine *engine)
+{
+    bool any = false;
+    if (engine->lane_count <= ENGINE_FEW_LANES) {
+        for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count;
+             i++)
+            any |= engine_steal(engine, engine_lane(engine, i));
+        return any;
+    }
+    if (engine->kept == 0 || engine->ready_count > 0)
+        return false;
+    for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;
+         i = bitset_next(&engine->rested, i + 1)) {
+        bitset_remove(&engine->rested, i);
+        any |= engine_steal(engine, engine_lane(engine, i));
     }
     return any;
 }
 
 static bool engine_fill(struct engine *engine)
 {
-    bool any = false;
-    if (engine->kept > 0 || engine->has_fences)
-        any = engine_fill_lanes(engine);
+    bool any = engine_fill_lanes(engine);
     uint32_t index;
     while ((index = sched_next(engine)) != TASK_NONE) {
         engine_place(engine, engine_task(engine, index));
@@ -530,9 +576,7 @@ static bool engine_fill(struct engine *engine)
         if (engine->work.count > 64)
             break;
     }
-    for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count; i++)
-        any |= engine_steal(engine, engine_lane(engine, i));
-    return any;
+    return engine_steal_all(engine) || any;
 }
 
 /* After each turn while there is little to check; the more there is, the more turns go by between
@@ -557,7 +601,8 @@ void engine_turn(struct engine *engine)
         if (engine->work.count > 0)
             engine_work(engine);
     } while (engine_fill(engine) || engine->work.count > 0);
-    for (uint32_t i = 0; engine->has_commands && i < engine->lane_count; i++) {
+    for (uint32_t i = bitset_next(&engine->loaded, 0); engine->has_commands && i != BITSET_END;
+         i = bitset_next(&engine->loaded, i + 1)) {
         struct vec *commands = &engine_lane(engine, i)->commands;
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
@@ -612,7 +657,7 @@ uint32_t engine_drain(struct engine *engine)
 static void engine_suspect(struct engine *engine, struct lane *lane)
 {
     lane->fence_due = 1;
-    engine->has_fences = true;
+    bitset_add(&engine->due, lane->index);
     lane->suspect = lane->issued;
 }
 
@@ -643,7 +688,19 @@ static void engine_copy_finished(struct engine *engine, struct lane *lane, uint3
     device->copy_failures = status == FGPU_OK ? 0 : device->copy_failures + 1;
     if (status != FGPU_OK)
         engine_suspect(engine, lane);
+    bool to_host = op->dst_node == 0;
     move_op_done(engine, index, status);
+    if (to_host) /* any lane may have waited for that */
+        for (uint32_t i = bitset_next(&engine->ahead, 0); i != BITSET_END;
+             i = bitset_next(&engine->ahead, i + 1))
+            bitset_add(&engine->due, i);
+}
+
+/* Something has changed for the lanes of a device. */
+static void engine_device_due(struct engine *engine, const struct engine_device *device)
+{
+    for (uint32_t i = 0; i < device->lane_count; i++)
+        bitset_add(&engine->due, device->lane_first + i);
 }
 
 void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number)
@@ -651,7 +708,7 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
     struct lane *lane = engine_lane(engine, lane_index);
     FGPU_ASSERT(number >= lane->done && number <= lane->issued);
     while (lane->done < number) {
-        uint32_t entry = lane->ring[++lane->done & (ENGINE_LANE_RING - 1)];
+        uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
         if (entry == RING_FENCE)
             continue;
         if (entry & RING_OP)
@@ -660,6 +717,9 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
             engine_task_finished(engine, lane, engine_task(engine, entry));
     }
     lane_wake(engine, &lane->waiters);
+    bitset_add(&engine->due, lane_index);
+    if (lane->copies)
+        engine_device_due(engine, &engine->devices[lane->device]);
     sched_update_hunger(engine, lane);
 }
 
@@ -689,13 +749,14 @@ void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t by
             engine,
             (struct action){.kind = ACTION_FREE, .node = node, .device = n->device, .handle = mem});
     lane_wake(engine, &n->alloc_waiters);
+    engine_device_due(engine, &engine->devices[n->device]);
 }
 
 void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_status status,
                   const fgpu_code_built *built)
 {
     struct kernel *kernel = engine_kernel(engine, index);
-    struct code *code = &kernel->codes[device];
+    struct code *code = engine_code(engine, kernel, device);
     FGPU_ASSERT(code->state == CODE_BUILDING);
     code->state = status == FGPU_OK ? CODE_READY : CODE_FAILED;
     code->status = status;

@@ -59,7 +59,7 @@ static void fault_flight(struct engine *engine, struct lane *lane)
 {
     uint64_t last = lane->issued;
     while (lane->done < last) {
-        uint32_t entry = lane->ring[++lane->done & (ENGINE_LANE_RING - 1)];
+        uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
         if (entry == RING_FENCE)
             continue;
         if (entry & RING_OP)

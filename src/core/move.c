@@ -19,6 +19,7 @@
 #include "core/lane.h"
 #include "core/memory.h"
 
+#define MOVE_SOURCES 32u              /* of which the nearest is taken */
 #define MOVE_TYPICAL_BYTES (1u << 20) /* what ways are compared with */
 
 /* Bytes that are to be copied from one node. */
@@ -211,7 +212,7 @@ static bool move_order(struct engine *engine, const struct move_rect *rect, uint
                                .row_bytes = row_bytes,
                                .rows = rows};
     struct lane *lane = engine_lane(engine, lane_index);
-    uint64_t ns = link_predict_ns(engine->link, first->src, dst, op->bytes);
+    uint64_t ns = engine_copy_ns(engine, first->src, dst, op->bytes);
     op->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
     lane->flight_ns += op->predicted_ns;
     move_op_attach(engine, op, index);
@@ -238,15 +239,16 @@ static bool move_order(struct engine *engine, const struct move_rect *rect, uint
 static uint32_t move_source(const struct engine *engine, const struct replica *replica,
                             uint32_t node)
 {
-    uint32_t best = (uint32_t)__builtin_ctzll(replica->valid); /* the host when it has the data */
-    if (engine->reaches == NULL || node == 0 || (replica->valid & (replica->valid - 1)) == 0)
+    uint32_t best = nodes_next(replica->valid, 0); /* the host when it has the data */
+    if (engine->reaches == NULL || node == 0 || nodes_is_single(replica->valid))
         return best;
     uint64_t least_ns = UINT64_MAX;
-    for (uint64_t left = replica->valid; left != 0; left &= left - 1) {
-        uint32_t at = (uint32_t)__builtin_ctzll(left);
+    uint32_t looked = 0;
+    for (uint32_t at = best; at != NODES_NONE && looked < MOVE_SOURCES;
+         at = nodes_next(replica->valid, at + 1), looked++) {
         if (at != 0 && !move_can_reach(engine, at, node))
             continue;
-        uint64_t ns = link_predict_ns(engine->link, at, node, MOVE_TYPICAL_BYTES);
+        uint64_t ns = engine_copy_ns(engine, at, node, MOVE_TYPICAL_BYTES);
         if (ns < least_ns) {
             least_ns = ns;
             best = at;
@@ -274,6 +276,10 @@ static bool move_collect(struct engine *engine, struct task *task, uint32_t acce
     }
     if (replica_is_valid(replica, pass->node) || !replica_has_data(replica))
         return true;
+    if (pass->ahead && replica->dirty > 0) { /* a predecessor is still to write them */
+        pass->open = true;
+        return true;
+    }
     uint32_t src = move_source(engine, replica, pass->node);
     struct vec *runs = pass->runs;
     if (runs->count > 0) {
@@ -416,7 +422,7 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
     vec_clear(pass.runs);
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
          seg = imap_next(&buffer->segments, seg))
-        if (graph_segment(seg)->replica.valid == UINT64_C(1) << node)
+        if (nodes_is_only(graph_segment(seg)->replica.valid, node))
             (void)move_collect(engine, task, 0, seg, &pass);
     struct move_rect rect = {.buffer = victim, .task = engine_trace_id(task)};
     for (size_t at = 0; at < pass.runs->count && !pass.failed && !pass.busy;) {
@@ -518,7 +524,7 @@ void move_claim(struct engine *engine, struct task *task, uint32_t node)
 }
 
 struct move_undo {
-    uint64_t torn;
+    uint32_t torn; /* node */
     bool whole;
 };
 
@@ -527,7 +533,7 @@ static bool move_unclaim_segment(struct engine *engine, struct task *task, uint3
 {
     struct move_undo *undo = user;
     struct replica *replica = &graph_segment(seg)->replica;
-    memory_preimage_gone(engine, replica->pre);
+    memory_preimage_gone(engine, replica->pre, NODES_NONE);
     bool had = replica->version > replica->dirty;
     bool have = replica_undo(replica, undo->torn);
     if (had && !have && (task_accesses(task)[access].mode & FGPU_READ))
@@ -537,7 +543,7 @@ static bool move_unclaim_segment(struct engine *engine, struct task *task, uint3
 
 bool move_unclaim(struct engine *engine, struct task *task, uint32_t node, bool torn)
 {
-    struct move_undo undo = {torn ? UINT64_C(1) << node : 0, true};
+    struct move_undo undo = {torn ? node : NODES_NONE, true};
     for (uint32_t i = 0; i < task->access_count; i++)
         if (task_accesses(task)[i].mode & FGPU_WRITE)
             (void)graph_walk(engine, task, i, move_unclaim_segment, &undo);
@@ -557,7 +563,8 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
     if (status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
         device->timed++;
-        link_learn(engine->link, op->src_node, op->dst_node, op->bytes, ns);
+        link_learn(engine->link, engine->nodes[op->src_node].way, engine->nodes[op->dst_node].way,
+                   op->bytes, ns);
     }
     if (!lane->copies)
         device->stats.busy_ns += ns;
@@ -609,7 +616,9 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
 {
     struct move_pass pass = {
         .node = node, .lane = task->lane, .ahead = true, .runs = &engine->runs};
-    if (task->marks & TASK_M_ORDERED || task->undone > 0 || task->status != FGPU_OK)
+    /* Where predecessors are on their way, what they write is marked (replica.dirty); the rest is
+     * final. */
+    if (task->marks & TASK_M_ORDERED || task->unissued > 0 || task->status != FGPU_OK)
         return true;
     memory_want(engine, task, node);
     for (uint32_t i = 0; i < task->access_count && !pass.failed && !pass.busy; i++) {
