@@ -27,8 +27,8 @@
 #define ENGINE_CHAIN_SHORT_NS                                                                      \
     2000u /* shorter tasks stay together: another lane costs more than it brings */
 #define ENGINE_CHAIN_LONG_NS 1000000u /* longer tasks gain nothing: the host's turn is short */
-#define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
-#define ENGINE_FEW_LANES 64u    /* of more only some are looked at where all could be */
+#define ENGINE_LOOK 8u       /* tasks of a backlog among which one with its data there goes first */
+#define ENGINE_FEW_LANES 64u /* of more only some are looked at where all could be */
 #define ENGINE_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
 
 void engine_look(struct engine *engine, uint32_t task)

@@ -138,6 +138,7 @@ struct op {
     uint64_t bytes;
     uint64_t task; /* that it was ordered for, in traces */
     uint32_t predicted_ns;
+    uint8_t issued; /* handed to its lane */
     uint8_t spill;  /* counted in its source's `spills` */
     uint8_t orphan; /* its source is gone with the device: what arrives is worth nothing */
 };
@@ -186,6 +187,7 @@ struct engine_config {
 
 struct lineage; /* core/lineage.h */
 struct planner; /* core/planner.h */
+struct traffic; /* core/traffic.h */
 
 /* A failed task, as long as its record says so. */
 struct engine_failure {
@@ -260,6 +262,7 @@ struct engine {
     size_t failures_head;
     fgpu_pool_stats stats;
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
+    struct traffic *traffic; /* NULL: copies go out when they are ordered */
     struct planner *planner; /* NULL: the policy decides task by task */
     void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
     double (*path_rate)(const void *user, uint32_t link);

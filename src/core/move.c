@@ -18,6 +18,8 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/memory.h"
+#include "core/planner.h"
+#include "core/traffic.h"
 
 #define MOVE_SOURCES 32u              /* of which the nearest is taken */
 #define MOVE_TYPICAL_BYTES (1u << 20) /* what ways are compared with */
@@ -34,6 +36,7 @@ struct move_rect {
     struct move_run first; /* the first row */
     uint64_t rows, pitch;
     uint64_t task; /* that it is copied for, in traces */
+    int64_t rank;  /* of that task in the plan */
 };
 
 /* Bytes of one block that a lane is about to use. */
@@ -178,7 +181,33 @@ static void move_op_count(struct engine *engine, const struct op *op)
         engine->stats.bytes_to_host += op->bytes;
 }
 
-/* Hands out one copy. All conflicts are cleared and both blocks exist. */
+/* Copies for what the plan holds urgent go first. */
+static int64_t move_rank(const struct engine *engine, const struct task *task)
+{
+    const struct planned *planned = planner_of(engine, task);
+    return planned != NULL ? planned->rank : INT64_MIN;
+}
+
+void move_issue(struct engine *engine, uint32_t index)
+{
+    struct op *op = table_at(&engine->ops, index);
+    struct lane *lane = engine_lane(engine, op->lane);
+    fgpu_cmd cmd = {.kind = FGPU_CMD_COPY, .flags = FGPU_CMD_TIMED, .body = &op->body};
+    if (op->dst_node == 0 || engine->traffic != NULL)
+        cmd.flags |= FGPU_CMD_NOTIFY;
+    op->issued = 1;
+    lane->flight_ns += op->predicted_ns;
+    op->number = lane_append(engine, lane, &cmd, index | RING_OP);
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_MOVE_BEGIN,
+                                                   .device = (uint8_t)lane->device,
+                                                   .lane = (uint16_t)lane->queue,
+                                                   .task = op->task,
+                                                   .a = op->bytes,
+                                                   .b = trace_nodes(op->src_node, op->dst_node)});
+}
+
+/* Orders one copy. All conflicts are cleared and both blocks exist. */
 static bool move_order(struct engine *engine, const struct move_rect *rect, uint32_t dst,
                        uint16_t lane_index)
 {
@@ -214,21 +243,11 @@ static bool move_order(struct engine *engine, const struct move_rect *rect, uint
     struct lane *lane = engine_lane(engine, lane_index);
     uint64_t ns = engine_copy_ns(engine, first->src, dst, op->bytes);
     op->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
-    lane->flight_ns += op->predicted_ns;
     move_op_attach(engine, op, index);
     move_share_rows(engine, op, false);
     move_op_count(engine, op);
-    fgpu_cmd cmd = {.kind = FGPU_CMD_COPY, .flags = FGPU_CMD_TIMED, .body = &op->body};
-    if (dst == 0)
-        cmd.flags |= FGPU_CMD_NOTIFY;
-    op->number = lane_append(engine, lane, &cmd, index | RING_OP);
-    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
-                                                   .kind = TRACE_MOVE_BEGIN,
-                                                   .device = (uint8_t)lane->device,
-                                                   .lane = (uint16_t)lane->queue,
-                                                   .task = op->task,
-                                                   .a = op->bytes,
-                                                   .b = trace_nodes(first->src, dst)});
+    if (!traffic_governs(engine, lane) || !traffic_order(engine, index, rect->rank))
+        move_issue(engine, index);
     return true;
 }
 
@@ -402,7 +421,8 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
         return;
     vec_clear(pass->runs);
     (void)graph_walk(engine, task, access, move_collect, pass);
-    struct move_rect rect = {.buffer = a->buffer, .task = engine_trace_id(task)};
+    struct move_rect rect = {
+        .buffer = a->buffer, .task = engine_trace_id(task), .rank = move_rank(engine, task)};
     for (size_t at = 0; at < pass->runs->count && !pass->failed && !pass->busy;) {
         at += move_rows(pass->runs, at, &rect);
         move_rectangle(engine, task, pass, &rect);
@@ -424,7 +444,8 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
          seg = imap_next(&buffer->segments, seg))
         if (nodes_is_only(graph_segment(seg)->replica.valid, node))
             (void)move_collect(engine, task, 0, seg, &pass);
-    struct move_rect rect = {.buffer = victim, .task = engine_trace_id(task)};
+    struct move_rect rect = {
+        .buffer = victim, .task = engine_trace_id(task), .rank = move_rank(engine, task)};
     for (size_t at = 0; at < pass.runs->count && !pass.failed && !pass.busy;) {
         at += move_rows(pass.runs, at, &rect);
         move_rectangle(engine, task, &pass, &rect);
@@ -558,8 +579,11 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
     struct lane *lane = engine_lane(engine, op->lane);
     struct engine_device *device = &engine->devices[lane->device];
     const fgpu_cmd_result *result = &op->body.result;
-    lane->flight_ns -= op->predicted_ns;
     uint64_t ns = op->predicted_ns;
+    if (op->issued)
+        lane->flight_ns -= ns;
+    if (op->issued && traffic_governs(engine, lane))
+        traffic_done(engine, index);
     if (status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
         device->timed++;
@@ -654,8 +678,7 @@ bool move_settled(struct engine *engine, struct task *task, uint32_t node)
         const struct block *block = engine_block(engine_buffer(engine, access->buffer), node);
         if (block->state != BLOCK_PRESENT || block->ops != OP_NONE)
             return false;
-        if ((access->mode & FGPU_READ) &&
-            !graph_walk(engine, task, i, move_settled_segment, &node))
+        if ((access->mode & FGPU_READ) && !graph_walk(engine, task, i, move_settled_segment, &node))
             return false;
     }
     return true;
@@ -684,7 +707,8 @@ void move_write_through(struct engine *engine, struct task *task, uint32_t node)
         struct move_pass pass = {.node = 0, .lane = lane, .runs = &engine->runs};
         vec_clear(pass.runs);
         (void)graph_walk(engine, task, i, move_collect_settled, &pass);
-        struct move_rect rect = {.buffer = a->buffer, .task = engine_trace_id(task)};
+        struct move_rect rect = {
+            .buffer = a->buffer, .task = engine_trace_id(task), .rank = move_rank(engine, task)};
         for (size_t at = 0; at < pass.runs->count && lane_room(engine_lane(engine, lane)) > 8;) {
             at += move_rows(pass.runs, at, &rect);
             if (rect.first.src == node)

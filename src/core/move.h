@@ -49,4 +49,7 @@ void move_orphan(struct engine *engine, uint32_t buffer, uint32_t node);
 /* Is all that the task reads on the node, with no copy still under way there? */
 bool move_settled(struct engine *engine, struct task *task, uint32_t node);
 
+/* Hands an ordered copy to its lane. */
+void move_issue(struct engine *engine, uint32_t op);
+
 #endif

@@ -155,7 +155,17 @@ static bool planner_plan(struct engine *engine, uint32_t most)
         planner->covered = planner->window.plan.task_count;
         planner->left_ns = (uint64_t)planner->found.makespan_ns;
         planner->plans++;
-        if (getenv("PLANDBG")) fprintf(stderr,"plan %u tasks %s tries %u makespan %.1f bound %.1f target %.3f move %u own %u slack %u look %u rank %u steal %d byrank %d\n",planner->covered,planner->found.policy->name,planner->found.tries,planner->found.makespan_ns/1e6,planner_bound_ns(&planner->window.plan)/1e6,(double)planner->found.tuning.target_ns/planner->found.makespan_ns,planner->found.tuning.move,planner->found.tuning.move_own,planner->found.tuning.slack,planner->found.tuning.look,planner->found.tuning.rank,planner->found.tuning.steal,planner->found.tuning.by_rank);
+        if (getenv("PLANDBG"))
+            fprintf(stderr,
+                    "plan %u tasks %s tries %u makespan %.1f bound %.1f target %.3f move %u own %u "
+                    "slack %u look %u rank %u steal %d byrank %d\n",
+                    planner->covered, planner->found.policy->name, planner->found.tries,
+                    planner->found.makespan_ns / 1e6, planner_bound_ns(&planner->window.plan) / 1e6,
+                    (double)planner->found.tuning.target_ns / planner->found.makespan_ns,
+                    planner->found.tuning.move, planner->found.tuning.move_own,
+                    planner->found.tuning.slack, planner->found.tuning.look,
+                    planner->found.tuning.rank, planner->found.tuning.steal,
+                    planner->found.tuning.by_rank);
         LOG_DEBUG(engine->log, "plan", "%u tasks by '%s' (%u simulations): %llu us",
                   planner->covered, planner->found.policy->name, planner->found.tries,
                   (unsigned long long)(planner->left_ns / 1000));

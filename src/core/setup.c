@@ -11,6 +11,7 @@
 #include "core/planner.h"
 #include "core/sched.h"
 #include "core/submit.h"
+#include "core/traffic.h"
 
 /* Predicted time in flight per lane: covers the host's reaction many times over. */
 #define SETUP_BUDGET_NS 500000u
@@ -134,7 +135,7 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
         status = FGPU_E_NOMEM;
     if (status == FGPU_OK)
         status = lineage_init(engine);
-    if (status == FGPU_OK && !planner_init(engine))
+    if (status == FGPU_OK && (!planner_init(engine) || !traffic_init(engine)))
         status = FGPU_E_NOMEM;
     return status;
 }
@@ -256,6 +257,7 @@ void engine_fini(struct engine *engine)
     engine_fini_objects(engine);
     lineage_fini(engine);
     planner_fini(engine);
+    traffic_fini(engine);
     submit_fini(engine);
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         vec_fini(&engine->lanes[i].commands);
