@@ -246,6 +246,20 @@ static void data_thin(struct world *world, const struct plan_path *paths,
     }
 }
 
+static void data_into(struct world *world, uint32_t nodes)
+{
+    for (uint32_t n = 0; n < nodes; n++) {
+        world->into_ns[n] = -1;
+        for (uint32_t s = 0; s < nodes; s++) {
+            const struct world_path *path = &world->paths[s * nodes + n];
+            if (path->latency_ns >= 0 &&
+                (world->into_ns[n] < 0 || path->ns_per_byte < world->into_ns[n]))
+                world->into_ns[n] = path->ns_per_byte;
+        }
+        world->into_ns[n] = world->into_ns[n] < 0 ? 0 : world->into_ns[n];
+    }
+}
+
 static bool data_paths(struct world *world)
 {
     uint32_t nodes = world->window->node_count, count = nodes * nodes;
@@ -254,15 +268,18 @@ static bool data_paths(struct world *world)
     uint64_t(*crossed)[DATA_PATH_WORDS] = NULL;
     bool few = count <= DATA_PATH_WORDS * 64 && links > 0;
     world->paths = alloc_get_zeroed(world->hooks, count * sizeof *world->paths, 64);
+    world->into_ns = alloc_get_zeroed(world->hooks, nodes * sizeof *world->into_ns, 16);
     if (few)
         crossed = alloc_get_zeroed(world->hooks, bytes, 16);
-    bool good = paths != NULL && world->paths != NULL && (!few || crossed != NULL);
+    bool good = paths != NULL && world->paths != NULL && world->into_ns != NULL && (!few || crossed != NULL);
     for (uint32_t i = 0; good && i < count; i++)
         data_ask(world, i / nodes, i % nodes, &paths[i], &world->paths[i]);
     if (good && few)
         data_crossings(world, paths, crossed);
     if (good)
         data_thin(world, paths, crossed);
+    if (good)
+        data_into(world, nodes);
     alloc_put(world->hooks, crossed, bytes);
     alloc_put(world->hooks, paths, count * sizeof *paths);
     return good;
@@ -316,6 +333,8 @@ void world_data_fini(struct world *world)
               (window->links.count + 1) * sizeof *world->link_free_ns);
     alloc_put(world->hooks, world->there_ns, data_table_count(window) * sizeof *world->there_ns);
     alloc_put(world->hooks, world->holders_of, (data + 1) * sizeof *world->holders_of);
+    if (world->into_ns != NULL)
+        alloc_put(world->hooks, world->into_ns, window->node_count * sizeof *world->into_ns);
     alloc_put(world->hooks, world->paths, data_path_count(window) * sizeof *world->paths);
     vec_fini(&world->holders);
 }
@@ -348,6 +367,38 @@ static int64_t data_time_ns(const struct world *world, uint32_t task)
 {
     int64_t ready_ns = (int64_t)plan_task_at(world->window, task)->ready_ns;
     return ready_ns > world->now_ns ? ready_ns : world->now_ns;
+}
+
+void world_data_bounds(struct world *world, uint32_t task, struct world_place *places,
+                       uint32_t count)
+{
+    const struct plan_window *window = world->window;
+    int64_t time_ns = data_time_ns(world, task), copy_ns[WORLD_PLACES], moved_ns[WORLD_PLACES];
+    const struct plan_access *access =
+        plan_accesses(window) + plan_task_at(window, task)->first_access;
+    const struct plan_access *end =
+        plan_accesses(window) + plan_task_at(window, task + 1)->first_access;
+    memset(copy_ns, 0, count * sizeof *copy_ns);
+    memset(moved_ns, 0, count * sizeof *moved_ns);
+    for (; world->there_ns != NULL && access < end; access++) {
+        uint64_t held = world->held[access->data];
+        if (!(access->mode & PLAN_READ) || held == 0)
+            continue;
+        double bytes = (double)plan_data_at(window, access->data)->bytes;
+        int64_t own = access->mode & PLAN_WRITE ? world->tuning.move_own : 0;
+        for (uint32_t i = 0; i < count; i++) {
+            if (held & data_bit(places[i].node))
+                continue;
+            int64_t ns = (int64_t)(bytes * world->into_ns[places[i].node]);
+            copy_ns[i] = data_later(copy_ns[i], ns);
+            moved_ns[i] += ns + ns * own / 256;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        places[i].soonest_ns =
+            data_later(places[i].free_ns, time_ns + copy_ns[i]) + places[i].cost_ns;
+        places[i].least_ns = places[i].soonest_ns + moved_ns[i] * world->tuning.move / 256;
+    }
 }
 
 bool world_look(struct world *world, uint32_t task, struct world_place *place, int64_t limit_ns)
@@ -391,8 +442,10 @@ static void data_occupy(struct world *world, uint32_t link, int64_t begin_ns, do
 {
     const struct plan_link *links =
         (const struct plan_link *)(const void *)world->window->links.items;
-    if (link != data_no_link(world))
-        world->link_free_ns[link] = begin_ns + (int64_t)(bytes / links[link].bytes_per_ns);
+    if (link == data_no_link(world))
+        return;
+    begin_ns = data_later(begin_ns, world->link_free_ns[link]);
+    world->link_free_ns[link] = begin_ns + (int64_t)(bytes / links[link].bytes_per_ns);
 }
 
 static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
@@ -402,7 +455,7 @@ static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
     if (source.node == PLAN_NONE)
         return WORLD_ABSENT;
     const struct world_path *path = data_path(world, source.node, node);
-    int64_t begin_ns = source.end_ns - source.copy_ns;
+    int64_t begin_ns = data_later(data_there_ns(world, data, source.node), world->now_ns);
     for (uint32_t i = 0; i < WORLD_HOPS; i++)
         data_occupy(world, path->first[i], begin_ns, (double)bytes);
     for (uint32_t i = 0; i < path->more_count; i++)

@@ -262,10 +262,15 @@ static uint32_t places_many(struct world *world, uint32_t task, struct world_pla
 
 uint32_t world_places(struct world *world, uint32_t task, struct world_place *places)
 {
-    uint32_t only = plan_task_at(world->window, task)->only_worker;
+    uint32_t only = plan_task_at(world->window, task)->only_worker, count;
     if (only != PLAN_NONE)
-        return place_of(world, task, only, places);
-    return world->many ? places_many(world, task, places) : places_few(world, task, places);
+        count = place_of(world, task, only, places);
+    else if (world->many)
+        count = places_many(world, task, places);
+    else
+        count = places_few(world, task, places);
+    world_data_bounds(world, task, places, count);
+    return count;
 }
 
 /* ---- those who have nothing ---------------------------------------------------------------- */

@@ -63,15 +63,25 @@ static int64_t rank_with_priority(int64_t rank, int32_t priority)
     return rank + (int64_t)priority * (INT64_C(1) << 50);
 }
 
+/* Up or down by at most `jitter` / 256; D. Knuth's constants of a linear congruence. */
+static int64_t rank_shaken(int64_t cost_ns, uint32_t jitter, uint64_t *dice)
+{
+    if (jitter == 0)
+        return cost_ns;
+    *dice = *dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return cost_ns + cost_ns / 256 * ((int64_t)(*dice >> 55) - 256) / 256 * jitter;
+}
+
 void world_ranks(struct world *world)
 {
     const struct plan_window *window = world->window;
     const uint32_t *successors = plan_successors(window);
     int64_t rank_of[64], least_of[64];
     bool few = window->type_count <= 64;
-    if (world->ranked == world->tuning.rank + 1)
+    uint64_t dice = world->tuning.seed;
+    if (world->tuning.jitter == 0 && world->ranked == world->tuning.rank + 1)
         return;
-    world->ranked = world->tuning.rank + 1;
+    world->ranked = world->tuning.jitter == 0 ? world->tuning.rank + 1 : 0;
     for (uint32_t t = 0; few && t < window->type_count; t++) {
         rank_of[t] = rank_cost_ns(window, t, world->tuning.rank);
         least_of[t] = rank_cost_ns(window, t, WORLD_RANK_LEAST);
@@ -90,7 +100,9 @@ void world_ranks(struct world *world)
         world->tail_ns[i] = tail_ns;
         world->rank[i] =
             rank + (end > task->first_successor ? rank_move_ns(window, i) : 0) +
-            (few ? rank_of[task->type] : rank_cost_ns(window, task->type, world->tuning.rank));
+            rank_shaken(few ? rank_of[task->type]
+                            : rank_cost_ns(window, task->type, world->tuning.rank),
+                        world->tuning.jitter, &dice);
     }
     for (uint32_t i = 0; i < window->task_count; i++)
         world->rank[i] =

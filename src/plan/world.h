@@ -32,6 +32,8 @@ struct world_tuning {
     uint32_t slack;    /* how much longer than its tail a task's end may lie before the target */
     int64_t target_ns; /* makespan aimed at: while a task would end early enough for it, it goes
                           where it is cheapest, not where it ends first; 0: never */
+    uint32_t jitter;   /* of the costs in ranks, up and down at most */
+    uint32_t seed;     /* of the jitter */
     uint32_t look;     /* tasks of its queue among which a worker takes the first with data */
     bool by_rank;      /* only what is ahead of a task in a queue delays it */
     bool steal;        /* an idle worker takes from others what it would end earlier */
@@ -122,7 +124,7 @@ struct world {
     int64_t *tail_ns; /* longest way from a task's end to the end of the window, at least cost */
     uint32_t *pending;
     struct world_run *runs;
-    uint32_t ranked; /* enum world_rank that `rank` is of, plus 1 */
+    uint32_t ranked; /* enum world_rank that `rank` is of, plus 1; 0: none */
     /* of workers */
     struct world_worker *workers;
     struct world_group *groups;
@@ -147,6 +149,7 @@ struct world {
     int64_t *link_free_ns;
     struct world_path *paths;   /* [source * nodes + target] where there are few nodes; else NULL */
     struct world_path path;     /* the last one asked for, else */
+    double *into_ns;            /* [node]: for a byte, from the fastest source */
     int64_t *price;             /* [class]: what a nanosecond there is worth, in 1/65536 */
     int64_t *least_ns;          /* [class]: of any type */
     struct vec ready;           /* uint32_t: tasks that became ready in this event */
@@ -177,6 +180,8 @@ struct world_place {
     int64_t cost_ns;
     int64_t free_ns;   /* when the worker could begin, data aside */
     int64_t latest_ns; /* it has to end by then; INT64_MAX */
+    int64_t soonest_ns; /* it will not end before */
+    int64_t least_ns;   /* nor will end_ns be less */
     /* world_look() */
     int64_t start_ns; /* with its data */
     int64_t moved_ns; /* how long the copies for it would keep their links busy, those of data
@@ -249,6 +254,9 @@ void world_touch_next(struct world *world, uint32_t worker);
 bool world_data_init(struct world *world);
 void world_data_fini(struct world *world);
 bool world_data_reset(struct world *world);
+/* soonest_ns and least_ns of places, from what their nodes do not have. */
+void world_data_bounds(struct world *world, uint32_t task, struct world_place *places,
+                       uint32_t count);
 /* Nodes that have the data, at most `most`. Returns how many. */
 uint32_t world_holders(const struct world *world, uint32_t data, uint32_t *nodes, uint32_t most);
 void world_data_write(struct world *world, uint32_t task, uint32_t node);

@@ -16,9 +16,35 @@
 struct lookahead_places {
     struct world_place at[WORLD_PLACES];
     int64_t price[WORLD_PLACES];
-    int64_t end_ns[WORLD_PLACES]; /* data aside; INT64_MAX: done with */
     uint32_t count;
 };
+
+/* The one of `left` (bits) that ends first, with the copies' weight, and not after `latest_ns`. */
+static uint32_t lookahead_first(struct world *world, uint32_t task,
+                                struct lookahead_places *places, uint64_t left, int64_t latest_ns)
+{
+    uint32_t best = PLAN_NONE;
+    int64_t best_ns = INT64_MAX;
+    for (;;) {
+        uint32_t next = PLAN_NONE;
+        int64_t least_ns = best_ns;
+        for (uint64_t of = left; of != 0; of &= of - 1) {
+            uint32_t i = (uint32_t)__builtin_ctzll(of);
+            if (places->at[i].least_ns < least_ns) {
+                least_ns = places->at[i].least_ns;
+                next = i;
+            }
+        }
+        if (next == PLAN_NONE)
+            return best;
+        left &= ~(UINT64_C(1) << next);
+        places->at[next].latest_ns = latest_ns;
+        if (world_look(world, task, &places->at[next], best_ns)) {
+            best = next;
+            best_ns = places->at[next].end_ns;
+        }
+    }
+}
 
 /* The cheapest that ends early enough, of those that are about as cheap the one that ends first. */
 static uint32_t lookahead_cheap(struct world *world, uint32_t task,
@@ -27,7 +53,7 @@ static uint32_t lookahead_cheap(struct world *world, uint32_t task,
     uint32_t best = PLAN_NONE;
     uint64_t left = 0;
     for (uint32_t i = 0; i < places->count; i++)
-        if (places->end_ns[i] <= latest_ns)
+        if (places->at[i].soonest_ns <= latest_ns)
             left |= UINT64_C(1) << i;
     while (left != 0 && best == PLAN_NONE) {
         int64_t least = INT64_MAX;
@@ -35,44 +61,14 @@ static uint32_t lookahead_cheap(struct world *world, uint32_t task,
             int64_t price = places->price[__builtin_ctzll(of)];
             least = price < least ? price : least;
         }
-        for (uint64_t of = left; of != 0; of &= of - 1) {
-            uint32_t i = (uint32_t)__builtin_ctzll(of);
-            if (places->price[i] > least + least / LOOKAHEAD_NEAR)
-                continue;
-            left &= ~(UINT64_C(1) << i);
-            places->at[i].latest_ns = latest_ns;
-            if (world_look(world, task, &places->at[i],
-                           best != PLAN_NONE ? places->at[best].end_ns : INT64_MAX))
-                best = i;
-            places->at[i].latest_ns = INT64_MAX;
-        }
+        uint64_t near = 0;
+        for (uint64_t of = left; of != 0; of &= of - 1)
+            if (places->price[__builtin_ctzll(of)] <= least + least / LOOKAHEAD_NEAR)
+                near |= of & -of;
+        left &= ~near;
+        best = lookahead_first(world, task, places, near, latest_ns);
     }
     return best;
-}
-
-/* The one that ends first, with the copies' weight. */
-static uint32_t lookahead_first(struct world *world, uint32_t task,
-                                struct lookahead_places *places)
-{
-    uint32_t best = PLAN_NONE;
-    int64_t best_ns = INT64_MAX;
-    for (;;) {
-        uint32_t next = PLAN_NONE;
-        int64_t least_ns = best_ns;
-        for (uint32_t i = 0; i < places->count; i++) {
-            if (places->end_ns[i] < least_ns) {
-                least_ns = places->end_ns[i];
-                next = i;
-            }
-        }
-        if (next == PLAN_NONE)
-            return best;
-        places->end_ns[next] = INT64_MAX;
-        if (world_look(world, task, &places->at[next], best_ns)) {
-            best = next;
-            best_ns = places->at[next].end_ns;
-        }
-    }
 }
 
 static void lookahead_push(struct world *world, uint32_t task)
@@ -83,14 +79,15 @@ static void lookahead_push(struct world *world, uint32_t task)
     places.count = world_places(world, task, places.at);
     for (uint32_t i = 0; i < places.count; i++) {
         const struct world_place *place = &places.at[i];
-        places.end_ns[i] = place->free_ns + place->cost_ns;
         places.price[i] = place->cost_ns / 256 * world->price[place->class_index];
     }
     if (tuning->target_ns > 0)
         best = lookahead_cheap(world, task, &places,
                                tuning->target_ns - world->tail_ns[task] / 256 * tuning->slack);
     if (best == PLAN_NONE)
-        best = lookahead_first(world, task, &places);
+        best = lookahead_first(world, task, &places,
+                               places.count < 64 ? (UINT64_C(1) << places.count) - 1 : UINT64_MAX,
+                               INT64_MAX);
     if (best != PLAN_NONE)
         world_enqueue(world, places.at[best].worker, task);
 }
