@@ -442,10 +442,8 @@ static void data_occupy(struct world *world, uint32_t link, int64_t begin_ns, do
 {
     const struct plan_link *links =
         (const struct plan_link *)(const void *)world->window->links.items;
-    if (link == data_no_link(world))
-        return;
-    begin_ns = data_later(begin_ns, world->link_free_ns[link]);
-    world->link_free_ns[link] = begin_ns + (int64_t)(bytes / links[link].bytes_per_ns);
+    if (link != data_no_link(world))
+        world->link_free_ns[link] = begin_ns + (int64_t)(bytes / links[link].bytes_per_ns);
 }
 
 static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
@@ -455,7 +453,7 @@ static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
     if (source.node == PLAN_NONE)
         return WORLD_ABSENT;
     const struct world_path *path = data_path(world, source.node, node);
-    int64_t begin_ns = data_later(data_there_ns(world, data, source.node), world->now_ns);
+    int64_t begin_ns = source.end_ns - source.copy_ns;
     for (uint32_t i = 0; i < WORLD_HOPS; i++)
         data_occupy(world, path->first[i], begin_ns, (double)bytes);
     for (uint32_t i = 0; i < path->more_count; i++)
