@@ -231,6 +231,20 @@ static bool engine_follow(struct engine *engine, struct task *task)
     return true;
 }
 
+/* Data that will be read as they are now go where the plan has their readers, while the links have
+ * nothing better to do. */
+static void engine_early(struct engine *engine)
+{
+    struct planner *planner = engine->planner;
+    for (; planner->early_done < planner->early.count; planner->early_done++) {
+        const struct planner_early *at = vec_at(&planner->early, planner->early_done);
+        struct task *task = engine_task(engine, at->task);
+        if (planner_of(engine, task) != NULL && task->undone > 0 &&
+            !move_early(engine, task, at->access, at->lane))
+            return; /* no memory now: again in the next turn */
+    }
+}
+
 /* There is a new plan: what waits on a lane goes where that says. */
 static void engine_replan(struct engine *engine)
 {
@@ -595,8 +609,11 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
-    if (engine->planner != NULL && planner_turn(engine))
+    if (engine->planner != NULL && planner_turn(engine)) {
         engine_replan(engine);
+    }
+    if (engine->planner != NULL && !getenv("NOEARLY"))
+        engine_early(engine);
     do {
         if (engine->work.count > 0)
             engine_work(engine);

@@ -37,6 +37,7 @@ struct move_rect {
     uint64_t rows, pitch;
     uint64_t task; /* that it is copied for, in traces */
     int64_t rank;  /* of that task in the plan */
+    bool early;    /* long before that task: after all others */
 };
 
 /* Bytes of one block that a lane is about to use. */
@@ -52,7 +53,8 @@ struct move_pass {
     uint32_t node;
     uint16_t lane;
     bool chained;
-    bool busy; /* a lane is full: the task waits for its progress */
+    bool early; /* the task is not even ready */
+    bool busy;  /* a lane is full: the task waits for its progress */
     bool failed;
     bool ahead; /* nobody waits yet: what cannot be ordered now is left open */
     bool open;
@@ -113,7 +115,7 @@ static bool move_clear(struct engine *engine, struct task *task, const struct mo
         bool into = op->dst_node == use->node;
         if (op->begin >= use->end || op->end <= use->begin || (!into && !use->writes))
             continue;
-        if (op->lane == use->lane) {
+        if (op->lane == use->lane && !traffic_governs(engine, engine_lane(engine, op->lane))) {
             if (into)
                 *chained = true;
             continue;
@@ -246,7 +248,7 @@ static bool move_order(struct engine *engine, const struct move_rect *rect, uint
     move_op_attach(engine, op, index);
     move_share_rows(engine, op, false);
     move_op_count(engine, op);
-    if (!traffic_governs(engine, lane) || !traffic_order(engine, index, rect->rank))
+    if (!traffic_governs(engine, lane) || !traffic_order(engine, index, rect->rank, rect->early))
         move_issue(engine, index);
     return true;
 }
@@ -407,11 +409,24 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
         pass->chained = true;
 }
 
+/* What comes to the block was ordered for a task that was less urgent. */
+static void move_urge(struct engine *engine, const struct task *task, const struct block *block)
+{
+    for (uint32_t at = block->ops; at != OP_NONE;) {
+        struct op *op = table_at(&engine->ops, at);
+        if (!op->issued && op->dst_node == block->node)
+            traffic_urge(engine, at, move_rank(engine, task));
+        at = *move_op_link(op, block->node);
+    }
+}
+
 static void move_access(struct engine *engine, struct task *task, uint32_t access,
                         struct move_pass *pass)
 {
     const struct task_access *a = &task_accesses(task)[access];
     struct block *block = engine_block(engine_buffer(engine, a->buffer), pass->node);
+    if (block->ops != OP_NONE && engine->traffic != NULL && !pass->early)
+        move_urge(engine, task, block);
     if (block->ops != OP_NONE && !pass->ahead) {
         struct move_use use = {a->buffer, pass->node, a->begin,
                                a->end,    pass->lane, a->mode & FGPU_WRITE};
@@ -421,8 +436,10 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
         return;
     vec_clear(pass->runs);
     (void)graph_walk(engine, task, access, move_collect, pass);
-    struct move_rect rect = {
-        .buffer = a->buffer, .task = engine_trace_id(task), .rank = move_rank(engine, task)};
+    struct move_rect rect = {.buffer = a->buffer,
+                             .task = engine_trace_id(task),
+                             .rank = move_rank(engine, task),
+                             .early = pass->early};
     for (size_t at = 0; at < pass->runs->count && !pass->failed && !pass->busy;) {
         at += move_rows(pass->runs, at, &rect);
         move_rectangle(engine, task, pass, &rect);
@@ -659,6 +676,18 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
         return false;
     task->marks |= TASK_M_ORDERED;
     return true;
+}
+
+bool move_early(struct engine *engine, struct task *task, uint32_t access, uint32_t lane)
+{
+    uint32_t node = engine->devices[engine_lane(engine, lane)->device].node, victim;
+    struct move_pass pass = {
+        .node = node, .lane = (uint16_t)lane, .ahead = true, .early = true, .runs = &engine->runs};
+    if (task->status != FGPU_OK ||
+        !memory_try(engine, task, task_accesses(task)[access].buffer, node, &victim))
+        return false;
+    move_access(engine, task, access, &pass);
+    return !pass.failed && !pass.busy;
 }
 
 static bool move_settled_segment(struct engine *engine, struct task *task, uint32_t access,

@@ -52,4 +52,9 @@ bool move_settled(struct engine *engine, struct task *task, uint32_t node);
 /* Hands an ordered copy to its lane. */
 void move_issue(struct engine *engine, uint32_t op);
 
+/* Orders what the task reads by that access for the lane where it is planned, though the task waits
+ * for others: nobody will have changed it when it runs. After all other copies, and only where
+ * there is memory that nobody uses. */
+bool move_early(struct engine *engine, struct task *task, uint32_t access, uint32_t lane);
+
 #endif

@@ -21,6 +21,8 @@ bool planner_init(struct engine *engine)
         return false;
     window_init(&planner->window, engine->hooks);
     vec_init(&planner->entries, sizeof(struct planned), engine->hooks);
+    vec_init(&planner->early, sizeof(struct planner_early), engine->hooks);
+    vec_init(&planner->written, sizeof(uint8_t), engine->hooks);
     engine->planner = planner;
     return true;
 }
@@ -32,6 +34,8 @@ void planner_fini(struct engine *engine)
         return;
     window_fini(&planner->window);
     vec_fini(&planner->entries);
+    vec_fini(&planner->early);
+    vec_fini(&planner->written);
     alloc_put(engine->hooks, planner, sizeof *planner);
     engine->planner = NULL;
 }
@@ -86,6 +90,44 @@ static bool planner_keep(struct engine *engine, const struct world *world)
     return true;
 }
 
+static int planner_by_start(const void *a, const void *b)
+{
+    const struct planner_early *left = a, *right = b;
+    if (left->start_ns != right->start_ns)
+        return left->start_ns < right->start_ns ? -1 : 1;
+    return left->task < right->task ? -1 : left->task > right->task;
+}
+
+/* What nobody will have written before its reader runs may travel at once: for each piece of data
+ * the readers before its first writer in the order of submission. Without memory: fewer. */
+static void planner_early(struct engine *engine, const struct world *world)
+{
+    struct planner *planner = engine->planner;
+    const struct plan_window *plan = &planner->window.plan;
+    vec_clear(&planner->early);
+    planner->early_done = 0;
+    if (engine->traffic == NULL || !vec_reserve(&planner->written, plan->data.count + 1))
+        return;
+    uint8_t *written = (uint8_t *)(void *)planner->written.items;
+    memset(written, 0, plan->data.count);
+    for (uint32_t t = 0; t < plan->task_count; t++) {
+        uint32_t first = plan_task_at(plan, t)->first_access;
+        for (uint32_t a = first; a < plan_task_at(plan, t + 1)->first_access; a++) {
+            const struct plan_access *access = &plan_accesses(plan)[a];
+            struct planner_early early = {
+                .start_ns = (uint64_t)world->runs[t].start_ns,
+                .task = *(const uint32_t *)vec_at(&planner->window.tasks, t),
+                .lane = *(const uint32_t *)vec_at(&planner->window.lanes, world->runs[t].worker),
+                .access = a - first};
+            if ((access->mode & PLAN_READ) && !written[access->data])
+                (void)vec_push(&planner->early, &early);
+            written[access->data] |= (access->mode & PLAN_WRITE) != 0;
+        }
+    }
+    qsort(planner->early.items, planner->early.count, sizeof(struct planner_early),
+          planner_by_start);
+}
+
 /* Is the window worth a simulation at all? A task of PLANNER_SHARE times the price is. */
 static bool planner_pays(const struct planner *planner)
 {
@@ -135,7 +177,10 @@ static bool planner_simulate(struct engine *engine, struct world *world, uint32_
     }
     planner->reckoned_ns +=
         (uint64_t)planner->found.tries * world->window->task_count * PLANNER_TASK_NS;
-    return planner->found.makespan_ns != INT64_MAX && planner_keep(engine, world);
+    if (planner->found.makespan_ns == INT64_MAX || !planner_keep(engine, world))
+        return false;
+    planner_early(engine, world);
+    return true;
 }
 
 static bool planner_plan(struct engine *engine, uint32_t most)

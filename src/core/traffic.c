@@ -8,12 +8,13 @@
 #define TRAFFIC_LOOK 64u /* of those that wait, from the most urgent, may overtake */
 
 /* Of a link's bandwidth: copies that need a little more than all of it still go together. */
-#define TRAFFIC_FULL 1.5
+#define TRAFFIC_FULL 1.01
 
 struct traffic_wait {
     int64_t rank;
     uint32_t op;
     uint32_t order;
+    bool early;
 };
 
 struct traffic {
@@ -93,20 +94,31 @@ static bool traffic_try(struct engine *engine, uint32_t op)
     return true;
 }
 
-bool traffic_order(struct engine *engine, uint32_t op, int64_t rank)
+/* Does `a` go before `b`, which was ordered earlier? */
+static bool traffic_before(const struct traffic_wait *a, const struct traffic_wait *b)
 {
-    struct traffic *traffic = engine->traffic;
-    struct traffic_wait wait = {.op = op, .order = traffic->order++, .rank = rank};
-    if (traffic_try(engine, op))
-        return true;
+    if (a->early != b->early)
+        return b->early;
+    return a->rank > b->rank;
+}
+
+static bool traffic_insert(struct traffic *traffic, struct traffic_wait wait)
+{
     if (vec_push(&traffic->waiting, &wait) == NULL)
         return false;
     struct traffic_wait *all = (struct traffic_wait *)(void *)traffic->waiting.items;
     size_t at = traffic->waiting.count - 1;
-    for (; at > 0 && all[at - 1].rank >= wait.rank; at--)
+    for (; at > 0 && !traffic_before(&wait, &all[at - 1]); at--)
         all[at] = all[at - 1];
     all[at] = wait;
     return true;
+}
+
+bool traffic_order(struct engine *engine, uint32_t op, int64_t rank, bool early)
+{
+    struct traffic *traffic = engine->traffic;
+    struct traffic_wait wait = {.op = op, .order = traffic->order++, .rank = rank, .early = early};
+    return traffic_try(engine, op) || traffic_insert(traffic, wait);
 }
 
 static void traffic_remove(struct traffic *traffic, size_t at)
@@ -114,6 +126,23 @@ static void traffic_remove(struct traffic *traffic, size_t at)
     struct traffic_wait *all = (struct traffic_wait *)(void *)traffic->waiting.items;
     traffic->waiting.count--;
     memmove(&all[at], &all[at + 1], (traffic->waiting.count - at) * sizeof *all);
+}
+
+void traffic_urge(struct engine *engine, uint32_t op, int64_t rank)
+{
+    struct traffic *traffic = engine->traffic;
+    for (size_t at = 0; at < traffic->waiting.count; at++) {
+        struct traffic_wait wait = *(struct traffic_wait *)vec_at(&traffic->waiting, at);
+        if (wait.op != op)
+            continue;
+        if (!wait.early && wait.rank >= rank)
+            return;
+        wait.rank = wait.rank > rank ? wait.rank : rank;
+        wait.early = false;
+        traffic_remove(traffic, at);
+        (void)traffic_insert(traffic, wait);
+        return;
+    }
 }
 
 void traffic_done(struct engine *engine, uint32_t op)

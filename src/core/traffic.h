@@ -21,8 +21,11 @@ static inline bool traffic_governs(const struct engine *engine, const struct lan
 }
 
 /* Hands the copy out now, or when its links are free. False without memory. [in] rank: of its task
- * in the plan; INT64_MIN: none. */
-bool traffic_order(struct engine *engine, uint32_t op, int64_t rank);
+ * in the plan; INT64_MIN: none. early: its task is not ready yet: after all others. */
+bool traffic_order(struct engine *engine, uint32_t op, int64_t rank, bool early);
+
+/* A copy that waits is needed by a task of that rank, which is ready. */
+void traffic_urge(struct engine *engine, uint32_t op, int64_t rank);
 
 /* The copy has ended, or will never be handed out: others may go. */
 void traffic_done(struct engine *engine, uint32_t op);
