@@ -79,6 +79,11 @@ struct block *blocks_at(struct buffer *buffer, uint32_t node)
     uint32_t index;
     if (node == 0)
         return &buffer->home;
+    if (buffer->first_block != BLOCKS_NONE) { /* mostly it is the only one */
+        struct blocks_entry *newest = table_at(&blocks->entries, buffer->first_block);
+        if (newest->block.node == node)
+            return &newest->block;
+    }
     if (map_get(&blocks->places, blocks_key(buffer, node), &found))
         return &((struct blocks_entry *)table_at(&blocks->entries, (uint32_t)found))->block;
     fgpu_status status = table_alloc(&blocks->entries, &index);
