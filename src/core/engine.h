@@ -75,6 +75,7 @@ struct lane {
                          new may rely on them */
     fgpu_cmd_result fence; /* body of the fences; nobody reads it */
     uint32_t since_timed;  /* tasks since the last timed one */
+    uint64_t timed_end_ns; /* when the last timed command ended, by the device's clock */
     uint32_t waiters;      /* links: tasks that wait until it has progressed */
     uint8_t full;          /* its budget was used up; takes more when half of it is free */
     uint8_t hungry;        /* counted in engine->hungry */

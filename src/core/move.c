@@ -482,7 +482,6 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
     if (status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
         device->timed++;
-        link_learn(engine->link, op->src_node, op->dst_node, op->bytes, ns);
     }
     device->stats.busy_ns += ns;
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
