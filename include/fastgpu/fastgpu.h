@@ -8,6 +8,7 @@
 #include <fastgpu/graph.h>
 #include <fastgpu/kernel.h>
 #include <fastgpu/log.h>
+#include <fastgpu/machine.h>
 #include <fastgpu/pool.h>
 #include <fastgpu/stats.h>
 #include <fastgpu/status.h>

@@ -61,6 +61,20 @@
 #define LIMITS_TRACE_EVENTS_MOST (1u << 24) /* with the option: 640 MiB, a million tasks */
 #define LIMITS_TRACE_NAMES 262144u          /* each of 100,000 tasks may have its own: 16 MiB */
 
+/* Machine descriptions (src/machine/). */
+#define LIMITS_MACHINE_TEXT_BYTES (64u << 20) /* a million costs at 64 bytes a line */
+#define LIMITS_MACHINE_LINE_BYTES 4096u       /* one line: a note, or the links of a route */
+#define LIMITS_MACHINE_NOTE_BYTES 1024u       /* one note with its NUL */
+#define LIMITS_MACHINE_NOTES 1024u            /* a page of reasons */
+#define LIMITS_MACHINE_CLASSES 4096u          /* alike devices are one class */
+#define LIMITS_MACHINE_DEVICES (1u << 20)     /* a hundred times the largest that is simulated */
+#define LIMITS_MACHINE_LINKS 65536u           /* a measured one for each pair of 256 devices */
+#define LIMITS_MACHINE_INSTANCES (1u << 24)   /* sixteen for each device */
+#define LIMITS_MACHINE_ROUTES (1u << 20)      /* all pairs of 1,000 classes */
+#define LIMITS_MACHINE_HOPS (1u << 22)        /* of all routes: four each */
+#define LIMITS_MACHINE_KERNELS 4096u          /* programs have dozens */
+#define LIMITS_MACHINE_COSTS (1u << 20)       /* kernels x classes x sizes: 48 MiB */
+
 /* Waiting. */
 #define LIMITS_SPIN_NS 50000u     /* at most 50 us: an idle pool costs <= 1 % of a core */
 #define LIMITS_LOCK_SPIN_NS 2000u /* a holder that takes longer has probably been preempted */
