@@ -20,7 +20,7 @@ static uint64_t learn_others_ns(struct engine *engine, const struct op *op)
     const fgpu_cmd_result *result = &op->body.result;
     const struct engine_device *device = &engine->devices[engine_lane(engine, op->lane)->device];
     uint64_t ns = 0;
-    for (uint32_t i = 0; i < device->lane_count; i++) {
+    for (uint32_t i = 0; i < engine_lanes_of(device); i++) {
         const struct lane *lane = engine_lane(engine, device->lane_first + i);
         uint64_t handed = lane->issued - lane->commands.count;
         if (lane->index == op->lane || lane->done >= handed)
