@@ -275,7 +275,7 @@ static void test_a_link_that_is_always_shared(void **state)
     share(10, true);
     for (uint64_t bytes = 1 << 18; bytes <= 1 << 25; bytes *= 2)
         assert_line(bytes, 1, 10, 0.25);
-    assert_true(link_predict_shared_ns(&l, 0, 1, 1 << 24, 2) >
+    assert_true((double)link_predict_shared_ns(&l, 0, 1, 1 << 24, 2) >
                 1.9 * (double)link_predict_ns(&l, 0, 1, 1 << 24));
 }
 
