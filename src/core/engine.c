@@ -705,6 +705,8 @@ static void engine_copy_finished(struct engine *engine, struct lane *lane, uint3
     device->copy_failures = status == FGPU_OK ? 0 : device->copy_failures + 1;
     if (status != FGPU_OK)
         engine_suspect(engine, lane);
+    else if (op->body.result.timed)
+        learn_copy(engine, op);
     bool to_host = op->dst_node == 0;
     move_op_done(engine, index, status);
     if (to_host) /* any lane may have waited for that */

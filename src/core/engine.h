@@ -81,6 +81,7 @@ struct lane {
     fgpu_cmd_result fence; /* body of the fences; nobody reads it */
     uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */
+    uint64_t timed_end_ns; /* when the last timed command ended, by the device's clock */
     uint32_t waiters;      /* links: tasks that wait until it has progressed */
     uint8_t full;          /* its budget was used up; takes more when half of it is free */
     uint8_t hungry;        /* counted in engine->hungry */

@@ -604,8 +604,6 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
     if (status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
         device->timed++;
-        link_learn(engine->link, engine->nodes[op->src_node].way, engine->nodes[op->dst_node].way,
-                   op->bytes, ns);
     }
     if (!lane->copies)
         device->stats.busy_ns += ns;
