@@ -68,6 +68,18 @@
 #define CLI_WORKLOAD_VALUES_LIMIT ((uint64_t)4 << 20)          /* of "values" and "fill" */
 #define CLI_WORKLOAD_SOURCES_BYTES_LIMIT ((uint64_t)256 << 20) /* of all kernels */
 
+/* A graph for the simulator, generated or read; then the files, then what one command runs. */
+#define CLI_SIM_TASKS_LIMIT ((uint32_t)1 << 24)
+#define CLI_SIM_DATA_LIMIT ((uint32_t)1 << 24)
+#define CLI_SIM_KERNELS_LIMIT 4096
+#define CLI_SIM_COSTS_LIMIT ((uint32_t)1 << 18)
+#define CLI_SIM_ACCESSES_LIMIT ((uint32_t)1 << 27)
+#define CLI_SIM_AFTER_LIMIT ((uint32_t)1 << 27)
+#define CLI_SIM_FILE_BYTES_LIMIT ((size_t)1 << 28)
+#define CLI_SIM_MACHINE_BYTES_LIMIT ((size_t)64 << 20)
+#define CLI_SIM_POLICIES_LIMIT 16
+#define CLI_SIM_REPEAT_LIMIT 1000
+
 /* Mistakes of a workload that are listed before reading ends. */
 #define CLI_WORKLOAD_MISTAKES_LIMIT 20
 

@@ -62,6 +62,7 @@ int commands_fail_open(const char *command, fgpu_status status);
 
 int command_run(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_check(int argc, char **argv, const volatile sig_atomic_t *stop);
+int command_sim(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_bench(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_explain(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_demo(int argc, char **argv, const volatile sig_atomic_t *stop);

@@ -27,6 +27,7 @@ static const struct command main_commands[] = {
     {"run", command_run, "run a workload file on all devices, and say how it went"},
     {"check", command_check, "check a workload file without running it"},
     {"explain", command_explain, "tell from a trace why a task ran where and when"},
+    {"sim", command_sim, "run a task graph on a described machine, in virtual time"},
     {"demo", command_demo, "filter photographs on all devices, and compare with one by one"},
     {"machine", command_machine, "make and show descriptions of machines"},
     {"bench", command_bench, "measure what a task costs"},

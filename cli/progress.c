@@ -24,7 +24,8 @@ void progress_text(enum watch_phase phase, uint32_t first, uint32_t done_count, 
     static const char *const words[][2] = {[WATCH_COMPILING] = {"compiling", "kernels"},
                                            [WATCH_RUNNING] = {"running", "tasks"},
                                            [WATCH_MEASURING] = {"measuring", "rounds"},
-                                           [WATCH_WRITING] = {"writing", "outputs"}};
+                                           [WATCH_WRITING] = {"writing", "outputs"},
+                                           [WATCH_SIMULATING] = {"simulating", "tasks"}};
     char bar[PROGRESS_BAR + 1], rest[32] = "";
     uint32_t done = done_count < count ? done_count : count;
     uint32_t filled = count > 0 ? (uint32_t)((uint64_t)done * PROGRESS_BAR / count) : 0;

@@ -6,53 +6,44 @@
 #include "report_parts.h"
 #include "why.h"
 
-static void report_css_text(struct report *report)
-{
-    report_text_add(&report->text, report_css);
-}
-
-static void report_js_text(struct report *report)
-{
-    report_text_add(&report->text, report_js);
-}
-
-static void report_js_hash(struct report *report)
-{
-    report_text_add(&report->text, report_js_sha256);
-}
+/* The parts take what they tell of as it is; the page knows only that it is something. */
+#define REPORT_PART(part)                                                                          \
+    static void report_fill_##part(void *user)                                                     \
+    {                                                                                              \
+        report_##part(user);                                                                       \
+    }
+REPORT_PART(title)
+REPORT_PART(head)
+REPORT_PART(clocks)
+REPORT_PART(assess)
+REPORT_PART(schedule)
+REPORT_PART(memory)
+REPORT_PART(balance)
+REPORT_PART(evaluate)
+REPORT_PART(graph)
+REPORT_PART(gallery)
+REPORT_PART(appendix)
+REPORT_PART(data)
 
 /* `<!--@name-->` in the page. */
-static const struct {
-    const char *name;
-    void (*write)(struct report *report);
-} report_marks[] = {
-    {"title", report_title},     {"css", report_css_text},      {"js", report_js_text},
-    {"hash", report_js_hash},    {"head", report_head},         {"clocks", report_clocks},
-    {"assess", report_assess},   {"schedule", report_schedule}, {"memory", report_memory},
-    {"balance", report_balance}, {"evaluate", report_evaluate}, {"graph", report_graph},
-    {"gallery", report_gallery}, {"appendix", report_appendix}, {"data", report_data},
+static const struct report_mark report_marks[] = {
+    {"css", report_css, NULL},
+    {"js", report_js, NULL},
+    {"hash", report_js_sha256, NULL},
+    {"timeline", report_timeline, NULL},
+    {"title", NULL, report_fill_title},
+    {"head", NULL, report_fill_head},
+    {"clocks", NULL, report_fill_clocks},
+    {"assess", NULL, report_fill_assess},
+    {"schedule", NULL, report_fill_schedule},
+    {"memory", NULL, report_fill_memory},
+    {"balance", NULL, report_fill_balance},
+    {"evaluate", NULL, report_fill_evaluate},
+    {"graph", NULL, report_fill_graph},
+    {"gallery", NULL, report_fill_gallery},
+    {"appendix", NULL, report_fill_appendix},
+    {"data", NULL, report_fill_data},
 };
-
-static void report_fill(struct report *report)
-{
-    static const char open[] = "<!--@", close[] = "-->";
-    const char *page = report_html;
-
-    for (;;) {
-        const char *mark = strstr(page, open);
-        if (!mark)
-            break;
-        report_text_add_bytes(&report->text, page, (size_t)(mark - page));
-        mark += sizeof open - 1;
-        page = strstr(mark, close);
-        for (size_t i = 0; i < sizeof report_marks / sizeof report_marks[0]; i++)
-            if (strncmp(mark, report_marks[i].name, (size_t)(page - mark)) == 0 &&
-                report_marks[i].name[page - mark] == '\0')
-                report_marks[i].write(report);
-        page += sizeof close - 1;
-    }
-    report_text_add(&report->text, page);
-}
 
 fgpu_status report_write(const char *path, const struct evaluation *evaluation,
                          const struct report_picture *pictures, uint32_t picture_count, char *why,
@@ -62,7 +53,8 @@ fgpu_status report_write(const char *path, const struct evaluation *evaluation,
 
     fgpu_status status = report_facts_init(&report, evaluation);
     if (status == FGPU_OK) {
-        report_fill(&report);
+        report_page_fill(&report.text, report_html, report_marks,
+                         sizeof report_marks / sizeof report_marks[0], &report);
         status = report.text.is_short ? FGPU_E_NOMEM : FGPU_OK;
     }
     if (status == FGPU_OK)

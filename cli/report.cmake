@@ -1,4 +1,4 @@
-# The page, the style and the script of the report (cli/report/) as C strings, and the script's hash
+# The pages, the style and the script of the reports (cli/report/) as C strings, and the script's hash
 # for the page's content security policy: sets FGPU_REPORT_TEXTS to a generated C file that belongs
 # to the sources of the command. As a script (cmake -DOUT=... -DDIR=... -P) it writes it.
 
@@ -22,8 +22,12 @@ if(CMAKE_SCRIPT_MODE_FILE)
   endfunction()
 
   set(entries "")
-  foreach(kind html css js)
-    file(READ ${DIR}/report.${kind} text)
+  foreach(kind html css js timeline sim)
+    if(kind MATCHES "^(timeline|sim)$")
+      file(READ ${DIR}/${kind}.html text)
+    else()
+      file(READ ${DIR}/report.${kind} text)
+    endif()
     if(kind STREQUAL js)
       string(SHA256 hash "${text}")
       base64(hash ${hash})
@@ -34,12 +38,13 @@ if(CMAKE_SCRIPT_MODE_FILE)
     string(APPEND entries "const char report_${kind}[] =\n    \"${text}\";\n\n")
   endforeach()
   file(WRITE ${OUT} "/* Made from cli/report/ by cli/report.cmake. */\n"
-    "#include \"cli/report_parts.h\"\n\n${entries}const char report_js_sha256[] = \"${hash}\";\n")
+    "#include \"cli/report_page.h\"\n\n${entries}const char report_js_sha256[] = \"${hash}\";\n")
   return()
 endif()
 
 set(FGPU_REPORT_TEXTS ${CMAKE_BINARY_DIR}/cli/report_text_files.c)
 set(report_files ${CMAKE_CURRENT_LIST_DIR}/report/report.html
+  ${CMAKE_CURRENT_LIST_DIR}/report/timeline.html ${CMAKE_CURRENT_LIST_DIR}/report/sim.html
   ${CMAKE_CURRENT_LIST_DIR}/report/report.css ${CMAKE_CURRENT_LIST_DIR}/report/report.js)
 add_custom_command(OUTPUT ${FGPU_REPORT_TEXTS}
   COMMAND ${CMAKE_COMMAND} -DOUT=${FGPU_REPORT_TEXTS} -DDIR=${CMAKE_CURRENT_LIST_DIR}/report

@@ -6,6 +6,7 @@
 #define FASTGPU_CLI_REPORT_PARTS_H
 
 #include "report.h"
+#include "report_page.h"
 #include "report_text.h"
 
 /* Colours of kernels: those that took the longest have one each, the others share the last. */
@@ -13,12 +14,6 @@
 
 /* Tasks of which the graph is drawn. */
 #define REPORT_GRAPH_TASKS 300
-
-/* Texts made at build time from cli/report/ (cli/report.cmake). */
-extern const char report_html[];
-extern const char report_css[];
-extern const char report_js[];
-extern const char report_js_sha256[]; /* base64, for the content security policy */
 
 struct report_kernel {
     uint64_t task_count, run_ns, predicted_ns, predicted_run_ns;

@@ -23,7 +23,8 @@ enum watch_phase {
     WATCH_COMPILING, /* counts kernels */
     WATCH_RUNNING,   /* counts tasks */
     WATCH_MEASURING, /* counts rounds of pool and baselines */
-    WATCH_WRITING    /* counts outputs */
+    WATCH_WRITING,   /* counts outputs */
+    WATCH_SIMULATING /* counts tasks */
 };
 
 /* Progress is called now and then with how much is done; `user` is the caller's. */

@@ -1,14 +1,16 @@
 /* The loop with the virtual clock; see simulator.h.
  *
  * On the walk it stands where the embedded driver stands: events in, records out. Each lane works
- * on one command at a time, in order; the next event is the earliest end over all lanes, ties to
- * the lower lane. Source of the method: discrete-event simulation with a next-event clock (D.
- * Knuth, The Art of Computer Programming 1, 2.2.5).
+ * on one command at a time, in order; the next event is the earliest in the agenda: a command's
+ * end, the end of a copy's latency, the death of a device; ties to the lower lane. All events of a
+ * moment are fed before the engine turns. Source of the method: discrete-event simulation with a
+ * next-event clock (D. Knuth, The Art of Computer Programming 1, 2.2.5).
  */
 #include "run/simulator.h"
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 
 #define SIMULATOR_ALLOC_BYTES (UINT64_C(1) << 20) /* distance of invented addresses */
@@ -19,11 +21,18 @@ struct simulator_command {
     uint64_t number;
 };
 
+enum simulator_phase {
+    PHASE_IDLE,
+    PHASE_RUN,     /* ends at a known time */
+    PHASE_LATENCY, /* a copy, before its bytes flow */
+    PHASE_FLOW     /* ends when the network says so */
+};
+
 struct simulator_lane {
     struct vec queue; /* struct simulator_command: accepted, oldest first, from `head` on */
     size_t head;
-    uint64_t finished;         /* number */
-    uint64_t start_ns, end_ns; /* of the oldest; end 0: not started */
+    uint64_t start_ns, end_ns; /* of the oldest, unless IDLE */
+    uint8_t phase;             /* enum simulator_phase */
     bool skipping;             /* a command failed: CHAINED ones are skipped until a fence */
 };
 
@@ -39,20 +48,34 @@ static void simulator_caps(const struct simulator_device *device, fgpu_device_ca
                                .suballocate = 1,
                                .offset_align_bytes = 1,
                                .max_queue_commands = 1024,
+                               .copy_queue_count = device->copy_count,
                                .memory_bytes = device->memory_bytes};
+}
+
+uint32_t simulator_node(const struct simulator *s, uint32_t node)
+{
+    return node == 0 ? 0 : s->devices[s->engine.nodes[node].device].node;
+}
+
+static bool simulator_reaches(const void *user, uint32_t source, uint32_t target)
+{
+    const struct simulator *s = user;
+    return machine_path_direct(s->config.machine, simulator_node(s, source),
+                               simulator_node(s, target));
 }
 
 static fgpu_status simulator_engine(struct simulator *s)
 {
-    struct engine_device_config configs[LIMITS_DEVICES];
-    uint32_t count = s->config.device_count;
+    uint32_t count = s->device_count;
     const struct policy *policy = policy_find(s->config.policy != NULL ? s->config.policy : "eft");
-    if (policy == NULL || count == 0 || count >= LIMITS_DEVICES)
+    if (policy == NULL || count == 0)
         return FGPU_E_INVAL;
-    memset(configs, 0, sizeof configs);
+    struct engine_device_config *configs = alloc_get_zeroed(NULL, count * sizeof *configs, 16);
+    if (configs == NULL)
+        return FGPU_E_NOMEM;
     for (uint32_t d = 0; d < count; d++) {
         simulator_caps(&s->devices[d], &configs[d].caps);
-        configs[d].key = hash_u64(d + 1);
+        configs[d].key = s->devices[d].key != 0 ? s->devices[d].key : hash_u64(d + 1);
         configs[d].cores = s->devices[d].cores;
         configs[d].group_cores = s->devices[d].group_cores;
         configs[d].memory_limit_bytes = s->devices[d].memory_bytes;
@@ -64,8 +87,37 @@ static fgpu_status simulator_engine(struct simulator *s)
                                    .history = &s->history,
                                    .trace = &s->trace,
                                    .log = &s->log,
+                                   .reaches = s->config.machine != NULL ? simulator_reaches : NULL,
+                                   .reaches_user = s,
                                    .checks = s->config.checks};
-    return engine_init(&s->engine, &config);
+    fgpu_status status = engine_init(&s->engine, &config);
+    alloc_put(NULL, configs, count * sizeof *configs);
+    return status;
+}
+
+static fgpu_status simulator_devices(struct simulator *s)
+{
+    if (s->config.machine != NULL)
+        return simulator_machine_devices(s);
+    s->device_count = s->config.device_count;
+    s->devices = alloc_get(NULL, s->device_count * sizeof *s->devices + 1, 16);
+    if (s->devices == NULL)
+        return FGPU_E_NOMEM;
+    memcpy(s->devices, s->config.devices, s->device_count * sizeof *s->devices);
+    return FGPU_OK;
+}
+
+static fgpu_status simulator_lanes(struct simulator *s)
+{
+    uint32_t lanes = s->engine.lane_count;
+    s->lanes = alloc_get_zeroed(NULL, lanes * sizeof *s->lanes, 16);
+    if (s->lanes == NULL || !agenda_init(&s->agenda, lanes + s->device_count + 1))
+        return FGPU_E_NOMEM;
+    for (uint32_t i = 0; i < lanes; i++)
+        vec_init(&s->lanes[i].queue, sizeof(struct simulator_command), NULL);
+    for (uint32_t d = 0; d < s->device_count; d++)
+        agenda_set(&s->agenda, lanes + d, s->devices[d].lost_at_ns);
+    return s->config.machine != NULL ? simulator_machine_links(s) : FGPU_OK;
 }
 
 fgpu_status simulator_init(struct simulator *s, const struct simulator_config *config)
@@ -74,26 +126,27 @@ fgpu_status simulator_init(struct simulator *s, const struct simulator_config *c
     s->config = *config;
     if (s->config.task_limit == 0)
         s->config.task_limit = LIMITS_TASKS;
+    if (config->fail_permille > 0)
+        s->config.fail_rate = config->fail_permille / 1000.0;
     rng_init(&s->rng, config->seed);
-    history_init(&s->history, 0, NULL);
+    history_init(&s->history, config->machine != NULL ? UINT32_MAX - 1 : 0, NULL);
     trace_init(&s->trace, 0, NULL);
     log_init(&s->log, FGPU_LOG_OFF);
     vec_init(&s->decisions, sizeof(struct simulator_decision), NULL);
     vec_init(&s->runs, sizeof(struct simulator_run), NULL);
     vec_init(&s->built, sizeof(struct action), NULL);
+    vec_init(&s->tasks, sizeof(struct simulator_task), NULL);
+    vec_init(&s->types, sizeof(struct simulator_type), NULL);
+    vec_init(&s->costs, sizeof(struct simulator_cost), NULL);
+    vec_init(&s->busy, sizeof(uint64_t), NULL);
+    map_init(&s->type_ids, NULL);
+    map_init(&s->kernel_types, NULL);
     s->next_mem = SIMULATOR_ALLOC_BYTES;
-    s->devices = alloc_get(NULL, config->device_count * sizeof *s->devices + 1, 16);
-    fgpu_status status = FGPU_E_NOMEM;
-    if (s->devices != NULL) {
-        memcpy(s->devices, config->devices, config->device_count * sizeof *s->devices);
+    fgpu_status status = simulator_devices(s);
+    if (status == FGPU_OK)
         status = simulator_engine(s);
-    }
-    if (status == FGPU_OK) {
-        s->lanes = alloc_get_zeroed(NULL, s->engine.lane_count * sizeof *s->lanes, 16);
-        status = s->lanes != NULL ? FGPU_OK : FGPU_E_NOMEM;
-    }
-    for (uint32_t i = 0; status == FGPU_OK && i < s->engine.lane_count; i++)
-        vec_init(&s->lanes[i].queue, sizeof(struct simulator_command), NULL);
+    if (status == FGPU_OK)
+        status = simulator_lanes(s);
     if (status != FGPU_OK)
         simulator_fini(s);
     return status;
@@ -106,11 +159,19 @@ void simulator_fini(struct simulator *s)
     alloc_put(NULL, s->lanes, s->engine.lane_count * sizeof *s->lanes);
     s->lanes = NULL;
     engine_fini(&s->engine);
-    alloc_put(NULL, s->devices, s->config.device_count * sizeof *s->devices + 1);
+    alloc_put(NULL, s->devices, s->device_count * sizeof *s->devices + 1);
     s->devices = NULL;
+    agenda_fini(&s->agenda);
+    network_fini(&s->network);
     vec_fini(&s->decisions);
     vec_fini(&s->runs);
     vec_fini(&s->built);
+    vec_fini(&s->tasks);
+    vec_fini(&s->types);
+    vec_fini(&s->costs);
+    vec_fini(&s->busy);
+    map_fini(&s->type_ids);
+    map_fini(&s->kernel_types);
     history_fini(&s->history);
     trace_fini(&s->trace);
     log_fini(&s->log);
@@ -135,6 +196,56 @@ static void simulator_log(struct simulator *s, const struct lane *lane,
     FGPU_ASSERT(vec_push(&s->decisions, &decision) != NULL);
 }
 
+static bool simulator_skips(const struct simulator_lane *lane,
+                            const struct simulator_command *command)
+{
+    return command->cmd.kind == FGPU_CMD_FENCE ||
+           (lane->skipping && (command->cmd.flags & FGPU_CMD_CHAINED));
+}
+
+/* A described machine's command. Returns how long it takes, or how long until its bytes flow. */
+static uint64_t simulator_machine_ns(struct simulator *s, uint32_t index,
+                                     const struct simulator_command *command)
+{
+    struct simulator_lane *lane = &s->lanes[index];
+    uint32_t device = s->engine.lanes[index].device;
+    if (command->entry & RING_OP) {
+        const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
+        uint32_t links[MACHINE_HOPS];
+        uint64_t latency_ns = 0;
+        (void)machine_path(s->config.machine, simulator_node(s, op->src_node),
+                           simulator_node(s, op->dst_node), links, &latency_ns);
+        lane->phase = PHASE_LATENCY;
+        return latency_ns;
+    }
+    if (command->cmd.kind != FGPU_CMD_LAUNCH)
+        return simulator_machine_fill_ns(s, device, &command->cmd);
+    const struct machine_class *class =
+        vec_at(&s->config.machine->classes, s->devices[device].class_index);
+    lane->start_ns += class->launch_ns;
+    return class->launch_ns + simulator_machine_run_ns(s, device, command->entry);
+}
+
+/* An idle lane takes up its next command. */
+static void simulator_begin(struct simulator *s, uint32_t index)
+{
+    struct simulator_lane *lane = &s->lanes[index];
+    if (lane->phase != PHASE_IDLE || lane->head == lane->queue.count)
+        return;
+    const struct simulator_command *command = vec_at(&lane->queue, lane->head);
+    const struct simulator_device *device = &s->devices[s->engine.lanes[index].device];
+    lane->phase = PHASE_RUN;
+    lane->start_ns = s->now_ns;
+    uint64_t ns = 1;
+    if (!simulator_skips(lane, command))
+        ns = s->config.machine != NULL
+                 ? simulator_machine_ns(s, index, command)
+                 : cost_ns(&device->machine, &command->cmd, s->config.group_ps, &s->rng);
+    lane->end_ns = s->now_ns + ns;
+    s->started += !(command->entry & RING_OP); /* nor a fence */
+    agenda_set(&s->agenda, index, lane->end_ns);
+}
+
 static bool simulator_hand_out(struct simulator *s)
 {
     bool any = false;
@@ -145,11 +256,13 @@ static bool simulator_hand_out(struct simulator *s)
             struct simulator_command command = {.cmd = *(fgpu_cmd *)vec_at(&lane->commands, c),
                                                 .number = ++number};
             command.entry = lane->ring[number & (ENGINE_LANE_RING - 1)];
-            simulator_log(s, lane, &command);
+            if (!(s->config.flags & SIMULATOR_QUIET))
+                simulator_log(s, lane, &command);
             FGPU_ASSERT(vec_push(&s->lanes[i].queue, &command) != NULL);
             any = true;
         }
         vec_clear(&lane->commands);
+        simulator_begin(s, i);
     }
     return any;
 }
@@ -159,7 +272,7 @@ static bool simulator_unlucky(struct simulator *s, uint32_t permille)
     return permille > 0 && rng_below(&s->rng, 1000) < permille;
 }
 
-static bool simulator_act(struct simulator *s)
+bool simulator_act(struct simulator *s)
 {
     bool fed = false;
     for (size_t i = 0; i < s->engine.actions.count; i++) {
@@ -190,7 +303,10 @@ static bool simulator_act(struct simulator *s)
     for (size_t i = 0; i < s->built.count; i++) {
         const struct action *action = vec_at(&s->built, i);
         fgpu_code_built built = {.code = action->index + 1u};
-        engine_built(&s->engine, action->index, action->device, FGPU_OK, &built);
+        bool fails = s->config.machine != NULL &&
+                     !simulator_machine_builds(s, action->index, action->device);
+        engine_built(&s->engine, action->index, action->device, fails ? FGPU_E_BUILD : FGPU_OK,
+                     &built);
     }
     vec_clear(&s->built);
     return fed;
@@ -198,33 +314,32 @@ static bool simulator_act(struct simulator *s)
 
 static void simulator_turn(struct simulator *s)
 {
+    uint64_t begin_ns = clock_now_ns();
     engine_clock(&s->engine, s->now_ns);
     (void)engine_drain(&s->engine);
     do {
         engine_turn(&s->engine);
         (void)simulator_hand_out(s);
     } while (simulator_act(s) || s->engine.actions.count > 0);
+    s->turn_ns += clock_now_ns() - begin_ns;
 }
 
 /* ---- the clock -------------------------------------------------------------------------- */
 
-/* The end of the command that the lane works on, or never. */
-static uint64_t simulator_next(struct simulator *s, uint32_t index)
+static void simulator_lose(struct simulator *s, uint32_t device)
 {
-    struct simulator_lane *lane = &s->lanes[index];
-    if (lane->head == lane->queue.count)
-        return SIMULATOR_NEVER;
-    if (lane->end_ns == 0) {
-        const struct simulator_command *command = vec_at(&lane->queue, lane->head);
-        const struct simulator_device *device = &s->devices[s->engine.lanes[index].device];
-        lane->start_ns = s->now_ns;
-        bool skipped = lane->skipping && (command->cmd.flags & FGPU_CMD_CHAINED);
-        uint64_t ns = command->cmd.kind == FGPU_CMD_FENCE || skipped
-                          ? 1
-                          : cost_ns(&device->machine, &command->cmd, s->config.group_ps, &s->rng);
-        lane->end_ns = s->now_ns + ns;
+    const struct engine_device *d = &s->engine.devices[device];
+    for (uint32_t i = d->lane_first; i < d->lane_first + engine_lanes_of(d); i++) {
+        vec_clear(&s->lanes[i].queue);
+        s->lanes[i].head = 0;
+        s->lanes[i].phase = PHASE_IDLE;
+        agenda_set(&s->agenda, i, AGENDA_NEVER);
+        if (s->config.machine != NULL)
+            network_end(&s->network, i);
     }
-    return lane->end_ns;
+    agenda_set(&s->agenda, s->engine.lane_count + device, AGENDA_NEVER);
+    engine_clock(&s->engine, s->now_ns);
+    engine_device_lost(&s->engine, device, "the simulation says so");
 }
 
 static int32_t simulator_outcome(struct simulator *s, struct simulator_lane *lane,
@@ -236,24 +351,53 @@ static int32_t simulator_outcome(struct simulator *s, struct simulator_lane *lan
     }
     if (lane->skipping && (command->cmd.flags & FGPU_CMD_CHAINED))
         return FGPU_E_CANCELLED;
-    if (!simulator_unlucky(s, s->config.fail_permille))
+    if (s->config.fail_rate <= 0 || rng_unit(&s->rng) >= s->config.fail_rate)
         return FGPU_OK;
     lane->skipping = true;
     return FGPU_E_DEVICE;
 }
 
-static void simulator_lose(struct simulator *s, uint32_t device)
+static void simulator_note(struct simulator *s, uint32_t index,
+                           const struct simulator_command *command)
 {
-    for (uint32_t i = 0; i < s->engine.lane_count; i++) {
-        if (s->engine.lanes[i].device != device)
-            continue;
-        vec_clear(&s->lanes[i].queue);
-        s->lanes[i].head = 0;
-        s->lanes[i].end_ns = 0;
+    const struct simulator_lane *lane = &s->lanes[index];
+    const fgpu_cmd_result *result = command->cmd.body;
+    bool is_fence = command->entry == RING_FENCE;
+    bool is_task = !(command->entry & RING_OP);
+    struct simulator_run run = {.start_ns = lane->start_ns,
+                                .end_ns = lane->end_ns,
+                                .lane = index,
+                                .task = is_task ? command->entry : TASK_NONE,
+                                .number = UINT32_MAX,
+                                .status = result->status};
+    uint32_t slot = command->entry;
+    if (is_task) {
+        run.generation = task_generation(engine_task(&s->engine, command->entry));
+    } else if (!is_fence) {
+        const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
+        slot = (uint32_t)(op->task - 1);
+        run.bytes = op->bytes;
+        run.source = op->src_node;
+        run.target = op->dst_node;
+        s->copies++;
+        s->bytes_moved += op->bytes;
     }
-    s->devices[device].lost_at_ns = SIMULATOR_NEVER;
-    engine_clock(&s->engine, s->now_ns);
-    engine_device_lost(&s->engine, device, "the simulation says so");
+    if (!is_fence && slot < s->tasks.count)
+        run.number = ((const struct simulator_task *)vec_at(&s->tasks, slot))->number;
+    if (!(s->config.flags & SIMULATOR_NO_RUNS))
+        FGPU_ASSERT(vec_push(&s->runs, &run) != NULL);
+}
+
+/* A task has ended, or was skipped. */
+static void simulator_count(struct simulator *s, uint32_t index, int32_t status)
+{
+    const struct simulator_lane *lane = &s->lanes[index];
+    const struct lane *of = &s->engine.lanes[index];
+    s->ended++;
+    s->last_ns = lane->end_ns;
+    if (s->config.machine != NULL && status != FGPU_E_CANCELLED)
+        *(uint64_t *)vec_at(&s->busy, s->devices[of->device].first + of->queue) +=
+            lane->end_ns - lane->start_ns;
 }
 
 static void simulator_finish(struct simulator *s, uint32_t index)
@@ -266,69 +410,139 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     result->timed = 1;
     result->start_ns = lane->start_ns;
     result->end_ns = lane->end_ns;
-    bool is_task = command.entry != RING_FENCE && !(command.entry & RING_OP);
-    struct simulator_run run = {.start_ns = lane->start_ns,
-                                .end_ns = lane->end_ns,
-                                .lane = index,
-                                .task = is_task ? command.entry : TASK_NONE,
-                                .status = result->status};
-    if (is_task)
-        run.generation = task_generation(engine_task(&s->engine, command.entry));
-    FGPU_ASSERT(vec_push(&s->runs, &run) != NULL);
-    lane->end_ns = 0;
-    lane->finished = command.number;
+    simulator_note(s, index, &command);
+    if (!(command.entry & RING_OP)) /* nor a fence */
+        simulator_count(s, index, result->status);
+    agenda_set(&s->agenda, index, AGENDA_NEVER);
+    if (s->config.machine != NULL)
+        network_end(&s->network, index);
+    lane->phase = PHASE_IDLE;
     if (lane->head == lane->queue.count) {
         lane->head = 0;
         vec_clear(&lane->queue);
     }
+    uint64_t begin_ns = clock_now_ns();
     engine_clock(&s->engine, s->now_ns);
     engine_progress(&s->engine, index, command.number);
+    s->turn_ns += clock_now_ns() - begin_ns;
     uint32_t device = s->engine.lanes[index].device;
     if (engine_device_fails(&s->engine, device))
         simulator_lose(s, device);
+    else
+        simulator_begin(s, index);
 }
 
-/* The device that dies next before `end_ns`, or device_count. */
-static uint32_t simulator_next_loss(const struct simulator *s, uint64_t end_ns)
+static void simulator_flow_ends(void *user, uint32_t lane, uint64_t end_ns)
 {
-    uint32_t found = s->config.device_count;
-    for (uint32_t d = 0; d < s->config.device_count; d++) {
-        if (s->devices[d].lost_at_ns == SIMULATOR_NEVER || s->devices[d].lost_at_ns > end_ns)
-            continue;
-        end_ns = s->devices[d].lost_at_ns;
-        found = d;
+    struct simulator *s = user;
+    s->lanes[lane].end_ns = end_ns;
+    agenda_set(&s->agenda, lane, end_ns);
+}
+
+static void simulator_flow(struct simulator *s, uint32_t index)
+{
+    struct simulator_lane *lane = &s->lanes[index];
+    const struct simulator_command *command = vec_at(&lane->queue, lane->head);
+    const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
+    uint32_t links[MACHINE_HOPS];
+    uint64_t latency_ns;
+    uint32_t count = machine_path(s->config.machine, simulator_node(s, op->src_node),
+                                  simulator_node(s, op->dst_node), links, &latency_ns);
+    if (count == 0) { /* no way is described: nothing holds it up */
+        lane->end_ns = s->now_ns;
+        simulator_finish(s, index);
+        return;
     }
-    return found;
+    lane->phase = PHASE_FLOW;
+    network_start(&s->network, index, links, count, op->bytes);
+}
+
+/* What is in the agenda under `id` happens now. */
+static void simulator_event(struct simulator *s, uint32_t id)
+{
+    uint32_t lanes = s->engine.lane_count;
+    if (id < lanes && s->lanes[id].phase == PHASE_LATENCY) {
+        agenda_set(&s->agenda, id, AGENDA_NEVER);
+        simulator_flow(s, id);
+    } else if (id < lanes) {
+        simulator_finish(s, id);
+    } else if (id < lanes + s->device_count) {
+        simulator_lose(s, id - lanes);
+    } else {
+        uint32_t lost = simulator_machine_loss(s);
+        agenda_set(&s->agenda, id, lost != UINT32_MAX ? s->next_loss_ns : AGENDA_NEVER);
+        if (lost != UINT32_MAX)
+            simulator_lose(s, lost);
+    }
+}
+
+/* Nothing but deaths to come is no work. */
+static bool simulator_is_idle(const struct simulator *s, uint32_t first)
+{
+    return first >= s->engine.lane_count && s->engine.pending_tasks == 0;
+}
+
+bool simulator_step(struct simulator *s, uint64_t until_ns, uint32_t events)
+{
+    uint32_t id = 0;
+    for (uint32_t n = 0; n < events; n++) {
+        simulator_turn(s);
+        if (s->config.machine != NULL)
+            network_settle(&s->network, s->now_ns, simulator_flow_ends, s);
+        uint64_t next_ns = agenda_first(&s->agenda, &id);
+        if (next_ns == AGENDA_NEVER || next_ns > until_ns || simulator_is_idle(s, id))
+            return false;
+        s->now_ns = next_ns > s->now_ns ? next_ns : s->now_ns;
+        do {
+            simulator_event(s, id);
+            if (s->config.machine != NULL)
+                network_settle(&s->network, s->now_ns, simulator_flow_ends, s);
+        } while (agenda_first(&s->agenda, &id) == next_ns);
+    }
+    return true;
 }
 
 uint32_t simulator_run(struct simulator *s, uint64_t until_ns)
 {
-    for (;;) {
-        simulator_turn(s);
-        uint32_t first = 0;
-        uint64_t end_ns = SIMULATOR_NEVER;
-        for (uint32_t i = 0; i < s->engine.lane_count; i++) {
-            uint64_t lane_ns = simulator_next(s, i);
-            if (lane_ns < end_ns) {
-                end_ns = lane_ns;
-                first = i;
-            }
-        }
-        if (end_ns == SIMULATOR_NEVER || end_ns > until_ns)
-            return s->engine.pending_tasks;
-        uint32_t lost = simulator_next_loss(s, end_ns);
-        if (lost < s->config.device_count) {
-            if (s->devices[lost].lost_at_ns > s->now_ns)
-                s->now_ns = s->devices[lost].lost_at_ns;
-            simulator_lose(s, lost);
-            continue;
-        }
-        s->now_ns = end_ns;
-        simulator_finish(s, first);
+    while (simulator_step(s, until_ns, UINT32_MAX)) {
     }
+    return s->engine.pending_tasks;
 }
 
 /* ---- submissions ------------------------------------------------------------------------ */
+
+static bool simulator_remember(struct simulator *s, uint32_t slot, struct simulator_task what)
+{
+    while (s->tasks.count <= slot) {
+        static const struct simulator_task none = {UINT32_MAX, 0};
+        if (vec_push(&s->tasks, &none) == NULL)
+            return false;
+    }
+    *(struct simulator_task *)vec_at(&s->tasks, slot) = what;
+    return true;
+}
+
+fgpu_status simulator_submit_typed(struct simulator *s, struct submit_request *request,
+                                   struct simulator_task what, uint32_t *task)
+{
+    const struct simulator_type *type = vec_at(&s->types, what.type);
+    uint32_t index, generation;
+    request->kernel = type->kernel;
+    request->dims = 1;
+    request->global[0] = type->model_size;
+    request->global[1] = request->global[2] = 1;
+    request->local[0] = 1;
+    fgpu_status status = submit_prepare(&s->engine, request, &index, &generation);
+    if (status != FGPU_OK)
+        return status;
+    if (!simulator_remember(s, index, what)) {
+        submit_recycle(&s->engine, engine_task(&s->engine, index));
+        return FGPU_E_NOMEM;
+    }
+    submit_push(&s->engine, index);
+    *task = index;
+    return FGPU_OK;
+}
 
 fgpu_status simulator_submit(struct simulator *s, const struct submit_request *request,
                              uint32_t *task)

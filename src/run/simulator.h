@@ -1,17 +1,22 @@
 /* The simulator: the same engine, driven by a loop with a virtual clock and a seed.
  *
- * Devices are descriptions (dev/sim/cost.h); commands take predicted time with seeded noise and
- * move no data. Faults are seeded too: commands that fail, allocations that fail, devices that are
- * lost. Everything that the engine hands out is written to a log of decisions: the same
- * configuration, seed and submissions give the same log, byte for byte. Thread: one.
+ * Devices are descriptions: either single ones (dev/sim/cost.h), or a whole machine
+ * (machine/machine.h) with its cost tables and links. Commands take predicted time with seeded
+ * noise and move no data. Faults are seeded too: commands that fail, allocations that fail, devices
+ * that are lost. What the engine hands out and what came of it is written down where the caller
+ * asks for it: the same configuration, seed and submissions give the same log, byte for byte.
+ * Thread: one.
  */
 #ifndef FASTGPU_RUN_SIMULATOR_H
 #define FASTGPU_RUN_SIMULATOR_H
 
+#include "base/agenda.h"
 #include "base/rng.h"
 #include "core/engine.h"
 #include "core/submit.h"
 #include "dev/sim/cost.h"
+#include "machine/machine.h"
+#include "run/network.h"
 
 #define SIMULATOR_NEVER UINT64_MAX
 
@@ -22,6 +27,18 @@ struct simulator_device {
     uint64_t memory_bytes;       /* of its own; 0: no limit */
     uint64_t lost_at_ns;         /* virtual time of its death, SIMULATOR_NEVER */
     uint32_t cores, group_cores; /* see struct engine_device_config; the group is 0 */
+    /* Of a described machine: */
+    uint32_t class_index;
+    uint32_t first;      /* its first queue's number there; the others follow */
+    uint32_t node;       /* there */
+    uint64_t key;        /* in the performance model; 0: of its own */
+    uint32_t copy_count; /* queues, the last ones, that only copy */
+};
+
+enum simulator_flag {
+    SIMULATOR_QUIET = 1,       /* keep no decisions */
+    SIMULATOR_NO_RUNS = 2,     /* keep no runs */
+    SIMULATOR_NO_TRANSFERS = 4 /* a machine's devices all work in the host's memory */
 };
 
 struct simulator_config {
@@ -34,6 +51,14 @@ struct simulator_config {
     uint32_t fail_permille;   /* commands that end with FGPU_E_DEVICE */
     uint32_t refuse_permille; /* allocations that fail */
     bool checks;              /* engine_check after the turns */
+    uint32_t flags;           /* enum simulator_flag */
+
+    const struct machine *machine; /* [borrow] sealed; instead of devices. NULL: none */
+    double noise;          /* of runs, relative; < 0: the deviations of the machine's tables */
+    double cost_error;     /* of what the performance model begins with */
+    uint64_t memory_bytes; /* of each device with memory of its own; 0: as described */
+    double fail_rate;      /* as fail_permille, finer */
+    double loss_per_s;     /* devices with memory of their own that are lost in a second */
 };
 
 /* One command as it was handed out, in the log of decisions. */
@@ -50,10 +75,35 @@ struct simulator_decision {
 /* One command that has finished: what really happened, for whoever checks the order. */
 struct simulator_run {
     uint64_t start_ns, end_ns;
+    uint64_t bytes; /* of a copy between nodes */
     uint32_t lane;
     uint32_t task; /* index, TASK_NONE for copies */
     uint32_t generation;
     int32_t status;
+    uint32_t number;         /* simulator_task.number, of a copy the task it was ordered for */
+    uint16_t source, target; /* nodes of a copy */
+};
+
+/* What is known of the task in a slot of the engine's table. */
+struct simulator_task {
+    uint32_t number; /* the caller's, UINT32_MAX: none */
+    uint32_t type;
+};
+
+/* Tasks that cost the same: a kernel and what the machine's tables are asked with. */
+struct simulator_type {
+    uint32_t kernel; /* the engine's */
+    uint32_t machine_kernel;
+    uint64_t size;
+    uint64_t model_size; /* what the performance model is asked with */
+    double flops;
+    double cost_ns;
+};
+
+/* True costs on one class of devices. */
+struct simulator_cost {
+    double mean_ns; /* < 0: cannot run there */
+    double deviation_ns;
 };
 
 struct simulator_lane;
@@ -66,12 +116,26 @@ struct simulator {
     struct rng rng;
     struct simulator_config config;
     struct simulator_device *devices;
+    uint32_t device_count;
     struct simulator_lane *lanes;
+    struct agenda agenda;   /* of lanes, then of the deaths of devices */
+    struct network network; /* of a machine; a lane's copy is the flow of its number */
     uint64_t now_ns;
     uint64_t next_mem;
-    struct vec decisions; /* struct simulator_decision */
-    struct vec runs;      /* struct simulator_run */
-    struct vec built;     /* kernels whose build is answered after the turn */
+    uint64_t started, ended; /* tasks */
+    uint64_t next_loss_ns;
+    struct vec decisions;    /* struct simulator_decision */
+    struct vec runs;         /* struct simulator_run */
+    struct vec built;        /* kernels whose build is answered after the turn */
+    struct vec tasks;        /* struct simulator_task, by slot */
+    struct vec types;        /* struct simulator_type */
+    struct vec costs;        /* struct simulator_cost, [type * classes + class] */
+    struct map type_ids;     /* hash of a type -> its number */
+    struct map kernel_types; /* the engine's kernel -> the first type that it is for */
+    struct vec busy;         /* uint64_t: ns that each of the machine's devices has computed */
+    uint64_t last_ns;        /* when the last task ended */
+    uint64_t copies, bytes_moved;
+    uint64_t turn_ns; /* time spent in the engine's turns, by the wall */
 };
 
 /* FGPU_E_INVAL for an unknown policy, FGPU_E_NOMEM, FGPU_E_LIMIT. [in] config is copied. */
@@ -81,12 +145,50 @@ void simulator_fini(struct simulator *simulator);
 /* Submit at the present virtual time. [out] task: index; may be NULL. */
 fgpu_status simulator_submit(struct simulator *simulator, const struct submit_request *request,
                              uint32_t *task);
+/* The same for a machine's task. [in] request: kernel and global size are set from the type. */
+fgpu_status simulator_submit_typed(struct simulator *simulator, struct submit_request *request,
+                                   struct simulator_task what, uint32_t *task);
 
 /* Run until nothing is in flight any more, or until `until_ns`. Returns how many tasks have not
  * ended. */
 uint32_t simulator_run(struct simulator *simulator, uint64_t until_ns);
+/* At most `events` of them. False when there was none left. */
+bool simulator_step(struct simulator *simulator, uint64_t until_ns, uint32_t events);
 
 /* A kernel without data: one native variant that is never called. [out] index. */
 fgpu_status simulator_kernel(struct simulator *simulator, const char *name, uint32_t *index);
+
+/* The machine's node of an engine's node. */
+uint32_t simulator_node(const struct simulator *simulator, uint32_t node);
+
+/* ---- simulator_machine.c: what a described machine adds ---------------------------------- */
+
+/* Makes simulator->devices. FGPU_E_NOMEM. */
+fgpu_status simulator_machine_devices(struct simulator *simulator);
+/* With the engine there: links, and what it believes about them. FGPU_E_NOMEM. */
+fgpu_status simulator_machine_links(struct simulator *simulator);
+
+/* The number of a type, made when it is new: what is asked for is name, machine_kernel (or
+ * UINT32_MAX), size, flops and cost_ns. Its code is built everywhere, and the performance model
+ * knows its costs (or what the configuration makes of them). FGPU_E_NODEVICE: it runs nowhere;
+ * FGPU_E_NOMEM, FGPU_E_LIMIT. Without a text. */
+fgpu_status simulator_type(struct simulator *simulator, const char *name,
+                           const struct simulator_type *asked, uint32_t *type);
+const struct simulator_cost *simulator_cost(const struct simulator *simulator, uint32_t type,
+                                            uint32_t class_index);
+
+/* Can the kernel of a type run on the device? */
+bool simulator_machine_builds(const struct simulator *simulator, uint32_t kernel, uint32_t device);
+/* How long the launch of a task takes on a lane's device, launch overhead apart. */
+uint64_t simulator_machine_run_ns(const struct simulator *simulator, uint32_t device,
+                                  uint32_t task);
+/* Of fills and copies within a node. */
+uint64_t simulator_machine_fill_ns(const struct simulator *simulator, uint32_t device,
+                                   const fgpu_cmd *cmd);
+/* The next device to die, and when the one after it does. UINT32_MAX: none is left that can. */
+uint32_t simulator_machine_loss(struct simulator *simulator);
+
+/* Carries out the engine's actions. Returns whether anything was fed back. */
+bool simulator_act(struct simulator *simulator);
 
 #endif

@@ -1,0 +1,49 @@
+/* A simulation behind its public handle: what was described until it runs, and what came of it. */
+#ifndef FASTGPU_API_SIM_H
+#define FASTGPU_API_SIM_H
+
+#include <fastgpu/sim.h>
+#include "run/simulator.h"
+
+/* A kernel of the caller's: types of its tasks are made as they come. */
+struct sim_kernel {
+    char name[LIMITS_NAME_BYTES];
+    uint32_t machine_kernel; /* UINT32_MAX: no costs are listed */
+};
+
+/* A task as it was added. */
+struct sim_task {
+    uint32_t type;
+    uint32_t first_access, first_after, name; /* in the vectors; name 0: none */
+    double flops;
+    uint16_t access_count, after_count;
+    int16_t priority;
+};
+
+/* Where it is in the engine. */
+struct sim_place {
+    uint32_t slot, generation;
+};
+
+struct fgpu_sim {
+    struct simulator simulator;
+    const struct machine *machine;
+    uint32_t flags;
+    bool has_run;
+    uint64_t next_address;            /* of data, invented */
+    struct vec data;                  /* uint32_t: the engine's buffers */
+    struct vec kernels;               /* struct sim_kernel */
+    struct vec tasks;                 /* struct sim_task */
+    struct vec accesses;              /* fgpu_sim_access */
+    struct vec after;                 /* uint32_t */
+    struct vec names;                 /* char: each with its NUL, from 1 on */
+    struct vec places;                /* struct sim_place: of the tasks that were submitted */
+    struct vec run_index, copy_index; /* uint32_t: which of simulator.runs */
+    fgpu_sim_progress_fn progress;
+    void *progress_user;
+};
+
+/* Lower bounds of the tasks' makespan with their true costs (api/sim_bound.c). */
+fgpu_status sim_bound(const struct fgpu_sim *sim, fgpu_sim_result *result);
+
+#endif
