@@ -27,7 +27,7 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices explain help machine run' ''
+offers 'bench check demo devices explain help machine run sim' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -

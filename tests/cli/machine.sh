@@ -128,6 +128,15 @@ assert 10 <= cpu["launch_ns"] < 1e9, cpu
 assert 1e-3 < cpu["flops_per_ns"] < 1e4, cpu
 assert 1e-3 < cpu["bytes_per_ns"] < 1e4, cpu
 PYTHON
+# Devices with memory of their own: links both ways, with the bandwidth of a copy that was seen.
+if [[ -n ${FAKEICD_LIB-} && -z ${FASTGPU_SANITIZE-} ]]; then
+    FASTGPU_OPENCL_LIBRARY=$FAKEICD_LIB "$FASTGPU" machine capture --devices opencl >fake.fgm 2>stderr
+    expect 0 stdout 'captured: 2 devices in 2 classes, 3 memories' "$FASTGPU" machine show fake.fgm
+    for way in in out; do
+        grep -A2 "^link \"opencl:1 $way\"" fake.fgm | grep -qE '^  bytes_per_ns [0-9.]+$'
+    done
+    grep -qxF 'route host -> "opencl:1"' fake.fgm
+fi
 expect 3 stderr 'no device is left to describe' "$FASTGPU" machine capture --devices null
 expect 3 stderr 'the pool cannot be opened' "$FASTGPU" machine capture --devices no-such-device
 echo "machine: all checks passed"
