@@ -130,7 +130,8 @@ assert 1e-3 < cpu["bytes_per_ns"] < 1e4, cpu
 PYTHON
 # Devices with memory of their own: links both ways, with the bandwidth of a copy that was seen.
 if [[ -n ${FAKEICD_LIB-} && -z ${FASTGPU_SANITIZE-} ]]; then
-    FASTGPU_OPENCL_LIBRARY=$FAKEICD_LIB "$FASTGPU" machine capture --devices opencl >fake.fgm 2>stderr
+    FASTGPU_OPENCL_LIBRARY=$FAKEICD_LIB "$FASTGPU" machine capture --devices opencl \
+        --output fake.fgm >stdout 2>stderr
     expect 0 stdout 'captured: 2 devices in 2 classes, 3 memories' "$FASTGPU" machine show fake.fgm
     for way in in out; do
         grep -A2 "^link \"opencl:1 $way\"" fake.fgm | grep -qE '^  bytes_per_ns [0-9.]+$'
