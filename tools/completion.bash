@@ -33,7 +33,7 @@ _fastgpu() {
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -n $commands ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
-    elif [[ $help == 'usage: '*@(PHOTO|WORKLOAD)* ]]; then
+    elif [[ ${help%%$'\n'*} == 'usage: '*@(PHOTO|WORKLOAD|FILE)* ]]; then
         compopt -o filenames 2>/dev/null || true
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
     fi

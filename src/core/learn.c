@@ -25,7 +25,7 @@ static uint64_t learn_others_ns(struct engine *engine, const struct op *op)
         uint64_t handed = lane->issued - lane->commands.count;
         if (lane->index == op->lane || lane->done >= handed)
             continue;
-        uint32_t entry = lane->ring[(lane->done + 1) & (ENGINE_LANE_RING - 1)];
+        uint32_t entry = lane->ring[(lane->done + 1) & lane->ring_mask];
         if (entry == RING_FENCE || (entry & RING_OP) == 0)
             continue;
         const struct op *other = table_at(&engine->ops, entry & ~RING_OP);

@@ -27,12 +27,17 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices explain help run' ''
+offers 'bench check demo devices explain help machine run sim' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
 offers 'help idle launch tasks' bench ''
 offers '' bench p
+offers 'capture help import show synth' machine ''
+offers '--help --json -h' machine show -
+offers 'devices.txt folder photo.png' machine show ''
+offers '' machine synth ''
+offers 'devices.txt folder photo.png' machine import --costs ''
 offers '--device' bench launch --de
 offers '--devices --help --json --log --log-file --log-format --subdevices -d -h' devices -
 offers '--help --json --trace -h -t' explain -
