@@ -12,10 +12,13 @@
 /* Tasks that are handed over between two looks at whether the user wants an end. */
 #define SIM_STRIDE 65536u
 
+/* What the library said, without the name of the function that a program would have called. */
 static const char *sim_last_error(fgpu_status status)
 {
-    const char *text = fgpu_last_error();
+    const char *text = fgpu_last_error(), *end = strstr(text, ": ");
 
+    if (end && strncmp(text, "fgpu_", 5) == 0)
+        text = end + 2;
     return text[0] ? text : fgpu_status_text(status);
 }
 

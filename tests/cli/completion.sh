@@ -27,7 +27,7 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices explain help run' ''
+offers 'bench check demo devices explain help machine run sim' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
@@ -57,5 +57,10 @@ offers 'folder' demo -o fo
 offers '' demo --rounds ''
 offers '' bench tasks -n ''
 offers '' devices ''
+offers '--fail-rate' sim --f
+offers '--generate --graph' sim --g
+offers 'devices.txt folder photo.png' sim -m ''
+offers 'devices.txt' sim --graph dev
+offers '' sim --policy ''
 offers '' nonsense ''
 echo "completion: all checks passed"
