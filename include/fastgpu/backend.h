@@ -186,6 +186,10 @@ typedef struct fgpu_device_caps {
     uint32_t max_queue_commands; /* commands in flight at most in one queue */
     uint32_t resource_group; /* devices of one machine with equal values share cores: 0 = the host's
                                 cores, else own */
+    uint32_t
+        copy_queue_count; /* of queue_count, the last ones: the pool gives them copies and fills
+                             only, and the others none between memories; 0: all take all */
+    uint32_t reserved;
     uint64_t memory_bytes;
     uint64_t memory_max_alloc_bytes;
 } fgpu_device_caps;

@@ -109,7 +109,7 @@ static void check_hints(const struct engine *engine)
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         const struct lane *lane = engine_lane(engine, i);
         uint32_t backlog = check_length(engine, lane->backlog_head);
-        FGPU_ASSERT(backlog == lane->backlog_count);
+        FGPU_ASSERT(backlog <= lane->backlog_count); /* the rest are on their way here */
         kept += backlog + check_length(engine, lane->chain_head);
         FGPU_ASSERT(lane->fence_due == 0 || engine->has_fences);
         FGPU_ASSERT(lane->commands.count == 0 || engine->has_commands);

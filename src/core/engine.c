@@ -93,6 +93,23 @@ static bool engine_may_follow(const struct lane *lane, const struct task *task)
     return task->unissued == 0 && task->follow == lane->index;
 }
 
+/* The task waits for what it needs, and counts as placed meanwhile: a lane for which many wait must
+ * not look idle. */
+static void engine_moving(struct engine *engine, struct task *task)
+{
+    task_set_state(task, FGPU_TASK_MOVING);
+    sched_count(engine, task);
+}
+
+/* Data of a placed task travel while its lane still works. */
+static void engine_ahead(struct engine *engine, struct task *task)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    const struct engine_device *device = &engine->devices[lane->device];
+    if (device->copy_count > 0 && !move_ahead(engine, task, device->node))
+        lane->ahead_due = 1;
+}
+
 /* Steps 5 and 6 for a task whose lane is decided. False when the lane can take nothing now. */
 static bool engine_dispatch(struct engine *engine, struct task *task)
 {
@@ -119,7 +136,7 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_update_hunger(engine, lane);
         return true;
     case MOVE_WAIT:
-        task_set_state(task, FGPU_TASK_MOVING);
+        engine_moving(engine, task);
         return true;
     case MOVE_NEVER:
         engine_release_lane(engine, task);
@@ -182,8 +199,10 @@ static void engine_place(struct engine *engine, struct task *task)
     struct lane *lane = engine_lane(engine, task->lane);
     if (lane->backlog_head == TASK_NONE && sched_has_room(engine, lane))
         (void)engine_dispatch(engine, task);
-    else
+    else {
         sched_backlog_push(engine, task, false);
+        engine_ahead(engine, task);
+    }
 }
 
 /* ---- following predecessors in their queue ---------------------------------------------- */
@@ -292,6 +311,8 @@ static void engine_step(struct engine *engine, struct task *task)
     if (task_state_ended(state) || state == FGPU_TASK_RUNNING || state == FGPU_TASK_NEW ||
         task->waits > 0)
         return;
+    if (task->marks & TASK_M_COUNTED)
+        sched_uncount(engine, task);
     if (task->status != FGPU_OK)
         engine_doomed(engine, task);
     else if (state == FGPU_TASK_LINKED)
@@ -312,6 +333,17 @@ static void engine_work(struct engine *engine)
 }
 
 /* ---- turning ---------------------------------------------------------------------------- */
+
+/* In the order of the backlog; the first that still cannot be served keeps its turn. */
+static void engine_ahead_again(struct engine *engine, struct lane *lane)
+{
+    lane->ahead_due = 0;
+    for (uint32_t at = lane->backlog_head; at != TASK_NONE && !lane->ahead_due;) {
+        struct task *task = engine_task(engine, at);
+        at = atomic_load_relaxed_u32(&task->next);
+        engine_ahead(engine, task);
+    }
+}
 
 static bool engine_fill_lane(struct engine *engine, struct lane *lane)
 {
@@ -338,6 +370,8 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
         if (!engine_dispatch(engine, task))
             break;
     }
+    if (lane->ahead_due)
+        engine_ahead_again(engine, lane);
     return any;
 }
 
@@ -386,7 +420,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     struct lane *victim = NULL;
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         struct lane *lane = engine_lane(engine, i);
-        if (lane != thief && lane->backlog_count > 0 && lane->flight_tasks > 0 &&
+        if (lane != thief && lane->backlog_head != TASK_NONE && lane->flight_tasks > 0 &&
             (victim == NULL || lane->backlog_ns > victim->backlog_ns))
             victim = lane;
     }
@@ -410,6 +444,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     task->predicted_ns = old_ns;
     task->model = old_model;
     sched_backlog_push(engine, task, true);
+    engine_ahead(engine, task);
     return false;
 }
 

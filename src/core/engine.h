@@ -74,11 +74,13 @@ struct lane {
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
                          new may rely on them */
     fgpu_cmd_result fence; /* body of the fences; nobody reads it */
+    uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */
     uint32_t waiters;      /* links: tasks that wait until it has progressed */
     uint8_t full;          /* its budget was used up; takes more when half of it is free */
     uint8_t hungry;        /* counted in engine->hungry */
-    uint8_t hidden;
+    uint8_t hidden;        /* takes no tasks unless nobody else can */
+    uint8_t copies;        /* takes nothing else */
 };
 
 #define RING_OP 0x80000000u
@@ -87,9 +89,10 @@ struct lane {
 struct engine_device {
     fgpu_device_caps caps;
     uint32_t node;
-    uint32_t lane_first, lane_count;
-    uint32_t cores;       /* that a launch occupies of its resource group */
-    uint32_t group_cores; /* of that group; 0: nobody else works with them */
+    uint32_t lane_first, lane_count; /* that run tasks */
+    uint32_t copy_count;             /* lanes behind them, for copies from and to its memory */
+    uint32_t cores;                  /* that a launch occupies of its resource group */
+    uint32_t group_cores;            /* of that group; 0: nobody else works with them */
     uint8_t lost;
     uint8_t hidden; /* runs host tasks only: the caller did not choose it */
     uint64_t key;   /* names it in the performance model */
@@ -110,6 +113,7 @@ struct engine_node {
     uint32_t short_task;         /* the one task that may evict now, TASK_NONE */
     uint32_t use_head, use_tail; /* blocks in the order of eviction, by buffer slot */
     uint32_t present_count;
+    uint32_t spills; /* copies in flight that make room ahead of a task */
 };
 
 /* A copy between nodes in flight. */
@@ -126,6 +130,8 @@ struct op {
     uint64_t bytes;
     uint64_t task; /* that it was ordered for, in traces */
     uint32_t predicted_ns;
+    uint8_t spill;  /* counted in its source's `spills` */
+    uint8_t orphan; /* its source is gone with the device: what arrives is worth nothing */
 };
 
 /* ---- configuration ---------------------------------------------------------------------- */
@@ -147,10 +153,14 @@ struct engine_config {
     uint64_t host_limit_bytes;
     const struct policy *policy;
     const struct alloc_hooks *hooks;
-    struct history *history;   /* [borrow] */
-    struct trace *trace;       /* [borrow] */
-    struct log *log;           /* [borrow] */
-    uint32_t flags;            /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
+    struct history *history; /* [borrow] */
+    struct trace *trace;     /* [borrow] */
+    struct log *log;         /* [borrow] */
+    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
+    /* Can a copy go directly between two nodes, neither of them the host's, in a copy lane of the
+     * target's device? NULL: never. */
+    bool (*reaches)(const void *user, uint32_t src_node, uint32_t dst_node);
+    const void *reaches_user;
     uint64_t budget_ns;        /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
     bool checks;               /* check invariants after the turns, every one of them while there is
@@ -186,6 +196,8 @@ struct engine {
     struct trace *trace;
     struct log *log;
     struct link *link; /* transfer times between nodes; owned */
+    bool (*reaches)(const void *user, uint32_t src_node, uint32_t dst_node);
+    const void *reaches_user;
 
     struct engine_device *devices;
     uint32_t device_count;
@@ -266,6 +278,12 @@ static inline uint32_t engine_trace_name(const struct engine *engine, const stru
 static inline struct lane *engine_lane(const struct engine *engine, uint32_t index)
 {
     return &engine->lanes[index];
+}
+
+/* Of a device, those for copies included. */
+static inline uint32_t engine_lanes_of(const struct engine_device *device)
+{
+    return device->lane_count + device->copy_count;
 }
 
 static inline struct block *engine_block(const struct buffer *buffer, uint32_t node)

@@ -179,6 +179,14 @@ static void fault_memory(struct engine *engine, uint32_t device)
         memory_node_lost(engine, node);
 }
 
+/* Copies out of its memory that other devices carry. Those in its own lanes are ended with them. */
+static void fault_orphans(struct engine *engine, const struct engine_device *device)
+{
+    for (uint32_t at = device->node != 0 ? engine->nodes[device->node].use_head : TASK_NONE;
+         at != TASK_NONE; at = engine_block(engine_buffer(engine, at), device->node)->next_use)
+        move_orphan(engine, at, device->node);
+}
+
 void fault_device(struct engine *engine, uint32_t index, const char *reason)
 {
     struct engine_device *device = &engine->devices[index];
@@ -190,10 +198,11 @@ void fault_device(struct engine *engine, uint32_t index, const char *reason)
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                    .kind = TRACE_DEVICE_LOST,
                                                    .device = (uint8_t)index});
-    for (uint32_t i = 0; i < device->lane_count; i++)
+    fault_orphans(engine, device);
+    for (uint32_t i = 0; i < engine_lanes_of(device); i++)
         fault_flight(engine, engine_lane(engine, device->lane_first + i));
     fault_memory(engine, index);
-    for (uint32_t i = 0; i < device->lane_count; i++) {
+    for (uint32_t i = 0; i < engine_lanes_of(device); i++) {
         struct lane *lane = engine_lane(engine, device->lane_first + i);
         fault_lists(engine, lane);
         sched_update_hunger(engine, lane);

@@ -160,11 +160,9 @@ static uint32_t launch_body(struct engine *engine, struct task *task, uint32_t d
 
 static bool launch_is_timed(struct engine *engine, const struct task *task, struct lane *lane)
 {
-    uint64_t ns = 0;
     if (engine->trace->on || task->predicted_ns >= LAUNCH_TIME_LONG_NS)
         return true;
-    if (task->kernel != TASK_NONE &&
-        history_slot_predict(engine->history, task->model, &ns) != HISTORY_MEASURED)
+    if (task->kernel != TASK_NONE && history_slot_is_wanted(engine->history, task->model))
         return true;
     if (++lane->since_timed < LAUNCH_TIME_EVERY)
         return false;

@@ -16,6 +16,11 @@
 
 #include "core/lane.h"
 
+/* What memory_cost() adds up. */
+#define MEMORY_DIRTY 2u
+#define MEMORY_WANTED 4u
+#define MEMORY_SPILLS 2u /* write-backs that make room ahead of a task, at a time and node */
+
 /* ---- list of blocks in the order of eviction -------------------------------------------- */
 
 static void memory_use_unlink(struct engine *engine, struct block *block)
@@ -57,7 +62,7 @@ static void memory_appear(struct engine *engine, struct block *block)
 {
     block->state = BLOCK_PRESENT;
     block->pins = 0;
-    block->used = 0;
+    block->used = 0; /* `wanted` may have come first */
     block->ops = OP_NONE;
     memory_use_append(engine, block);
     engine->nodes[block->node].present_count++;
@@ -141,6 +146,7 @@ void memory_node_lost(struct engine *engine, uint32_t node)
         struct buffer *buffer = engine_buffer(engine, engine->nodes[node].use_head);
         struct block *block = engine_block(buffer, node);
         block->pins = 0;
+        block->ops = OP_NONE;
         memory_vanish(engine, block);
     }
     memory_trace(engine, node, 0);
@@ -190,10 +196,17 @@ static bool memory_named_by(const struct task *task, uint32_t buffer)
     return false;
 }
 
-/* Lower is better: clean before dirty, no known future use before some; the list gives the age. */
+/* Lower is better: clean before dirty, no known future use before some, and what placed tasks want
+ * last; the list gives the age. */
 static uint32_t memory_cost(const struct buffer *buffer, uint32_t node)
 {
-    return (memory_is_clean(buffer, node) ? 0u : 2u) + (buffer->linked > 0 ? 1u : 0u);
+    return (memory_is_clean(buffer, node) ? 0u : MEMORY_DIRTY) + (buffer->linked > 0 ? 1u : 0u) +
+           (buffer->blocks[node].wanted > 0 ? MEMORY_WANTED : 0u);
+}
+
+static bool memory_is_dirty(uint32_t cost)
+{
+    return (cost & MEMORY_DIRTY) != 0;
 }
 
 static uint32_t memory_victim(struct engine *engine, const struct task *task, uint32_t node,
@@ -216,7 +229,7 @@ static uint32_t memory_victim(struct engine *engine, const struct task *task, ui
             *busy = true;
         } else if (!block->adopted && !memory_named_by(task, at)) {
             uint32_t cost = memory_cost(buffer, node);
-            if (node == 0 && cost >= 2)
+            if (node == 0 && memory_is_dirty(cost))
                 cost = UINT32_MAX; /* the host is the last resort: nothing to write back to */
             if (cost < best_cost) {
                 best_cost = cost;
@@ -283,8 +296,11 @@ static enum memory_answer memory_never(struct engine *engine, struct task *task,
 {
     if (node == 0)
         return memory_fail(engine, task, FGPU_E_DEVMEM, buffer, node);
+    if (!links_reserve(&engine->links, 1))
+        return memory_fail(engine, task, FGPU_E_NOMEM, buffer, node);
     memory_explain(engine, task, buffer, node);
-    task->no_memory |= UINT64_C(1) << engine->nodes[node].device;
+    (void)links_push(&engine->links, &task->no_memory,
+                     (struct links_item){.data = engine->nodes[node].device});
     memory_settled(engine, task, node);
     return MEMORY_NEVER;
 }
@@ -310,7 +326,7 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
             return memory_park(engine, task, &n->memory_waiters);
         return memory_never(engine, task, buffer, node);
     }
-    if (memory_cost(engine_buffer(engine, found), node) >= 2) {
+    if (memory_is_dirty(memory_cost(engine_buffer(engine, found), node))) {
         *victim = found;
         return MEMORY_EVICT;
     }
@@ -383,4 +399,95 @@ void memory_settled(struct engine *engine, struct task *task, uint32_t node)
         return;
     n->short_task = TASK_NONE;
     lane_wake(engine, &n->memory_waiters);
+}
+
+/* ---- ahead of the task ------------------------------------------------------------------ */
+
+bool memory_refused(const struct engine *engine, const struct task *task, uint32_t device)
+{
+    for (uint32_t at = task->no_memory; at != LINKS_NONE; at = links_at(&engine->links, at)->next)
+        if (links_at(&engine->links, at)->data == device)
+            return true;
+    return false;
+}
+
+void memory_want(struct engine *engine, struct task *task, uint32_t node)
+{
+    if (task->marks & TASK_M_WANTED)
+        return;
+    task->marks |= TASK_M_WANTED;
+    for (uint32_t i = 0; i < task->access_count; i++)
+        engine_block(engine_buffer(engine, task_accesses(task)[i].buffer), node)->wanted++;
+}
+
+void memory_unwant(struct engine *engine, struct task *task, uint32_t node)
+{
+    if (!(task->marks & TASK_M_WANTED))
+        return;
+    task->marks &= (uint8_t) ~(TASK_M_WANTED | TASK_M_ORDERED);
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        struct block *block =
+            engine_block(engine_buffer(engine, task_accesses(task)[i].buffer), node);
+        FGPU_ASSERT(block->wanted > 0);
+        block->wanted--;
+    }
+}
+
+/* Something goes that no placed task wants. True: it is worth asking again at once. */
+static bool memory_spare(struct engine *engine, const struct task *task, uint32_t node,
+                         uint32_t *victim)
+{
+    struct engine_node *n = &engine->nodes[node];
+    bool busy;
+    if (n->short_task != TASK_NONE)
+        return false; /* whoever evicts for a task that is to run now, goes first */
+    uint32_t found = memory_victim(engine, task, node, &busy);
+    if (found == TASK_NONE)
+        return false;
+    uint32_t cost = memory_cost(engine_buffer(engine, found), node);
+    if (cost >= MEMORY_WANTED)
+        return false;
+    if (!memory_is_dirty(cost)) {
+        memory_evict_clean(engine, engine_buffer(engine, found), node);
+        return true;
+    }
+    if (n->spills < MEMORY_SPILLS)
+        *victim = found;
+    return false;
+}
+
+bool memory_try(struct engine *engine, const struct task *task, uint32_t index, uint32_t node,
+                uint32_t *victim)
+{
+    struct buffer *buffer = engine_buffer(engine, index);
+    struct block *block = engine_block(buffer, node);
+    *victim = TASK_NONE;
+    if (block->state == BLOCK_PRESENT)
+        return true;
+    while (!engine->nodes[node].lost) {
+        uint64_t grow_bytes = 0;
+        switch (heap_alloc(&engine->nodes[node].heap, atomic_load_relaxed_u64(&buffer->size_bytes),
+                           &block->heap, &grow_bytes)) {
+        case HEAP_OK:
+            memory_appear(engine, block);
+            return true;
+        case HEAP_GROW:
+            engine->nodes[node].alloc_pending++;
+            engine_act(engine, (struct action){.kind = ACTION_ALLOC,
+                                               .node = node,
+                                               .device = engine->nodes[node].device,
+                                               .bytes = grow_bytes});
+            return false;
+        case HEAP_FULL:
+            if (!memory_spare(engine, task, node, victim))
+                return false;
+            break;
+        case HEAP_WAIT:
+        case HEAP_TRIM: /* the task itself will see to it */
+        case HEAP_NEVER:
+        case HEAP_NOMEM:
+            return false;
+        }
+    }
+    return false;
 }

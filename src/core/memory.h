@@ -11,13 +11,26 @@ enum memory_answer {
     MEMORY_OK,
     MEMORY_WAIT,  /* the task has been put on a waiting list */
     MEMORY_EVICT, /* *victim must be written back to the host first; then ask again */
-    MEMORY_NEVER, /* the device has none for the task, and is in task->no_memory: another may */
+    MEMORY_NEVER, /* the device has none for the task (memory_refused): another may */
     MEMORY_FAILED /* the task has been doomed with a reason */
 };
 
 /* A block for the buffer on the node. [out] victim: buffer slot, with MEMORY_EVICT. */
 enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t buffer,
                               uint32_t node, uint32_t *victim);
+
+/* Had the device no memory for the task's data? */
+bool memory_refused(const struct engine *engine, const struct task *task, uint32_t device);
+
+/* A block without waiting, for what is brought ahead of its task: true when it is there. Evicts
+ * only what no placed task wants, and at most writes some of that back first, which is ordered by
+ * the caller: *victim is its slot, else TASK_NONE. */
+bool memory_try(struct engine *engine, const struct task *task, uint32_t buffer, uint32_t node,
+                uint32_t *victim);
+
+/* The task, placed on the node, will need its blocks there: they go last. And not any more. */
+void memory_want(struct engine *engine, struct task *task, uint32_t node);
+void memory_unwant(struct engine *engine, struct task *task, uint32_t node);
 
 /* The caller's memory is the buffer's block on the host. */
 void memory_adopt(struct engine *engine, struct buffer *buffer, void *memory, uint64_t bytes);

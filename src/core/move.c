@@ -1,9 +1,12 @@
 /* Step 5 of the walk, move: missing replicas become allocate, evict and copy records.
  *
  * Takes a PLACED task, gives MOVE_READY once all it reads is valid on its node, or will be by
- * commands ahead of it in the same queue. Copies to a device go into the lane that will use them,
- * so that the queue's order does the waiting; copies to the host go into the source's lane and are
- * waited for. Device to device goes through the host. Runs under the engine's lock. Owns the
+ * commands ahead of it in the same queue. Where a device has lanes for copies, copies to it go into
+ * the first of them and copies to the host into the last, and tasks wait for them; they are ordered
+ * ahead (move_ahead) while their task lies in a backlog. Else copies to a device go into the lane
+ * that will use them, so that the queue's order does the waiting; copies to the host go into the
+ * source's lane and are waited for. Device to device goes through the host, or directly where the
+ * configuration says that it can. Runs under the engine's lock. Owns the
  * records of copies in flight (struct op). Keeps true: a copy conflicts with no other copy of
  * another lane on the same bytes; a segment is marked valid when its copy is ordered, and whoever
  * uses it waits for, or is queued behind, that copy.
@@ -15,6 +18,8 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/memory.h"
+
+#define MOVE_TYPICAL_BYTES (1u << 20) /* what ways are compared with */
 
 /* Bytes that are to be copied from one node. */
 struct move_run {
@@ -45,6 +50,9 @@ struct move_pass {
     bool chained;
     bool busy; /* a lane is full: the task waits for its progress */
     bool failed;
+    bool ahead; /* nobody waits yet: what cannot be ordered now is left open */
+    bool open;
+    bool spill;       /* makes room ahead of a task */
     struct vec *runs; /* struct move_run, of one access */
 };
 
@@ -53,11 +61,43 @@ static uint32_t *move_op_link(struct op *op, uint32_t node)
     return op->src_node == node ? &op->next_src : &op->next_dst;
 }
 
+/* ---- lanes ------------------------------------------------------------------------------ */
+
+static const struct engine_device *move_device(const struct engine *engine, uint32_t node)
+{
+    return &engine->devices[engine->nodes[node].device];
+}
+
+/* The lane that carries copies out of a device's memory. */
+static uint16_t move_out_lane(const struct engine *engine, uint32_t node)
+{
+    const struct engine_device *device = move_device(engine, node);
+    uint32_t last = device->copy_count > 0 ? engine_lanes_of(device) - 1 : 0;
+    return (uint16_t)(device->lane_first + last);
+}
+
+/* The lane that carries copies to a node for a task on `lane`. */
+static uint16_t move_in_lane(const struct engine *engine, uint32_t node, uint16_t lane)
+{
+    const struct engine_device *device = move_device(engine, node);
+    if (node == 0 || device->copy_count == 0)
+        return lane;
+    return (uint16_t)(device->lane_first + device->lane_count);
+}
+
+/* Directly from a device's memory to another's? */
+static bool move_can_reach(const struct engine *engine, uint32_t src, uint32_t dst)
+{
+    return src != 0 && dst != 0 && engine->reaches != NULL &&
+           move_device(engine, dst)->copy_count > 0 &&
+           engine->reaches(engine->reaches_user, src, dst);
+}
+
 /* ---- conflicts -------------------------------------------------------------------------- */
 
 /* Waits for copies on other lanes that touch the bytes; those on the same lane come first anyway
  * (*chained when they bring data). Where the use only reads, copies that read conflict not. False:
- * the task has been put on a list (or doomed). */
+ * the task has been put on a list (or doomed). [in] task: NULL: nobody waits. */
 static bool move_clear(struct engine *engine, struct task *task, const struct move_use *use,
                        bool *chained)
 {
@@ -75,7 +115,7 @@ static bool move_clear(struct engine *engine, struct task *task, const struct mo
             continue;
         }
         clear = false;
-        if (!lane_wait(engine, task, &op->waiters))
+        if (task == NULL || !lane_wait(engine, task, &op->waiters))
             return false;
     }
     return clear;
@@ -131,7 +171,7 @@ static void move_op_count(struct engine *engine, const struct op *op)
     engine->stats.copies++;
     device->stats.copies++;
     device->stats.copy_bytes += op->bytes;
-    if (op->src_node == 0)
+    if (op->dst_node != 0)
         engine->stats.bytes_to_device += op->bytes;
     else
         engine->stats.bytes_to_host += op->bytes;
@@ -193,10 +233,31 @@ static bool move_order(struct engine *engine, const struct move_rect *rect, uint
 
 /* ---- what is missing -------------------------------------------------------------------- */
 
+/* Where to copy from: the nearest of the host and those that reach the node; where there is none of
+ * them, one that gives the data to the host first. */
+static uint32_t move_source(const struct engine *engine, const struct replica *replica,
+                            uint32_t node)
+{
+    uint32_t best = (uint32_t)__builtin_ctzll(replica->valid); /* the host when it has the data */
+    if (engine->reaches == NULL || node == 0 || (replica->valid & (replica->valid - 1)) == 0)
+        return best;
+    uint64_t least_ns = UINT64_MAX;
+    for (uint64_t left = replica->valid; left != 0; left &= left - 1) {
+        uint32_t at = (uint32_t)__builtin_ctzll(left);
+        if (at != 0 && !move_can_reach(engine, at, node))
+            continue;
+        uint64_t ns = link_predict_ns(engine->link, at, node, MOVE_TYPICAL_BYTES);
+        if (ns < least_ns) {
+            least_ns = ns;
+            best = at;
+        }
+    }
+    return best;
+}
+
 static bool move_collect(struct engine *engine, struct task *task, uint32_t access,
                          struct imap_seg *seg, void *user)
 {
-    (void)engine;
     (void)access;
     struct move_pass *pass = user;
     const struct segment *segment = graph_segment(seg);
@@ -213,7 +274,7 @@ static bool move_collect(struct engine *engine, struct task *task, uint32_t acce
     }
     if (replica_is_valid(replica, pass->node) || !replica_has_data(replica))
         return true;
-    uint32_t src = (uint32_t)__builtin_ctzll(replica->valid); /* the host when it has the data */
+    uint32_t src = move_source(engine, replica, pass->node);
     struct vec *runs = pass->runs;
     if (runs->count > 0) {
         struct move_run *last = vec_at(runs, runs->count - 1);
@@ -251,17 +312,13 @@ static size_t move_rows(const struct vec *runs, size_t at, struct move_rect *rec
     return rect->rows;
 }
 
-/* The lane that carries copies out of a device's memory. */
-static uint16_t move_out_lane(const struct engine *engine, uint32_t node)
-{
-    return (uint16_t)engine->devices[engine->nodes[node].device].lane_first;
-}
-
 /* A block on the host to copy to. */
 static bool move_host_block(struct engine *engine, struct task *task, struct move_pass *pass,
                             uint32_t buffer)
 {
     uint32_t victim = TASK_NONE;
+    if (pass->ahead)
+        return memory_try(engine, task, buffer, 0, &victim);
     switch (memory_get(engine, task, buffer, 0, &victim)) {
     case MEMORY_OK:
         memory_settled(engine, task, 0);
@@ -280,22 +337,31 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
                            const struct move_rect *rect)
 {
     const struct move_run *first = &rect->first;
-    bool out = first->src != 0; /* to the host, by the source's lane; the rest in a later pass */
+    /* To the host, by the source's lane; the rest in a later pass. */
+    bool out = first->src != 0 && !move_can_reach(engine, first->src, pass->node);
     uint32_t dst = out ? 0 : pass->node;
-    uint16_t lane = out ? move_out_lane(engine, first->src) : pass->lane;
+    uint16_t lane =
+        out ? move_out_lane(engine, first->src) : move_in_lane(engine, pass->node, pass->lane);
+    struct task *waits = pass->ahead ? NULL : task;
     uint64_t end = first->begin + rect->pitch * (rect->rows - 1) + (first->end - first->begin);
     bool ignored = false;
-    if (out && !move_host_block(engine, task, pass, rect->buffer))
+    pass->open |= out && pass->node != 0;
+    if (out && !move_host_block(engine, task, pass, rect->buffer)) {
+        pass->open = true;
         return;
+    }
     struct move_use from = {rect->buffer, first->src, first->begin, end, lane, false};
     struct move_use to = {rect->buffer, dst, first->begin, end, lane, true};
-    bool clear = move_clear(engine, task, &from, &ignored);
-    clear &= move_clear(engine, task, &to, &ignored);
-    if (!clear)
+    bool clear = move_clear(engine, waits, &from, &ignored);
+    clear &= move_clear(engine, waits, &to, &ignored);
+    if (!clear) {
+        pass->open = true;
         return;
+    }
     if (lane_room(engine_lane(engine, lane)) < 8) {
         pass->busy = true;
-        (void)lane_wait(engine, task, &engine_lane(engine, lane)->waiters);
+        if (!pass->ahead)
+            (void)lane_wait(engine, task, &engine_lane(engine, lane)->waiters);
         return;
     }
     if (!move_order(engine, rect, dst, lane)) {
@@ -304,7 +370,13 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
     }
     struct op *op =
         table_at(&engine->ops, engine_block(engine_buffer(engine, rect->buffer), dst)->ops);
-    if (out)
+    if (pass->spill && !op->spill) {
+        op->spill = 1;
+        engine->nodes[first->src].spills++;
+    }
+    if (pass->ahead)
+        return;
+    if (lane != pass->lane)
         (void)lane_wait(engine, task, &op->waiters);
     else
         pass->chained = true;
@@ -315,7 +387,7 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
 {
     const struct task_access *a = &task_accesses(task)[access];
     struct block *block = engine_block(engine_buffer(engine, a->buffer), pass->node);
-    if (block->ops != OP_NONE) {
+    if (block->ops != OP_NONE && !pass->ahead) {
         struct move_use use = {a->buffer, pass->node, a->begin,
                                a->end,    pass->lane, a->mode & FGPU_WRITE};
         (void)move_clear(engine, task, &use, &pass->chained);
@@ -333,13 +405,14 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
 
 /* ---- memory ----------------------------------------------------------------------------- */
 
-/* Orders the write-back of everything that only `node` holds of the victim; the task waits for it.
- */
+/* Orders the write-back of everything that only `node` holds of the victim; the task waits for it,
+ * unless it is only to make room `ahead`. */
 static bool move_write_back(struct engine *engine, struct task *task, uint32_t victim,
-                            uint32_t node)
+                            uint32_t node, bool ahead)
 {
     struct buffer *buffer = engine_buffer(engine, victim);
-    struct move_pass pass = {.node = 0, .lane = TASK_LANE_NONE, .runs = &engine->runs};
+    struct move_pass pass = {
+        .node = 0, .lane = TASK_LANE_NONE, .ahead = ahead, .spill = ahead, .runs = &engine->runs};
     vec_clear(pass.runs);
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
          seg = imap_next(&buffer->segments, seg))
@@ -364,7 +437,7 @@ static enum move_answer move_memory(struct engine *engine, struct task *task, ui
         case MEMORY_WAIT:
             return MOVE_WAIT;
         case MEMORY_EVICT:
-            if (move_write_back(engine, task, victim, node) && task->waits > 0)
+            if (move_write_back(engine, task, victim, node, false) && task->waits > 0)
                 return MOVE_WAIT;
             graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
             return MOVE_FAILED;
@@ -383,6 +456,7 @@ static void move_pin(struct engine *engine, struct task *task, uint32_t node)
     if (task->flags & TASK_F_PINNED)
         return;
     task->flags |= TASK_F_PINNED;
+    memory_unwant(engine, task, node);
     for (uint32_t i = 0; i < task->access_count; i++)
         memory_pin(engine, task_accesses(task)[i].buffer, node);
 }
@@ -392,6 +466,7 @@ void move_unpin(struct engine *engine, struct task *task, uint32_t node)
     memory_settled(engine, task, node);
     if (node != 0)
         memory_settled(engine, task, 0);
+    memory_unwant(engine, task, node);
     if (!(task->flags & TASK_F_PINNED))
         return;
     task->flags &= (uint8_t)~TASK_F_PINNED;
@@ -484,7 +559,8 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
         device->timed++;
         link_learn(engine->link, op->src_node, op->dst_node, op->bytes, ns);
     }
-    device->stats.busy_ns += ns;
+    if (!lane->copies)
+        device->stats.busy_ns += ns;
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                    .kind = TRACE_MOVE_END,
                                                    .device = (uint8_t)lane->device,
@@ -492,11 +568,15 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
                                                    .task = op->task,
                                                    .a = result->timed ? result->start_ns : 0,
                                                    .b = result->timed ? result->end_ns : 0});
-    if (status != FGPU_OK)
+    if (status != FGPU_OK && !op->orphan)
         move_share_rows(engine, op, true);
-    move_op_detach_from(engine, op, index, op->src_node);
+    if (op->spill)
+        engine->nodes[op->src_node].spills--;
+    if (!op->orphan) {
+        move_op_detach_from(engine, op, index, op->src_node);
+        memory_unpin(engine, op->buffer, op->src_node);
+    }
     move_op_detach_from(engine, op, index, op->dst_node);
-    memory_unpin(engine, op->buffer, op->src_node);
     memory_unpin(engine, op->buffer, op->dst_node);
     struct buffer *buffer = engine_buffer(engine, op->buffer);
     if (--buffer->users == 0 && buffer->destroyed)
@@ -504,6 +584,48 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
     op->live = 0;
     lane_wake(engine, &op->waiters);
     table_free(&engine->ops, index);
+}
+
+void move_orphan(struct engine *engine, uint32_t buffer, uint32_t node)
+{
+    struct block *block = engine_block(engine_buffer(engine, buffer), node);
+    for (uint32_t at = block->ops; at != OP_NONE;) {
+        struct op *op = table_at(&engine->ops, at);
+        uint32_t index = at;
+        at = *move_op_link(op, node);
+        if (op->src_node != node ||
+            engine_lane(engine, op->lane)->device == engine->nodes[node].device)
+            continue;
+        move_share_rows(engine, op, true);
+        move_op_detach_from(engine, op, index, node);
+        memory_unpin(engine, buffer, node);
+        op->orphan = 1;
+    }
+}
+
+/* ---- ahead of the task ------------------------------------------------------------------ */
+
+bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
+{
+    struct move_pass pass = {
+        .node = node, .lane = task->lane, .ahead = true, .runs = &engine->runs};
+    if (task->marks & TASK_M_ORDERED || task->undone > 0 || task->status != FGPU_OK)
+        return true;
+    memory_want(engine, task, node);
+    for (uint32_t i = 0; i < task->access_count && !pass.failed && !pass.busy; i++) {
+        uint32_t victim;
+        if (memory_try(engine, task, task_accesses(task)[i].buffer, node, &victim)) {
+            move_access(engine, task, i, &pass);
+            continue;
+        }
+        if (victim != TASK_NONE)
+            (void)move_write_back(engine, task, victim, node, true);
+        return false;
+    }
+    if (pass.open || pass.failed || pass.busy)
+        return false;
+    task->marks |= TASK_M_ORDERED;
+    return true;
 }
 
 /* Not where the next writer is in flight already: the copy, on another queue, would see it half

@@ -38,4 +38,12 @@ void move_op_done(struct engine *engine, uint32_t op, fgpu_status status);
 /* FGPU_POOL_PREIMAGE: order copies to the host of what the finished task wrote. */
 void move_write_through(struct engine *engine, struct task *task, uint32_t node);
 
+/* Orders what a task placed on a node with copy lanes will need there, as far as that can be done
+ * without waiting and without evicting what placed tasks want. Returns whether all is ordered. */
+bool move_ahead(struct engine *engine, struct task *task, uint32_t node);
+
+/* The node is lost: copies of the buffer from there that other devices' lanes carry bring nothing.
+ */
+void move_orphan(struct engine *engine, uint32_t buffer, uint32_t node);
+
 #endif

@@ -43,6 +43,7 @@ struct block {
     uint8_t node;
     uint32_t buffer;
     uint32_t pins;     /* tasks and copies that use it now */
+    uint32_t wanted;   /* placed tasks that will use it */
     uint32_t ops;      /* list of copies in flight on it, OP_NONE */
     uint32_t prev_use; /* list of the node's blocks in the order of eviction, by buffer slot */
     uint32_t next_use;

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/memory.h"
+
 #define PLACE_UNKNOWN_NS 60000u    /* a run that nobody has measured yet */
 #define PLACE_BUILD_NS 20000000u   /* what a kernel that is not compiled yet costs extra */
 #define PLACE_COPY_BYTES_PER_NS 8u /* fill and copy inside a node, until measured */
@@ -54,7 +56,7 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
         return "is lost";
     if (task->pin != TASK_DEVICE_ANY && task->pin != device_index)
         return "is not the one asked for";
-    if ((task->no_memory >> device_index) & 1)
+    if (task->no_memory != LINKS_NONE && memory_refused(engine, task, device_index))
         return "has no memory for its data";
     if (task->kind == TASK_HOST)
         return device->caps.host_calls ? NULL : "runs no host functions";
@@ -255,7 +257,7 @@ static bool place_refuse(struct engine *engine, struct task *task)
             status = FGPU_E_BUILD;
         else if (device->lost && status != FGPU_E_BUILD)
             status = FGPU_E_DEVICE_LOST;
-        else if (((task->no_memory >> d) & 1) && status == FGPU_E_NODEVICE)
+        else if (memory_refused(engine, task, d) && status == FGPU_E_NODEVICE)
             status = FGPU_E_DEVMEM;
         const char *log =
             compiles ? device->reason : engine_kernel(engine, task->kernel)->codes[d].log;

@@ -13,6 +13,7 @@
 #define SCHED_BACKLOG_TASKS 64
 #define SCHED_BACKLOG_NS 400000u
 #define SCHED_FLIGHT_TASKS 2048u
+#define SCHED_LONG_NS 2000000u /* hundreds of times the host's reaction */
 
 static uint32_t sched_level(const struct task *task)
 {
@@ -99,6 +100,9 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
     if (lane->flight_hosts > 0)
         return false;
     uint64_t in_flight = lane->issued - lane->done;
+    /* What is handed out cannot go elsewhere any more, and here it could only wait. */
+    if (in_flight > 0 && lane->flight_ns > SCHED_LONG_NS)
+        return false;
     /* Two at least, so that the device has the next one when it finishes the first. */
     if (in_flight < 2)
         return true;
@@ -253,4 +257,26 @@ uint32_t sched_chain_pop(struct engine *engine, struct lane *lane)
     if (lane->chain_head == TASK_NONE)
         lane->chain_tail = TASK_NONE;
     return index;
+}
+
+void sched_count(struct engine *engine, struct task *task)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    if (task->marks & TASK_M_COUNTED)
+        return;
+    task->marks |= TASK_M_COUNTED;
+    lane->backlog_count++;
+    lane->backlog_ns += task->predicted_ns;
+    sched_update_hunger(engine, lane);
+}
+
+void sched_uncount(struct engine *engine, struct task *task)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    if (!(task->marks & TASK_M_COUNTED))
+        return;
+    task->marks &= (uint8_t)~TASK_M_COUNTED;
+    lane->backlog_count--;
+    lane->backlog_ns -= task->predicted_ns;
+    sched_update_hunger(engine, lane);
 }

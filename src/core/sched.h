@@ -35,4 +35,8 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane);
 /* Keeps engine->hungry right after the lane's load has changed. */
 void sched_update_hunger(struct engine *engine, struct lane *lane);
 
+/* A task on its way to its lane, in none of its lists, counts there as placed; or no longer. */
+void sched_count(struct engine *engine, struct task *task);
+void sched_uncount(struct engine *engine, struct task *task);
+
 #endif

@@ -46,8 +46,9 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
         engine->host_visible |= !device->hidden && device->caps.host_calls;
         device->node = device->caps.host_memory ? 0 : engine->node_count++;
         device->lane_first = lanes;
-        device->lane_count = device->caps.queue_count;
-        lanes += device->lane_count;
+        device->copy_count = device->caps.copy_queue_count;
+        device->lane_count = device->caps.queue_count - device->copy_count;
+        lanes += device->caps.queue_count;
     }
     setup_node(engine, 0, 0, config->host_limit_bytes);
     for (uint32_t d = 0; d < config->device_count; d++)
@@ -60,12 +61,13 @@ static fgpu_status setup_lanes(struct engine *engine)
 {
     uint32_t index = 0;
     for (uint32_t d = 0; d < engine->device_count; d++) {
-        for (uint32_t q = 0; q < engine->devices[d].lane_count; q++, index++) {
+        for (uint32_t q = 0; q < engine_lanes_of(&engine->devices[d]); q++, index++) {
             struct lane *lane = engine_lane(engine, index);
             lane->index = (uint16_t)index;
             lane->device = (uint16_t)d;
             lane->queue = q;
-            lane->hidden = engine->devices[d].hidden;
+            lane->copies = q >= engine->devices[d].lane_count;
+            lane->hidden = engine->devices[d].hidden || lane->copies;
             lane->waiters = LINKS_NONE;
             vec_init(&lane->commands, sizeof(fgpu_cmd), engine->hooks);
             lane->ring = alloc_get(engine->hooks, ENGINE_LANE_RING * sizeof *lane->ring, 64);
@@ -126,6 +128,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->log = config->log;
     engine->flags = config->flags;
     engine->checks = config->checks;
+    engine->reaches = config->reaches;
+    engine->reaches_user = config->reaches_user;
     engine->first_generation = config->first_generation & ~1u;
     engine->task_limit = config->task_limit;
     engine->budget_ns = config->budget_ns != 0 ? config->budget_ns : SETUP_BUDGET_NS;

@@ -232,7 +232,7 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     task->priority = request->priority;
     task->pin = request->pin;
     task->lane = task->follow = TASK_LANE_NONE;
-    task->succ = LINKS_NONE;
+    task->succ = task->no_memory = LINKS_NONE;
     task->root = TASK_NONE;
     task->payload = payload;
     task->payload_bytes = (uint32_t)layout.total;
@@ -268,6 +268,7 @@ void submit_recycle(struct engine *engine, struct task *task)
         alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
         task->why = NULL;
     }
+    links_clear(&engine->links, &task->no_memory);
     uint32_t next = (atomic_load_relaxed_u32(&task->word) >> TASK_STATE_BITS) + 1;
     atomic_store_release_u32(&task->word, next << TASK_STATE_BITS | FGPU_TASK_DONE);
     if (__builtin_expect(((next - engine->first_generation) & HANDLE_GENERATION_MASK) == 0, 0))

@@ -55,6 +55,12 @@ enum task_flag {
     TASK_F_ISSUED = 128   /* successors have been told that it is on a lane */
 };
 
+enum task_mark {
+    TASK_M_COUNTED = 1, /* on its way to its lane, in no list: it counts in the lane's backlog_ns */
+    TASK_M_WANTED = 2,  /* its blocks on its node are marked as wanted */
+    TASK_M_ORDERED = 4  /* ... and what was missing there has been ordered */
+};
+
 /* One range of one buffer. A 2-D region has rows > 1 and its pitch in `pitch`. */
 struct task_access {
     uint32_t buffer; /* slot */
@@ -113,7 +119,8 @@ struct task {
     uint64_t size; /* model size: work items or bytes */
     char *payload;
     char *why;          /* heap text of a failure, NULL: none */
-    uint64_t no_memory; /* bit n: device n had no memory for its data */
+    uint32_t no_memory; /* links: devices that had no memory for its data */
+    uint8_t marks;      /* enum task_mark */
     _Alignas(64) char inline_payload[TASK_INLINE_BYTES];
 };
 

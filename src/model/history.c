@@ -15,6 +15,12 @@
 #define HISTORY_LINEAR 0.05     /* weight of "time grows with size", in doublings squared */
 #define HISTORY_SLOPE_MAX 3.0   /* a cubic algorithm */
 #define HISTORY_NS_MAX 9.0e18
+#define HISTORY_RATIOS 3           /* loaded entries that must have been measured again ... */
+#define HISTORY_RATIO_SPREAD 0.2f  /* ... and agree that well, before others are corrected */
+#define HISTORY_ONCE_SPREAD 0.3    /* what to expect before it is known: measured once, */
+#define HISTORY_LOADED_SPREAD 0.25 /* loaded (added to its own), */
+#define HISTORY_FIT_ERROR 0.35     /* fitted, */
+#define HISTORY_GUESS_ERROR 1.0    /* guessed */
 
 void history_init(struct history *history, uint32_t limit, const struct alloc_hooks *hooks)
 {
@@ -23,6 +29,7 @@ void history_init(struct history *history, uint32_t limit, const struct alloc_ho
     map_init(&history->group_ids, hooks);
     vec_init(&history->entries, sizeof(struct history_entry), hooks);
     vec_init(&history->groups, sizeof(struct history_group), hooks);
+    vec_init(&history->devices, sizeof(struct history_device), hooks);
 }
 
 void history_fini(struct history *history)
@@ -33,6 +40,7 @@ void history_fini(struct history *history)
     map_fini(&history->group_ids);
     vec_fini(&history->entries);
     vec_fini(&history->groups);
+    vec_fini(&history->devices);
 }
 
 static struct history_entry *history_entry_at(const struct history *history, uint32_t slot)
@@ -43,6 +51,13 @@ static struct history_entry *history_entry_at(const struct history *history, uin
 static struct history_group *history_group_at(const struct history *history, uint32_t group)
 {
     return (struct history_group *)history->groups.items + group;
+}
+
+static struct history_device *history_device_of(const struct history *history,
+                                                const struct history_entry *entry)
+{
+    uint32_t index = history_group_at(history, entry->group)->device_index;
+    return (struct history_device *)history->devices.items + index;
 }
 
 /* The highest bit of the size and the HISTORY_SUB_BITS below it; small sizes stand for themselves.
@@ -94,12 +109,25 @@ static uint32_t history_find_entry(const struct history *history, uint32_t group
     return (uint32_t)slot;
 }
 
+static uint32_t history_find_device(struct history *history, uint64_t device)
+{
+    for (size_t i = 0; i < history->devices.count; i++) {
+        const struct history_device *known = vec_at(&history->devices, i);
+        if (known->device == device)
+            return (uint32_t)i;
+    }
+    const struct history_device fresh = {.device = device, .factor = 1.0};
+    return vec_push(&history->devices, &fresh) != NULL ? (uint32_t)history->devices.count - 1
+                                                       : HISTORY_NONE;
+}
+
 static uint32_t history_new_group(struct history *history, uint64_t kernel, uint64_t device,
                                   uint64_t key)
 {
     uint32_t id = (uint32_t)history->groups.count;
-    const struct history_group group = {kernel, device, HISTORY_NONE, 1};
-    if (vec_push(&history->groups, &group) == NULL)
+    const struct history_group group = {kernel, device, HISTORY_NONE, 1,
+                                        history_find_device(history, device)};
+    if (group.device_index == HISTORY_NONE || vec_push(&history->groups, &group) == NULL)
         return HISTORY_NONE;
     if (map_put(&history->group_ids, key, id) != FGPU_OK) {
         vec_pop(&history->groups);
@@ -161,13 +189,41 @@ uint32_t history_slot(struct history *history, uint64_t kernel, uint64_t device,
 
 /* ---- learning */
 
+static bool history_is_loaded(const struct history_entry *entry)
+{
+    return entry->recent.count > 0 && entry->recent.inherited == entry->recent.count;
+}
+
+/* What the entry itself says, of one with runs. */
+static uint64_t history_entry_ns(const struct history *history, const struct history_entry *entry)
+{
+    double ns = (double)recent_estimate(&entry->recent);
+    if (history_is_loaded(entry))
+        ns *= history_device_of(history, entry)->factor;
+    return ns < HISTORY_NS_MAX ? (uint64_t)(ns + 0.5) : (uint64_t)HISTORY_NS_MAX;
+}
+
 void history_settle_entry(struct history *history, uint32_t slot)
 {
     struct history_entry *entry = history_entry_at(history, slot);
-    double ns = (double)recent_estimate(&entry->recent);
-    entry->ns = ns < HISTORY_NS_MAX ? (uint64_t)(ns + 0.5) : (uint64_t)HISTORY_NS_MAX;
-    entry->trust = entry->recent.count >= HISTORY_MEASURED_RUNS ? HISTORY_MEASURED : HISTORY_FEW;
-    history_group_at(history, entry->group)->runs++;
+    struct history_group *group = history_group_at(history, entry->group);
+    group->runs++;
+    entry->ns = history_entry_ns(history, entry);
+    entry->trust = history_is_loaded(entry)                       ? HISTORY_LOADED
+                   : entry->recent.count >= HISTORY_MEASURED_RUNS ? HISTORY_MEASURED
+                                                                  : HISTORY_FEW;
+    entry->fitted_at = group->runs + history_device_of(history, entry)->runs;
+}
+
+/* The first run of what was loaded: how wrong was it? */
+static void history_compare(struct history *history, const struct history_entry *entry, float ns)
+{
+    struct history_device *device = history_device_of(history, entry);
+    recent_add(&device->ratios, ns / recent_estimate(&entry->recent));
+    bool agree = device->ratios.count >= HISTORY_RATIOS &&
+                 recent_spread(&device->ratios) <= HISTORY_RATIO_SPREAD;
+    device->factor = agree ? (double)recent_estimate(&device->ratios) : 1.0;
+    device->runs++;
 }
 
 void history_slot_learn(struct history *history, uint32_t slot, uint64_t measured_ns)
@@ -176,7 +232,10 @@ void history_slot_learn(struct history *history, uint32_t slot, uint64_t measure
         return;
     FGPU_ASSERT(slot < history->entries.count);
     struct history_entry *entry = history_entry_at(history, slot);
-    recent_add(&entry->recent, fminf(fmaxf((float)measured_ns, 1.0f), (float)HISTORY_NS_MAX));
+    float ns = fminf(fmaxf((float)measured_ns, 1.0f), (float)HISTORY_NS_MAX);
+    if (history_is_loaded(entry))
+        history_compare(history, entry, ns);
+    recent_follow(&entry->recent, ns);
     entry->idle = 0;
     history->changed = true;
     history_settle_entry(history, slot);
@@ -212,7 +271,7 @@ static void history_gather(const struct history *history, const struct history_g
         const struct history_entry *entry = history_entry_at(history, i);
         if (entry->recent.count == 0)
             continue;
-        double y = log2((double)entry->ns);
+        double y = log2((double)history_entry_ns(history, entry));
         uint32_t at =
             entry->bucket < bucket ? below++ % HISTORY_FIT_SIDE : HISTORY_FIT_SIDE + above;
         if (entry->bucket < bucket) {
@@ -299,27 +358,79 @@ enum history_trust history_slot_fit(struct history *history, uint32_t slot, uint
     FGPU_ASSERT(slot < history->entries.count);
     struct history_entry *entry = history_entry_at(history, slot);
     const struct history_group *group = history_group_at(history, entry->group);
-    if (entry->trust < HISTORY_FEW && entry->fitted_at != group->runs) {
-        entry->trust = history_fit(history, group, entry->bucket, &entry->ns);
-        entry->fitted_at = group->runs;
+    uint32_t runs = group->runs + history_device_of(history, entry)->runs;
+    if (entry->trust < HISTORY_FEW && entry->fitted_at != runs) {
+        if (history_is_loaded(entry))
+            entry->ns = history_entry_ns(history, entry);
+        else
+            entry->trust = history_fit(history, group, entry->bucket, &entry->ns);
+        entry->fitted_at = runs;
     }
     *ns = entry->ns;
     return (enum history_trust)entry->trust;
 }
 
+/* The entry of a size where it has runs, NULL. [out] group: HISTORY_NONE when there is none. */
+static const struct history_entry *history_look_up(const struct history *history, uint64_t kernel,
+                                                   uint64_t device, uint16_t bucket,
+                                                   uint32_t *group)
+{
+    uint64_t key = 0;
+    *group = history_find_group(history, kernel, device, &key);
+    if (*group == HISTORY_NONE)
+        return NULL;
+    uint32_t slot = history_find_entry(history, *group, bucket);
+    if (slot == HISTORY_NONE || history_entry_at(history, slot)->recent.count == 0)
+        return NULL;
+    return history_entry_at(history, slot);
+}
+
 enum history_trust history_predict(const struct history *history, uint64_t kernel, uint64_t device,
                                    uint64_t size, uint64_t *ns)
 {
-    uint64_t key = 0;
+    uint32_t group;
     uint16_t bucket = history_bucket(size);
-    uint32_t id = history_find_group(history, kernel, device, &key);
+    const struct history_entry *entry = history_look_up(history, kernel, device, bucket, &group);
     *ns = 0;
-    if (id == HISTORY_NONE)
+    if (group == HISTORY_NONE)
         return HISTORY_UNKNOWN;
-    uint32_t slot = history_find_entry(history, id, bucket);
-    if (slot != HISTORY_NONE && history_entry_at(history, slot)->recent.count > 0) {
-        *ns = history_entry_at(history, slot)->ns;
-        return (enum history_trust)history_entry_at(history, slot)->trust;
-    }
-    return history_fit(history, history_group_at(history, id), bucket, ns);
+    if (entry == NULL)
+        return history_fit(history, history_group_at(history, group), bucket, ns);
+    *ns = history_entry_ns(history, entry);
+    return (enum history_trust)entry->trust;
+}
+
+/* ---- for planners */
+
+static struct history_stats history_judge_stats(enum history_trust trust, uint64_t ns,
+                                                const struct history_entry *entry)
+{
+    struct history_stats stats = {(double)ns, 0, trust, entry != NULL ? entry->recent.count : 0};
+    double spread = entry != NULL ? (double)recent_spread(&entry->recent) : -1.0;
+    if (trust == HISTORY_GUESS)
+        stats.spread = HISTORY_GUESS_ERROR;
+    else if (trust == HISTORY_FIT)
+        stats.spread = HISTORY_FIT_ERROR;
+    else if (trust >= HISTORY_LOADED)
+        stats.spread = (spread < 0 ? HISTORY_ONCE_SPREAD : spread) +
+                       (trust == HISTORY_LOADED ? HISTORY_LOADED_SPREAD : 0);
+    return stats;
+}
+
+struct history_stats history_slot_stats(struct history *history, uint32_t slot)
+{
+    uint64_t ns = 0;
+    enum history_trust trust = history_slot_predict(history, slot, &ns);
+    return history_judge_stats(trust, ns,
+                               slot != HISTORY_NONE ? history_entry_at(history, slot) : NULL);
+}
+
+struct history_stats history_stats_of(const struct history *history, uint64_t kernel,
+                                      uint64_t device, uint64_t size)
+{
+    uint32_t group;
+    uint64_t ns = 0;
+    enum history_trust trust = history_predict(history, kernel, device, size, &ns);
+    return history_judge_stats(
+        trust, ns, history_look_up(history, kernel, device, history_bucket(size), &group));
 }

@@ -159,6 +159,7 @@ static fgpu_status blob_take_entry(struct history *history, const uint8_t *at)
     entry->recent = (struct recent){0};
     for (uint32_t i = 0; i < at[20]; i++)
         recent_add(&entry->recent, blob_sample(at, i));
+    recent_inherit(&entry->recent);
     history_settle_entry(history, slot);
     return FGPU_OK;
 }

@@ -7,10 +7,15 @@
  *          (E. Agullo, O. Beaumont, L. Eyraud-Dubois, S. Kumar: Are static schedules so bad? IPDPS
  *          2016). Solved exactly while types x classes is small; a sound dual bound beyond that.
  *   path   the longest chain of dependencies, each task at its cheapest.
- *   joined for every pair of thresholds (head, tail): the tasks that cannot start before `head` and
- *          that leave at least `tail` after their end need head + area(those) + tail; the largest
- * of a selection of pairs. It is at least as large as the other two. Pure; allocates while it
- * works; any thread.
+ *   joined the area programme with rows for windows (tasks that cannot start before `head` and
+ * leave at least `tail` after their end have makespan - head - tail of each class's workers) and
+ *          chains (what follows one after the other fits into the makespan); those that matter are
+ *          searched for, see plan/bound_joined.h. It is at least as large as the other two.
+ * What is reported is the value of a dual solution that has been checked, rounded down: never a
+ * primal value, never above the true bound. A makespan of a run whose times were rounded to whole
+ * nanoseconds can be below it by half a nanosecond for each task of its longest chain; give rounded
+ * costs to compare with such a run. Cost: milliseconds for thousands of tasks, a second or two for
+ * a million. Pure; allocates while it works; any thread.
  */
 #ifndef FASTGPU_PLAN_BOUND_H
 #define FASTGPU_PLAN_BOUND_H
@@ -21,7 +26,7 @@
  * successors[first_successor[i]] ... successors[first_successor[i + 1] - 1]. */
 struct bound_input {
     uint32_t type_count, class_count;
-    const double *cost_ns;   /* [type * class_count + class]; < 0: cannot run there */
+    const double *cost_ns;   /* [type * class_count + class]; < 0 or not finite: cannot run there */
     const uint32_t *workers; /* [class]: how many there are */
     uint32_t task_count;
     const uint32_t *type_of;         /* [task] */
@@ -38,12 +43,13 @@ struct bound_result {
     uint32_t exact; /* the linear programmes were solved to the end */
 };
 
-/* FGPU_E_INVAL (error_set): a type that runs nowhere though it has tasks, an edge out of range;
- * FGPU_E_CYCLE; FGPU_E_NOMEM. */
-int bound_compute(const struct bound_input *input, struct bound_result *result);
+/* No tasks: everything 0. FGPU_E_INVAL (error_set): a type that runs nowhere though it has tasks,
+ * an edge or a type out of range; FGPU_E_CYCLE; FGPU_E_NOMEM. (plan_: cli/bound.h has the other
+ * name.) */
+int plan_bound_compute(const struct bound_input *input, struct bound_result *result);
 
 /* The area alone, of counts[type] tasks. Exact, or sound when it is not (see above). */
-int bound_area(uint32_t type_count, uint32_t class_count, const double *cost_ns,
-               const uint32_t *workers, const double *counts, double *area_ns);
+int plan_bound_area(uint32_t type_count, uint32_t class_count, const double *cost_ns,
+                    const uint32_t *workers, const double *counts, double *area_ns);
 
 #endif

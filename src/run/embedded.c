@@ -46,7 +46,7 @@ static void embedded_lose(struct driver *driver, uint32_t index, fgpu_status sta
         (void)snprintf(reason, sizeof reason, "copies to and from it fail again and again");
     else
         device_reason(device, reason, sizeof reason);
-    for (uint32_t i = 0; i < engine_device->lane_count; i++) {
+    for (uint32_t i = 0; i < engine_lanes_of(engine_device); i++) {
         struct device_queue *queue = &driver->queues[engine_device->lane_first + i];
         device_queue_close(queue);
         queue->finished = queue->accepted = 0;

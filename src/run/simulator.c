@@ -48,7 +48,20 @@ static void simulator_caps(const struct simulator_device *device, fgpu_device_ca
                                .suballocate = 1,
                                .offset_align_bytes = 1,
                                .max_queue_commands = 1024,
+                               .copy_queue_count = device->copy_count,
                                .memory_bytes = device->memory_bytes};
+}
+
+uint32_t simulator_node(const struct simulator *s, uint32_t node)
+{
+    return node == 0 ? 0 : s->devices[s->engine.nodes[node].device].node;
+}
+
+static bool simulator_reaches(const void *user, uint32_t source, uint32_t target)
+{
+    const struct simulator *s = user;
+    return machine_path_direct(s->config.machine, simulator_node(s, source),
+                               simulator_node(s, target));
 }
 
 static fgpu_status simulator_engine(struct simulator *s)
@@ -74,6 +87,8 @@ static fgpu_status simulator_engine(struct simulator *s)
                                    .history = &s->history,
                                    .trace = &s->trace,
                                    .log = &s->log,
+                                   .reaches = s->config.machine != NULL ? simulator_reaches : NULL,
+                                   .reaches_user = s,
                                    .checks = s->config.checks};
     fgpu_status status = engine_init(&s->engine, &config);
     alloc_put(NULL, configs, count * sizeof *configs);
@@ -179,12 +194,6 @@ static void simulator_log(struct simulator *s, const struct lane *lane,
     else if (command->entry != RING_FENCE)
         decision.task = command->entry;
     FGPU_ASSERT(vec_push(&s->decisions, &decision) != NULL);
-}
-
-/* The machine's node of an engine's node. */
-uint32_t simulator_node(const struct simulator *s, uint32_t node)
-{
-    return node == 0 ? 0 : s->devices[s->engine.nodes[node].device].node;
 }
 
 static bool simulator_skips(const struct simulator_lane *lane,
@@ -320,7 +329,7 @@ static void simulator_turn(struct simulator *s)
 static void simulator_lose(struct simulator *s, uint32_t device)
 {
     const struct engine_device *d = &s->engine.devices[device];
-    for (uint32_t i = d->lane_first; i < d->lane_first + d->lane_count; i++) {
+    for (uint32_t i = d->lane_first; i < d->lane_first + engine_lanes_of(d); i++) {
         vec_clear(&s->lanes[i].queue);
         s->lanes[i].head = 0;
         s->lanes[i].phase = PHASE_IDLE;

@@ -16,6 +16,7 @@
 #include "run/simulator.h"
 
 #define SIMULATOR_KERNELS 16384u
+#define MACHINE_COPY_QUEUES 2u    /* in and out */
 #define SIMULATOR_COST_MAX 9.0e15 /* ns: 104 days */
 #define SIMULATOR_LEAST 0.1       /* of the mean: no run is shorter */
 #define SIMULATOR_SEEDS 3u        /* runs that the performance model is told of */
@@ -40,11 +41,13 @@ static void machine_add_class(struct simulator *s, uint32_t index)
     const struct machine_class *class = machine_class_at(s, index);
     bool joins = machine_joins(s, class);
     bool host = class->first_node == 0 || (s->config.flags & SIMULATOR_NO_TRANSFERS);
+    uint32_t copies = host ? 0 : MACHINE_COPY_QUEUES;
     uint64_t memory_bytes =
         s->config.memory_bytes != 0 ? s->config.memory_bytes : class->memory_bytes;
     for (uint32_t i = 0; i < (joins ? 1 : class->count); i++)
         s->devices[s->device_count++] =
-            (struct simulator_device){.queue_count = joins ? class->count : 1,
+            (struct simulator_device){.queue_count = (joins ? class->count : 1) + copies,
+                                      .copy_count = copies,
                                       .host_memory = host,
                                       .memory_bytes = host ? 0 : memory_bytes,
                                       .lost_at_ns = SIMULATOR_NEVER,
@@ -113,6 +116,13 @@ fgpu_status simulator_machine_links(struct simulator *s)
         link_set_default(s->engine.link, 0, n, latency_ns, bytes_per_ns);
         machine_way(s, node, 0, &latency_ns, &bytes_per_ns);
         link_set_default(s->engine.link, n, 0, latency_ns, bytes_per_ns);
+        for (uint32_t m = 1; m < s->engine.node_count; m++) {
+            uint32_t other = s->devices[s->engine.nodes[m].device].node;
+            if (m == n || !machine_path_direct(machine, node, other))
+                continue;
+            machine_way(s, node, other, &latency_ns, &bytes_per_ns);
+            link_set_default(s->engine.link, n, m, latency_ns, bytes_per_ns);
+        }
     }
     if (s->config.loss_per_s > 0) {
         s->next_loss_ns = (uint64_t)(rng_unit(&s->rng) * 2e9 / s->config.loss_per_s);

@@ -200,7 +200,7 @@ static void test_same_seed_same_decisions(void **state)
     (void)state;
     static struct sim_world a, b;
     uint64_t recomputed = 0;
-    for (uint64_t seed = 1; seed <= 50; seed++) {
+    for (uint64_t seed = 1; seed <= 100; seed++) {
         world_run(&a, seed, seed % 2);
         world_run(&b, seed, seed % 2);
         assert_int_equal(a.sim.decisions.count, b.sim.decisions.count);

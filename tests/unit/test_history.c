@@ -25,6 +25,12 @@ static uint64_t noisy(double ns)
     return (uint64_t)(ns * (1.0 + 0.05 * rng_normal(&rng)));
 }
 
+/* Within 8 %. */
+static uint64_t bounded(double ns)
+{
+    return (uint64_t)(ns * (0.92 + 0.16 * rng_unit(&rng)));
+}
+
 static uint64_t predict(uint64_t size, enum history_trust expected)
 {
     uint64_t ns = 77;
@@ -110,6 +116,24 @@ static void test_a_slow_first_run_is_forgotten_at_the_second(void **state)
     assert_int_equal(predict(4096, HISTORY_FEW), 10000);
     history_learn(&h, 1, 2, 4096, 10400);
     assert_int_equal(predict(4096, HISTORY_MEASURED), 10400);
+}
+
+/* Three runs, as history.h says; a smaller one after seven. */
+static void test_a_step_is_followed_within_three_runs(void **state)
+{
+    (void)state;
+    static const double factors[] = {3.0, 0.25, 100.0, 1.7, 0.5, 1.2};
+    double ns = 20000;
+    for (int i = 0; i < 50; i++)
+        history_learn(&h, 1, 2, 512, bounded(ns));
+    for (size_t f = 0; f < sizeof factors / sizeof factors[0]; f++) {
+        ns *= factors[f];
+        for (int i = 0; i < (factors[f] == 1.2 ? 7 : 3); i++)
+            history_learn(&h, 1, 2, 512, bounded(ns));
+        assert_near(predict(512, HISTORY_MEASURED), ns, 0.1);
+        for (int i = 0; i < 10; i++)
+            history_learn(&h, 1, 2, 512, bounded(ns));
+    }
 }
 
 static void test_a_change_is_followed_within_ten_runs(void **state)
@@ -263,8 +287,9 @@ static void test_saved_and_loaded_predicts_the_same(void **state)
     for (int i = 0; i < 2000; i++) {
         uint64_t kernel = rng_below(&rng, 6), device = rng_below(&rng, 3);
         uint64_t size = UINT64_C(1) << rng_below(&rng, 45), a = 0, b = 0;
-        assert_int_equal(history_predict(&h, kernel, device, size, &a),
-                         history_predict(&again, kernel, device, size, &b));
+        enum history_trust trust = history_predict(&h, kernel, device, size, &a);
+        assert_int_equal(history_predict(&again, kernel, device, size, &b),
+                         trust < HISTORY_FEW ? trust : HISTORY_LOADED);
         assert_int_equal(a, b);
     }
     vec_fini(&blob);
@@ -283,15 +308,149 @@ static void test_own_measurements_win_over_loaded_ones(void **state)
     history_learn(&h, 1, 2, 100, 70);
     assert_int_equal(history_load(&h, blob.items, blob.count), FGPU_OK);
     assert_int_equal(predict(100, HISTORY_FEW), 70);
-    assert_int_equal(predict(100000, HISTORY_FEW), 9000);
+    assert_int_equal(predict(100000, HISTORY_LOADED), 9000);
     /* A newer file replaces what was only loaded. */
     history_learn(&other, 1, 2, 100000, 4000);
     vec_fini(&blob);
     save(&other, &blob);
     assert_int_equal(history_load(&h, blob.items, blob.count), FGPU_OK);
-    assert_int_equal(predict(100000, HISTORY_FEW), 4000);
+    assert_int_equal(predict(100000, HISTORY_LOADED), 4000);
     vec_fini(&blob);
     history_fini(&other);
+}
+
+/* ---- loaded histories that are wrong */
+
+#define KERNELS 40u
+
+/* `factors` times the truth of 1000 * (k + 1), nine runs each, into h. */
+static void load_wrong(const double *factors)
+{
+    struct history other;
+    struct vec blob;
+    history_init(&other, 0, NULL);
+    for (uint64_t k = 0; k < KERNELS; k++) {
+        for (int i = 0; i < 9; i++)
+            history_learn(&other, k, 2, 64, noisy(factors[k] * 1000 * (double)(k + 1)));
+    }
+    save(&other, &blob);
+    assert_int_equal(history_load(&h, blob.items, blob.count), FGPU_OK);
+    vec_fini(&blob);
+    history_fini(&other);
+}
+
+static double off_by(uint64_t kernel, enum history_trust expected)
+{
+    uint64_t ns = 0, by_slot = 0;
+    assert_int_equal(history_predict(&h, kernel, 2, 64, &ns), expected);
+    assert_int_equal(history_slot_predict(&h, history_slot(&h, kernel, 2, 64), &by_slot), expected);
+    assert_int_equal(ns, by_slot);
+    return (double)ns / (1000 * (double)(kernel + 1));
+}
+
+/* Each on its own: twice as slow, a third, ... after two runs; a little wrong after five. */
+static void test_a_wrong_history_is_corrected(void **state)
+{
+    double factors[KERNELS];
+    (void)state;
+    for (uint32_t k = 0; k < KERNELS; k++) /* (their own noise is 5 %) */
+        factors[k] = k % 4 == 0 ? 1.7 : k % 4 == 1 ? 0.5 : k % 4 == 2 ? 30 : 0.85;
+    load_wrong(factors);
+    for (uint64_t k = 0; k < KERNELS; k++) {
+        uint32_t slot = history_slot(&h, k, 2, 64);
+        for (int i = 0; i < (k % 4 == 3 ? RECENT_OWN : 2); i++) {
+            assert_true(history_slot_is_wanted(&h, slot));
+            history_slot_learn(&h, slot, bounded(1000 * (double)(k + 1)));
+        }
+        assert_true(fabs(off_by(k, k % 4 == 3 ? HISTORY_MEASURED : HISTORY_FEW) - 1) < 0.1);
+    }
+}
+
+/* The whole device is slower by 2.5: three kernels' first runs correct all others. */
+static void test_a_slower_device_is_noticed(void **state)
+{
+    double factors[KERNELS];
+    (void)state;
+    for (uint32_t k = 0; k < KERNELS; k++)
+        factors[k] = 0.4;
+    load_wrong(factors);
+    history_learn(&h, 500, 3, 64, 4000); /* another device has nothing to do with it */
+    for (uint64_t k = 0; k < 3; k++) {
+        assert_true(fabs(off_by(20, HISTORY_LOADED) / 0.4 - 1) < 0.1);
+        history_learn(&h, k, 2, 64, noisy(1000 * (double)(k + 1)));
+    }
+    for (uint64_t k = 3; k < KERNELS; k++)
+        assert_true(fabs(off_by(k, HISTORY_LOADED) - 1) < 0.15);
+    /* Sizes in between come from the corrected ones. */
+    uint64_t ns = 0;
+    assert_int_equal(history_predict(&h, 30, 2, 128, &ns), HISTORY_GUESS);
+    assert_true(fabs((double)ns / (2 * 31000) - 1) < 0.35);
+}
+
+/* One kernel is wrong by 2, one by 0.5, one right: that says nothing about the others. */
+static void test_histories_wrong_in_different_ways_correct_nothing_else(void **state)
+{
+    double factors[KERNELS];
+    (void)state;
+    for (uint32_t k = 0; k < KERNELS; k++)
+        factors[k] = k == 0 ? 2 : k == 1 ? 0.5 : 1;
+    load_wrong(factors);
+    for (uint64_t k = 0; k < 3; k++)
+        history_learn(&h, k, 2, 64, noisy(1000 * (double)(k + 1)));
+    for (uint64_t k = 3; k < KERNELS; k++)
+        assert_true(fabs(off_by(k, HISTORY_LOADED) - 1) < 0.1);
+}
+
+/* Wrong by up to half, runs noisy by a fifth: the mean error of all kernels falls below 12 % after
+ * RECENT_OWN runs of each (11 % is the deviation of a median of five such runs). */
+static void test_half_wrong_and_a_fifth_noisy(void **state)
+{
+    double factors[KERNELS], sum = 0, before = 0;
+    (void)state;
+    for (uint32_t round = 0; round < 50; round++) {
+        history_fini(&h);
+        history_init(&h, 0, NULL);
+        for (uint32_t k = 0; k < KERNELS; k++)
+            factors[k] = 0.5 + rng_unit(&rng);
+        load_wrong(factors);
+        for (uint64_t k = 0; k < KERNELS; k++) {
+            before += fabs(off_by(k, HISTORY_LOADED) - 1);
+            for (uint32_t i = 0; i < RECENT_OWN; i++)
+                history_learn(
+                    &h, k, 2, 64,
+                    (uint64_t)(1000 * (double)(k + 1) * fmax(0.1, 1 + 0.2 * rng_normal(&rng))));
+        }
+        for (uint64_t k = 0; k < KERNELS; k++)
+            sum += fabs(off_by(k, history_stats_of(&h, k, 2, 64).trust) - 1);
+    }
+    assert_true(sum / (50 * KERNELS) < 0.12);
+    assert_true(before / (50 * KERNELS) > 0.2);
+}
+
+/* ---- statistics */
+
+static void test_stats(void **state)
+{
+    (void)state;
+    uint32_t slot = history_slot(&h, 1, 2, 4096);
+    struct history_stats stats = history_slot_stats(&h, slot);
+    assert_true(stats.trust == HISTORY_UNKNOWN && stats.runs == 0 && stats.mean_ns == 0);
+    history_slot_learn(&h, slot, 10000);
+    stats = history_slot_stats(&h, slot);
+    assert_true(stats.trust == HISTORY_FEW && stats.runs == 1 && stats.spread > 0.1);
+    double spread = 0;
+    for (int i = 0; i < 300; i++) {
+        history_slot_learn(&h, slot, noisy(10000));
+        spread += history_slot_stats(&h, slot).spread / 300;
+    }
+    stats = history_stats_of(&h, 1, 2, 4096);
+    assert_true(stats.trust == HISTORY_MEASURED && stats.runs == RECENT_SAMPLES);
+    assert_true(fabs(stats.mean_ns / 10000 - 1) < 0.09);
+    assert_true(fabs(spread / 0.05 - 1) < 0.25);
+    stats = history_stats_of(&h, 1, 2, 1 << 30);
+    assert_true(stats.trust == HISTORY_GUESS && stats.spread > 0.5 && stats.runs == 0);
+    assert_int_equal(history_stats_of(&h, 7, 7, 7).trust, HISTORY_UNKNOWN);
+    assert_int_equal(history_slot_stats(&h, HISTORY_NONE).trust, HISTORY_UNKNOWN);
 }
 
 static void test_what_nobody_measures_is_forgotten(void **state)
@@ -305,7 +464,7 @@ static void test_what_nobody_measures_is_forgotten(void **state)
     for (uint32_t i = 0; i < LIMITS_HISTORY_IDLE; i++) {
         history_init(&next, 0, NULL);
         assert_int_equal(history_load(&next, blob.items, blob.count), FGPU_OK);
-        assert_int_equal(history_predict(&next, 1, 1, 100, &ns), HISTORY_FEW);
+        assert_int_equal(history_predict(&next, 1, 1, 100, &ns), HISTORY_LOADED);
         history_learn(&next, 2, 1, 100, 60); /* each time */
         vec_fini(&blob);
         save(&next, &blob);
@@ -314,7 +473,7 @@ static void test_what_nobody_measures_is_forgotten(void **state)
     history_init(&next, 0, NULL);
     assert_int_equal(history_load(&next, blob.items, blob.count), FGPU_OK);
     assert_int_equal(history_predict(&next, 1, 1, 100, &ns), HISTORY_UNKNOWN);
-    assert_int_equal(history_predict(&next, 2, 1, 100, &ns), HISTORY_MEASURED);
+    assert_int_equal(history_predict(&next, 2, 1, 100, &ns), HISTORY_LOADED);
     history_fini(&next);
     vec_fini(&blob);
 }
@@ -340,7 +499,7 @@ static void test_a_full_model_saves_its_freshest_half(void **state)
     assert_int_equal(history_load(&next, blob.items, blob.count), FGPU_OK);
     assert_int_equal(next.entries.count, 10);
     for (uint64_t k = 100; k < 107; k++)
-        assert_int_equal(history_predict(&next, k, 1, 100, &ns), HISTORY_FEW);
+        assert_int_equal(history_predict(&next, k, 1, 100, &ns), HISTORY_LOADED);
     history_fini(&next);
     history_fini(&full);
     vec_fini(&blob);
@@ -410,6 +569,12 @@ int main(void)
         TEST(test_trust_grows_with_runs),
         TEST(test_a_spike_moves_little),
         TEST(test_a_slow_first_run_is_forgotten_at_the_second),
+        TEST(test_a_step_is_followed_within_three_runs),
+        TEST(test_a_wrong_history_is_corrected),
+        TEST(test_a_slower_device_is_noticed),
+        TEST(test_histories_wrong_in_different_ways_correct_nothing_else),
+        TEST(test_half_wrong_and_a_fifth_noisy),
+        TEST(test_stats),
         TEST(test_a_change_is_followed_within_ten_runs),
         TEST(test_sizes_between_known_ones),
         TEST(test_sizes_outside_known_ones),

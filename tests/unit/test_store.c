@@ -393,7 +393,7 @@ static void test_processes_merge_what_they_learned(void **state)
     for (uint64_t p = 1; p <= PROCESSES; p++) {
         for (uint64_t k = 0; k < KERNELS; k++) {
             uint64_t ns = 0;
-            assert_int_equal(history_predict(&history, p, k, 100, &ns), HISTORY_FEW);
+            assert_int_equal(history_predict(&history, p, k, 100, &ns), HISTORY_LOADED);
             assert_int_equal(ns, 1000 * p + k);
         }
     }
