@@ -4,8 +4,8 @@
 usage: bench/compare/starpu_sim.py FOLDER [--fastgpu PATH] [--check] [--quick] [--json FILE]
 
 FOLDER holds the tables of measured machines (NAME.costs.csv, .devices.csv, .links.csv,
-.routes.csv) and what StarPU reached on them (starpu_cholesky.csv, starpu_variants.csv, starpu_memory_limited.csv,
-lower_bounds.csv). Prints, for each point of the tables:
+.routes.csv) and what StarPU reached on them (starpu_cholesky.csv, starpu_variants.csv,
+starpu_memory_limited.csv, lower_bounds.csv). Prints, for each point of the tables:
 
   1. calibration: fifo and eft against eager and dmda, with and without transfers;
   2. auto against StarPU's best policy at every point, over the lower bound, and on average;

@@ -35,7 +35,7 @@ for level in "${levels[@]}"; do
             echo "$page: nothing about $option"
             exit 1
         fi
-    done < <(sed -nE 's/^ +(-[a-z], )?(--[a-z-]+).*/\2/p' help)
+    done < <(sed -nE 's/^ +(-[A-Za-z], )?(--[a-z-]+).*/\2/p' help)
     if command -v man >/dev/null; then
         LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l "$page" 2>warnings >formatted
         if [[ -s warnings || ! -s formatted ]]; then
