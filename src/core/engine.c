@@ -238,6 +238,7 @@ static void engine_chain(struct engine *engine, struct task *task)
     place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
+        engine_ahead(engine, task);
         return;
     }
     task_set_state(task, FGPU_TASK_PLACED);
@@ -334,15 +335,21 @@ static void engine_work(struct engine *engine)
 
 /* ---- turning ---------------------------------------------------------------------------- */
 
-/* In the order of the backlog; the first that still cannot be served keeps its turn. */
-static void engine_ahead_again(struct engine *engine, struct lane *lane)
+/* In their order; the first that still cannot be served keeps its turn. */
+static void engine_ahead_list(struct engine *engine, struct lane *lane, uint32_t at)
 {
-    lane->ahead_due = 0;
-    for (uint32_t at = lane->backlog_head; at != TASK_NONE && !lane->ahead_due;) {
+    while (at != TASK_NONE && !lane->ahead_due) {
         struct task *task = engine_task(engine, at);
         at = atomic_load_relaxed_u32(&task->next);
         engine_ahead(engine, task);
     }
+}
+
+static void engine_ahead_again(struct engine *engine, struct lane *lane)
+{
+    lane->ahead_due = 0;
+    engine_ahead_list(engine, lane, lane->backlog_head);
+    engine_ahead_list(engine, lane, lane->chain_head);
 }
 
 static bool engine_fill_lane(struct engine *engine, struct lane *lane)

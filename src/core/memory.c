@@ -439,8 +439,10 @@ static bool memory_spare(struct engine *engine, const struct task *task, uint32_
 {
     struct engine_node *n = &engine->nodes[node];
     bool busy;
-    if (n->short_task != TASK_NONE)
-        return false; /* whoever evicts for a task that is to run now, goes first */
+    /* Whoever evicts for a task that is to run now goes first; and who waits for predecessors may
+     * still go elsewhere. */
+    if (n->short_task != TASK_NONE || task->undone > 0)
+        return false;
     uint32_t found = memory_victim(engine, task, node, &busy);
     if (found == TASK_NONE)
         return false;

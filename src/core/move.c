@@ -274,6 +274,10 @@ static bool move_collect(struct engine *engine, struct task *task, uint32_t acce
     }
     if (replica_is_valid(replica, pass->node) || !replica_has_data(replica))
         return true;
+    if (pass->ahead && replica->dirty > 0) { /* a predecessor is still to write them */
+        pass->open = true;
+        return true;
+    }
     uint32_t src = move_source(engine, replica, pass->node);
     struct vec *runs = pass->runs;
     if (runs->count > 0) {
@@ -609,7 +613,9 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
 {
     struct move_pass pass = {
         .node = node, .lane = task->lane, .ahead = true, .runs = &engine->runs};
-    if (task->marks & TASK_M_ORDERED || task->undone > 0 || task->status != FGPU_OK)
+    /* Where predecessors are on their way, what they write is marked (replica.dirty); the rest is
+     * final. */
+    if (task->marks & TASK_M_ORDERED || task->unissued > 0 || task->status != FGPU_OK)
         return true;
     memory_want(engine, task, node);
     for (uint32_t i = 0; i < task->access_count && !pass.failed && !pass.busy; i++) {

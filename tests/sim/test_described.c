@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <fastgpu/sim.h>
@@ -114,6 +115,9 @@ static void test_one_task(void **state)
     assert_int_equal(result.copies, 1);
     assert_int_equal(result.bytes_moved, 3 * MB);
     assert_string_equal(result.policy, "eft");
+    assert_in_range(result.bound_ns, MB - 1, MB); /* the path; half of it is the area */
+    assert_in_range(result.path_ns, MB - 1, MB);
+    assert_in_range(result.area_ns, MB / 2 - 1, MB / 2);
     double busy[2];
     assert_int_equal(fgpu_sim_busy(rig.sim, 0, &busy[0]), FGPU_OK);
     assert_int_equal(fgpu_sim_busy(rig.sim, 1, &busy[1]), FGPU_OK);
@@ -208,6 +212,94 @@ static void test_noise(void **state)
          * 2000)). */
         assert_true(mean > 1 - 0.018 && mean < 1 + 0.018);
         assert_true(variance > wanted * wanted * 0.87 && variance < wanted * wanted * 1.13);
+        rig_close(&rig);
+    }
+}
+
+/* ---- overlap ---------------------------------------------------------------------------- */
+
+/* Tasks that follow each other, each with 3 MB of its own to read: 3 ms to copy, then 1 ms to run.
+ * The sum would be 40 ms; the link alone needs 30. */
+static void test_copies_travel_ahead(void **state)
+{
+    (void)state;
+    static const char *const costs[] = {"1000000", "5000000"};
+    static const uint64_t wanted_ns[] = {31 * MB,
+                                         3 * MB + 50 * MB}; /* max(copy, run), and an end */
+    for (int slow = 0; slow < 2; slow++) {
+        struct rig rig;
+        char text[sizeof two_gpus + 100];
+        (void)snprintf(text, sizeof text, "%scost chain on gpu size 10 mean_ns %s\n", two_gpus,
+                       costs[slow]);
+        memcpy(strstr(text, "count 2"), "count 1", 7);
+        rig_machine(&rig, text);
+        rig_open(&rig);
+        uint32_t kernel, chain = rig_data(&rig, 1);
+        assert_int_equal(fgpu_sim_kernel(rig.sim, "chain", &kernel), FGPU_OK);
+        for (int i = 0; i < 10; i++) {
+            const fgpu_sim_access accesses[] = {{chain, FGPU_READ_WRITE},
+                                                {rig_data(&rig, 3 * MB), FGPU_READ}};
+            const fgpu_sim_task task = {.struct_bytes = sizeof task,
+                                        .kernel = kernel,
+                                        .size = 10,
+                                        .access_count = 2,
+                                        .accesses = accesses};
+            assert_int_equal(fgpu_sim_add(rig.sim, &task, NULL), FGPU_OK);
+        }
+        uint64_t makespan_ns = rig_run(&rig).makespan_ns;
+        assert_in_range(makespan_ns, wanted_ns[slow], wanted_ns[slow] + 10);
+        rig_close(&rig);
+    }
+}
+
+/* The same without dependencies. */
+static void test_independent_copies_travel_ahead(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_machine(&rig, two_gpus);
+    rig_open(&rig);
+    for (int i = 0; i < 10; i++)
+        rig_add(&rig, rig_data(&rig, 3 * MB));
+    /* Ten copies over a bus of 1.5 bytes/ns: 20 ms, and the run of the last. */
+    assert_int_equal(rig_run(&rig).makespan_ns, 21 * MB);
+    rig_close(&rig);
+}
+
+/* What one device made, another reads: over their own link where there is one, else by the host. */
+static void test_between_devices(void **state)
+{
+    (void)state;
+    for (int direct = 0; direct < 2; direct++) {
+        struct rig rig;
+        char text[sizeof two_gpus + 600];
+        (void)snprintf(text, sizeof text, "%s%s%s", two_gpus,
+                       "class other\n kind gpu\n count 1\n memory 64000000\n"
+                       "link there\n bytes_per_ns 1\n link across\n bytes_per_ns 2\n"
+                       "route host -> other\n over there\n route other -> host\n over there\n"
+                       "cost made on gpu size 10 mean_ns 1000000\n"
+                       "cost read on other size 10 mean_ns 1000000\n",
+                       direct ? "route gpu -> other\n over across\n" : "");
+        rig_machine(&rig, text);
+        rig_open(&rig);
+        uint32_t kernels[2], data = rig_data(&rig, 2 * MB);
+        assert_int_equal(fgpu_sim_kernel(rig.sim, "made", &kernels[0]), FGPU_OK);
+        assert_int_equal(fgpu_sim_kernel(rig.sim, "read", &kernels[1]), FGPU_OK);
+        for (int i = 0; i < 2; i++) {
+            const fgpu_sim_access access = {data, i == 0 ? FGPU_WRITE : FGPU_READ};
+            const fgpu_sim_task task = {.struct_bytes = sizeof task,
+                                        .kernel = kernels[i],
+                                        .size = 10,
+                                        .access_count = 1,
+                                        .accesses = &access};
+            assert_int_equal(fgpu_sim_add(rig.sim, &task, NULL), FGPU_OK);
+        }
+        fgpu_sim_result result = rig_run(&rig);
+        assert_int_equal(result.copies, direct ? 1 : 2);
+        assert_int_equal(result.makespan_ns, direct ? 3 * MB : 6 * MB);
+        fgpu_sim_span span;
+        assert_int_equal(fgpu_sim_copy_at(rig.sim, 0, &span), FGPU_OK);
+        assert_int_equal(span.device, direct ? 3 : 0);
         rig_close(&rig);
     }
 }
@@ -407,11 +499,17 @@ static void test_progress_ends_it(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_task),        cmocka_unit_test(test_two_share_the_bus),
-        cmocka_unit_test(test_no_transfers),    cmocka_unit_test(test_costs_of_their_own),
-        cmocka_unit_test(test_noise),           cmocka_unit_test(test_random_graphs),
-        cmocka_unit_test(test_bad_options),     cmocka_unit_test(test_bad_tasks),
-        cmocka_unit_test(test_progress_ends_it)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_task),
+                                       cmocka_unit_test(test_two_share_the_bus),
+                                       cmocka_unit_test(test_no_transfers),
+                                       cmocka_unit_test(test_costs_of_their_own),
+                                       cmocka_unit_test(test_copies_travel_ahead),
+                                       cmocka_unit_test(test_independent_copies_travel_ahead),
+                                       cmocka_unit_test(test_between_devices),
+                                       cmocka_unit_test(test_noise),
+                                       cmocka_unit_test(test_random_graphs),
+                                       cmocka_unit_test(test_bad_options),
+                                       cmocka_unit_test(test_bad_tasks),
+                                       cmocka_unit_test(test_progress_ends_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
