@@ -59,8 +59,8 @@ static fgpu_status sim_add_task(struct sim_work *work, fgpu_sim *sim, uint32_t n
         .cost_ns = from->cost_ns,
         .priority = from->priority,
         .access_count = from->access_count,
-        .accesses = graph->accesses + from->access_first,
-        .after = graph->after + from->after_first,
+        .accesses = from->access_count > 0 ? graph->accesses + from->access_first : NULL,
+        .after = from->after_count > 0 ? graph->after + from->after_first : NULL,
         .after_count = from->after_count,
         .name = name[0] ? name : NULL,
     };
