@@ -62,5 +62,10 @@ offers 'folder' demo -o fo
 offers '' demo --rounds ''
 offers '' bench tasks -n ''
 offers '' devices ''
+offers '--fail-rate' sim --f
+offers '--generate --graph' sim --g
+offers 'devices.txt folder photo.png' sim -m ''
+offers 'devices.txt' sim --graph dev
+offers '' sim --policy ''
 offers '' nonsense ''
 echo "completion: all checks passed"
