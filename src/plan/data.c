@@ -97,22 +97,39 @@ static uint32_t data_no_link(const struct world *world)
     return (uint32_t)world->window->links.count;
 }
 
-static void data_hop(const struct world *world, struct world_path *path, uint32_t link)
+/* How often a path crosses the link that is its i-th; 0: it has been there before. */
+static uint32_t data_times(const struct plan_path *of, uint32_t i)
 {
-    for (uint32_t i = 0; i < WORLD_HOPS; i++) {
-        if (path->first[i] == data_no_link(world)) {
-            path->first[i] = link;
+    uint32_t times = 0;
+    for (uint32_t j = 0; j < i; j++)
+        if (of->links[j] == of->links[i])
+            return 0;
+    for (uint32_t j = i; j < of->link_count; j++)
+        times += of->links[j] == of->links[i];
+    return times;
+}
+
+static double data_link_ns(const struct world *world, uint32_t link)
+{
+    const struct plan_link *links =
+        (const struct plan_link *)(const void *)world->window->links.items;
+    return 1.0 / links[link].bytes_per_ns;
+}
+
+/* The i-th link of `of` is one that matters. */
+static void data_hop(const struct world *world, struct world_path *path,
+                     const struct plan_path *of, uint32_t i)
+{
+    double ns = data_link_ns(world, of->links[i]) * data_times(of, i);
+    for (uint32_t f = 0; f < WORLD_HOPS; f++) {
+        if (path->first[f] == data_no_link(world)) {
+            path->first[f] = of->links[i];
+            path->first_ns[f] = ns;
             return;
         }
     }
-    path->more[path->more_count++] = link;
-}
-
-static void data_no_hops(const struct world *world, struct world_path *path)
-{
-    for (uint32_t i = 0; i < WORLD_HOPS; i++)
-        path->first[i] = data_no_link(world);
-    path->more_count = 0;
+    path->more[path->more_count] = of->links[i];
+    path->more_ns[path->more_count++] = ns;
 }
 
 static void data_ask(const struct world *world, uint32_t source, uint32_t target,
@@ -121,9 +138,14 @@ static void data_ask(const struct world *world, uint32_t source, uint32_t target
     of->link_count = 0;
     if (source != target)
         world->window->path(world->window->context, source, target, of);
-    data_no_hops(world, path);
-    path->latency_ns = of->link_count == 0 ? -1 : (int64_t)of->latency_ns;
+    *path = (struct world_path){.latency_ns = of->link_count == 0 ? -1 : (int64_t)of->latency_ns};
+    for (uint32_t f = 0; f < WORLD_HOPS; f++)
+        path->first[f] = data_no_link(world);
     path->ns_per_byte = of->link_count == 0 ? 0 : 1.0 / of->bytes_per_ns;
+    for (uint32_t i = 0; i < of->link_count; i++) {
+        double ns = data_link_ns(world, of->links[i]) * data_times(of, i);
+        path->ns_per_byte = ns > path->ns_per_byte ? ns : path->ns_per_byte;
+    }
 }
 
 static const struct world_path *data_path(struct world *world, uint32_t source, uint32_t target)
@@ -134,7 +156,8 @@ static const struct world_path *data_path(struct world *world, uint32_t source, 
     struct plan_path of;
     data_ask(world, source, target, &of, &world->path);
     for (uint32_t i = 0; i < of.link_count; i++)
-        data_hop(world, &world->path, of.links[i]);
+        if (data_times(&of, i) > 0)
+            data_hop(world, &world->path, &of, i);
     return &world->path;
 }
 
@@ -199,26 +222,31 @@ static struct data_source data_best(struct world *world, uint32_t data, uint32_t
 
 /* ---- links that cannot matter -------------------------------------------------------------- */
 
-#define DATA_PATH_WORDS 4u /* of bits: paths among 16 nodes */
+#define DATA_PATH_WORDS 4u /* of bits: paths among 16 nodes; one more: crossed twice by one */
 
 /* Bit p: path p crosses the link. */
 static void data_crossings(const struct world *world, const struct plan_path *paths,
-                           uint64_t (*crossed)[DATA_PATH_WORDS])
+                           uint64_t (*crossed)[DATA_PATH_WORDS + 1])
 {
     uint32_t count = world->window->node_count * world->window->node_count;
-    for (uint32_t p = 0; p < count; p++)
-        for (uint32_t i = 0; i < paths[p].link_count; i++)
-            crossed[paths[p].links[i]][p / 64] |= UINT64_C(1) << (p % 64);
+    for (uint32_t p = 0; p < count; p++) {
+        for (uint32_t i = 0; i < paths[p].link_count; i++) {
+            uint64_t *bits = crossed[paths[p].links[i]];
+            bits[p / 64] |= UINT64_C(1) << (p % 64);
+            bits[DATA_PATH_WORDS] |= data_times(&paths[p], i) > 1;
+        }
+    }
 }
 
 /* Every copy on `link` crosses `other` too, which is not faster: then it is never free later. */
-static bool data_hides(const struct world *world, uint64_t (*crossed)[DATA_PATH_WORDS],
+static bool data_hides(const struct world *world, uint64_t (*crossed)[DATA_PATH_WORDS + 1],
                        uint32_t link, uint32_t other)
 {
     const struct plan_link *links =
         (const struct plan_link *)(const void *)world->window->links.items;
     bool same = true;
-    if (links[other].bytes_per_ns > links[link].bytes_per_ns)
+    if (crossed[link][DATA_PATH_WORDS] || link == other ||
+        links[other].bytes_per_ns > links[link].bytes_per_ns)
         return false;
     for (uint32_t w = 0; w < DATA_PATH_WORDS; w++) {
         if (crossed[link][w] & ~crossed[other][w])
@@ -231,17 +259,17 @@ static bool data_hides(const struct world *world, uint64_t (*crossed)[DATA_PATH_
 /* Gives world->paths the links that can be free later than every other on the same path.
  * `crossed`: NULL when there are too many paths to tell. */
 static void data_thin(struct world *world, const struct plan_path *paths,
-                      uint64_t (*crossed)[DATA_PATH_WORDS])
+                      uint64_t (*crossed)[DATA_PATH_WORDS + 1])
 {
     uint32_t count = world->window->node_count * world->window->node_count;
     for (uint32_t p = 0; p < count; p++) {
         const struct plan_path *of = &paths[p];
         for (uint32_t i = 0; i < of->link_count; i++) {
-            bool hidden = false;
+            bool hidden = data_times(of, i) == 0;
             for (uint32_t j = 0; crossed != NULL && j < of->link_count && !hidden; j++)
                 hidden = j != i && data_hides(world, crossed, of->links[i], of->links[j]);
             if (!hidden)
-                data_hop(world, &world->paths[p], of->links[i]);
+                data_hop(world, &world->paths[p], of, i);
         }
     }
 }
@@ -263,9 +291,9 @@ static void data_into(struct world *world, uint32_t nodes)
 static bool data_paths(struct world *world)
 {
     uint32_t nodes = world->window->node_count, count = nodes * nodes;
-    size_t links = world->window->links.count, bytes = links * sizeof(uint64_t[DATA_PATH_WORDS]);
+    size_t links = world->window->links.count, bytes = links * sizeof(uint64_t[DATA_PATH_WORDS + 1]);
     struct plan_path *paths = alloc_get_zeroed(world->hooks, count * sizeof *paths, 16);
-    uint64_t(*crossed)[DATA_PATH_WORDS] = NULL;
+    uint64_t(*crossed)[DATA_PATH_WORDS + 1] = NULL;
     bool few = count <= DATA_PATH_WORDS * 64 && links > 0;
     world->paths = alloc_get_zeroed(world->hooks, count * sizeof *world->paths, 64);
     world->into_ns = alloc_get_zeroed(world->hooks, nodes * sizeof *world->into_ns, 16);
@@ -438,14 +466,6 @@ bool world_look(struct world *world, uint32_t task, struct world_place *place, i
     return true;
 }
 
-static void data_occupy(struct world *world, uint32_t link, int64_t begin_ns, double bytes)
-{
-    const struct plan_link *links =
-        (const struct plan_link *)(const void *)world->window->links.items;
-    if (link != data_no_link(world))
-        world->link_free_ns[link] = begin_ns + (int64_t)(bytes / links[link].bytes_per_ns);
-}
-
 static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
 {
     const struct data_source source = data_best(world, data, node);
@@ -454,10 +474,12 @@ static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
         return WORLD_ABSENT;
     const struct world_path *path = data_path(world, source.node, node);
     int64_t begin_ns = source.end_ns - source.copy_ns;
+    int64_t *free_ns = world->link_free_ns;
     for (uint32_t i = 0; i < WORLD_HOPS; i++)
-        data_occupy(world, path->first[i], begin_ns, (double)bytes);
+        if (path->first[i] != data_no_link(world))
+            free_ns[path->first[i]] = begin_ns + (int64_t)((double)bytes * path->first_ns[i]);
     for (uint32_t i = 0; i < path->more_count; i++)
-        data_occupy(world, path->more[i], begin_ns, (double)bytes);
+        free_ns[path->more[i]] = begin_ns + (int64_t)((double)bytes * path->more_ns[i]);
     world->bytes_moved += bytes;
     return data_add(world, data, node, source.end_ns) ? source.end_ns : WORLD_ABSENT;
 }

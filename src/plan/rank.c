@@ -12,6 +12,7 @@
 #define RANK_MOVE_BYTES_PER_NS 6 /* of a path, where there is none to ask */
 #define RANK_STEPS 256           /* of the prices */
 #define RANK_PRICE_ONE 65536.0
+#define RANK_AREA_MOST 9e18
 
 static int64_t rank_cost_ns(const struct plan_window *window, uint32_t type, uint32_t kind)
 {
@@ -72,42 +73,70 @@ static int64_t rank_shaken(int64_t cost_ns, uint32_t jitter, uint64_t *dice)
     return cost_ns + cost_ns / 256 * ((int64_t)(*dice >> 55) - 256) / 256 * jitter;
 }
 
+#define RANK_TYPES 64u /* whose costs are worked out once, not for each task */
+
+struct rank_costs {
+    const struct plan_window *window;
+    uint32_t kind;
+    int64_t of[RANK_TYPES];
+};
+
+static void rank_costs_of(struct rank_costs *costs, const struct plan_window *window, uint32_t kind)
+{
+    costs->window = window;
+    costs->kind = kind;
+    for (uint32_t t = 0; t < window->type_count && t < RANK_TYPES; t++)
+        costs->of[t] = rank_cost_ns(window, t, kind);
+}
+
+static int64_t rank_cost(const struct rank_costs *costs, uint32_t type)
+{
+    return type < RANK_TYPES ? costs->of[type] : rank_cost_ns(costs->window, type, costs->kind);
+}
+
+static void rank_tails(struct world *world)
+{
+    const struct plan_window *window = world->window;
+    const uint32_t *successors = plan_successors(window);
+    struct rank_costs costs;
+    rank_costs_of(&costs, window, WORLD_RANK_LEAST);
+    for (uint32_t i = window->task_count; i-- > 0;) {
+        uint32_t end = plan_task_at(window, i + 1)->first_successor;
+        int64_t tail_ns = 0;
+        for (uint32_t s = plan_task_at(window, i)->first_successor; s < end; s++) {
+            uint32_t next = successors[s];
+            int64_t ns = world->tail_ns[next] + rank_cost(&costs, plan_task_at(window, next)->type);
+            tail_ns = ns > tail_ns ? ns : tail_ns;
+        }
+        world->tail_ns[i] = tail_ns;
+        tail_ns += rank_cost(&costs, plan_task_at(window, i)->type);
+        world->bound_ns = tail_ns > world->bound_ns ? tail_ns : world->bound_ns;
+    }
+}
+
 void world_ranks(struct world *world)
 {
     const struct plan_window *window = world->window;
     const uint32_t *successors = plan_successors(window);
-    int64_t rank_of[64], least_of[64];
-    bool few = window->type_count <= 64;
+    uint32_t kind = world->tuning.rank, jitter = world->tuning.jitter;
     uint64_t dice = world->tuning.seed;
-    if (world->tuning.jitter == 0 && world->ranked == world->tuning.rank + 1)
+    struct rank_costs costs;
+    if (jitter == 0 && world->ranked == kind + 1)
         return;
-    world->ranked = world->tuning.jitter == 0 ? world->tuning.rank + 1 : 0;
-    for (uint32_t t = 0; few && t < window->type_count; t++) {
-        rank_of[t] = rank_cost_ns(window, t, world->tuning.rank);
-        least_of[t] = rank_cost_ns(window, t, WORLD_RANK_LEAST);
-    }
+    world->ranked = jitter == 0 ? kind + 1 : 0;
+    rank_costs_of(&costs, window, kind);
     for (uint32_t i = window->task_count; i-- > 0;) {
         const struct plan_task *task = plan_task_at(window, i);
         uint32_t end = plan_task_at(window, i + 1)->first_successor;
-        int64_t rank = 0, tail_ns = 0;
-        for (uint32_t s = task->first_successor; s < end; s++) {
-            uint32_t next = successors[s], type = plan_task_at(window, next)->type;
-            int64_t least = few ? least_of[type] : rank_cost_ns(window, type, WORLD_RANK_LEAST);
-            rank = world->rank[next] > rank ? world->rank[next] : rank;
-            tail_ns =
-                world->tail_ns[next] + least > tail_ns ? world->tail_ns[next] + least : tail_ns;
-        }
-        world->tail_ns[i] = tail_ns;
-        world->rank[i] =
-            rank + (end > task->first_successor ? rank_move_ns(window, i) : 0) +
-            rank_shaken(few ? rank_of[task->type]
-                            : rank_cost_ns(window, task->type, world->tuning.rank),
-                        world->tuning.jitter, &dice);
+        int64_t rank = 0;
+        for (uint32_t s = task->first_successor; s < end; s++)
+            rank = world->rank[successors[s]] > rank ? world->rank[successors[s]] : rank;
+        world->rank[i] = rank + (end > task->first_successor ? rank_move_ns(window, i) : 0) +
+                         rank_shaken(rank_cost(&costs, task->type), jitter, &dice);
     }
     for (uint32_t i = 0; i < window->task_count; i++)
-        world->rank[i] =
-            rank_with_priority(world->tuning.rank == WORLD_RANK_NONE ? 0 : world->rank[i],
-                               plan_task_at(window, i)->priority);
+        world->rank[i] = rank_with_priority(kind == WORLD_RANK_NONE ? 0 : world->rank[i],
+                                            plan_task_at(window, i)->priority);
 }
 
 /* ---- prices -------------------------------------------------------------------------------- */
@@ -143,8 +172,28 @@ static void rank_price_step(const struct world *world, const double *counts, dou
         weight[c] *= 1.0 + step * load[c] / most;
 }
 
+/* Every task needs at least its cheapest place's worth, and that is all there is in a nanosecond. */
+static void rank_area(struct world *world, const double *counts)
+{
+    const struct plan_window *window = world->window;
+    double all = 0, worth = 0;
+    for (uint32_t c = 0; c < plan_class_count(window); c++)
+        all += (double)world->price[c] * plan_class_at(window, c)->worker_count;
+    for (uint32_t t = 0; t < window->type_count; t++) {
+        double least = INFINITY;
+        for (uint32_t c = 0; c < plan_class_count(window); c++) {
+            int64_t ns = plan_cost_ns(window, t, c);
+            if (ns != PLAN_CANNOT && plan_class_at(window, c)->worker_count > 0)
+                least = fmin(least, (double)ns * (double)world->price[c]);
+        }
+        worth += counts[t] > 0 && isfinite(least) ? counts[t] * least : 0;
+    }
+    int64_t area_ns = all > 0 && worth / all < RANK_AREA_MOST ? (int64_t)(worth / all) : 0;
+    world->bound_ns = area_ns > world->bound_ns ? area_ns : world->bound_ns;
+}
+
 /* weight[c]: the price of all workers of a class together. */
-bool world_prices(struct world *world)
+static bool rank_prices(struct world *world)
 {
     const struct plan_window *window = world->window;
     uint32_t classes = plan_class_count(window);
@@ -174,6 +223,13 @@ bool world_prices(struct world *world)
     }
     for (uint32_t c = 0; c < classes; c++)
         world->price[c] = 1 + (int64_t)(sum[c] / most * RANK_PRICE_ONE);
+    rank_area(world, counts);
     alloc_put(world->hooks, work, (3 * classes + window->type_count) * sizeof *work);
     return true;
+}
+
+bool world_judge(struct world *world)
+{
+    rank_tails(world);
+    return rank_prices(world);
 }

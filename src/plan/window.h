@@ -51,7 +51,8 @@ struct plan_data {
     uint32_t holder_count;
 };
 
-/* Two nodes' path: links that contend, the latency, and the rate of the slowest link. */
+/* Two nodes' path: links that contend (one that it crosses twice is there twice and carries it at
+ * half its rate), the latency, and the rate of the slowest link. */
 struct plan_path {
     uint32_t links[PLAN_HOPS];
     uint32_t link_count; /* 0: no way */

@@ -48,7 +48,7 @@ bool world_init(struct world *world, const struct plan_window *window)
                 world->runs != NULL && world->workers != NULL && world->heap != NULL &&
                 world->touched != NULL && world->price != NULL && world->shared != NULL &&
                 world->least_ns != NULL && vec_reserve(&world->ready, tasks + 1) &&
-                world_places_init(world) && world_data_init(world) && world_prices(world);
+                world_places_init(world) && world_data_init(world) && world_judge(world);
     if (!good) {
         world_fini(world);
         return false;

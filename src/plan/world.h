@@ -99,8 +99,10 @@ struct world_path {
     double ns_per_byte;
     int64_t latency_ns;          /* < 0: no way */
     uint32_t first[WORLD_HOPS];  /* links; those that are missing are one that is always free */
+    double first_ns[WORLD_HOPS]; /* what a byte keeps that link busy */
     uint32_t more_count;
     uint32_t more[PLAN_HOPS - WORLD_HOPS];
+    double more_ns[PLAN_HOPS - WORLD_HOPS];
 };
 
 /* What became of a task. */
@@ -122,6 +124,7 @@ struct world {
     /* of tasks */
     int64_t *rank;
     int64_t *tail_ns; /* longest way from a task's end to the end of the window, at least cost */
+    int64_t bound_ns; /* no makespan is below: of the area at `price`, and of the longest way */
     uint32_t *pending;
     struct world_run *runs;
     uint32_t ranked; /* enum world_rank that `rank` is of, plus 1; 0: none */
@@ -223,9 +226,10 @@ static inline bool world_runs(const struct world *world, uint32_t task, uint32_t
 
 /* ---- inside src/plan ------------------------------------------------------------------------ */
 
-/* rank.c: rank and tail of every task, prices of the classes. */
+/* rank.c: the rank of every task. */
 void world_ranks(struct world *world);
-bool world_prices(struct world *world);
+/* Tails, prices of the classes, the bound. False without memory. */
+bool world_judge(struct world *world);
 
 /* queue.c */
 bool world_queue_insert(struct world_queue *queue, const struct world_item *item, int64_t cost_ns);

@@ -1,13 +1,10 @@
 /* Auto: simulates candidates on the submitted window and takes the best.
  *
- * First the policies as they are, then the tuning of the best family one step after another
- * (coordinate descent over a short list of values for each), as long as there are tries left and
- * the bound is not reached. Deterministic. What was found for an earlier window is the first
+ * First a few that differ much, then changes to the best, one at a time, as long as there are tries
+ * left and the bound is not reached. Deterministic. What was found for an earlier window is the first
  * candidate for the next. Thread: any; pure.
  */
 #include "policy/policy.h"
-
-#include <stddef.h>
 
 #define AUTO_SHARE 50 /* of the makespan: what searching may cost */
 #define AUTO_NEAR 257 /* in 1/256 of the bound: near enough to stop */
@@ -15,7 +12,7 @@
 struct auto_search {
     struct world *world;
     struct policy_found best;
-    int64_t bound_ns, price_ns;
+    int64_t price_ns;
     uint32_t tries, most;
 };
 
@@ -25,7 +22,7 @@ static bool auto_done(const struct auto_search *search)
         (search->tries + 2) * search->price_ns > search->best.makespan_ns / AUTO_SHARE)
         return true;
     return search->tries >= search->most ||
-           (search->bound_ns > 0 && search->best.makespan_ns / AUTO_NEAR <= search->bound_ns / 256);
+           search->best.makespan_ns / AUTO_NEAR <= search->best.bound_ns / 256;
 }
 
 /* True when it is the best so far. */
@@ -44,50 +41,104 @@ static bool auto_try(struct auto_search *search, const struct policy *policy,
     return true;
 }
 
-/* What each step varies; targets are in 1/256 of the best makespan so far. */
-struct auto_step {
-    size_t offset;
-    uint32_t count;
-    uint32_t values[6];
-};
-
-#define AUTO_FIELD(field) offsetof(struct world_tuning, field)
-
-/* Makespans between the bound and the best so far. */
-static void auto_targets(struct auto_search *search, const struct policy *policy)
+/* Makespans between the bound and the best so far, in 1/256 of the way. */
+static int64_t auto_target(const struct auto_search *search, uint32_t share)
 {
-    static const uint32_t values[] = {128, 64, 192, 256, 24};
-    struct world_tuning base = search->best.tuning;
     int64_t most_ns = search->best.makespan_ns;
-    int64_t least_ns = search->bound_ns > 0 ? search->bound_ns : most_ns / 4 * 3;
-    for (uint32_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        struct world_tuning tuning = base;
-        tuning.target_ns = least_ns + (most_ns - least_ns) / 256 * values[i];
-        (void)auto_try(search, policy, &tuning);
-    }
+    int64_t least_ns = search->best.bound_ns < most_ns ? search->best.bound_ns : most_ns;
+    return share == 0 ? 0 : least_ns + (most_ns - least_ns) / 256 * share;
 }
 
-static void auto_steps(struct auto_search *search, const struct policy *policy)
+/* A tuning of lookahead that is the best one on some machine and graph: found by greedy choice
+ * among random ones, on the recorded machines and on random ones, for factorisations, products,
+ * wavefronts and random layers. In the order of what each adds. */
+struct auto_candidate {
+    uint32_t rank, move, move_own, slack, look;
+    bool by_rank, steal;
+    uint32_t share; /* auto_target() */
+};
+
+static const struct auto_candidate auto_candidates[] = {
+    {WORLD_RANK_BOTH, 1024, 0, 384, 32, false, false, 64},
+    {WORLD_RANK_RATE, 2048, 0, 768, 1, true, false, 0},
+    {WORLD_RANK_LEAST, 1024, 256, 256, 8, false, true, 64},
+    {WORLD_RANK_LEAST, 128, 768, 768, 16, false, true, 0},
+    {WORLD_RANK_MEAN, 2048, 1500, 768, 8, false, true, 64},
+    {WORLD_RANK_LEAST, 2048, 768, 64, 32, true, true, 24},
+    {WORLD_RANK_MEAN, 256, 1500, 384, 32, false, true, 0},
+    {WORLD_RANK_MEAN, 1024, 256, 768, 1, true, false, 64},
+};
+
+static void auto_first(struct auto_search *search)
+{
+    (void)auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
+    for (size_t i = 0; i < sizeof auto_candidates / sizeof auto_candidates[0]; i++) {
+        const struct auto_candidate *of = &auto_candidates[i];
+        const struct world_tuning tuning = {.rank = of->rank,
+                                            .move = of->move,
+                                            .move_own = of->move_own,
+                                            .slack = of->slack,
+                                            .look = of->look,
+                                            .by_rank = of->by_rank,
+                                            .steal = of->steal,
+                                            .target_ns = auto_target(search, of->share)};
+        (void)auto_try(search, &policy_lookahead, &tuning);
+    }
+    (void)auto_try(search, &policy_heteroprio, &policy_heteroprio.tuning);
+    (void)auto_try(search, &policy_steal, &policy_steal.tuning);
+}
+
+/* One change to the best so far; false when it would change nothing. */
+struct auto_step {
+    enum { AUTO_SHAKE, AUTO_TARGET, AUTO_MOVE, AUTO_RANK, AUTO_FLAGS, AUTO_SLACK, AUTO_OWN } kind;
+    uint32_t value;
+};
+
+static bool auto_change(const struct auto_search *search, const struct auto_step *step,
+                        struct world_tuning *tuning)
+{
+    const struct world_tuning before = *tuning;
+    switch (step->kind) {
+    case AUTO_SHAKE:
+        tuning->jitter = step->value;
+        tuning->seed = search->tries;
+        return true;
+    case AUTO_TARGET:
+        tuning->target_ns = auto_target(search, step->value);
+        return true;
+    case AUTO_MOVE:
+        tuning->move = tuning->move == 0 ? 128 : tuning->move / 256 * step->value;
+        return tuning->move != before.move;
+    case AUTO_RANK:
+        tuning->rank = (before.rank + step->value - 1) % WORLD_RANK_BOTH + 1;
+        return true;
+    case AUTO_FLAGS:
+        tuning->by_rank ^= (step->value & 1) != 0;
+        tuning->steal ^= (step->value & 2) != 0;
+        return true;
+    case AUTO_SLACK:
+        tuning->slack = step->value;
+        return tuning->slack != before.slack && before.target_ns > 0;
+    case AUTO_OWN:
+        tuning->move_own = step->value;
+        return tuning->move_own != before.move_own && before.move > 0;
+    }
+    return false;
+}
+
+static void auto_steps(struct auto_search *search)
 {
     static const struct auto_step steps[] = {
-        {AUTO_FIELD(move), 5, {256, 1024, 0, 512, 2048}},
-        {AUTO_FIELD(rank),
-         4,
-         {WORLD_RANK_RATE, WORLD_RANK_MEAN, WORLD_RANK_LEAST, WORLD_RANK_BOTH}},
-        {AUTO_FIELD(slack), 5, {256, 384, 560, 768, 128}},
-        {AUTO_FIELD(move_own), 2, {768, 0}},
-        {AUTO_FIELD(look), 3, {8, 1, 16}},
+        {AUTO_SHAKE, 64},  {AUTO_TARGET, 128}, {AUTO_SHAKE, 32},   {AUTO_TARGET, 48},
+        {AUTO_SHAKE, 128}, {AUTO_MOVE, 512},   {AUTO_TARGET, 220}, {AUTO_MOVE, 128},
+        {AUTO_SHAKE, 64},  {AUTO_RANK, 1},     {AUTO_FLAGS, 1},    {AUTO_FLAGS, 2},
+        {AUTO_SHAKE, 32},  {AUTO_OWN, 768},    {AUTO_SLACK, 256},  {AUTO_OWN, 0},
+        {AUTO_SHAKE, 96},  {AUTO_SLACK, 560},  {AUTO_RANK, 2},     {AUTO_TARGET, 24},
     };
-    for (uint32_t s = 0; s < sizeof steps / sizeof steps[0]; s++) {
-        struct world_tuning base = search->best.tuning;
-        for (uint32_t v = 0; v < steps[s].count; v++) {
-            struct world_tuning tuning = base;
-            uint32_t *field = (uint32_t *)(void *)((char *)&tuning + steps[s].offset);
-            if (*field == steps[s].values[v])
-                continue;
-            *field = steps[s].values[v];
-            (void)auto_try(search, policy, &tuning);
-        }
+    for (size_t i = 0; !auto_done(search) && search->best.policy == &policy_lookahead; i++) {
+        struct world_tuning tuning = search->best.tuning;
+        if (auto_change(search, &steps[i % (sizeof steps / sizeof steps[0])], &tuning))
+            (void)auto_try(search, &policy_lookahead, &tuning);
     }
 }
 
@@ -97,22 +148,20 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
 {
     struct auto_search search = {.world = world,
                                  .best = {.makespan_ns = INT64_MAX},
-                                 .bound_ns = bound_ns,
                                  .price_ns = price_ns,
                                  .most = tries < POLICY_TRIES ? tries : POLICY_TRIES};
-    if (known != NULL && known->policy != NULL)
-        (void)auto_try(&search, known->policy, &known->tuning);
-    (void)auto_try(&search, &policy_lookahead, &policy_lookahead.tuning);
-    if (search.best.policy == &policy_lookahead)
-        auto_targets(&search, &policy_lookahead);
-    (void)auto_try(&search, &policy_heteroprio, &policy_heteroprio.tuning);
-    (void)auto_try(&search, &policy_steal, &policy_steal.tuning);
-    for (uint32_t round = 0; round < 3 && search.best.policy == &policy_lookahead; round++) {
-        auto_steps(&search, &policy_lookahead);
-        auto_targets(&search, &policy_lookahead);
+    search.best.bound_ns = bound_ns > world->bound_ns ? bound_ns : world->bound_ns;
+    if (known != NULL && known->policy != NULL) {
+        struct world_tuning tuning = known->tuning;
+        if (known->bound_ns > 0)
+            tuning.target_ns = (int64_t)((double)tuning.target_ns / (double)known->bound_ns *
+                                         (double)search.best.bound_ns);
+        (void)auto_try(&search, known->policy, &tuning);
     }
+    auto_first(&search);
+    auto_steps(&search);
     search.best.tries = search.tries;
-    if (search.best.policy != NULL && search.world->makespan_ns != search.best.makespan_ns)
+    if (search.best.policy != NULL && world->makespan_ns != search.best.makespan_ns)
         (void)world_simulate(world, search.best.policy->plan, &search.best.tuning);
     return search.best;
 }

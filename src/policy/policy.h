@@ -65,15 +65,15 @@ struct policy_found {
     const struct policy *policy;
     struct world_tuning tuning;
     int64_t makespan_ns;
+    int64_t bound_ns; /* lower bound of it */
     uint32_t tries;
 };
 
-/* [in] price_ns: what one simulation costs; all of them together cost no more than a fiftieth of the
- * makespan; 0: as many as `tries` says.
- * Simulates candidates on the world's window, the best tuning of the best last, so that the world
+/* Simulates candidates on the world's window, the best tuning of the best last, so that the world
  * holds its runs. [in] tries: simulations, at most POLICY_TRIES. [in] known: where to begin, from
- * an earlier window; NULL. [in] bound_ns: a lower bound of the makespan. INT64_MAX in makespan_ns
- * when no candidate ends. */
+ * an earlier window; NULL. [in] bound_ns: a lower bound of the makespan; 0: world->bound_ns.
+ * [in] price_ns: what one simulation costs; all of them together cost no more than a fiftieth of
+ * the makespan; 0: as many as `tries` says. INT64_MAX in makespan_ns when no candidate ends. */
 struct policy_found policy_search(struct world *world, uint32_t tries,
                                   const struct policy_found *known, int64_t bound_ns,
                                   int64_t price_ns);

@@ -71,7 +71,7 @@ static bool simulator_reaches(const void *user, uint32_t source, uint32_t target
                                simulator_node(s, target));
 }
 
-/* The links that a copy between two of the engine's nodes crosses, each once. */
+/* The links that a copy between two of the engine's nodes crosses; twice those it crosses twice. */
 static void simulator_path(const void *user, uint32_t source, uint32_t target,
                            struct plan_path *path)
 {
@@ -83,11 +83,8 @@ static void simulator_path(const void *user, uint32_t source, uint32_t target,
     path->link_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         double rate = machine_instance_bytes_per_ns(s->config.machine, links[i]);
-        bool again = false;
-        for (uint32_t j = 0; j < path->link_count; j++)
-            again = again || path->links[j] == links[i];
         path->bytes_per_ns = rate < path->bytes_per_ns ? rate : path->bytes_per_ns;
-        if (!again && path->link_count < PLAN_HOPS)
+        if (path->link_count < PLAN_HOPS)
             path->links[path->link_count++] = links[i];
     }
 }
