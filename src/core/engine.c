@@ -6,7 +6,6 @@
  * (engine->work), so that no step has to know who follows.
  */
 #include "core/engine.h"
-#include <stdlib.h>
 
 #include <string.h>
 
@@ -612,7 +611,7 @@ void engine_turn(struct engine *engine)
     if (engine->planner != NULL && planner_turn(engine)) {
         engine_replan(engine);
     }
-    if (engine->planner != NULL && !getenv("NOEARLY"))
+    if (engine->planner != NULL)
         engine_early(engine);
     do {
         if (engine->work.count > 0)

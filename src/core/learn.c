@@ -42,8 +42,8 @@ void learn_copy(struct engine *engine, const struct op *op)
 {
     const fgpu_cmd_result *result = &op->body.result;
     struct link_span span = {result->start_ns, result->end_ns, learn_others_ns(engine, op)};
-    link_learn_span(engine->link, engine->nodes[op->src_node].way,
-                    engine->nodes[op->dst_node].way, op->bytes, &span);
+    link_learn_span(engine->link, engine->nodes[op->src_node].way, engine->nodes[op->dst_node].way,
+                    op->bytes, &span);
     learn_end(engine_lane(engine, op->lane), result->end_ns);
 }
 

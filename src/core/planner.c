@@ -1,5 +1,4 @@
 /* When to plan, how much, and what is kept of it; see planner.h. */
-#include <stdio.h>
 #include <stdlib.h>
 #include "core/planner.h"
 
@@ -88,6 +87,15 @@ static bool planner_keep(struct engine *engine, const struct world *world)
                              .end_ns = engine->now_ns + (uint64_t)run->end_ns};
     }
     return true;
+}
+
+/* Would one more simulation keep within the share of all the time that plans have governed? */
+static bool planner_affords(const struct engine *engine)
+{
+    const struct planner *planner = engine->planner;
+    uint64_t once_ns = (uint64_t)planner->window.plan.task_count * PLANNER_TASK_NS;
+    uint64_t governed_ns = engine->now_ns - planner->began_ns + planner->left_ns;
+    return planner->plans == 0 || (planner->reckoned_ns + once_ns) * PLANNER_SHARE <= governed_ns;
 }
 
 static int planner_by_start(const void *a, const void *b)
@@ -193,24 +201,15 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     if (!window_fill(&planner->window, engine, PLANNER_TASKS) ||
         planner->window.plan.task_count < PLANNER_FRESH || planner->window.unknown > 0)
         return false;
-    if (!planner_pays(planner) || !world_init(&world, &planner->window.plan))
+    if (!planner_pays(planner) || !planner_affords(engine) ||
+        !world_init(&world, &planner->window.plan))
         return false;
     bool good = planner_simulate(engine, &world, most);
     if (good) {
         planner->covered = planner->window.plan.task_count;
         planner->left_ns = (uint64_t)planner->found.makespan_ns;
+        planner->began_ns = planner->plans == 0 ? engine->now_ns : planner->began_ns;
         planner->plans++;
-        if (getenv("PLANDBG"))
-            fprintf(stderr,
-                    "plan %u tasks %s tries %u makespan %.1f bound %.1f target %.3f move %u own %u "
-                    "slack %u look %u rank %u steal %d byrank %d\n",
-                    planner->covered, planner->found.policy->name, planner->found.tries,
-                    planner->found.makespan_ns / 1e6, planner_bound_ns(&planner->window.plan) / 1e6,
-                    (double)planner->found.tuning.target_ns / planner->found.makespan_ns,
-                    planner->found.tuning.move, planner->found.tuning.move_own,
-                    planner->found.tuning.slack, planner->found.tuning.look,
-                    planner->found.tuning.rank, planner->found.tuning.steal,
-                    planner->found.tuning.by_rank);
         LOG_DEBUG(engine->log, "plan", "%u tasks by '%s' (%u simulations): %llu us",
                   planner->covered, planner->found.policy->name, planner->found.tries,
                   (unsigned long long)(planner->left_ns / 1000));
@@ -231,7 +230,7 @@ bool planner_turn(struct engine *engine)
     struct planner *planner = engine->planner;
     if (planner->fresh >= PLANNER_FRESH && planner->fresh >= (planner->covered - planner->done) / 2)
         return planner_plan(engine, POLICY_TRIES);
-    if (getenv("REPLAN") && planner->covered > 0 && planner_is_off(planner))
+    if (planner->covered > 0 && planner_is_off(planner))
         return planner_plan(engine, 2);
     return false;
 }

@@ -71,7 +71,8 @@ static bool simulator_reaches(const void *user, uint32_t source, uint32_t target
                                simulator_node(s, target));
 }
 
-/* The links that a copy between two of the engine's nodes crosses; twice those it crosses twice. */
+/* The links that a copy between two of the engine's nodes crosses; it takes as many shares of one
+ * as it crosses it times. */
 static void simulator_path(const void *user, uint32_t source, uint32_t target,
                            struct plan_path *path)
 {
@@ -80,12 +81,14 @@ static void simulator_path(const void *user, uint32_t source, uint32_t target,
     uint32_t count = machine_path(s->config.machine, simulator_node(s, source),
                                   simulator_node(s, target), links, &path->latency_ns);
     path->bytes_per_ns = INFINITY;
-    path->link_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        double rate = machine_instance_bytes_per_ns(s->config.machine, links[i]);
+    path->link_count = count < PLAN_HOPS ? count : PLAN_HOPS;
+    for (uint32_t i = 0; i < path->link_count; i++) {
+        uint32_t times = 0;
+        for (uint32_t j = 0; j < path->link_count; j++)
+            times += links[j] == links[i];
+        double rate = machine_instance_bytes_per_ns(s->config.machine, links[i]) / times;
         path->bytes_per_ns = rate < path->bytes_per_ns ? rate : path->bytes_per_ns;
-        if (path->link_count < PLAN_HOPS)
-            path->links[path->link_count++] = links[i];
+        path->links[i] = links[i];
     }
 }
 
@@ -116,23 +119,22 @@ static fgpu_status simulator_engine(struct simulator *s)
         configs[d].group_cores = s->devices[d].group_cores;
         configs[d].memory_limit_bytes = s->devices[d].memory_bytes;
     }
-    struct engine_config config = {.devices = configs,
-                                   .device_count = count,
-                                   .task_limit = s->config.task_limit,
-                                   .policy = policy,
-                                   .history = &s->history,
-                                   .trace = &s->trace,
-                                   .log = &s->log,
-                                   .reaches = s->config.machine != NULL ? simulator_reaches : NULL,
-                                   .reaches_user = s,
-                                   .paths = s->config.machine != NULL ? simulator_path : NULL,
-                                   .path_rate = simulator_path_rate,
-                                   .path_link_count = s->config.machine != NULL
-                                                          ? s->config.machine->instance_count
-                                                          : 0,
-                                   .paths_user = s,
-                                   .ring = ring,
-                                   .checks = s->config.checks};
+    struct engine_config config = {
+        .devices = configs,
+        .device_count = count,
+        .task_limit = s->config.task_limit,
+        .policy = policy,
+        .history = &s->history,
+        .trace = &s->trace,
+        .log = &s->log,
+        .reaches = s->config.machine != NULL ? simulator_reaches : NULL,
+        .reaches_user = s,
+        .paths = s->config.machine != NULL ? simulator_path : NULL,
+        .path_rate = simulator_path_rate,
+        .path_link_count = s->config.machine != NULL ? s->config.machine->instance_count : 0,
+        .paths_user = s,
+        .ring = ring,
+        .checks = s->config.checks};
     fgpu_status status = engine_init(&s->engine, &config);
     alloc_put(NULL, configs, count * sizeof *configs);
     return status;
