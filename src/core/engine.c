@@ -451,42 +451,6 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
     return any;
 }
 
-/* When a task that is in no backlog would finish on the device's best lane. */
-static uint64_t engine_finish_ns(const struct engine *engine, const struct engine_device *device,
-                                 uint64_t exec_ns, uint64_t work)
-{
-    uint64_t least_ns = UINT64_MAX;
-    for (uint32_t i = 0; i < device->lane_count; i++) {
-        const struct lane *lane = engine_lane(engine, device->lane_first + i);
-        uint64_t ns = place_finish_ns(device, lane->flight_ns + lane->backlog_ns, exec_ns, work);
-        least_ns = ns < least_ns ? ns : least_ns;
-    }
-    return least_ns;
-}
-
-/* Whether a task that is in neither backlog would better run on the thief's lane, which is idle,
- * where the devices compute with the same cores: reckoned as eft does. */
-static bool engine_gains_shared(const struct engine *engine, const struct engine_device *here,
-                                uint64_t here_ns, const struct engine_device *there,
-                                uint64_t there_ns)
-{
-    uint64_t work = place_group_work(engine, here);
-    return place_finish_ns(here, 0, here_ns, work) + here_ns * here->cores <
-           engine_finish_ns(engine, there, there_ns, work) + there_ns * there->cores;
-}
-
-/* Whether it would finish sooner there. */
-static bool engine_gains(const struct engine *engine, const struct lane *thief, uint64_t here_ns,
-                         const struct lane *victim, uint64_t there_ns)
-{
-    const struct engine_device *here = &engine->devices[thief->device];
-    const struct engine_device *there = &engine->devices[victim->device];
-    if (here == there || here->group_cores == 0 || there->group_cores == 0 ||
-        here->caps.resource_group != there->caps.resource_group)
-        return here_ns < victim->flight_ns + there_ns;
-    return engine_gains_shared(engine, here, here_ns, there, there_ns);
-}
-
 /* The lane with the longest backlog: of all where they are few, else of the next that have one. */
 static struct lane *engine_victim(struct engine *engine, const struct lane *thief)
 {
@@ -530,7 +494,7 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
     (void)sched_backlog_pop(engine, victim);
     move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
     place_on(engine, task, thief->index);
-    if (engine_gains(engine, thief, task->predicted_ns, victim, old_ns)) {
+    if (place_gains(engine, thief, task->predicted_ns, victim, old_ns)) {
         place_note(engine, task, FGPU_PLACED_STOLEN);
         task_set_state(task, FGPU_TASK_PLACED);
         (void)engine_dispatch(engine, task);
@@ -837,56 +801,4 @@ void engine_forget(struct engine *engine, uint32_t index)
     else
         task->flags |= TASK_F_UNLISTED; /* after its callback */
     engine->wakes++;
-}
-
-/* Not forgotten since. */
-static bool engine_still_failed(const struct engine *engine, const struct engine_failure *failure)
-{
-    const struct task *task = engine_task(engine, failure->task);
-    return task_generation(task) == failure->generation && !(task->flags & TASK_F_UNLISTED);
-}
-
-/* A program that forgets its failures and never waits for the pool must not make the list grow. */
-static void engine_sweep_failures(struct engine *engine)
-{
-    struct vec *failures = &engine->failures;
-    size_t kept = 0;
-    for (size_t i = engine->failures_head; i < failures->count; i++) {
-        struct engine_failure failure = *(struct engine_failure *)vec_at(failures, i);
-        if (engine_still_failed(engine, &failure))
-            *(struct engine_failure *)vec_at(failures, kept++) = failure;
-    }
-    failures->count = kept;
-    engine->failures_head = 0;
-}
-
-void engine_note_failure(struct engine *engine, const struct task *task)
-{
-    struct engine_failure failure = {task->self, task_generation(task)};
-    if (engine->failures.count == engine->failures.capacity) {
-        size_t before = engine->failures.count;
-        engine_sweep_failures(engine);
-        if (engine->failures.count > before / 2)
-            (void)vec_reserve(&engine->failures, 2 * before);
-    }
-    (void)vec_push(&engine->failures, &failure); /* without memory the earlier ones are told */
-}
-
-uint32_t engine_first_failure(struct engine *engine)
-{
-    while (engine->failures_head < engine->failures.count) {
-        const struct engine_failure *failure = vec_at(&engine->failures, engine->failures_head);
-        if (engine_still_failed(engine, failure))
-            return failure->task;
-        engine->failures_head++;
-    }
-    return TASK_NONE;
-}
-
-uint32_t engine_take_failure(struct engine *engine)
-{
-    uint32_t task = engine_first_failure(engine);
-    vec_clear(&engine->failures);
-    engine->failures_head = 0;
-    return task;
 }

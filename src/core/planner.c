@@ -9,6 +9,7 @@
 #define PLANNER_SHARE 50u     /* a fiftieth of the governed time */
 #define PLANNER_TASKS 65536u  /* of a window */
 #define PLANNER_FRESH 8u      /* uncovered tasks that are worth a plan */
+#define PLANNER_AGAIN 2u      /* simulations of a plan that is made again */
 #define PLANNER_LATE 32u      /* late by a 32nd of what the plan had left: it is made again */
 
 bool planner_init(struct engine *engine)
@@ -87,15 +88,6 @@ static bool planner_keep(struct engine *engine, const struct world *world)
                              .end_ns = engine->now_ns + (uint64_t)run->end_ns};
     }
     return true;
-}
-
-/* Would one more simulation keep within the share of all the time that plans have governed? */
-static bool planner_affords(const struct engine *engine)
-{
-    const struct planner *planner = engine->planner;
-    uint64_t once_ns = (uint64_t)planner->window.plan.task_count * PLANNER_TASK_NS;
-    uint64_t governed_ns = engine->now_ns - planner->began_ns + planner->left_ns;
-    return planner->plans == 0 || (planner->reckoned_ns + once_ns) * PLANNER_SHARE <= governed_ns;
 }
 
 static int planner_by_start(const void *a, const void *b)
@@ -201,8 +193,7 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     if (!window_fill(&planner->window, engine, PLANNER_TASKS) ||
         planner->window.plan.task_count < PLANNER_FRESH || planner->window.unknown > 0)
         return false;
-    if (!planner_pays(planner) || !planner_affords(engine) ||
-        !world_init(&world, &planner->window.plan))
+    if (!planner_pays(planner) || !world_init(&world, &planner->window.plan))
         return false;
     bool good = planner_simulate(engine, &world, most);
     if (good) {
@@ -225,12 +216,22 @@ static bool planner_is_off(const struct planner *planner)
            planner->late_ns / planner->done > planner->left_ns / PLANNER_LATE;
 }
 
+/* Would making it again keep within the share of all the time that plans have governed? */
+static bool planner_affords(const struct engine *engine)
+{
+    const struct planner *planner = engine->planner;
+    uint64_t again_ns =
+        (uint64_t)(planner->covered - planner->done) * PLANNER_AGAIN * PLANNER_TASK_NS;
+    uint64_t governed_ns = engine->now_ns - planner->began_ns + planner->left_ns;
+    return (planner->reckoned_ns + again_ns) * PLANNER_SHARE <= governed_ns + governed_ns / 4;
+}
+
 bool planner_turn(struct engine *engine)
 {
     struct planner *planner = engine->planner;
     if (planner->fresh >= PLANNER_FRESH && planner->fresh >= (planner->covered - planner->done) / 2)
         return planner_plan(engine, POLICY_TRIES);
-    if (planner->covered > 0 && planner_is_off(planner))
-        return planner_plan(engine, 2);
+    if (planner->covered > planner->done && planner_is_off(planner) && planner_affords(engine))
+        return planner_plan(engine, PLANNER_AGAIN);
     return false;
 }
