@@ -52,8 +52,8 @@ static double link_line(const struct link_pair *pair, double bytes)
 /* The copy of this size whose time is the median, measured by the line as it was. */
 static struct link_point link_median(const struct link_pair *pair, const struct link_size *size)
 {
-    double ratios[LINK_SAMPLES];
-    uint32_t order[LINK_SAMPLES];
+    double ratios[LINK_SAMPLES] = {0};
+    uint32_t order[LINK_SAMPLES] = {0};
     for (uint32_t i = 0; i < size->count; i++) {
         double ratio = (double)size->ns[i] / link_line(pair, (double)size->bytes[i]);
         uint32_t at = i;
