@@ -20,11 +20,11 @@
 #include "core/move.h"
 #include "core/place.h"
 #include "core/sched.h"
+#include "core/steal.h"
 #include "core/submit.h"
 
 #define ENGINE_CHAIN_SHORT_NS                                                                      \
     2000u /* shorter tasks stay together: another lane costs more than it brings */
-#define ENGINE_FEW_LANES 64u    /* of more only some are looked at where all could be */
 #define ENGINE_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
 
 void engine_look(struct engine *engine, uint32_t task)
@@ -381,99 +381,6 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
     return any;
 }
 
-/* When a task that is in no backlog would finish on the device's best lane. */
-static uint64_t engine_finish_ns(const struct engine *engine, const struct engine_device *device,
-                                 uint64_t exec_ns, uint64_t work)
-{
-    uint64_t least_ns = UINT64_MAX;
-    for (uint32_t i = 0; i < device->lane_count; i++) {
-        const struct lane *lane = engine_lane(engine, device->lane_first + i);
-        uint64_t ns = place_finish_ns(device, lane->flight_ns + lane->backlog_ns, exec_ns, work);
-        least_ns = ns < least_ns ? ns : least_ns;
-    }
-    return least_ns;
-}
-
-/* Whether a task that is in neither backlog would better run on the thief's lane, which is idle,
- * where the devices compute with the same cores: reckoned as eft does. */
-static bool engine_gains_shared(const struct engine *engine, const struct engine_device *here,
-                                uint64_t here_ns, const struct engine_device *there,
-                                uint64_t there_ns)
-{
-    uint64_t work = place_group_work(engine, here);
-    return place_finish_ns(here, 0, here_ns, work) + here_ns * here->cores <
-           engine_finish_ns(engine, there, there_ns, work) + there_ns * there->cores;
-}
-
-/* Whether it would finish sooner there. */
-static bool engine_gains(const struct engine *engine, const struct lane *thief, uint64_t here_ns,
-                         const struct lane *victim, uint64_t there_ns)
-{
-    const struct engine_device *here = &engine->devices[thief->device];
-    const struct engine_device *there = &engine->devices[victim->device];
-    if (here == there || here->group_cores == 0 || there->group_cores == 0 ||
-        here->caps.resource_group != there->caps.resource_group)
-        return here_ns < victim->flight_ns + there_ns;
-    return engine_gains_shared(engine, here, here_ns, there, there_ns);
-}
-
-/* The lane with the longest backlog: of all where they are few, else of the next that have one. */
-static struct lane *engine_victim(struct engine *engine, const struct lane *thief)
-{
-    struct lane *victim = NULL;
-    bool is_few = engine->lane_count <= ENGINE_FEW_LANES;
-    uint32_t from = is_few ? 0 : thief->index + 1u;
-    for (uint32_t looked = 0; looked < ENGINE_FEW_LANES;) {
-        uint32_t at = bitset_next(&engine->keeping, from);
-        if (at == BITSET_END && (is_few || from == 0 || looked > 0))
-            break;
-        from = at == BITSET_END ? 0 : at + 1;
-        if (at == BITSET_END)
-            continue;
-        struct lane *lane = engine_lane(engine, at);
-        if (lane->backlog_head == TASK_NONE) {
-            bitset_remove(&engine->keeping, at);
-            continue;
-        }
-        looked++;
-        if (lane != thief && lane->flight_tasks > 0 &&
-            (victim == NULL || lane->backlog_ns > victim->backlog_ns))
-            victim = lane;
-    }
-    return victim;
-}
-
-/* An idle lane takes the next task from the longest backlog, if it would finish it sooner. */
-static bool engine_steal(struct engine *engine, struct lane *thief)
-{
-    if (thief->hidden || engine->devices[thief->device].lost || thief->flight_tasks > 0 ||
-        thief->backlog_count > 0 || engine->ready_count > 0 || !sched_has_room(engine, thief))
-        return false;
-    struct lane *victim = engine_victim(engine, thief);
-    if (victim == NULL)
-        return false;
-    struct task *task = engine_task(engine, victim->backlog_head);
-    if (task->undone > 0 || (task->flags & TASK_F_PINNED) ||
-        place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL)
-        return false;
-    uint32_t old_ns = task->predicted_ns, old_model = task->model;
-    (void)sched_backlog_pop(engine, victim);
-    move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
-    place_on(engine, task, thief->index);
-    if (engine_gains(engine, thief, task->predicted_ns, victim, old_ns)) {
-        place_note(engine, task, FGPU_PLACED_STOLEN);
-        task_set_state(task, FGPU_TASK_PLACED);
-        (void)engine_dispatch(engine, task);
-        return true;
-    }
-    task->lane = victim->index;
-    task->predicted_ns = old_ns;
-    task->model = old_model;
-    sched_backlog_push(engine, task, true);
-    engine_ahead(engine, task);
-    return false;
-}
-
 static bool engine_fill_lanes(struct engine *engine)
 {
     bool any = false;
@@ -489,11 +396,21 @@ static bool engine_fill_lanes(struct engine *engine)
     return any;
 }
 
+static bool engine_steal(struct engine *engine, struct lane *thief)
+{
+    struct task *task = steal_for(engine, thief);
+    if (task == NULL)
+        return false;
+    task_set_state(task, FGPU_TASK_PLACED);
+    (void)engine_dispatch(engine, task);
+    return true;
+}
+
 /* Idle lanes look for others' work: all of them where they are few, else each once. */
 static bool engine_steal_all(struct engine *engine)
 {
     bool any = false;
-    if (engine->lane_count <= ENGINE_FEW_LANES) {
+    if (engine->lane_count <= STEAL_FEW_LANES) {
         for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count;
              i++)
             any |= engine_steal(engine, engine_lane(engine, i));
