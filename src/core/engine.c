@@ -21,13 +21,15 @@
 #include "core/place.h"
 #include "core/planner.h"
 #include "core/sched.h"
+#include "core/steal.h"
 #include "core/submit.h"
 
 #define ENGINE_CHAIN_SHORT_NS                                                                      \
     2000u /* shorter tasks stay together: another lane costs more than it brings */
-#define ENGINE_CHAIN_LONG_NS 1000000u /* longer tasks gain nothing: the host's turn is short */
-#define ENGINE_LOOK 8u       /* tasks of a backlog among which one with its data there goes first */
-#define ENGINE_FEW_LANES 64u /* of more only some are looked at where all could be */
+#define ENGINE_CHAIN_LONG_NS                                                                       \
+    1000000u                   /* longer ones choose when they are ready: the host is quick */
+#define ENGINE_FEW_DEVICES 64u /* of more it is taken for granted that another can */
+#define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
 #define ENGINE_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
 
 void engine_look(struct engine *engine, uint32_t task)
@@ -266,6 +268,19 @@ static bool engine_other_idle(const struct engine *engine, const struct lane *la
     return engine->idle > lane->idle;
 }
 
+/* Could another lane run the task at all? */
+static bool engine_other_can(struct engine *engine, const struct task *task,
+                             const struct lane *lane)
+{
+    for (uint32_t d = 0; d < engine->device_count && d < ENGINE_FEW_DEVICES; d++) {
+        const struct engine_device *device = &engine->devices[d];
+        if ((d != lane->device || device->lane_count > 1) &&
+            place_obstacle(engine, task, device, d) == NULL)
+            return true;
+    }
+    return engine->device_count > ENGINE_FEW_DEVICES;
+}
+
 /* All unfinished predecessors are on one lane: the task may be handed to it now, and run right
  * behind them without the host in between. Not where that would leave another lane without work. */
 static void engine_chain(struct engine *engine, struct task *task)
@@ -278,7 +293,7 @@ static void engine_chain(struct engine *engine, struct task *task)
         engine_code(engine, engine_kernel(engine, task->kernel), lane->device)->state != CODE_READY)
         return;
     place_on(engine, task, lane->index);
-    if (task->predicted_ns > ENGINE_CHAIN_LONG_NS ||
+    if ((task->predicted_ns > ENGINE_CHAIN_LONG_NS && engine_other_can(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
@@ -451,63 +466,6 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
     return any;
 }
 
-/* The lane with the longest backlog: of all where they are few, else of the next that have one. */
-static struct lane *engine_victim(struct engine *engine, const struct lane *thief)
-{
-    struct lane *victim = NULL;
-    bool is_few = engine->lane_count <= ENGINE_FEW_LANES;
-    uint32_t from = is_few ? 0 : thief->index + 1u;
-    for (uint32_t looked = 0; looked < ENGINE_FEW_LANES;) {
-        uint32_t at = bitset_next(&engine->keeping, from);
-        if (at == BITSET_END && (is_few || from == 0 || looked > 0))
-            break;
-        from = at == BITSET_END ? 0 : at + 1;
-        if (at == BITSET_END)
-            continue;
-        struct lane *lane = engine_lane(engine, at);
-        if (lane->backlog_head == TASK_NONE) {
-            bitset_remove(&engine->keeping, at);
-            continue;
-        }
-        looked++;
-        if (lane != thief && lane->flight_tasks > 0 &&
-            (victim == NULL || lane->backlog_ns > victim->backlog_ns))
-            victim = lane;
-    }
-    return victim;
-}
-
-/* An idle lane takes the next task from the longest backlog, if it would finish it sooner. */
-static bool engine_steal(struct engine *engine, struct lane *thief)
-{
-    if (thief->hidden || engine->devices[thief->device].lost || thief->flight_tasks > 0 ||
-        thief->backlog_count > 0 || engine->ready_count > 0 || !sched_has_room(engine, thief))
-        return false;
-    struct lane *victim = engine_victim(engine, thief);
-    if (victim == NULL)
-        return false;
-    struct task *task = engine_task(engine, victim->backlog_head);
-    if (task->undone > 0 || (task->flags & TASK_F_PINNED) ||
-        place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL)
-        return false;
-    uint32_t old_ns = task->predicted_ns, old_model = task->model;
-    (void)sched_backlog_pop(engine, victim);
-    move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
-    place_on(engine, task, thief->index);
-    if (place_gains(engine, thief, task->predicted_ns, victim, old_ns)) {
-        place_note(engine, task, FGPU_PLACED_STOLEN);
-        task_set_state(task, FGPU_TASK_PLACED);
-        (void)engine_dispatch(engine, task);
-        return true;
-    }
-    task->lane = victim->index;
-    task->predicted_ns = old_ns;
-    task->model = old_model;
-    sched_backlog_push(engine, task, true);
-    engine_ahead(engine, task);
-    return false;
-}
-
 static bool engine_fill_lanes(struct engine *engine)
 {
     bool any = false;
@@ -523,11 +481,21 @@ static bool engine_fill_lanes(struct engine *engine)
     return any;
 }
 
+static bool engine_steal(struct engine *engine, struct lane *thief)
+{
+    struct task *task = steal_for(engine, thief);
+    if (task == NULL)
+        return false;
+    task_set_state(task, FGPU_TASK_PLACED);
+    (void)engine_dispatch(engine, task);
+    return true;
+}
+
 /* Idle lanes look for others' work: all of them where they are few, else each once. */
 static bool engine_steal_all(struct engine *engine)
 {
     bool any = false;
-    if (engine->lane_count <= ENGINE_FEW_LANES) {
+    if (engine->lane_count <= STEAL_FEW_LANES) {
         for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count;
              i++)
             any |= engine_steal(engine, engine_lane(engine, i));

@@ -311,43 +311,6 @@ void place_on(struct engine *engine, struct task *task, uint32_t lane)
             : engine_code(engine, engine_kernel(engine, task->kernel), device)->model_slot;
 }
 
-/* ---- taking over -------------------------------------------------------------------------- */
-
-/* When a task that is in no backlog would finish on the device's best lane. */
-static uint64_t place_first_ns(const struct engine *engine, const struct engine_device *device,
-                               uint64_t exec_ns, uint64_t work)
-{
-    uint64_t least_ns = UINT64_MAX;
-    for (uint32_t i = 0; i < device->lane_count; i++) {
-        const struct lane *lane = engine_lane(engine, device->lane_first + i);
-        uint64_t ns = place_finish_ns(device, lane->flight_ns + lane->backlog_ns, exec_ns, work);
-        least_ns = ns < least_ns ? ns : least_ns;
-    }
-    return least_ns;
-}
-
-/* Whether a task that is in neither backlog would better run on the thief's lane, which is idle,
- * where the devices compute with the same cores: reckoned as eft does. */
-static bool place_gains_shared(const struct engine *engine, const struct engine_device *here,
-                               uint64_t here_ns, const struct engine_device *there,
-                               uint64_t there_ns)
-{
-    uint64_t work = place_group_work(engine, here);
-    return place_finish_ns(here, 0, here_ns, work) + here_ns * here->cores <
-           place_first_ns(engine, there, there_ns, work) + there_ns * there->cores;
-}
-
-bool place_gains(const struct engine *engine, const struct lane *thief, uint64_t here_ns,
-                 const struct lane *victim, uint64_t there_ns)
-{
-    const struct engine_device *here = &engine->devices[thief->device];
-    const struct engine_device *there = &engine->devices[victim->device];
-    if (here == there || here->group_cores == 0 || there->group_cores == 0 ||
-        here->caps.resource_group != there->caps.resource_group)
-        return here_ns < victim->flight_ns + there_ns;
-    return place_gains_shared(engine, here, here_ns, there, there_ns);
-}
-
 /* ---- telling of it ---------------------------------------------------------------------- */
 
 static void place_emit(struct engine *engine, const struct task *task, const struct policy_lane *of,

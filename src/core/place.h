@@ -42,8 +42,4 @@ uint64_t place_finish_ns(const struct engine_device *device, uint64_t ready_ns, 
  * one there. */
 uint64_t place_group_work(const struct engine *engine, const struct engine_device *device);
 
-/* Would a task that is in neither backlog finish sooner on the thief's lane, which is idle? */
-bool place_gains(const struct engine *engine, const struct lane *thief, uint64_t here_ns,
-                 const struct lane *victim, uint64_t there_ns);
-
 #endif

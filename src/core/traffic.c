@@ -7,8 +7,8 @@
 
 #define TRAFFIC_LOOK 64u /* of those that wait, from the most urgent, may overtake */
 
-/* Of a link's bandwidth: copies that need a little more than all of it still go together. */
-#define TRAFFIC_FULL 1.01
+/* Of a link's bandwidth: where copies take more of it than that, another would only delay them. */
+#define TRAFFIC_FULL 0.75
 
 struct traffic_wait {
     int64_t rank;
@@ -57,14 +57,14 @@ static void traffic_path(const struct engine *engine, const struct op *op, struc
     engine->paths(engine->paths_user, op->src_node, op->dst_node, path);
 }
 
-/* Is there room for another on every link: is it idle, or do all together not fill it? */
+/* Is there room for another on every link? */
 static bool traffic_free(const struct engine *engine, const struct plan_path *path)
 {
     const struct traffic *traffic = engine->traffic;
     for (uint32_t i = 0; i < path->link_count; i++) {
         uint32_t link = path->links[i];
         double most = engine->path_rate(engine->paths_user, link) * TRAFFIC_FULL;
-        if (traffic->copies[link] > 0 && traffic->rate[link] + path->bytes_per_ns > most)
+        if (traffic->copies[link] > 0 && traffic->rate[link] > most)
             return false;
     }
     return true;

@@ -19,7 +19,6 @@
 /* What may be in flight in a lane, where lanes are many: 1.8 KiB for each. */
 #define SIMULATOR_FEW_LANES 64u
 #define SIMULATOR_SMALL_RING 64u
-#define SIMULATOR_TIMED 16u
 
 struct simulator_command {
     fgpu_cmd cmd;
@@ -468,13 +467,10 @@ static void simulator_finish(struct simulator *s, uint32_t index)
         lane->head = 0;
         vec_clear(&lane->queue);
     }
-    /* The engine's turns are all timed; what finishes is alike, and one in a few will do. */
-    bool timed = s->finished++ % SIMULATOR_TIMED == 0;
-    uint64_t begin_ns = timed ? clock_now_ns() : 0;
+    uint64_t begin_ns = clock_now_ns();
     engine_clock(&s->engine, s->now_ns);
     engine_progress(&s->engine, index, command.number);
-    if (timed)
-        s->turn_ns += SIMULATOR_TIMED * (clock_now_ns() - begin_ns);
+    s->turn_ns += clock_now_ns() - begin_ns;
     uint32_t device = s->engine.lanes[index].device;
     if (engine_device_fails(&s->engine, device))
         simulator_lose(s, device);

@@ -124,7 +124,6 @@ struct simulator {
     uint64_t now_ns;
     uint64_t next_mem;
     uint64_t started, ended; /* tasks */
-    uint64_t finished;       /* commands */
     uint64_t next_loss_ns;
     struct vec decisions;    /* struct simulator_decision */
     struct vec runs;         /* struct simulator_run */
