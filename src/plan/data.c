@@ -466,7 +466,7 @@ bool world_look(struct world *world, uint32_t task, struct world_place *place, i
     return true;
 }
 
-static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
+int64_t world_data_move(struct world *world, uint32_t data, uint32_t node)
 {
     const struct data_source source = data_best(world, data, node);
     uint64_t bytes = plan_data_at(world->window, data)->bytes;
@@ -484,6 +484,16 @@ static int64_t data_move(struct world *world, uint32_t data, uint32_t node)
     return data_add(world, data, node, source.end_ns) ? source.end_ns : WORLD_ABSENT;
 }
 
+void world_data_drop(struct world *world, uint32_t data, uint32_t node)
+{
+    world->held[data] &= ~data_bit(node);
+}
+
+bool world_data_elsewhere(const struct world *world, uint32_t data, uint32_t node)
+{
+    return (world->held[data] & ~data_bit(node)) != 0;
+}
+
 int64_t world_fetch(struct world *world, uint32_t task, uint32_t node)
 {
     const struct plan_window *window = world->window;
@@ -497,7 +507,7 @@ int64_t world_fetch(struct world *world, uint32_t task, uint32_t node)
             continue;
         int64_t ns = data_there_ns(world, access->data, node);
         if (ns == WORLD_ABSENT)
-            ns = data_move(world, access->data, node);
+            ns = world_data_move(world, access->data, node);
         last_ns = ns > last_ns ? ns : last_ns;
     }
     return last_ns;
@@ -516,5 +526,6 @@ void world_data_write(struct world *world, uint32_t task, uint32_t node)
             continue;
         data_forget(world, access->data);
         (void)data_add(world, access->data, node, world->now_ns);
+        world_memory_write(world, access->data, node);
     }
 }

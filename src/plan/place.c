@@ -269,6 +269,13 @@ uint32_t world_places(struct world *world, uint32_t task, struct world_place *pl
         count = places_many(world, task, places);
     else
         count = places_few(world, task, places);
+    if (world->memory != NULL) {
+        uint32_t fit = 0;
+        for (uint32_t i = 0; i < count; i++)
+            if (world_memory_fits(world, task, places[i].node))
+                places[fit++] = places[i];
+        count = fit;
+    }
     world_data_bounds(world, task, places, count);
     return count;
 }

@@ -61,7 +61,11 @@ static int64_t rank_move_ns(const struct plan_window *window, uint32_t task)
 /* Whoever has a higher priority goes before all ranks of a lower one. */
 static int64_t rank_with_priority(int64_t rank, int32_t priority)
 {
-    return rank + (int64_t)priority * (INT64_C(1) << 50);
+    const int64_t most = (INT64_C(1) << 50) - 1;
+    int64_t level = priority > WORLD_PRIORITIES    ? WORLD_PRIORITIES
+                    : priority < -WORLD_PRIORITIES ? -WORLD_PRIORITIES
+                                                   : priority;
+    return (rank < most ? rank : most) + level * (most + 1);
 }
 
 /* Up or down by at most `jitter` / 256; D. Knuth's constants of a linear congruence. */
@@ -197,7 +201,8 @@ static bool rank_prices(struct world *world)
 {
     const struct plan_window *window = world->window;
     uint32_t classes = plan_class_count(window);
-    double *work = alloc_get_zeroed(world->hooks, (3 * classes + window->type_count) * sizeof *work, 16);
+    size_t bytes = (3 * (size_t)classes + window->type_count + 1) * sizeof(double);
+    double *work = alloc_get_zeroed(world->hooks, bytes, 16);
     if (work == NULL)
         return false;
     double *weight = work, *load = work + classes, *sum = work + 2 * classes;
@@ -224,12 +229,58 @@ static bool rank_prices(struct world *world)
     for (uint32_t c = 0; c < classes; c++)
         world->price[c] = 1 + (int64_t)(sum[c] / most * RANK_PRICE_ONE);
     rank_area(world, counts);
-    alloc_put(world->hooks, work, (3 * classes + window->type_count) * sizeof *work);
+    alloc_put(world->hooks, work, bytes);
     return true;
+}
+
+/* ---- what fits ----------------------------------------------------------------------------- */
+
+static double rank_most_ns(const struct plan_window *window, uint32_t type)
+{
+    double most = 0;
+    for (uint32_t c = 0; c < plan_class_count(window); c++)
+        if (plan_cost_ns(window, type, c) != PLAN_CANNOT)
+            most = fmax(most, (double)plan_cost_ns(window, type, c));
+    return most;
+}
+
+static double rank_slowest(const struct world *world)
+{
+    const struct plan_window *window = world->window;
+    double slowest = 0;
+    for (size_t l = 0; l < window->links.count; l++)
+        slowest = fmax(slowest, 1.0 / ((const struct plan_link *)(const void *)
+                                           window->links.items)[l].bytes_per_ns);
+    for (uint32_t p = 0; world->paths != NULL && p < window->node_count * window->node_count; p++)
+        slowest = fmax(slowest, world->paths[p].ns_per_byte);
+    return slowest;
+}
+
+/* Do all times that can come up fit in their numbers, weights and all? */
+static bool rank_fits(const struct world *world)
+{
+    const struct plan_window *window = world->window;
+    double all = 0, latest = 0, slowest = window->transfers ? rank_slowest(world) : 0;
+    for (size_t w = 0; w < window->workers.count; w++)
+        latest = fmax(latest, (double)plan_worker_at(window, (uint32_t)w)->free_ns);
+    for (uint32_t t = 0; t < window->task_count; t++) {
+        const struct plan_task *task = plan_task_at(window, t);
+        double bytes = 0;
+        for (uint32_t a = task->first_access; a < (task + 1)->first_access; a++)
+            bytes += (double)plan_data_at(window, plan_accesses(window)[a].data)->bytes;
+        latest = fmax(latest, (double)task->ready_ns);
+        all += rank_most_ns(window, task->type) + bytes * slowest;
+        if (!(bytes * slowest <= (double)WORLD_MOST_COPY_NS))
+            return false;
+    }
+    return all + latest <= (double)WORLD_MOST_NS;
 }
 
 bool world_judge(struct world *world)
 {
+    world->absurd = !rank_fits(world);
+    if (world->absurd)
+        return true;
     rank_tails(world);
     return rank_prices(world);
 }

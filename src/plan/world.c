@@ -48,7 +48,8 @@ bool world_init(struct world *world, const struct plan_window *window)
                 world->runs != NULL && world->workers != NULL && world->heap != NULL &&
                 world->touched != NULL && world->price != NULL && world->shared != NULL &&
                 world->least_ns != NULL && vec_reserve(&world->ready, tasks + 1) &&
-                world_places_init(world) && world_data_init(world) && world_judge(world);
+                world_places_init(world) && world_data_init(world) && world_memory_init(world) &&
+                world_judge(world);
     if (!good) {
         world_fini(world);
         return false;
@@ -84,6 +85,7 @@ void world_fini(struct world *world)
                   world->shared[t].capacity * sizeof(struct world_item));
     world_drop(world, world->shared, window->type_count, sizeof *world->shared);
     world_places_fini(world);
+    world_memory_fini(world);
     world_data_fini(world);
     vec_fini(&world->ready);
     memset(world, 0, sizeof *world);
@@ -141,17 +143,39 @@ static uint32_t world_class(const struct world *world, uint32_t worker)
     return plan_worker_at(world->window, worker)->class_index;
 }
 
+static int64_t world_order(struct world *world, uint32_t worker, uint32_t task, bool must)
+{
+    uint32_t node = plan_worker_at(world->window, worker)->node;
+    return world->memory == NULL ? world_fetch(world, task, node)
+                                 : world_memory_order(world, task, node, must);
+}
+
+/* Orders data for the front of a queue. */
+static void world_ahead(struct world *world, uint32_t worker)
+{
+    struct world_queue *queue = &world->workers[worker].queue;
+    uint32_t count = queue->count < world->tuning.ahead ? queue->count : world->tuning.ahead;
+    for (uint32_t i = 0; i < count; i++) {
+        struct world_item *item = &queue->items[queue->head + i];
+        if (item->there_ns == WORLD_ABSENT)
+            item->there_ns = world_order(world, worker, item->task, false);
+    }
+}
+
 void world_enqueue(struct world *world, uint32_t worker, uint32_t task)
 {
     struct world_item item = {.rank = world->rank[task],
+                              .there_ns = WORLD_ABSENT,
                               .task = task,
                               .type = plan_task_at(world->window, task)->type};
-    item.there_ns = world_fetch(world, task, plan_worker_at(world->window, worker)->node);
+    if (world->tuning.ahead == 0)
+        item.there_ns = world_order(world, worker, task, false);
     if (!world_queue_insert(&world->workers[worker].queue, &item,
                             world_cost_ns(world, task, world_class(world, worker))))
         return;
     world->workers[worker].version++;
     world->version++;
+    world_ahead(world, worker);
     world_loaded(world, worker);
     world_touch(world, worker);
 }
@@ -174,6 +198,8 @@ static uint32_t world_front(struct world *world, uint32_t worker)
     int64_t best_ns = INT64_MAX;
     if (queue->count == 0)
         return PLAN_NONE;
+    if (world->memory != NULL)
+        return world_take(world, worker, world_memory_front(world, worker));
     for (uint32_t i = 0; i < count && best_ns > world->now_ns; i++) {
         if (world_queue_at(queue, i)->there_ns < best_ns) {
             best_ns = world_queue_at(queue, i)->there_ns;
@@ -189,7 +215,7 @@ static void world_run(struct world *world, uint32_t worker, uint32_t task)
 {
     struct world_worker *of = &world->workers[worker];
     const struct plan_worker *facts = plan_worker_at(world->window, worker);
-    int64_t begin_ns = world_fetch(world, task, facts->node);
+    int64_t begin_ns = world_order(world, worker, task, true);
     begin_ns = of->end_ns > begin_ns ? of->end_ns : begin_ns;
     of->running = task;
     of->end_ns = begin_ns + world_cost_ns(world, task, facts->class_index);
@@ -217,6 +243,7 @@ static void world_start(struct world *world)
             continue;
         }
         world_run(world, worker, task);
+        world_ahead(world, worker);
         if (!own)
             world_touch_next(world, worker);
     }
@@ -278,6 +305,7 @@ static bool world_reset(struct world *world)
         if (world->pending[i] == 0 && vec_push(&world->ready, &i) == NULL)
             return false;
     }
+    world_memory_reset(world);
     return world_data_reset(world);
 }
 
@@ -289,6 +317,7 @@ static void world_end(struct world *world, uint32_t worker)
     uint32_t task = of->running, end = plan_task_at(window, task + 1)->first_successor;
     of->running = PLAN_NONE;
     world->done++;
+    world_memory_release(world, task);
     world_data_write(world, task, plan_worker_at(window, worker)->node);
     for (uint32_t s = plan_task_at(window, task)->first_successor; s < end; s++)
         if (--world->pending[successors[s]] == 0)
@@ -301,7 +330,7 @@ int64_t world_simulate(struct world *world, const struct world_policy *policy,
 {
     world->policy = policy;
     world->tuning = *tuning;
-    if (!world_reset(world))
+    if (world->absurd || !world_reset(world))
         return INT64_MAX;
     world_ranks(world);
     for (;;) {

@@ -14,6 +14,9 @@
 #include "plan/window.h"
 
 #define WORLD_ABSENT INT64_MAX
+#define WORLD_MOST_NS (INT64_C(1) << 54) /* all costs of a window together, 208 days */
+#define WORLD_MOST_COPY_NS (INT64_C(1) << 44) /* of all data of one task, 5 hours */
+#define WORLD_PRIORITIES 4096 /* above and below 0; further ones count as that */
 
 /* What a type costs in a rank, the longest way to the end of the window. */
 enum world_rank {
@@ -35,6 +38,7 @@ struct world_tuning {
     uint32_t jitter;   /* of the costs in ranks, up and down at most */
     uint32_t seed;     /* of the jitter */
     uint32_t look;     /* tasks of its queue among which a worker takes the first with data */
+    uint32_t ahead;    /* tasks of a queue, from its front, whose data are ordered; 0: of all */
     bool by_rank;      /* only what is ahead of a task in a queue delays it */
     bool steal;        /* an idle worker takes from others what it would end earlier */
 };
@@ -51,7 +55,8 @@ struct world_policy {
 struct world_item {
     int64_t rank;
     int64_t through_ns; /* cost of the queue up to and with this one, since its beginning */
-    int64_t there_ns; /* when it may begin: its data are there, its time has come */
+    int64_t there_ns; /* when it may begin: its data are there, its time has come; WORLD_ABSENT:
+                         they have not been ordered */
     uint32_t task;
     uint32_t type;
 };
@@ -124,6 +129,7 @@ struct world {
     /* of tasks */
     int64_t *rank;
     int64_t *tail_ns; /* longest way from a task's end to the end of the window, at least cost */
+    bool absurd;      /* times that do not fit in a number: nothing is simulated */
     int64_t bound_ns; /* no makespan is below: of the area at `price`, and of the longest way */
     uint32_t *pending;
     struct world_run *runs;
@@ -153,6 +159,7 @@ struct world {
     struct world_path *paths;   /* [source * nodes + target] where there are few nodes; else NULL */
     struct world_path path;     /* the last one asked for, else */
     double *into_ns;            /* [node]: for a byte, from the fastest source */
+    struct world_memory *memory; /* NULL: no node has a limit */
     int64_t *price;             /* [class]: what a nanosecond there is worth, in 1/65536 */
     int64_t *least_ns;          /* [class]: of any type */
     struct vec ready;           /* uint32_t: tasks that became ready in this event */
@@ -163,8 +170,8 @@ struct world {
 bool world_init(struct world *world, const struct plan_window *window);
 void world_fini(struct world *world);
 
-/* Simulates the whole window from its beginning. Returns the makespan; INT64_MAX without memory, or
- * where tasks are left that no worker takes. */
+/* Simulates the whole window from its beginning. Returns the makespan; INT64_MAX without memory,
+ * where tasks are left that no worker takes, or where times do not fit (WORLD_MOST_NS). */
 int64_t world_simulate(struct world *world, const struct world_policy *policy,
                        const struct world_tuning *tuning);
 
@@ -264,5 +271,23 @@ void world_data_bounds(struct world *world, uint32_t task, struct world_place *p
 /* Nodes that have the data, at most `most`. Returns how many. */
 uint32_t world_holders(const struct world *world, uint32_t data, uint32_t *nodes, uint32_t most);
 void world_data_write(struct world *world, uint32_t task, uint32_t node);
+/* Copies it from where that ends first. Returns when; WORLD_ABSENT: it has it, or there is no way. */
+int64_t world_data_move(struct world *world, uint32_t data, uint32_t node);
+void world_data_drop(struct world *world, uint32_t data, uint32_t node);
+/* Does another node have it? */
+bool world_data_elsewhere(const struct world *world, uint32_t data, uint32_t node);
+
+/* memory.c; with world->memory only, where nothing else is said */
+bool world_memory_init(struct world *world);   /* any world */
+void world_memory_fini(struct world *world);   /* any world */
+void world_memory_reset(struct world *world);  /* any world */
+/* world_fetch() with room made for it; WORLD_ABSENT when it is not a must and there is none. */
+int64_t world_memory_order(struct world *world, uint32_t task, uint32_t node, bool must);
+/* The task needs its data no more where they were ordered. Any world. */
+void world_memory_release(struct world *world, uint32_t task);
+void world_memory_write(struct world *world, uint32_t data, uint32_t node); /* any world */
+/* Of the first few of a queue, the one of whose data the least is missing. */
+uint32_t world_memory_front(const struct world *world, uint32_t worker);
+bool world_memory_fits(const struct world *world, uint32_t task, uint32_t node);
 
 #endif

@@ -53,20 +53,20 @@ static int64_t auto_target(const struct auto_search *search, uint32_t share)
  * among random ones, on the recorded machines and on random ones, for factorisations, products,
  * wavefronts and random layers. In the order of what each adds. */
 struct auto_candidate {
-    uint32_t rank, move, move_own, slack, look;
+    uint32_t rank, move, move_own, slack, look, ahead;
     bool by_rank, steal;
     uint32_t share; /* auto_target() */
 };
 
 static const struct auto_candidate auto_candidates[] = {
-    {WORLD_RANK_BOTH, 1024, 0, 384, 32, false, false, 64},
-    {WORLD_RANK_RATE, 2048, 0, 768, 1, true, false, 0},
-    {WORLD_RANK_LEAST, 1024, 256, 256, 8, false, true, 64},
-    {WORLD_RANK_LEAST, 128, 768, 768, 16, false, true, 0},
-    {WORLD_RANK_MEAN, 2048, 1500, 768, 8, false, true, 64},
-    {WORLD_RANK_LEAST, 2048, 768, 64, 32, true, true, 24},
-    {WORLD_RANK_MEAN, 256, 1500, 384, 32, false, true, 0},
-    {WORLD_RANK_MEAN, 1024, 256, 768, 1, true, false, 64},
+    {WORLD_RANK_RATE, 2048, 256, 128, 8, 4, false, false, 64},
+    {WORLD_RANK_LEAST, 2048, 0, 256, 4, 2, false, false, 256},
+    {WORLD_RANK_LEAST, 512, 0, 384, 32, 4, false, false, 0},
+    {WORLD_RANK_BOTH, 1024, 256, 64, 16, 8, true, true, 24},
+    {WORLD_RANK_LEAST, 1024, 768, 384, 1, 2, true, false, 128},
+    {WORLD_RANK_BOTH, 2048, 1500, 256, 32, 8, false, true, 24},
+    {WORLD_RANK_BOTH, 512, 256, 256, 1, 2, true, true, 64},
+    {WORLD_RANK_MEAN, 1024, 256, 384, 1, 8, false, true, 0},
 };
 
 static void auto_first(struct auto_search *search)
@@ -79,6 +79,7 @@ static void auto_first(struct auto_search *search)
                                             .move_own = of->move_own,
                                             .slack = of->slack,
                                             .look = of->look,
+                                            .ahead = of->ahead,
                                             .by_rank = of->by_rank,
                                             .steal = of->steal,
                                             .target_ns = auto_target(search, of->share)};
@@ -90,7 +91,7 @@ static void auto_first(struct auto_search *search)
 
 /* One change to the best so far; false when it would change nothing. */
 struct auto_step {
-    enum { AUTO_SHAKE, AUTO_TARGET, AUTO_MOVE, AUTO_RANK, AUTO_FLAGS, AUTO_SLACK, AUTO_OWN } kind;
+    enum { AUTO_SHAKE, AUTO_TARGET, AUTO_MOVE, AUTO_RANK, AUTO_FLAGS, AUTO_SLACK, AUTO_OWN, AUTO_AHEAD } kind;
     uint32_t value;
 };
 
@@ -122,6 +123,9 @@ static bool auto_change(const struct auto_search *search, const struct auto_step
     case AUTO_OWN:
         tuning->move_own = step->value;
         return tuning->move_own != before.move_own && before.move > 0;
+    case AUTO_AHEAD:
+        tuning->ahead = step->value;
+        return tuning->ahead != before.ahead;
     }
     return false;
 }
@@ -134,6 +138,7 @@ static void auto_steps(struct auto_search *search)
         {AUTO_SHAKE, 64},  {AUTO_RANK, 1},     {AUTO_FLAGS, 1},    {AUTO_FLAGS, 2},
         {AUTO_SHAKE, 32},  {AUTO_OWN, 768},    {AUTO_SLACK, 256},  {AUTO_OWN, 0},
         {AUTO_SHAKE, 96},  {AUTO_SLACK, 560},  {AUTO_RANK, 2},     {AUTO_TARGET, 24},
+        {AUTO_AHEAD, 4},   {AUTO_AHEAD, 2},    {AUTO_SHAKE, 64},   {AUTO_AHEAD, 8},
     };
     for (size_t i = 0; !auto_done(search) && search->best.policy == &policy_lookahead; i++) {
         struct world_tuning tuning = search->best.tuning;

@@ -105,6 +105,7 @@ const struct policy policy_lookahead = {
                .move_own = 256,
                .slack = 384,
                .look = 8,
+               .ahead = 4,
                .by_rank = true,
                .steal = true},
 };
