@@ -133,11 +133,17 @@ static char *import_notes(const struct option_texts *notes)
 
     for (uint32_t i = 0; i < notes->count; i++)
         bytes += strlen(notes->list[i]) + 1;
-    char *text = calloc(1, bytes);
-    for (uint32_t i = 0; text && i < notes->count; i++) {
-        (void)strcat(text, notes->list[i]);
-        (void)strcat(text, "\n");
+    char *text = malloc(bytes);
+    if (!text)
+        return NULL;
+    size_t used = 0;
+    for (uint32_t i = 0; i < notes->count; i++) {
+        size_t length = strlen(notes->list[i]);
+        memcpy(text + used, notes->list[i], length);
+        used += length;
+        text[used++] = '\n';
     }
+    text[used] = '\0';
     return text;
 }
 

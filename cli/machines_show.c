@@ -365,7 +365,7 @@ int machines_show(int argc, char **argv, const volatile sig_atomic_t *stop)
         .text = show_text,
         .options = table,
         .count = sizeof table / sizeof table[0],
-        .words = "MACHINE",
+        .words = "FILE",
         .word_list = words,
         .word_count = &count,
     };

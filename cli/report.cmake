@@ -1,6 +1,6 @@
-# The pages, the style and the script of the reports (cli/report/) as C strings, and the script's hash
-# for the page's content security policy: sets FGPU_REPORT_TEXTS to a generated C file that belongs
-# to the sources of the command. As a script (cmake -DOUT=... -DDIR=... -P) it writes it.
+# The pages, the style and the script of the reports (cli/report/) as C strings, and the script's
+# hash for the pages' content security policy: sets FGPU_REPORT_TEXTS to a generated C file that
+# belongs to the sources of the command. As a script (cmake -DOUT=... -DDIR=... -P) it writes it.
 
 if(CMAKE_SCRIPT_MODE_FILE)
   set(digits ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/)

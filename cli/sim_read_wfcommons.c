@@ -428,7 +428,7 @@ bool sim_read_wfcommons(struct sim_reader *reader, const cJSON *root)
     is_good = is_good && wf_read_times(&wf, workflow);
     if (is_good) {
         reader->path = path;
-        order = calloc(wf.task_count, sizeof *order);
+        order = calloc(wf.task_count + (size_t)1, sizeof *order);
         is_good = order ? wf_order(&wf, order) : sim_reader_no_memory(reader);
     }
     is_good = is_good && wf_read_files(&wf, sim_reader_get(workflow, "specification")) &&

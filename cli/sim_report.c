@@ -168,6 +168,40 @@ static void sim_mark_figures(void *user)
     sim_bounds(report);
 }
 
+/* Of several policies what each came to. */
+static void sim_mark_policies(void *user)
+{
+    static const struct report_column columns[] = {{"policy", false},        {"time", true},
+                                                   {"over the bound", true}, {"moved", true},
+                                                   {"decisions", true},      {"failed", true}};
+    struct sim_report *report = user;
+    const struct sim_work *work = report->work;
+    uint32_t repeat = (uint32_t)work->choice->repeat;
+    struct report_table table;
+    char room[REPORT_NUMBER_BYTES];
+
+    if (work->outcome_count < 2)
+        return;
+    report_text_add(&report->text, "<section aria-labelledby=\"policies\" id=\"policies\">\n"
+                                   "<h2>Policies</h2>\n");
+    report_table_open(&table, &report->text,
+                      repeat > 1 ? "Medians of all runs; the page shows the quickest run"
+                                 : "The page shows the quickest",
+                      columns, 6);
+    for (uint32_t i = 0; i + repeat <= work->outcome_count; i += repeat) {
+        struct sim_summary summary = sim_summary(work, &work->outcomes[i], repeat);
+        report_table_row(&table);
+        report_table_cell(&table, sim_policy_word(&work->outcomes[i]));
+        report_table_cell(&table, report_number_ns(room, summary.makespan_ms * 1e6, true));
+        report_table_cell(&table, report_number_ratio(room, summary.ratio, summary.ratio >= 0));
+        report_table_cell(&table, report_number_bytes(room, summary.bytes_moved, true));
+        report_table_cell(&table, report_number_ns(room, summary.decision_ms * 1e6, true));
+        report_table_format(&table, "%" PRIu64, summary.failed);
+    }
+    report_table_close(&table);
+    report_text_add(&report->text, "</section>\n");
+}
+
 static void sim_mark_devices(void *user)
 {
     struct sim_report *report = user;
@@ -236,6 +270,7 @@ static fgpu_status report_page(struct sim_report *report)
         {"head", NULL, sim_mark_head},
         {"left-out", NULL, sim_mark_left_out},
         {"figures", NULL, sim_mark_figures},
+        {"policies", NULL, sim_mark_policies},
         {"devices", NULL, sim_mark_devices},
         {"kernels", NULL, sim_mark_kernels},
         {"data", NULL, sim_mark_data},

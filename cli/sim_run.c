@@ -12,10 +12,13 @@
 /* Tasks that are handed over between two looks at whether the user wants an end. */
 #define SIM_STRIDE 65536u
 
+/* What the library said, without the name of the function that a program would have called. */
 static const char *sim_last_error(fgpu_status status)
 {
-    const char *text = fgpu_last_error();
+    const char *text = fgpu_last_error(), *end = strstr(text, ": ");
 
+    if (end && strncmp(text, "fgpu_", 5) == 0)
+        text = end + 2;
     return text[0] ? text : fgpu_status_text(status);
 }
 
@@ -56,8 +59,8 @@ static fgpu_status sim_add_task(struct sim_work *work, fgpu_sim *sim, uint32_t n
         .cost_ns = from->cost_ns,
         .priority = from->priority,
         .access_count = from->access_count,
-        .accesses = graph->accesses + from->access_first,
-        .after = graph->after + from->after_first,
+        .accesses = from->access_count > 0 ? graph->accesses + from->access_first : NULL,
+        .after = from->after_count > 0 ? graph->after + from->after_first : NULL,
         .after_count = from->after_count,
         .name = name[0] ? name : NULL,
     };

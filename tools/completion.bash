@@ -4,7 +4,7 @@
 
 # What the help calls the value of option $1 ("N", "DIR"); "" where it takes none.
 _fastgpu_value() {
-    sed -nE "s/^ +(-[a-z], )?$1 ([A-Z]+)  .*/\2/p; s/^ +$1, --[a-z-]+ ([A-Z]+)  .*/\1/p"
+    sed -nE "s/^ +(-[A-Za-z], )?$1 ([A-Z]+)  .*/\2/p; s/^ +$1, --[a-z-]+ ([A-Z]+)  .*/\1/p"
 }
 
 _fastgpu() {
@@ -29,11 +29,11 @@ _fastgpu() {
     elif [[ -n $value ]]; then
         return
     elif [[ $current == -* ]]; then
-        options=$(grep -oE -- '^ +(-[a-z], )? *--[a-z][a-z0-9-]*' <<<"$help" | tr ',' ' ')
+        options=$(grep -oE -- '^ +(-[A-Za-z], )? *--[a-z][a-z0-9-]*' <<<"$help" | tr ',' ' ')
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
     elif [[ -n $commands ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
-    elif [[ $help == 'usage: '*@(PHOTO|WORKLOAD)* ]]; then
+    elif [[ ${help%%$'\n'*} == 'usage: '*@(PHOTO|WORKLOAD|FILE)* ]]; then
         compopt -o filenames 2>/dev/null || true
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
     fi

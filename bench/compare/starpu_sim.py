@@ -3,18 +3,19 @@
 
 usage: bench/compare/starpu_sim.py FOLDER [--fastgpu PATH] [--check] [--quick] [--json FILE]
 
-FOLDER holds the tables of measured machines (NAME.costs.csv, .devices.csv, .links.csv, .routes.csv)
-and what StarPU reached on them (starpu_cholesky.csv, starpu_variants.csv, starpu_memory_limited.csv,
-lower_bounds.csv). Prints, for each point of the tables:
+FOLDER holds the tables of measured machines (NAME.costs.csv, .devices.csv, .links.csv,
+.routes.csv) and what StarPU reached on them (starpu_cholesky.csv, starpu_variants.csv,
+starpu_memory_limited.csv, lower_bounds.csv). Prints, for each point of the tables:
 
   1. calibration: fifo and eft against eager and dmda, with and without transfers;
   2. auto against StarPU's best policy at every point, over the lower bound, and on average;
   3. auto without transfers over the lower bound;
   4. the memory of the GPUs limited: GFlop/s;
-  5. costs wrong by half at the start and noisy by a fifth: over the run with true costs, medians.
+  5. costs wrong by half at the start and noisy by a fifth: over the run with true costs, medians;
+  6. other tile sizes, large matrices, no priorities.
 
---check ends with 1 where a figure misses its target. --quick leaves 32 tiles and more away. Python 3
-alone; the tables are read, nothing else.
+--check ends with 1 where a figure misses its target. --quick leaves 32 tiles and more away. Needs
+Python 3 alone; the tables are read, nothing else.
 """
 import argparse
 import csv

@@ -45,8 +45,8 @@ typedef struct fgpu_sim_options {
 FGPU_API fgpu_status fgpu_sim_open(const fgpu_sim_options *options, fgpu_sim **sim);
 FGPU_API void fgpu_sim_close(fgpu_sim *sim); /* NULL is accepted */
 
-/* The policies that there are, by number from 0. [out] name, summary: one line each, which stay; may
- * be NULL. FGPU_E_RANGE behind the last. Thread: any. */
+/* The policies that there are, by number from 0. [out] name, summary: one line each, which stay;
+ * may be NULL. FGPU_E_RANGE behind the last. Thread: any. */
 FGPU_API fgpu_status fgpu_sim_policy_at(uint32_t index, const char **name, const char **summary);
 
 /* A piece of data, in the host's memory at the start. [out] data: its number. */

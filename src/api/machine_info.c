@@ -118,8 +118,8 @@ fgpu_status fgpu_machine_link_at(const fgpu_machine *machine, uint32_t index,
     return FGPU_OK;
 }
 
-/* What a copy gets that is alone: of a link that it crosses n times one n-th. Links of source and
- * target are taken as two, as they are for devices of different groups. */
+/* What a copy gets that is alone: of a link that it crosses n times one n-th. The links of source
+ * and target are one where the route stays within a group that shares it. */
 static double info_alone(const struct machine *machine, const struct machine_route *route)
 {
     double least = FGPU_MACHINE_UNKNOWN;
@@ -129,7 +129,9 @@ static double info_alone(const struct machine *machine, const struct machine_rou
         uint32_t times = 0;
         for (uint32_t k = 0; k < route->hop_count; k++) {
             const struct machine_hop *other = vec_at(&machine->hops, route->first_hop + k);
-            times += other->link == hop->link && other->end == hop->end;
+            bool is_one = route->group != 0 && link->of_class != MACHINE_SHARED &&
+                          link->group % route->group == 0;
+            times += other->link == hop->link && (other->end == hop->end || is_one);
         }
         double share = link->bytes_per_ns / times;
         if (least == FGPU_MACHINE_UNKNOWN || share < least)

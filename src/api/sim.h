@@ -1,4 +1,6 @@
-/* A simulation behind its public handle: what was described until it runs, and what came of it. */
+/* A simulation behind its public handle: what was described until it runs, and what came of it.
+ * Thread: one at a time per simulation.
+ */
 #ifndef FASTGPU_API_SIM_H
 #define FASTGPU_API_SIM_H
 

@@ -1,4 +1,7 @@
-/* Which policies there are, for those who list them. See fastgpu/sim.h. Thread: any. */
+/* Which policies there are, for those who list them. See fastgpu/sim.h.
+ *
+ * What they are is src/policy/. Thread: any.
+ */
 #include <fastgpu/sim.h>
 
 #include <string.h>

@@ -163,6 +163,8 @@ fgpu_status fgpu_sim_run(fgpu_sim *sim, fgpu_sim_result *result)
     result->run_cpu_ns = cpu_ns;
     double part = wall_ns > 0 ? (double)sim->simulator.turn_ns / (double)wall_ns : 0;
     result->decision_cpu_ns = (uint64_t)(part * (double)cpu_ns);
+    if (status == FGPU_OK)
+        status = sim_bound(sim, result);
     if (status == FGPU_OK && sim_index(sim) != FGPU_OK)
         status = error_set(FGPU_E_NOMEM, "fgpu_sim_run: no memory for what was kept");
     return status;

@@ -14,7 +14,9 @@
 #define LIMITS_GRAPH_NODES (1u << 20) /* per recorded graph: a quarter of the task table */
 #define LIMITS_DEVICES 64             /* per pool: a set of devices is one 64-bit word */
 #define LIMITS_NODES 64               /* memory nodes per pool: a set is one 64-bit word */
-#define LIMITS_LANES 1024             /* queues of all devices together: 16 per device */
+#define LIMITS_LANES 65000u           /* queues of all devices together: 16 bits of a task */
+#define LIMITS_SIMULATED 21000u       /* devices of one simulation: three queues each */
+#define LIMITS_BLOCKS (1u << 24)      /* of buffers in a simulation, beside the host's: 1.2 GiB */
 #define LIMITS_TENANTS 256            /* clients of one pool: fair shares stay meaningful */
 #define LIMITS_BACKENDS 16            /* registered beside the built-in ones: one word in the API */
 #define LIMITS_CPU_WORKERS 256        /* threads of one CPU device: a quarter of the lanes */

@@ -12,9 +12,10 @@
 static uint64_t check_present(const struct engine *engine, const struct buffer *buffer)
 {
     uint64_t present = 0;
-    for (uint32_t node = 0; node < engine->node_count; node++)
-        if (buffer->blocks[node].state == BLOCK_PRESENT)
-            present |= UINT64_C(1) << node;
+    for (const struct block *block = blocks_first(engine, buffer); block != NULL;
+         block = blocks_next(engine, buffer, block))
+        if (block->state == BLOCK_PRESENT)
+            nodes_add(&present, block->node);
     return present;
 }
 
@@ -33,6 +34,7 @@ static void check_buffer(const struct engine *engine, const struct buffer *buffe
         FGPU_ASSERT(!replica_is_lost(&segment->replica) || segment->poison != FGPU_OK ||
                     graph_is_live(engine, segment->writer, segment->writer_generation));
     }
+    nodes_clear(&present);
     FGPU_ASSERT(at == atomic_load_relaxed_u64(&buffer->size_bytes));
     FGPU_ASSERT(buffer->users >= buffer->linked);
 }
@@ -42,7 +44,7 @@ static void check_lane(const struct engine *engine, const struct lane *lane)
     uint32_t tasks = 0;
     uint64_t ns = 0;
     for (uint64_t n = lane->done + 1; n <= lane->issued; n++) {
-        uint32_t entry = lane->ring[n & (ENGINE_LANE_RING - 1)];
+        uint32_t entry = lane->ring[n & lane->ring_mask];
         if (entry == RING_FENCE)
             continue;
         if (entry & RING_OP) {
@@ -105,16 +107,23 @@ static uint32_t check_length(const struct engine *engine, uint32_t at)
 /* The hints that let a turn pass over all lanes at once. */
 static void check_hints(const struct engine *engine)
 {
-    uint32_t kept = 0;
+    uint32_t kept = 0, idle = 0;
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         const struct lane *lane = engine_lane(engine, i);
         uint32_t backlog = check_length(engine, lane->backlog_head);
         FGPU_ASSERT(backlog <= lane->backlog_count); /* the rest are on their way here */
         kept += backlog + check_length(engine, lane->chain_head);
-        FGPU_ASSERT(lane->fence_due == 0 || engine->has_fences);
+        idle += lane->idle;
+        FGPU_ASSERT(lane->fence_due == 0 || bitset_has(&engine->due, i));
+        FGPU_ASSERT(backlog == 0 || bitset_has(&engine->keeping, i));
+        FGPU_ASSERT(lane->ahead_due == 0 || bitset_has(&engine->ahead, i));
+        FGPU_ASSERT(lane->commands.count == 0 || bitset_has(&engine->loaded, i));
+        FGPU_ASSERT(lane->idle == (!lane->hidden && !engine->devices[lane->device].lost &&
+                                   lane->flight_tasks == 0 && lane->backlog_count == 0));
         FGPU_ASSERT(lane->commands.count == 0 || engine->has_commands);
     }
     FGPU_ASSERT(kept == engine->kept);
+    FGPU_ASSERT(idle == engine->idle);
 }
 
 void engine_check(const struct engine *engine)

@@ -21,12 +21,16 @@
 #include "core/place.h"
 #include "core/planner.h"
 #include "core/sched.h"
+#include "core/steal.h"
 #include "core/submit.h"
 
 #define ENGINE_CHAIN_SHORT_NS                                                                      \
     2000u /* shorter tasks stay together: another lane costs more than it brings */
-#define ENGINE_CHAIN_LONG_NS 1000000u /* longer tasks gain nothing: the host's turn is short */
-#define ENGINE_COPY_FAILURES 8u       /* failed copies in a row that make a device lost */
+#define ENGINE_CHAIN_LONG_NS                                                                       \
+    1000000u                   /* longer ones choose when they are ready: the host is quick */
+#define ENGINE_FEW_DEVICES 64u /* of more it is taken for granted that another can */
+#define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
+#define ENGINE_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
 
 void engine_look(struct engine *engine, uint32_t task)
 {
@@ -108,8 +112,11 @@ static void engine_ahead(struct engine *engine, struct task *task)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     const struct engine_device *device = &engine->devices[lane->device];
-    if (device->copy_count > 0 && !move_ahead(engine, task, device->node))
-        lane->ahead_due = 1;
+    bool travels = device->copy_count > 0 || (device->node == 0 && engine->has_copy_lanes);
+    if (!travels || move_ahead(engine, task, device->node))
+        return;
+    lane->ahead_due = 1;
+    bitset_add(&engine->ahead, lane->index);
 }
 
 /* Steps 5 and 6 for a task whose lane is decided. False when the lane can take nothing now. */
@@ -183,7 +190,8 @@ static void engine_prepare_kernel(struct engine *engine, struct task *task)
         return;
     kernel->prepared = 1;
     for (uint32_t d = 0; d < engine->device_count; d++)
-        if (place_obstacle(engine, task, &engine->devices[d], d) == NULL)
+        if (engine_code(engine, kernel, d)->state == CODE_NONE &&
+            place_obstacle(engine, task, &engine->devices[d], d) == NULL)
             launch_build(engine, kernel, d);
 }
 
@@ -224,6 +232,20 @@ static bool engine_follow(struct engine *engine, struct task *task)
     return true;
 }
 
+/* Data that will be read as they are now go where the plan has their readers, while the links have
+ * nothing better to do. */
+static void engine_early(struct engine *engine)
+{
+    struct planner *planner = engine->planner;
+    for (; planner->early_done < planner->early.count; planner->early_done++) {
+        const struct planner_early *at = vec_at(&planner->early, planner->early_done);
+        struct task *task = engine_task(engine, at->task);
+        if (planner_of(engine, task) != NULL && task->undone > 0 &&
+            !move_early(engine, task, at->access, at->lane))
+            return; /* no memory now: again in the next turn */
+    }
+}
+
 /* There is a new plan: what waits on a lane goes where that says. */
 static void engine_replan(struct engine *engine)
 {
@@ -243,13 +265,20 @@ static void engine_replan(struct engine *engine)
 
 static bool engine_other_idle(const struct engine *engine, const struct lane *lane)
 {
-    for (uint32_t i = 0; i < engine->lane_count; i++) {
-        const struct lane *other = engine_lane(engine, i);
-        if (other != lane && !other->hidden && !engine->devices[other->device].lost &&
-            other->flight_tasks == 0 && other->backlog_count == 0)
+    return engine->idle > lane->idle;
+}
+
+/* Could another lane run the task at all? */
+static bool engine_other_can(struct engine *engine, const struct task *task,
+                             const struct lane *lane)
+{
+    for (uint32_t d = 0; d < engine->device_count && d < ENGINE_FEW_DEVICES; d++) {
+        const struct engine_device *device = &engine->devices[d];
+        if ((d != lane->device || device->lane_count > 1) &&
+            place_obstacle(engine, task, device, d) == NULL)
             return true;
     }
-    return false;
+    return engine->device_count > ENGINE_FEW_DEVICES;
 }
 
 /* All unfinished predecessors are on one lane: the task may be handed to it now, and run right
@@ -261,10 +290,10 @@ static void engine_chain(struct engine *engine, struct task *task)
     if (place_obstacle(engine, task, device, lane->device) != NULL)
         return;
     if (task->kernel != TASK_NONE &&
-        engine_kernel(engine, task->kernel)->codes[lane->device].state != CODE_READY)
+        engine_code(engine, engine_kernel(engine, task->kernel), lane->device)->state != CODE_READY)
         return;
     place_on(engine, task, lane->index);
-    if (task->predicted_ns > ENGINE_CHAIN_LONG_NS ||
+    if ((task->predicted_ns > ENGINE_CHAIN_LONG_NS && engine_other_can(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
@@ -273,6 +302,7 @@ static void engine_chain(struct engine *engine, struct task *task)
     place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
+        engine_ahead(engine, task);
         return;
     }
     task_set_state(task, FGPU_TASK_PLACED);
@@ -369,15 +399,41 @@ static void engine_work(struct engine *engine)
 
 /* ---- turning ---------------------------------------------------------------------------- */
 
-/* In the order of the backlog; the first that still cannot be served keeps its turn. */
-static void engine_ahead_again(struct engine *engine, struct lane *lane)
+/* In their order; the first that still cannot be served keeps its turn. */
+static void engine_ahead_list(struct engine *engine, struct lane *lane, uint32_t at)
 {
-    lane->ahead_due = 0;
-    for (uint32_t at = lane->backlog_head; at != TASK_NONE && !lane->ahead_due;) {
+    while (at != TASK_NONE && !lane->ahead_due) {
         struct task *task = engine_task(engine, at);
         at = atomic_load_relaxed_u32(&task->next);
         engine_ahead(engine, task);
     }
+}
+
+/* The next of the backlog: of its first few the first one whose data are there; else the front, one
+ * at a time, so that tasks wait for data in the order of their urgency. */
+static uint32_t engine_next(struct engine *engine, struct lane *lane)
+{
+    uint32_t node = engine->devices[lane->device].node;
+    uint32_t at = lane->backlog_head;
+    if (!engine->has_copy_lanes || lane->backlog_head == TASK_NONE)
+        return sched_backlog_pop(engine, lane);
+    for (uint32_t i = 0; i < ENGINE_LOOK && at != TASK_NONE; i++) {
+        struct task *task = engine_task(engine, at);
+        if (task->status != FGPU_OK || move_settled(engine, task, node)) {
+            sched_backlog_take(engine, lane, task);
+            return at;
+        }
+        at = atomic_load_relaxed_u32(&task->next);
+    }
+    return lane->moving == 0 ? sched_backlog_pop(engine, lane) : TASK_NONE;
+}
+
+static void engine_ahead_again(struct engine *engine, struct lane *lane)
+{
+    lane->ahead_due = 0;
+    bitset_remove(&engine->ahead, lane->index);
+    engine_ahead_list(engine, lane, lane->backlog_head);
+    engine_ahead_list(engine, lane, lane->chain_head);
 }
 
 static bool engine_fill_lane(struct engine *engine, struct lane *lane)
@@ -390,7 +446,7 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
     while (sched_has_room(engine, lane)) {
         uint32_t index = sched_chain_pop(engine, lane);
         if (index == TASK_NONE)
-            index = sched_backlog_pop(engine, lane);
+            index = engine_next(engine, lane);
         if (index == TASK_NONE)
             break;
         struct task *task = engine_task(engine, index);
@@ -410,97 +466,54 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
     return any;
 }
 
-/* When a task that is in no backlog would finish on the device's best lane. */
-static uint64_t engine_finish_ns(const struct engine *engine, const struct engine_device *device,
-                                 uint64_t exec_ns, uint64_t work)
-{
-    uint64_t least_ns = UINT64_MAX;
-    for (uint32_t i = 0; i < device->lane_count; i++) {
-        const struct lane *lane = engine_lane(engine, device->lane_first + i);
-        uint64_t ns = place_finish_ns(device, lane->flight_ns + lane->backlog_ns, exec_ns, work);
-        least_ns = ns < least_ns ? ns : least_ns;
-    }
-    return least_ns;
-}
-
-/* Whether a task that is in neither backlog would better run on the thief's lane, which is idle,
- * where the devices compute with the same cores: reckoned as eft does. */
-static bool engine_gains_shared(const struct engine *engine, const struct engine_device *here,
-                                uint64_t here_ns, const struct engine_device *there,
-                                uint64_t there_ns)
-{
-    uint64_t work = place_group_work(engine, here);
-    return place_finish_ns(here, 0, here_ns, work) + here_ns * here->cores <
-           engine_finish_ns(engine, there, there_ns, work) + there_ns * there->cores;
-}
-
-/* Whether it would finish sooner there. */
-static bool engine_gains(const struct engine *engine, const struct lane *thief, uint64_t here_ns,
-                         const struct lane *victim, uint64_t there_ns)
-{
-    const struct engine_device *here = &engine->devices[thief->device];
-    const struct engine_device *there = &engine->devices[victim->device];
-    if (here == there || here->group_cores == 0 || there->group_cores == 0 ||
-        here->caps.resource_group != there->caps.resource_group)
-        return here_ns < victim->flight_ns + there_ns;
-    return engine_gains_shared(engine, here, here_ns, there, there_ns);
-}
-
-/* An idle lane takes the next task from the longest backlog, if it would finish it sooner. */
-static bool engine_steal(struct engine *engine, struct lane *thief)
-{
-    if (thief->hidden || engine->devices[thief->device].lost || thief->flight_tasks > 0 ||
-        thief->backlog_count > 0 || engine->ready_count > 0 || !sched_has_room(engine, thief))
-        return false;
-    struct lane *victim = NULL;
-    for (uint32_t i = 0; i < engine->lane_count; i++) {
-        struct lane *lane = engine_lane(engine, i);
-        if (lane != thief && lane->backlog_head != TASK_NONE && lane->flight_tasks > 0 &&
-            (victim == NULL || lane->backlog_ns > victim->backlog_ns))
-            victim = lane;
-    }
-    if (victim == NULL)
-        return false;
-    struct task *task = engine_task(engine, victim->backlog_head);
-    if (task->undone > 0 || (task->flags & TASK_F_PINNED) ||
-        place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL)
-        return false;
-    uint32_t old_ns = task->predicted_ns, old_model = task->model;
-    (void)sched_backlog_pop(engine, victim);
-    move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
-    place_on(engine, task, thief->index);
-    if (engine_gains(engine, thief, task->predicted_ns, victim, old_ns)) {
-        place_note(engine, task, FGPU_PLACED_STOLEN);
-        task_set_state(task, FGPU_TASK_PLACED);
-        (void)engine_dispatch(engine, task);
-        return true;
-    }
-    task->lane = victim->index;
-    task->predicted_ns = old_ns;
-    task->model = old_model;
-    sched_backlog_push(engine, task, true);
-    engine_ahead(engine, task);
-    return false;
-}
-
 static bool engine_fill_lanes(struct engine *engine)
 {
     bool any = false;
-    engine->has_fences = false;
-    for (uint32_t i = 0; i < engine->lane_count; i++) {
+    for (uint32_t i = bitset_next(&engine->due, 0); i != BITSET_END;
+         i = bitset_next(&engine->due, i + 1)) {
         struct lane *lane = engine_lane(engine, i);
+        bitset_remove(&engine->due, i);
         if (lane->chain_head != TASK_NONE || lane->backlog_head != TASK_NONE || lane->fence_due)
             any |= engine_fill_lane(engine, lane);
-        engine->has_fences |= lane->fence_due != 0;
+        if (lane->fence_due)
+            bitset_add(&engine->due, i);
+    }
+    return any;
+}
+
+static bool engine_steal(struct engine *engine, struct lane *thief)
+{
+    struct task *task = steal_for(engine, thief);
+    if (task == NULL)
+        return false;
+    task_set_state(task, FGPU_TASK_PLACED);
+    (void)engine_dispatch(engine, task);
+    return true;
+}
+
+/* Idle lanes look for others' work: all of them where they are few, else each once. */
+static bool engine_steal_all(struct engine *engine)
+{
+    bool any = false;
+    if (engine->lane_count <= STEAL_FEW_LANES) {
+        for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count;
+             i++)
+            any |= engine_steal(engine, engine_lane(engine, i));
+        return any;
+    }
+    if (engine->kept == 0 || engine->ready_count > 0)
+        return false;
+    for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;
+         i = bitset_next(&engine->rested, i + 1)) {
+        bitset_remove(&engine->rested, i);
+        any |= engine_steal(engine, engine_lane(engine, i));
     }
     return any;
 }
 
 static bool engine_fill(struct engine *engine)
 {
-    bool any = false;
-    if (engine->kept > 0 || engine->has_fences)
-        any = engine_fill_lanes(engine);
+    bool any = engine_fill_lanes(engine);
     uint32_t index;
     while ((index = sched_next(engine)) != TASK_NONE) {
         engine_place(engine, engine_task(engine, index));
@@ -508,9 +521,7 @@ static bool engine_fill(struct engine *engine)
         if (engine->work.count > 64)
             break;
     }
-    for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count; i++)
-        any |= engine_steal(engine, engine_lane(engine, i));
-    return any;
+    return engine_steal_all(engine) || any;
 }
 
 /* After each turn while there is little to check; the more there is, the more turns go by between
@@ -529,13 +540,17 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
-    if (engine->planner != NULL && planner_turn(engine))
+    if (engine->planner != NULL && planner_turn(engine)) {
         engine_replan(engine);
+    }
+    if (engine->planner != NULL)
+        engine_early(engine);
     do {
         if (engine->work.count > 0)
             engine_work(engine);
     } while (engine_fill(engine) || engine->work.count > 0);
-    for (uint32_t i = 0; engine->has_commands && i < engine->lane_count; i++) {
+    for (uint32_t i = bitset_next(&engine->loaded, 0); engine->has_commands && i != BITSET_END;
+         i = bitset_next(&engine->loaded, i + 1)) {
         struct vec *commands = &engine_lane(engine, i)->commands;
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
@@ -590,7 +605,7 @@ uint32_t engine_drain(struct engine *engine)
 static void engine_suspect(struct engine *engine, struct lane *lane)
 {
     lane->fence_due = 1;
-    engine->has_fences = true;
+    bitset_add(&engine->due, lane->index);
     lane->suspect = lane->issued;
 }
 
@@ -621,7 +636,21 @@ static void engine_copy_finished(struct engine *engine, struct lane *lane, uint3
     device->copy_failures = status == FGPU_OK ? 0 : device->copy_failures + 1;
     if (status != FGPU_OK)
         engine_suspect(engine, lane);
+    else if (op->body.result.timed)
+        learn_copy(engine, op);
+    bool to_host = op->dst_node == 0;
     move_op_done(engine, index, status);
+    if (to_host) /* any lane may have waited for that */
+        for (uint32_t i = bitset_next(&engine->ahead, 0); i != BITSET_END;
+             i = bitset_next(&engine->ahead, i + 1))
+            bitset_add(&engine->due, i);
+}
+
+/* Something has changed for the lanes of a device. */
+static void engine_device_due(struct engine *engine, const struct engine_device *device)
+{
+    for (uint32_t i = 0; i < device->lane_count; i++)
+        bitset_add(&engine->due, device->lane_first + i);
 }
 
 void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number)
@@ -629,7 +658,7 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
     struct lane *lane = engine_lane(engine, lane_index);
     FGPU_ASSERT(number >= lane->done && number <= lane->issued);
     while (lane->done < number) {
-        uint32_t entry = lane->ring[++lane->done & (ENGINE_LANE_RING - 1)];
+        uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
         if (entry == RING_FENCE)
             continue;
         if (entry & RING_OP)
@@ -638,6 +667,9 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
             engine_task_finished(engine, lane, engine_task(engine, entry));
     }
     lane_wake(engine, &lane->waiters);
+    bitset_add(&engine->due, lane_index);
+    if (lane->copies)
+        engine_device_due(engine, &engine->devices[lane->device]);
     sched_update_hunger(engine, lane);
 }
 
@@ -667,13 +699,14 @@ void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t by
             engine,
             (struct action){.kind = ACTION_FREE, .node = node, .device = n->device, .handle = mem});
     lane_wake(engine, &n->alloc_waiters);
+    engine_device_due(engine, &engine->devices[n->device]);
 }
 
 void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_status status,
                   const fgpu_code_built *built)
 {
     struct kernel *kernel = engine_kernel(engine, index);
-    struct code *code = &kernel->codes[device];
+    struct code *code = engine_code(engine, kernel, device);
     FGPU_ASSERT(code->state == CODE_BUILDING);
     code->state = status == FGPU_OK ? CODE_READY : CODE_FAILED;
     code->status = status;
@@ -736,56 +769,4 @@ void engine_forget(struct engine *engine, uint32_t index)
     else
         task->flags |= TASK_F_UNLISTED; /* after its callback */
     engine->wakes++;
-}
-
-/* Not forgotten since. */
-static bool engine_still_failed(const struct engine *engine, const struct engine_failure *failure)
-{
-    const struct task *task = engine_task(engine, failure->task);
-    return task_generation(task) == failure->generation && !(task->flags & TASK_F_UNLISTED);
-}
-
-/* A program that forgets its failures and never waits for the pool must not make the list grow. */
-static void engine_sweep_failures(struct engine *engine)
-{
-    struct vec *failures = &engine->failures;
-    size_t kept = 0;
-    for (size_t i = engine->failures_head; i < failures->count; i++) {
-        struct engine_failure failure = *(struct engine_failure *)vec_at(failures, i);
-        if (engine_still_failed(engine, &failure))
-            *(struct engine_failure *)vec_at(failures, kept++) = failure;
-    }
-    failures->count = kept;
-    engine->failures_head = 0;
-}
-
-void engine_note_failure(struct engine *engine, const struct task *task)
-{
-    struct engine_failure failure = {task->self, task_generation(task)};
-    if (engine->failures.count == engine->failures.capacity) {
-        size_t before = engine->failures.count;
-        engine_sweep_failures(engine);
-        if (engine->failures.count > before / 2)
-            (void)vec_reserve(&engine->failures, 2 * before);
-    }
-    (void)vec_push(&engine->failures, &failure); /* without memory the earlier ones are told */
-}
-
-uint32_t engine_first_failure(struct engine *engine)
-{
-    while (engine->failures_head < engine->failures.count) {
-        const struct engine_failure *failure = vec_at(&engine->failures, engine->failures_head);
-        if (engine_still_failed(engine, failure))
-            return failure->task;
-        engine->failures_head++;
-    }
-    return TASK_NONE;
-}
-
-uint32_t engine_take_failure(struct engine *engine)
-{
-    uint32_t task = engine_first_failure(engine);
-    vec_clear(&engine->failures);
-    engine->failures_head = 0;
-    return task;
 }

@@ -15,10 +15,12 @@
 #include <fastgpu/pool.h>
 #include <fastgpu/stats.h>
 
+#include "base/bitset.h"
 #include "base/inbox.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "base/vec.h"
+#include "core/blocks.h"
 #include "core/links.h"
 #include "core/object.h"
 #include "core/task.h"
@@ -29,7 +31,7 @@
 
 #define OP_NONE UINT32_MAX
 #define ENGINE_PRIORITIES 2001u /* -1000 .. 1000 */
-#define ENGINE_LANE_RING 4096u  /* commands in flight in one lane at most */
+#define ENGINE_LANE_RING 4096u  /* commands in flight in one lane at most, unless configured */
 
 /* ---- what the driver carries out -------------------------------------------------------- */
 
@@ -64,12 +66,14 @@ struct lane {
     uint64_t since_ns;  /* when the oldest of it began, as far as is known */
     uint32_t flight_tasks;
     uint32_t flight_hosts; /* of them host functions: they may block for as long as they like */
+    uint32_t ring_mask;
     uint32_t *ring; /* what command n is: ring[n & mask]: task index, or op index with RING_OP */
     struct vec
         commands; /* fgpu_cmd: not handed to the device yet; numbers issued - count + 1 .. issued */
     uint32_t backlog_head, backlog_tail; /* tasks placed here, through task.next */
     uint32_t backlog_count;
     uint64_t backlog_ns;
+    uint32_t moving; /* tasks that wait for data or memory, counted in the backlog's numbers */
     uint32_t chain_head, chain_tail; /* tasks whose unfinished predecessors are all on this lane */
     uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
@@ -77,9 +81,11 @@ struct lane {
     fgpu_cmd_result fence; /* body of the fences; nobody reads it */
     uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */
+    uint64_t timed_end_ns; /* when the last timed command ended, by the device's clock */
     uint32_t waiters;      /* links: tasks that wait until it has progressed */
     uint8_t full;          /* its budget was used up; takes more when half of it is free */
     uint8_t hungry;        /* counted in engine->hungry */
+    uint8_t idle;          /* counted in engine->idle */
     uint8_t hidden;        /* takes no tasks unless nobody else can */
     uint8_t copies;        /* takes nothing else */
 };
@@ -92,8 +98,9 @@ struct engine_device {
     uint32_t node;
     uint32_t lane_first, lane_count; /* that run tasks */
     uint32_t copy_count;             /* lanes behind them, for copies from and to its memory */
-    uint32_t cores;                  /* that a launch occupies of its resource group */
-    uint32_t group_cores;            /* of that group; 0: nobody else works with them */
+    uint32_t code;        /* its place in kernel->codes; devices that are alike share one */
+    uint32_t cores;       /* that a launch occupies of its resource group */
+    uint32_t group_cores; /* of that group; 0: nobody else works with them */
     uint8_t lost;
     uint8_t hidden; /* runs host tasks only: the caller did not choose it */
     uint64_t key;   /* names it in the performance model */
@@ -108,6 +115,7 @@ struct engine_node {
     struct heap heap;
     uint32_t device; /* whose mem_alloc serves it; node 0: the driver's host allocator */
     uint8_t lost;
+    uint16_t way;                /* its number in the link model: its own, or one for many alike */
     uint32_t alloc_pending;      /* slabs asked for */
     uint32_t alloc_waiters;      /* links: tasks that wait for a slab */
     uint32_t memory_waiters;     /* links: tasks that wait until something is unpinned */
@@ -131,6 +139,7 @@ struct op {
     uint64_t bytes;
     uint64_t task; /* that it was ordered for, in traces */
     uint32_t predicted_ns;
+    uint8_t issued; /* handed to its lane */
     uint8_t spill;  /* counted in its source's `spills` */
     uint8_t orphan; /* its source is gone with the device: what arrives is worth nothing */
 };
@@ -144,6 +153,8 @@ struct engine_device_config {
                              them; else 0 */
     uint64_t key;
     uint64_t memory_limit_bytes;
+    uint32_t alike; /* neighbours with the same number, not 0, share built code and, where nodes are
+                       too many for the link model, what it knows of their links */
     uint8_t hidden;
 };
 
@@ -167,7 +178,9 @@ struct engine_config {
     double (*path_rate)(const void *user, uint32_t link); /* bytes per ns */
     uint32_t path_link_count;
     const void *paths_user;
-    uint64_t budget_ns;        /* predicted time in flight per lane; 0: the default */
+    uint32_t ring;      /* commands in flight in a lane at most: a power of two of at least 16;
+                           0: ENGINE_LANE_RING */
+    uint64_t budget_ns; /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
@@ -175,6 +188,7 @@ struct engine_config {
 
 struct lineage; /* core/lineage.h */
 struct planner; /* core/planner.h */
+struct traffic; /* core/traffic.h */
 
 /* A failed task, as long as its record says so. */
 struct engine_failure {
@@ -212,10 +226,18 @@ struct engine {
     uint32_t lane_count;
     struct engine_node *nodes;
     uint32_t node_count;
+    uint32_t code_count;   /* of different devices */
+    struct bitset due;     /* lanes that may take something from their lists, or have a fence due */
+    struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
+    struct bitset ahead;   /* lanes with ahead_due */
+    struct bitset keeping; /* lanes that may have a backlog */
+    struct bitset rested;  /* lanes that have become idle and have not looked for others' work */
+    uint32_t idle;         /* lanes without anything placed on them, of those that take tasks */
     struct policy_lane *candidates; /* one for each lane: what the policy chooses among */
 
     struct links links;
-    struct table ops; /* struct op */
+    struct table ops;     /* struct op */
+    struct blocks blocks; /* beyond the host's, where nodes are many */
 
     /* ready tasks: one list for each priority, and which lists have any */
     uint32_t ready_head[ENGINE_PRIORITIES], ready_tail[ENGINE_PRIORITIES];
@@ -233,7 +255,7 @@ struct engine {
     bool host_visible; /* a device that the caller chose takes host functions */
     uint32_t hungry;   /* lanes that would take another ready task */
     uint32_t kept;     /* tasks in the backlogs and chain lists of all lanes */
-    bool has_fences;   /* a lane may have fence_due */
+    bool has_copy_lanes;
     bool has_commands; /* a lane may have commands to hand out; cleared by the driver */
     uint32_t order;
     uint64_t latency_sum_ns;
@@ -241,6 +263,7 @@ struct engine {
     size_t failures_head;
     fgpu_pool_stats stats;
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
+    struct traffic *traffic; /* NULL: copies go out when they are ordered */
     struct planner *planner; /* NULL: the policy decides task by task */
     void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
     double (*path_rate)(const void *user, uint32_t link);
@@ -287,6 +310,20 @@ static inline uint32_t engine_trace_name(const struct engine *engine, const stru
     return trace_name(engine->trace, engine_task_name(engine, task));
 }
 
+/* A kernel's code for a device. */
+static inline struct code *engine_code(const struct engine *engine, const struct kernel *kernel,
+                                       uint32_t device)
+{
+    return &kernel->codes[engine->devices[device].code];
+}
+
+/* How long a copy between two nodes takes, as far as is known. */
+static inline uint64_t engine_copy_ns(const struct engine *engine, uint32_t src, uint32_t dst,
+                                      uint64_t bytes)
+{
+    return link_predict_ns(engine->link, engine->nodes[src].way, engine->nodes[dst].way, bytes);
+}
+
 static inline struct lane *engine_lane(const struct engine *engine, uint32_t index)
 {
     return &engine->lanes[index];
@@ -298,9 +335,11 @@ static inline uint32_t engine_lanes_of(const struct engine_device *device)
     return device->lane_count + device->copy_count;
 }
 
-static inline struct block *engine_block(const struct buffer *buffer, uint32_t node)
+static inline struct block *engine_block(struct buffer *buffer, uint32_t node)
 {
-    return &buffer->blocks[node];
+    if (__builtin_expect(buffer->sparse == NULL, 1))
+        return &buffer->blocks[node];
+    return blocks_at(buffer, node);
 }
 
 /* The last user of a destroyed buffer has ended. */

@@ -19,6 +19,7 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/sched.h"
+#include "core/traffic.h"
 
 static void fault_doom(struct engine *engine, struct task *task, uint32_t device)
 {
@@ -59,7 +60,7 @@ static void fault_flight(struct engine *engine, struct lane *lane)
 {
     uint64_t last = lane->issued;
     while (lane->done < last) {
-        uint32_t entry = lane->ring[++lane->done & (ENGINE_LANE_RING - 1)];
+        uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
         if (entry == RING_FENCE)
             continue;
         if (entry & RING_OP)
@@ -67,6 +68,9 @@ static void fault_flight(struct engine *engine, struct lane *lane)
         else
             fault_take_back(engine, engine_task(engine, entry), true);
     }
+    uint32_t op;
+    while (traffic_governs(engine, lane) && (op = traffic_take(engine, lane)) != OP_NONE)
+        move_op_done(engine, op, FGPU_E_DEVICE_LOST);
     vec_clear(&lane->commands);
     lane->fence_due = 0;
     lane_wake(engine, &lane->waiters);

@@ -25,6 +25,7 @@ static void graph_segment_clone(void *user, void *dst, const void *src)
     struct engine *engine = user;
     struct segment *out = dst;
     *out = *(const struct segment *)src;
+    replica_clone(&out->replica);
     out->readers = LINKS_NONE;
     for (uint32_t at = ((const struct segment *)src)->readers; at != LINKS_NONE;
          at = links_at(&engine->links, at)->next)
@@ -36,6 +37,7 @@ static void graph_segment_drop(void *user, void *payload)
     struct engine *engine = user;
     struct segment *segment = payload;
     links_clear(&engine->links, &segment->readers);
+    replica_fini(&segment->replica);
 }
 
 fgpu_status graph_buffer_init(struct engine *engine, struct buffer *buffer, uint64_t size_bytes)
@@ -136,7 +138,7 @@ void graph_fetch(const struct engine *engine, const struct task *task)
 {
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
-        __builtin_prefetch(buffer->blocks, 1);
+        __builtin_prefetch(buffer->sparse == NULL ? buffer->blocks : &buffer->home, 1);
         if (buffer->segments.seg_count == 1)
             __builtin_prefetch(imap_payload(imap_only(&buffer->segments)), 1);
     }
@@ -436,9 +438,10 @@ static bool graph_commit_segment(struct engine *engine, struct task *task, uint3
     const fgpu_status *status = user;
     struct segment *segment = graph_segment(seg);
     if (task->flags & TASK_F_ISSUED) {
-        uint64_t pre = segment->replica.pre;
-        replica_commit(&segment->replica, lane_node(engine, task));
-        memory_preimage_gone(engine, pre & ~segment->replica.pre);
+        uint32_t node = lane_node(engine, task);
+        memory_preimage_gone(engine, segment->replica.pre,
+                             segment->replica.dirty > 1 ? node : NODES_NONE);
+        replica_commit(&segment->replica, node);
     }
     if (*status != FGPU_OK && segment->writer == task->self &&
         segment->writer_generation == task_generation(task)) {

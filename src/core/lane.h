@@ -10,7 +10,7 @@
 /* Commands that still fit into the lane's ring of numbers. */
 static inline uint32_t lane_room(const struct lane *lane)
 {
-    return ENGINE_LANE_RING - (uint32_t)(lane->issued - lane->done);
+    return lane->ring_mask + 1 - (uint32_t)(lane->issued - lane->done);
 }
 
 /* Appends a command and returns its number. [in] entry: task index, op index | RING_OP, or

@@ -25,7 +25,7 @@ static uint32_t launch_variant(const struct kernel *kernel, uint32_t variants)
 
 void launch_build(struct engine *engine, struct kernel *kernel, uint32_t device)
 {
-    struct code *code = &kernel->codes[device];
+    struct code *code = engine_code(engine, kernel, device);
     if (code->state != CODE_NONE)
         return;
     uint32_t variant = launch_variant(kernel, engine->devices[device].caps.variants);
@@ -49,7 +49,7 @@ enum launch_answer launch_code(struct engine *engine, struct task *task)
         return LAUNCH_ISSUED;
     struct kernel *kernel = engine_kernel(engine, task->kernel);
     uint32_t device = engine_lane(engine, task->lane)->device;
-    struct code *code = &kernel->codes[device];
+    struct code *code = engine_code(engine, kernel, device);
     if (code->state == CODE_READY)
         return LAUNCH_ISSUED;
     if (code->state == CODE_FAILED)
@@ -75,7 +75,7 @@ static void launch_resolve(struct engine *engine, struct task *task, uint32_t no
 static void launch_kernel_body(struct engine *engine, struct task *task, uint32_t device)
 {
     fgpu_cmd_launch *launch = task_body(task);
-    const struct code *code = &engine_kernel(engine, task->kernel)->codes[device];
+    const struct code *code = engine_code(engine, engine_kernel(engine, task->kernel), device);
     launch->code = code->code;
     if (!(task->flags & TASK_F_AUTO_LOCAL))
         return;

@@ -7,15 +7,56 @@
  */
 #include "core/learn.h"
 
+static void learn_end(struct lane *lane, uint64_t end_ns)
+{
+    if (end_ns > lane->timed_end_ns)
+        lane->timed_end_ns = end_ns;
+}
+
+/* How long copies between the same nodes, that still run on other lanes of the device, have shared
+ * the link with this one: from the end of what was there before them, as far as that is known. */
+static uint64_t learn_others_ns(struct engine *engine, const struct op *op)
+{
+    const fgpu_cmd_result *result = &op->body.result;
+    const struct engine_device *device = &engine->devices[engine_lane(engine, op->lane)->device];
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < engine_lanes_of(device); i++) {
+        const struct lane *lane = engine_lane(engine, device->lane_first + i);
+        uint64_t handed = lane->issued - lane->commands.count;
+        if (lane->index == op->lane || lane->done >= handed)
+            continue;
+        uint32_t entry = lane->ring[(lane->done + 1) & lane->ring_mask];
+        if (entry == RING_FENCE || (entry & RING_OP) == 0)
+            continue;
+        const struct op *other = table_at(&engine->ops, entry & ~RING_OP);
+        uint64_t since =
+            lane->timed_end_ns > result->start_ns ? lane->timed_end_ns : result->start_ns;
+        if (other->src_node == op->src_node && other->dst_node == op->dst_node &&
+            since < result->end_ns)
+            ns += result->end_ns - since;
+    }
+    return ns;
+}
+
+void learn_copy(struct engine *engine, const struct op *op)
+{
+    const fgpu_cmd_result *result = &op->body.result;
+    struct link_span span = {result->start_ns, result->end_ns, learn_others_ns(engine, op)};
+    link_learn_span(engine->link, engine->nodes[op->src_node].way, engine->nodes[op->dst_node].way,
+                    op->bytes, &span);
+    learn_end(engine_lane(engine, op->lane), result->end_ns);
+}
+
 void learn_task(struct engine *engine, struct task *task, fgpu_status status)
 {
-    const struct lane *lane = engine_lane(engine, task->lane);
+    struct lane *lane = engine_lane(engine, task->lane);
     struct engine_device *device = &engine->devices[lane->device];
     const fgpu_cmd_result *result = task_result(task);
     uint64_t ns = task->predicted_ns;
     if (status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
         device->timed++;
+        learn_end(lane, result->end_ns);
         if (task->kernel != TASK_NONE)
             history_slot_learn(engine->history, task->model, ns);
     }

@@ -10,4 +10,7 @@
 /* A task has finished on its lane: model, statistics, trace. */
 void learn_task(struct engine *engine, struct task *task, fgpu_status status);
 
+/* A copy has been made on its lane, in `result`'s time: model of links. */
+void learn_copy(struct engine *engine, const struct op *op);
+
 #endif

@@ -197,7 +197,7 @@ static bool lineage_is_elsewhere(struct engine *engine, struct task *task, uint3
     (void)access;
     const struct segment *segment = graph_segment(seg);
     uint64_t valid = segment->replica.valid;
-    bool alone = (valid & 1) == 0 && (valid & (valid - 1)) == 0;
+    bool alone = !nodes_has(valid, 0) && (valid == 0 || nodes_is_single(valid));
     return segment->stamp != *(const uint64_t *)user || !alone;
 }
 

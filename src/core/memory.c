@@ -29,11 +29,13 @@ static void memory_use_unlink(struct engine *engine, struct block *block)
     if (block->prev_use == TASK_NONE)
         node->use_head = block->next_use;
     else
-        engine_buffer(engine, block->prev_use)->blocks[block->node].next_use = block->next_use;
+        engine_block(engine_buffer(engine, block->prev_use), block->node)->next_use =
+            block->next_use;
     if (block->next_use == TASK_NONE)
         node->use_tail = block->prev_use;
     else
-        engine_buffer(engine, block->next_use)->blocks[block->node].prev_use = block->prev_use;
+        engine_block(engine_buffer(engine, block->next_use), block->node)->prev_use =
+            block->prev_use;
 }
 
 static void memory_use_append(struct engine *engine, struct block *block)
@@ -44,7 +46,7 @@ static void memory_use_append(struct engine *engine, struct block *block)
     if (node->use_tail == TASK_NONE)
         node->use_head = block->buffer;
     else
-        engine_buffer(engine, node->use_tail)->blocks[block->node].next_use = block->buffer;
+        engine_block(engine_buffer(engine, node->use_tail), block->node)->next_use = block->buffer;
     node->use_tail = block->buffer;
 }
 
@@ -128,8 +130,9 @@ static void memory_free_block(struct engine *engine, struct block *block)
 
 void memory_release(struct engine *engine, struct buffer *buffer)
 {
-    for (uint32_t node = 0; node < engine->node_count; node++) {
-        struct block *block = engine_block(buffer, node);
+    for (struct block *block = blocks_first(engine, buffer); block != NULL;
+         block = blocks_next(engine, buffer, block)) {
+        uint32_t node = block->node;
         if (block->state != BLOCK_PRESENT)
             continue;
         memory_free_block(engine, block);
@@ -158,13 +161,24 @@ void memory_node_lost(struct engine *engine, uint32_t node)
 
 static bool memory_is_clean(const struct buffer *buffer, uint32_t node)
 {
-    uint64_t bit = UINT64_C(1) << node;
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
          seg = imap_next(&buffer->segments, seg)) {
         const struct segment *segment = imap_payload(seg);
-        if (segment->replica.valid == bit)
+        if (nodes_is_only(segment->replica.valid, node))
             return false;
     }
+    return true;
+}
+
+/* Of the nodes that hold the pre-image, the only one that does not hold the contents, too? */
+static bool memory_only_pre(const struct replica *replica, uint32_t node)
+{
+    if (!nodes_has(replica->pre, node) || nodes_has(replica->valid, node))
+        return false;
+    for (uint32_t n = nodes_next(replica->pre, 0); n != NODES_NONE;
+         n = nodes_next(replica->pre, n + 1))
+        if (n != node && !nodes_has(replica->valid, n))
+            return false;
     return true;
 }
 
@@ -175,17 +189,18 @@ static bool memory_is_preimage(const struct buffer *buffer, uint32_t node)
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
          seg = imap_next(&buffer->segments, seg)) {
         const struct replica *replica = &((const struct segment *)imap_payload(seg))->replica;
-        if ((replica->pre & ~replica->valid) == UINT64_C(1) << node &&
-            !replica_is_valid(replica, 0) && replica_has_data(replica))
+        if (replica->dirty > 0 && memory_only_pre(replica, node) && !replica_is_valid(replica, 0) &&
+            replica_has_data(replica))
             return true;
     }
     return false;
 }
 
-void memory_preimage_gone(struct engine *engine, uint64_t nodes)
+void memory_preimage_gone(struct engine *engine, uint64_t nodes, uint32_t kept)
 {
-    for (; nodes != 0; nodes &= nodes - 1)
-        lane_wake(engine, &engine->nodes[__builtin_ctzll(nodes)].memory_waiters);
+    for (uint32_t n = nodes_next(nodes, 0); n != NODES_NONE; n = nodes_next(nodes, n + 1))
+        if (n != kept)
+            lane_wake(engine, &engine->nodes[n].memory_waiters);
 }
 
 static bool memory_named_by(const struct task *task, uint32_t buffer)
@@ -198,10 +213,10 @@ static bool memory_named_by(const struct task *task, uint32_t buffer)
 
 /* Lower is better: clean before dirty, no known future use before some, and what placed tasks want
  * last; the list gives the age. */
-static uint32_t memory_cost(const struct buffer *buffer, uint32_t node)
+static uint32_t memory_cost(struct buffer *buffer, uint32_t node)
 {
     return (memory_is_clean(buffer, node) ? 0u : MEMORY_DIRTY) + (buffer->linked > 0 ? 1u : 0u) +
-           (buffer->blocks[node].wanted > 0 ? MEMORY_WANTED : 0u);
+           (engine_block(buffer, node)->wanted > 0 ? MEMORY_WANTED : 0u);
 }
 
 static bool memory_is_dirty(uint32_t cost)
@@ -215,7 +230,7 @@ static uint32_t memory_victim(struct engine *engine, const struct task *task, ui
     uint32_t best = TASK_NONE, best_cost = UINT32_MAX;
     *busy = false;
     for (uint32_t at = engine->nodes[node].use_head; at != TASK_NONE && best_cost > 0;) {
-        const struct buffer *buffer = engine_buffer(engine, at);
+        struct buffer *buffer = engine_buffer(engine, at);
         struct block *block = engine_block(buffer, node);
         if (block->used && block->next_use != TASK_NONE) {
             uint32_t next = block->next_use;
@@ -439,8 +454,10 @@ static bool memory_spare(struct engine *engine, const struct task *task, uint32_
 {
     struct engine_node *n = &engine->nodes[node];
     bool busy;
-    if (n->short_task != TASK_NONE)
-        return false; /* whoever evicts for a task that is to run now, goes first */
+    /* Whoever evicts for a task that is to run now goes first; and who waits for predecessors may
+     * still go elsewhere. */
+    if (n->short_task != TASK_NONE || task->undone > 0)
+        return false;
     uint32_t found = memory_victim(engine, task, node, &busy);
     if (found == TASK_NONE)
         return false;

@@ -41,9 +41,9 @@ void memory_settled(struct engine *engine, struct task *task, uint32_t node);
 void memory_pin(struct engine *engine, uint32_t buffer, uint32_t node);
 void memory_unpin(struct engine *engine, uint32_t buffer, uint32_t node);
 
-/* The nodes of the set (bit n: node n) no longer hold what a task in flight would start again from:
- * who waits for memory there looks again. */
-void memory_preimage_gone(struct engine *engine, uint64_t nodes);
+/* The nodes of the set, but `kept` (NODES_NONE: none), no longer hold what a task in flight would
+ * start again from: who waits for memory there looks again. */
+void memory_preimage_gone(struct engine *engine, uint64_t nodes, uint32_t kept);
 
 /* Free all blocks of a buffer; none is pinned. */
 void memory_release(struct engine *engine, struct buffer *buffer);
@@ -52,9 +52,9 @@ void memory_release(struct engine *engine, struct buffer *buffer);
 void memory_node_lost(struct engine *engine, uint32_t node);
 
 /* Backend handle and offset of a present block. */
-static inline const struct heap_block *memory_at(const struct buffer *buffer, uint32_t node)
+static inline const struct heap_block *memory_at(struct buffer *buffer, uint32_t node)
 {
-    return &buffer->blocks[node].heap;
+    return &engine_block(buffer, node)->heap;
 }
 
 #endif

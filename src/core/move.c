@@ -18,7 +18,10 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/memory.h"
+#include "core/planner.h"
+#include "core/traffic.h"
 
+#define MOVE_SOURCES 32u              /* of which the nearest is taken */
 #define MOVE_TYPICAL_BYTES (1u << 20) /* what ways are compared with */
 
 /* Bytes that are to be copied from one node. */
@@ -33,6 +36,8 @@ struct move_rect {
     struct move_run first; /* the first row */
     uint64_t rows, pitch;
     uint64_t task; /* that it is copied for, in traces */
+    int64_t rank;  /* of that task in the plan */
+    bool early;    /* long before that task: after all others */
 };
 
 /* Bytes of one block that a lane is about to use. */
@@ -48,7 +53,8 @@ struct move_pass {
     uint32_t node;
     uint16_t lane;
     bool chained;
-    bool busy; /* a lane is full: the task waits for its progress */
+    bool early; /* the task is not even ready */
+    bool busy;  /* a lane is full: the task waits for its progress */
     bool failed;
     bool ahead; /* nobody waits yet: what cannot be ordered now is left open */
     bool open;
@@ -109,7 +115,7 @@ static bool move_clear(struct engine *engine, struct task *task, const struct mo
         bool into = op->dst_node == use->node;
         if (op->begin >= use->end || op->end <= use->begin || (!into && !use->writes))
             continue;
-        if (op->lane == use->lane) {
+        if (op->lane == use->lane && !traffic_governs(engine, engine_lane(engine, op->lane))) {
             if (into)
                 *chained = true;
             continue;
@@ -177,7 +183,33 @@ static void move_op_count(struct engine *engine, const struct op *op)
         engine->stats.bytes_to_host += op->bytes;
 }
 
-/* Hands out one copy. All conflicts are cleared and both blocks exist. */
+/* Copies for what the plan holds urgent go first. */
+static int64_t move_rank(const struct engine *engine, const struct task *task)
+{
+    const struct planned *planned = planner_of(engine, task);
+    return planned != NULL ? planned->rank : INT64_MIN;
+}
+
+void move_issue(struct engine *engine, uint32_t index)
+{
+    struct op *op = table_at(&engine->ops, index);
+    struct lane *lane = engine_lane(engine, op->lane);
+    fgpu_cmd cmd = {.kind = FGPU_CMD_COPY, .flags = FGPU_CMD_TIMED, .body = &op->body};
+    if (op->dst_node == 0 || engine->traffic != NULL)
+        cmd.flags |= FGPU_CMD_NOTIFY;
+    op->issued = 1;
+    lane->flight_ns += op->predicted_ns;
+    op->number = lane_append(engine, lane, &cmd, index | RING_OP);
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_MOVE_BEGIN,
+                                                   .device = (uint8_t)lane->device,
+                                                   .lane = (uint16_t)lane->queue,
+                                                   .task = op->task,
+                                                   .a = op->bytes,
+                                                   .b = trace_nodes(op->src_node, op->dst_node)});
+}
+
+/* Orders one copy. All conflicts are cleared and both blocks exist. */
 static bool move_order(struct engine *engine, const struct move_rect *rect, uint32_t dst,
                        uint16_t lane_index)
 {
@@ -211,23 +243,13 @@ static bool move_order(struct engine *engine, const struct move_rect *rect, uint
                                .row_bytes = row_bytes,
                                .rows = rows};
     struct lane *lane = engine_lane(engine, lane_index);
-    uint64_t ns = link_predict_ns(engine->link, first->src, dst, op->bytes);
+    uint64_t ns = engine_copy_ns(engine, first->src, dst, op->bytes);
     op->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
-    lane->flight_ns += op->predicted_ns;
     move_op_attach(engine, op, index);
     move_share_rows(engine, op, false);
     move_op_count(engine, op);
-    fgpu_cmd cmd = {.kind = FGPU_CMD_COPY, .flags = FGPU_CMD_TIMED, .body = &op->body};
-    if (dst == 0)
-        cmd.flags |= FGPU_CMD_NOTIFY;
-    op->number = lane_append(engine, lane, &cmd, index | RING_OP);
-    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
-                                                   .kind = TRACE_MOVE_BEGIN,
-                                                   .device = (uint8_t)lane->device,
-                                                   .lane = (uint16_t)lane->queue,
-                                                   .task = op->task,
-                                                   .a = op->bytes,
-                                                   .b = trace_nodes(first->src, dst)});
+    if (!traffic_governs(engine, lane) || !traffic_order(engine, index, rect->rank, rect->early))
+        move_issue(engine, index);
     return true;
 }
 
@@ -238,15 +260,16 @@ static bool move_order(struct engine *engine, const struct move_rect *rect, uint
 static uint32_t move_source(const struct engine *engine, const struct replica *replica,
                             uint32_t node)
 {
-    uint32_t best = (uint32_t)__builtin_ctzll(replica->valid); /* the host when it has the data */
-    if (engine->reaches == NULL || node == 0 || (replica->valid & (replica->valid - 1)) == 0)
+    uint32_t best = nodes_next(replica->valid, 0); /* the host when it has the data */
+    if (engine->reaches == NULL || node == 0 || nodes_is_single(replica->valid))
         return best;
     uint64_t least_ns = UINT64_MAX;
-    for (uint64_t left = replica->valid; left != 0; left &= left - 1) {
-        uint32_t at = (uint32_t)__builtin_ctzll(left);
+    uint32_t looked = 0;
+    for (uint32_t at = best; at != NODES_NONE && looked < MOVE_SOURCES;
+         at = nodes_next(replica->valid, at + 1), looked++) {
         if (at != 0 && !move_can_reach(engine, at, node))
             continue;
-        uint64_t ns = link_predict_ns(engine->link, at, node, MOVE_TYPICAL_BYTES);
+        uint64_t ns = engine_copy_ns(engine, at, node, MOVE_TYPICAL_BYTES);
         if (ns < least_ns) {
             least_ns = ns;
             best = at;
@@ -274,6 +297,10 @@ static bool move_collect(struct engine *engine, struct task *task, uint32_t acce
     }
     if (replica_is_valid(replica, pass->node) || !replica_has_data(replica))
         return true;
+    if (pass->ahead && replica->dirty > 0) { /* a predecessor is still to write them */
+        pass->open = true;
+        return true;
+    }
     uint32_t src = move_source(engine, replica, pass->node);
     struct vec *runs = pass->runs;
     if (runs->count > 0) {
@@ -382,11 +409,24 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
         pass->chained = true;
 }
 
+/* What comes to the block was ordered for a task that was less urgent. */
+static void move_urge(struct engine *engine, const struct task *task, const struct block *block)
+{
+    for (uint32_t at = block->ops; at != OP_NONE;) {
+        struct op *op = table_at(&engine->ops, at);
+        if (!op->issued && op->dst_node == block->node)
+            traffic_urge(engine, at, move_rank(engine, task));
+        at = *move_op_link(op, block->node);
+    }
+}
+
 static void move_access(struct engine *engine, struct task *task, uint32_t access,
                         struct move_pass *pass)
 {
     const struct task_access *a = &task_accesses(task)[access];
     struct block *block = engine_block(engine_buffer(engine, a->buffer), pass->node);
+    if (block->ops != OP_NONE && engine->traffic != NULL && !pass->early)
+        move_urge(engine, task, block);
     if (block->ops != OP_NONE && !pass->ahead) {
         struct move_use use = {a->buffer, pass->node, a->begin,
                                a->end,    pass->lane, a->mode & FGPU_WRITE};
@@ -396,7 +436,10 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
         return;
     vec_clear(pass->runs);
     (void)graph_walk(engine, task, access, move_collect, pass);
-    struct move_rect rect = {.buffer = a->buffer, .task = engine_trace_id(task)};
+    struct move_rect rect = {.buffer = a->buffer,
+                             .task = engine_trace_id(task),
+                             .rank = move_rank(engine, task),
+                             .early = pass->early};
     for (size_t at = 0; at < pass->runs->count && !pass->failed && !pass->busy;) {
         at += move_rows(pass->runs, at, &rect);
         move_rectangle(engine, task, pass, &rect);
@@ -416,9 +459,10 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
     vec_clear(pass.runs);
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
          seg = imap_next(&buffer->segments, seg))
-        if (graph_segment(seg)->replica.valid == UINT64_C(1) << node)
+        if (nodes_is_only(graph_segment(seg)->replica.valid, node))
             (void)move_collect(engine, task, 0, seg, &pass);
-    struct move_rect rect = {.buffer = victim, .task = engine_trace_id(task)};
+    struct move_rect rect = {
+        .buffer = victim, .task = engine_trace_id(task), .rank = move_rank(engine, task)};
     for (size_t at = 0; at < pass.runs->count && !pass.failed && !pass.busy;) {
         at += move_rows(pass.runs, at, &rect);
         move_rectangle(engine, task, &pass, &rect);
@@ -518,7 +562,7 @@ void move_claim(struct engine *engine, struct task *task, uint32_t node)
 }
 
 struct move_undo {
-    uint64_t torn;
+    uint32_t torn; /* node */
     bool whole;
 };
 
@@ -527,7 +571,7 @@ static bool move_unclaim_segment(struct engine *engine, struct task *task, uint3
 {
     struct move_undo *undo = user;
     struct replica *replica = &graph_segment(seg)->replica;
-    memory_preimage_gone(engine, replica->pre);
+    memory_preimage_gone(engine, replica->pre, NODES_NONE);
     bool had = replica->version > replica->dirty;
     bool have = replica_undo(replica, undo->torn);
     if (had && !have && (task_accesses(task)[access].mode & FGPU_READ))
@@ -537,7 +581,7 @@ static bool move_unclaim_segment(struct engine *engine, struct task *task, uint3
 
 bool move_unclaim(struct engine *engine, struct task *task, uint32_t node, bool torn)
 {
-    struct move_undo undo = {torn ? UINT64_C(1) << node : 0, true};
+    struct move_undo undo = {torn ? node : NODES_NONE, true};
     for (uint32_t i = 0; i < task->access_count; i++)
         if (task_accesses(task)[i].mode & FGPU_WRITE)
             (void)graph_walk(engine, task, i, move_unclaim_segment, &undo);
@@ -552,12 +596,14 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
     struct lane *lane = engine_lane(engine, op->lane);
     struct engine_device *device = &engine->devices[lane->device];
     const fgpu_cmd_result *result = &op->body.result;
-    lane->flight_ns -= op->predicted_ns;
     uint64_t ns = op->predicted_ns;
+    if (op->issued)
+        lane->flight_ns -= ns;
+    if (op->issued && traffic_governs(engine, lane))
+        traffic_done(engine, index);
     if (status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
         device->timed++;
-        link_learn(engine->link, op->src_node, op->dst_node, op->bytes, ns);
     }
     if (!lane->copies)
         device->stats.busy_ns += ns;
@@ -609,7 +655,9 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
 {
     struct move_pass pass = {
         .node = node, .lane = task->lane, .ahead = true, .runs = &engine->runs};
-    if (task->marks & TASK_M_ORDERED || task->undone > 0 || task->status != FGPU_OK)
+    /* Where predecessors are on their way, what they write is marked (replica.dirty); the rest is
+     * final. */
+    if (task->marks & TASK_M_ORDERED || task->unissued > 0 || task->status != FGPU_OK)
         return true;
     memory_want(engine, task, node);
     for (uint32_t i = 0; i < task->access_count && !pass.failed && !pass.busy; i++) {
@@ -625,6 +673,41 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
     if (pass.open || pass.failed || pass.busy)
         return false;
     task->marks |= TASK_M_ORDERED;
+    return true;
+}
+
+bool move_early(struct engine *engine, struct task *task, uint32_t access, uint32_t lane)
+{
+    uint32_t node = engine->devices[engine_lane(engine, lane)->device].node, victim;
+    struct move_pass pass = {
+        .node = node, .lane = (uint16_t)lane, .ahead = true, .early = true, .runs = &engine->runs};
+    if (task->status != FGPU_OK ||
+        !memory_try(engine, task, task_accesses(task)[access].buffer, node, &victim))
+        return false;
+    move_access(engine, task, access, &pass);
+    return !pass.failed && !pass.busy;
+}
+
+static bool move_settled_segment(struct engine *engine, struct task *task, uint32_t access,
+                                 struct imap_seg *seg, void *user)
+{
+    (void)engine;
+    (void)task;
+    (void)access;
+    const struct replica *replica = &graph_segment(seg)->replica;
+    return !replica_has_data(replica) || replica_is_valid(replica, *(const uint32_t *)user);
+}
+
+bool move_settled(struct engine *engine, struct task *task, uint32_t node)
+{
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct task_access *access = &task_accesses(task)[i];
+        const struct block *block = engine_block(engine_buffer(engine, access->buffer), node);
+        if (block->state != BLOCK_PRESENT || block->ops != OP_NONE)
+            return false;
+        if ((access->mode & FGPU_READ) && !graph_walk(engine, task, i, move_settled_segment, &node))
+            return false;
+    }
     return true;
 }
 
@@ -651,7 +734,8 @@ void move_write_through(struct engine *engine, struct task *task, uint32_t node)
         struct move_pass pass = {.node = 0, .lane = lane, .runs = &engine->runs};
         vec_clear(pass.runs);
         (void)graph_walk(engine, task, i, move_collect_settled, &pass);
-        struct move_rect rect = {.buffer = a->buffer, .task = engine_trace_id(task)};
+        struct move_rect rect = {
+            .buffer = a->buffer, .task = engine_trace_id(task), .rank = move_rank(engine, task)};
         for (size_t at = 0; at < pass.runs->count && lane_room(engine_lane(engine, lane)) > 8;) {
             at += move_rows(pass.runs, at, &rect);
             if (rect.first.src == node)

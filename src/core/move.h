@@ -46,4 +46,15 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node);
  */
 void move_orphan(struct engine *engine, uint32_t buffer, uint32_t node);
 
+/* Is all that the task reads on the node, with no copy still under way there? */
+bool move_settled(struct engine *engine, struct task *task, uint32_t node);
+
+/* Hands an ordered copy to its lane. */
+void move_issue(struct engine *engine, uint32_t op);
+
+/* Orders what the task reads by that access for the lane where it is planned, though the task waits
+ * for others: nobody will have changed it when it runs. After all other copies, and only where
+ * there is memory that nobody uses. */
+bool move_early(struct engine *engine, struct task *task, uint32_t access, uint32_t lane);
+
 #endif

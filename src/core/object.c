@@ -28,16 +28,6 @@ static void object_flip(_Atomic uint32_t *live)
 
 /* ---- buffers ---------------------------------------------------------------------------- */
 
-static void object_buffer_blocks(struct engine *engine, struct buffer *buffer)
-{
-    memset(buffer->blocks, 0, engine->node_count * sizeof buffer->blocks[0]);
-    for (uint32_t node = 0; node < engine->node_count; node++) {
-        buffer->blocks[node].node = (uint8_t)node;
-        buffer->blocks[node].buffer = buffer->self;
-        buffer->blocks[node].ops = OP_NONE;
-    }
-}
-
 fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, void *adopted,
                                  uint32_t *index)
 {
@@ -47,23 +37,21 @@ fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, voi
     struct buffer *buffer = engine_buffer(engine, *index);
     uint32_t live = object_last_live(engine, &buffer->live);
     struct block *blocks =
-        buffer->blocks; /* of the slot's last life: the node count never changes */
-    if (blocks == NULL)
-        blocks = engine->node_count == 1
-                     ? &buffer->home
-                     : alloc_get(engine->hooks, engine->node_count * sizeof *blocks, 16);
+        engine->blocks.on
+            ? NULL
+            : buffer->blocks; /* of the slot's last life: the node count never changes */
     /* All but `live`, which others may read at any time. */
     memset(buffer, 0, offsetof(struct buffer, live));
     buffer->destroyed = 0;
-    buffer->blocks = blocks;
     buffer->self = *index;
     buffer->born = lineage_now(engine);
-    status = blocks == NULL ? FGPU_E_NOMEM : graph_buffer_init(engine, buffer, size_bytes);
+    status = blocks_open(engine, buffer, blocks);
+    if (status == FGPU_OK)
+        status = graph_buffer_init(engine, buffer, size_bytes);
     if (status != FGPU_OK) {
         table_free(&engine->buffers, *index);
         return status;
     }
-    object_buffer_blocks(engine, buffer);
     atomic_store_relaxed_u64(&buffer->size_bytes, size_bytes);
     buffer->adopted = adopted;
     if (adopted != NULL) {
@@ -79,6 +67,7 @@ void engine_buffer_gone(struct engine *engine, uint32_t index)
     struct buffer *buffer = engine_buffer(engine, index);
     FGPU_ASSERT(buffer->destroyed && buffer->users == 0);
     memory_release(engine, buffer);
+    blocks_close(&engine->blocks, buffer);
     graph_buffer_fini(engine, buffer);
     buffer->destroyed = 0;
     table_free(&engine->buffers, index);
@@ -105,14 +94,13 @@ fgpu_status engine_kernel_create(struct engine *engine, uint32_t *index)
     memset((char *)kernel + sizeof kernel->live, 0, sizeof *kernel - sizeof kernel->live);
     kernel->self = *index;
     kernel->born = lineage_now(engine);
-    kernel->codes =
-        alloc_get_zeroed(engine->hooks, engine->device_count * sizeof *kernel->codes, 16);
+    kernel->codes = alloc_get_zeroed(engine->hooks, engine->code_count * sizeof *kernel->codes, 16);
     if (kernel->codes == NULL) {
         table_free(&engine->kernels, *index);
         return FGPU_E_NOMEM;
     }
-    for (uint32_t d = 0; d < engine->device_count; d++)
-        kernel->codes[d].waiting = LINKS_NONE;
+    for (uint32_t c = 0; c < engine->code_count; c++)
+        kernel->codes[c].waiting = LINKS_NONE;
     atomic_store_release_u32(&kernel->live, live + 1);
     return FGPU_OK;
 }
@@ -126,11 +114,13 @@ static void object_free_text(struct engine *engine, char *text)
 void engine_kernel_gone(struct engine *engine, uint32_t index)
 {
     struct kernel *kernel = engine_kernel(engine, index);
-    for (uint32_t d = 0; d < engine->device_count; d++)
-        if (kernel->codes[d].state == CODE_BUILDING)
+    for (uint32_t c = 0; c < engine->code_count; c++)
+        if (kernel->codes[c].state == CODE_BUILDING)
             return; /* engine_built comes back here */
     for (uint32_t d = 0; d < engine->device_count; d++) {
-        struct code *code = &kernel->codes[d];
+        struct code *code = engine_code(engine, kernel, d);
+        if (d > 0 && engine->devices[d - 1].code == engine->devices[d].code)
+            continue;
         if (code->state == CODE_READY)
             engine_act(engine, (struct action){
                                    .kind = ACTION_CODE_FREE, .device = d, .handle = code->code});
@@ -141,7 +131,7 @@ void engine_kernel_gone(struct engine *engine, uint32_t index)
         object_free_text(engine, kernel->variants[i].entry);
         object_free_text(engine, kernel->variants[i].options);
     }
-    alloc_put(engine->hooks, kernel->codes, engine->device_count * sizeof *kernel->codes);
+    alloc_put(engine->hooks, kernel->codes, engine->code_count * sizeof *kernel->codes);
     kernel->codes = NULL;
     kernel->destroyed = 0;
     table_free(&engine->kernels, index);

@@ -40,7 +40,7 @@ struct block {
     uint8_t state;   /* enum block_state */
     uint8_t adopted; /* the caller's memory */
     uint8_t used;    /* since eviction last looked at it */
-    uint8_t node;
+    uint16_t node;
     uint32_t buffer;
     uint32_t pins;     /* tasks and copies that use it now */
     uint32_t wanted;   /* placed tasks that will use it */
@@ -53,14 +53,17 @@ struct block {
 /* In four cache lines; the walk of a task touches the last two. */
 struct buffer {
     _Alignas(LIMITS_CACHE_LINE) char name[LIMITS_NAME_BYTES];
-    void *adopted;     /* the caller's memory, NULL */
-    uint64_t born;     /* stamp of its creation: earlier contents were another buffer's */
-    uint64_t reserved; /* the part of `segments` that lookups read begins a line */
+    void *adopted;         /* the caller's memory, NULL */
+    uint64_t born;         /* stamp of its creation: earlier contents were another buffer's */
+    struct blocks *sparse; /* the engine's, where a block for every node would be too many */
     struct imap segments;
     _Atomic uint64_t size_bytes; /* (api) */
-    struct block *blocks;        /* one for each node; &home where there is one node */
-    uint32_t users;              /* unfinished tasks that name it */
-    uint32_t linked;             /* tasks that name it and are not on a lane yet: its future uses */
+    union {
+        struct block *blocks; /* one for each node; &home where there is one node */
+        uint32_t first_block; /* sparse: list of those beside the host's, BLOCKS_NONE */
+    };
+    uint32_t users;  /* unfinished tasks that name it */
+    uint32_t linked; /* tasks that name it and are not on a lane yet: its future uses */
     uint32_t self;
     _Atomic uint32_t live; /* (api) */
     uint8_t destroyed;     /* goes when users is 0 */
@@ -119,7 +122,7 @@ struct kernel {
     uint64_t born;    /* stamp of its creation, as of a buffer */
     struct variant variants[LIMITS_VARIANTS];
     struct kernel_arg args[LIMITS_KERNEL_ARGS];
-    struct code *codes; /* one for each device */
+    struct code *codes; /* by engine_device.code: one for each device, or for those alike */
     char name[LIMITS_NAME_BYTES];
 };
 

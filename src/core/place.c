@@ -37,11 +37,11 @@ static const char *place_kernel_obstacle(const struct engine *engine, const stru
     const struct kernel *kernel = engine_kernel(engine, task->kernel);
     if ((kernel->variant_mask & device->caps.variants) == 0)
         return "has no variant of the kernel";
-    if (kernel->codes[index].state == CODE_FAILED)
+    if (engine_code(engine, kernel, index)->state == CODE_FAILED)
         return "does not compile the kernel";
     const fgpu_cmd_launch *launch = task_body(task);
     uint64_t items = (uint64_t)launch->local[0] * launch->local[1] * launch->local[2];
-    uint32_t most = kernel->codes[index].max_group_items;
+    uint32_t most = engine_code(engine, kernel, index)->max_group_items;
     if (most == 0 || (device->caps.max_group_items != 0 && device->caps.max_group_items < most))
         most = device->caps.max_group_items;
     if (most != 0 && items > most)
@@ -73,7 +73,7 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
 static uint32_t place_model_slot(struct engine *engine, const struct task *task, uint32_t device)
 {
     struct kernel *kernel = engine_kernel(engine, task->kernel);
-    struct code *code = &kernel->codes[device];
+    struct code *code = engine_code(engine, kernel, device);
     if (!code->model_valid || code->model_size != task->size) {
         code->model_slot =
             history_slot(engine->history, kernel->key, engine->devices[device].key, task->size);
@@ -98,7 +98,7 @@ static uint64_t place_exec_ns(struct engine *engine, const struct task *task, ui
         ns = PLACE_UNKNOWN_NS;
     }
     /* Others go first while it is being compiled, if there are others. */
-    if (engine_kernel(engine, task->kernel)->codes[device].state != CODE_READY)
+    if (engine_code(engine, engine_kernel(engine, task->kernel), device)->state != CODE_READY)
         ns += PLACE_BUILD_NS;
     return ns;
 }
@@ -107,8 +107,9 @@ static uint64_t place_exec_ns(struct engine *engine, const struct task *task, ui
 static uint64_t place_run_ns(const struct engine *engine, const struct task *task, uint32_t device,
                              uint64_t exec_ns)
 {
-    bool is_built = task->kernel == TASK_NONE ||
-                    engine_kernel(engine, task->kernel)->codes[device].state == CODE_READY;
+    bool is_built =
+        task->kernel == TASK_NONE ||
+        engine_code(engine, engine_kernel(engine, task->kernel), device)->state == CODE_READY;
     return is_built || exec_ns < PLACE_BUILD_NS ? exec_ns : exec_ns - PLACE_BUILD_NS;
 }
 
@@ -126,10 +127,10 @@ static uint64_t place_source_ns(const struct engine *engine, const struct replic
     if (replica_is_valid(replica, node) || !replica_has_data(replica))
         return 0;
     if (node != 0 && replica_is_valid(replica, 0))
-        return link_predict_ns(engine->link, 0, node, bytes);
-    uint32_t from = (uint32_t)__builtin_ctzll(replica->valid);
-    uint64_t ns = link_predict_ns(engine->link, from, 0, bytes);
-    return node == 0 ? ns : ns + link_predict_ns(engine->link, 0, node, bytes);
+        return engine_copy_ns(engine, 0, node, bytes);
+    uint32_t from = nodes_next(replica->valid, 0);
+    uint64_t ns = engine_copy_ns(engine, from, 0, bytes);
+    return node == 0 ? ns : ns + engine_copy_ns(engine, 0, node, bytes);
 }
 
 static uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
@@ -261,16 +262,18 @@ static bool place_refuse(struct engine *engine, struct task *task)
         const char *obstacle = place_obstacle(engine, task, device, d);
         if (obstacle == NULL || (device->hidden && task->kind != TASK_HOST))
             continue;
-        bool compiles = task->kernel == TASK_NONE ||
-                        engine_kernel(engine, task->kernel)->codes[d].state != CODE_FAILED;
+        bool compiles =
+            task->kernel == TASK_NONE ||
+            engine_code(engine, engine_kernel(engine, task->kernel), d)->state != CODE_FAILED;
         if (!compiles)
             status = FGPU_E_BUILD;
         else if (device->lost && status != FGPU_E_BUILD)
             status = FGPU_E_DEVICE_LOST;
         else if (memory_refused(engine, task, d) && status == FGPU_E_NODEVICE)
             status = FGPU_E_DEVMEM;
-        const char *log =
-            compiles ? device->reason : engine_kernel(engine, task->kernel)->codes[d].log;
+        const char *log = compiles
+                              ? device->reason
+                              : engine_code(engine, engine_kernel(engine, task->kernel), d)->log;
         if (why != NULL && used < LIMITS_ERROR_TEXT)
             used +=
                 (size_t)snprintf(why + used, LIMITS_ERROR_TEXT - used, "%sdevice %u %s%s%.200s",
@@ -302,9 +305,10 @@ void place_on(struct engine *engine, struct task *task, uint32_t lane)
     }
     uint64_t ns = place_run_ns(engine, task, device, place_exec_ns(engine, task, device, &known));
     task->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
-    task->model = task->kernel == TASK_NONE
-                      ? HISTORY_NONE
-                      : engine_kernel(engine, task->kernel)->codes[device].model_slot;
+    task->model =
+        task->kernel == TASK_NONE
+            ? HISTORY_NONE
+            : engine_code(engine, engine_kernel(engine, task->kernel), device)->model_slot;
 }
 
 /* ---- telling of it ---------------------------------------------------------------------- */

@@ -3,11 +3,13 @@
 #include "core/planner.h"
 
 #include "core/place.h"
+#include "plan/bound.h"
 
 #define PLANNER_TASK_NS 1000u /* one task simulated once */
 #define PLANNER_SHARE 50u     /* a fiftieth of the governed time */
 #define PLANNER_TASKS 65536u  /* of a window */
 #define PLANNER_FRESH 8u      /* uncovered tasks that are worth a plan */
+#define PLANNER_AGAIN 2u      /* simulations of a plan that is made again */
 #define PLANNER_LATE 32u      /* late by a 32nd of what the plan had left: it is made again */
 
 bool planner_init(struct engine *engine)
@@ -19,6 +21,8 @@ bool planner_init(struct engine *engine)
         return false;
     window_init(&planner->window, engine->hooks);
     vec_init(&planner->entries, sizeof(struct planned), engine->hooks);
+    vec_init(&planner->early, sizeof(struct planner_early), engine->hooks);
+    vec_init(&planner->written, sizeof(uint8_t), engine->hooks);
     engine->planner = planner;
     return true;
 }
@@ -30,6 +34,8 @@ void planner_fini(struct engine *engine)
         return;
     window_fini(&planner->window);
     vec_fini(&planner->entries);
+    vec_fini(&planner->early);
+    vec_fini(&planner->written);
     alloc_put(engine->hooks, planner, sizeof *planner);
     engine->planner = NULL;
 }
@@ -84,12 +90,75 @@ static bool planner_keep(struct engine *engine, const struct world *world)
     return true;
 }
 
+static int planner_by_start(const void *a, const void *b)
+{
+    const struct planner_early *left = a, *right = b;
+    if (left->start_ns != right->start_ns)
+        return left->start_ns < right->start_ns ? -1 : 1;
+    return left->task < right->task ? -1 : left->task > right->task;
+}
+
+/* What nobody will have written before its reader runs may travel at once: for each piece of data
+ * the readers before its first writer in the order of submission. Without memory: fewer. */
+static void planner_early(struct engine *engine, const struct world *world)
+{
+    struct planner *planner = engine->planner;
+    const struct plan_window *plan = &planner->window.plan;
+    vec_clear(&planner->early);
+    planner->early_done = 0;
+    if (engine->traffic == NULL || !vec_reserve(&planner->written, plan->data.count + 1))
+        return;
+    uint8_t *written = (uint8_t *)(void *)planner->written.items;
+    memset(written, 0, plan->data.count);
+    for (uint32_t t = 0; t < plan->task_count; t++) {
+        uint32_t first = plan_task_at(plan, t)->first_access;
+        for (uint32_t a = first; a < plan_task_at(plan, t + 1)->first_access; a++) {
+            const struct plan_access *access = &plan_accesses(plan)[a];
+            struct planner_early early = {
+                .start_ns = (uint64_t)world->runs[t].start_ns,
+                .task = *(const uint32_t *)vec_at(&planner->window.tasks, t),
+                .lane = *(const uint32_t *)vec_at(&planner->window.lanes, world->runs[t].worker),
+                .access = a - first};
+            if ((access->mode & PLAN_READ) && !written[access->data])
+                (void)vec_push(&planner->early, &early);
+            written[access->data] |= (access->mode & PLAN_WRITE) != 0;
+        }
+    }
+    qsort(planner->early.items, planner->early.count, sizeof(struct planner_early),
+          planner_by_start);
+}
+
 /* Is the window worth a simulation at all? A task of PLANNER_SHARE times the price is. */
 static bool planner_pays(const struct planner *planner)
 {
     const struct plan_window *plan = &planner->window.plan;
     uint64_t workers = plan->workers.count, once_ns = (uint64_t)plan->task_count * PLANNER_TASK_NS;
     return workers > 0 && planner->window.work_ns / workers >= once_ns * PLANNER_SHARE;
+}
+
+/* The area bound, which costs little: what the busiest class needs at least. 0: unknown. */
+static int64_t planner_bound_ns(const struct plan_window *plan)
+{
+    uint32_t classes = plan_class_count(plan), types = plan->type_count;
+    size_t count = (size_t)types * classes + types;
+    double area_ns = 0, *costs = alloc_get_zeroed(NULL, (count + 1) * sizeof *costs, 16);
+    uint32_t *workers = alloc_get_zeroed(NULL, (classes + 1) * sizeof *workers, 16);
+    if (costs != NULL && workers != NULL) {
+        double *counts = costs + (size_t)types * classes;
+        for (uint32_t i = 0; i < types * classes; i++) {
+            int64_t ns = plan_cost_ns(plan, i / classes, i % classes);
+            costs[i] = ns == PLAN_CANNOT ? -1.0 : (double)ns;
+        }
+        for (uint32_t c = 0; c < classes; c++)
+            workers[c] = plan_class_at(plan, c)->worker_count;
+        for (uint32_t t = 0; t < plan->task_count; t++)
+            counts[plan_task_at(plan, t)->type]++;
+        if (plan_bound_area(types, classes, costs, workers, counts, &area_ns) != FGPU_OK)
+            area_ns = 0;
+    }
+    alloc_put(NULL, costs, (count + 1) * sizeof *costs);
+    alloc_put(NULL, workers, (classes + 1) * sizeof *workers);
+    return (int64_t)area_ns;
 }
 
 static bool planner_simulate(struct engine *engine, struct world *world, uint32_t tries)
@@ -102,12 +171,16 @@ static bool planner_simulate(struct engine *engine, struct world *world, uint32_
         planner->found.makespan_ns = world_simulate(world, policy->plan, &policy->tuning);
     } else {
         const struct policy_found known = planner->found;
-        planner->found = policy_search(world, tries, known.policy != NULL ? &known : NULL, 0,
+        planner->found = policy_search(world, tries, known.policy != NULL ? &known : NULL,
+                                       planner_bound_ns(world->window),
                                        (int64_t)world->window->task_count * PLANNER_TASK_NS);
     }
     planner->reckoned_ns +=
         (uint64_t)planner->found.tries * world->window->task_count * PLANNER_TASK_NS;
-    return planner->found.makespan_ns != INT64_MAX && planner_keep(engine, world);
+    if (planner->found.makespan_ns == INT64_MAX || !planner_keep(engine, world))
+        return false;
+    planner_early(engine, world);
+    return true;
 }
 
 static bool planner_plan(struct engine *engine, uint32_t most)
@@ -126,6 +199,7 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     if (good) {
         planner->covered = planner->window.plan.task_count;
         planner->left_ns = (uint64_t)planner->found.makespan_ns;
+        planner->began_ns = planner->plans == 0 ? engine->now_ns : planner->began_ns;
         planner->plans++;
         LOG_DEBUG(engine->log, "plan", "%u tasks by '%s' (%u simulations): %llu us",
                   planner->covered, planner->found.policy->name, planner->found.tries,
@@ -142,12 +216,22 @@ static bool planner_is_off(const struct planner *planner)
            planner->late_ns / planner->done > planner->left_ns / PLANNER_LATE;
 }
 
+/* Would making it again keep within the share of all the time that plans have governed? */
+static bool planner_affords(const struct engine *engine)
+{
+    const struct planner *planner = engine->planner;
+    uint64_t again_ns =
+        (uint64_t)(planner->covered - planner->done) * PLANNER_AGAIN * PLANNER_TASK_NS;
+    uint64_t governed_ns = engine->now_ns - planner->began_ns + planner->left_ns;
+    return (planner->reckoned_ns + again_ns) * PLANNER_SHARE <= governed_ns + governed_ns / 4;
+}
+
 bool planner_turn(struct engine *engine)
 {
     struct planner *planner = engine->planner;
     if (planner->fresh >= PLANNER_FRESH && planner->fresh >= (planner->covered - planner->done) / 2)
         return planner_plan(engine, POLICY_TRIES);
-    if (getenv("REPLAN") && planner->covered > 0 && planner_is_off(planner))
-        return planner_plan(engine, 2);
+    if (planner->covered > planner->done && planner_is_off(planner) && planner_affords(engine))
+        return planner_plan(engine, PLANNER_AGAIN);
     return false;
 }

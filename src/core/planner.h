@@ -19,12 +19,23 @@ struct planned {
     uint64_t end_ns; /* when it is to have ended */
 };
 
+/* Data that a task will read as they are now, though it cannot run yet. */
+struct planner_early {
+    uint64_t start_ns; /* of the task, in the plan */
+    uint32_t task;
+    uint32_t lane;
+    uint32_t access;
+};
+
 struct planner {
     struct window window;
     struct vec entries; /* struct planned, by task slot */
+    struct vec early;   /* struct planner_early, by start */
+    size_t early_done;
+    struct vec written; /* uint8_t: [data] of the window, while the list is made */
     struct policy_found found;
     uint64_t reckoned_ns; /* what planning has cost so far, at the fixed price */
-    uint64_t governed_ns; /* the time that it was for */
+    uint64_t began_ns;    /* when the first plan was made */
     uint64_t left_ns;     /* of the plan: predicted makespan when it was made */
     uint64_t late_ns;     /* sum over its finished tasks */
     uint32_t fresh;       /* tasks linked that no plan covers */

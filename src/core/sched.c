@@ -75,7 +75,7 @@ void sched_init(struct engine *engine)
         engine->ready_head[i] = engine->ready_tail[i] = TASK_NONE;
     memset(engine->ready_bits, 0, sizeof engine->ready_bits);
     engine->ready_words = 0;
-    engine->hungry = 0;
+    engine->hungry = engine->idle = 0;
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         struct lane *lane = engine_lane(engine, i);
         lane->backlog_head = lane->backlog_tail = TASK_NONE;
@@ -127,6 +127,14 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
 void sched_update_hunger(struct engine *engine, struct lane *lane)
 {
     lane->full = !sched_has_room(engine, lane);
+    bool works = !lane->hidden && !engine->devices[lane->device].lost;
+    bool idle = works && lane->flight_tasks == 0 && lane->backlog_count == 0;
+    if (idle != (bool)lane->idle) {
+        lane->idle = idle;
+        engine->idle += idle ? 1 : UINT32_MAX;
+        if (idle)
+            bitset_add(&engine->rested, lane->index);
+    }
     bool hungry = !lane->hidden && !engine->devices[lane->device].lost &&
                   lane->backlog_count < SCHED_BACKLOG_TASKS &&
                   lane->backlog_ns < SCHED_BACKLOG_NS &&
@@ -245,6 +253,8 @@ void sched_backlog_push(struct engine *engine, struct task *task, bool front)
     if (after == TASK_NONE)
         lane->backlog_tail = task->self;
     engine->kept++;
+    bitset_add(&engine->due, lane->index);
+    bitset_add(&engine->keeping, lane->index);
     lane->backlog_count++;
     lane->backlog_ns += task->predicted_ns;
     sched_update_hunger(engine, lane);
@@ -264,11 +274,22 @@ uint32_t sched_backlog_pop(struct engine *engine, struct lane *lane)
     return index;
 }
 
+void sched_backlog_take(struct engine *engine, struct lane *lane, struct task *task)
+{
+    bool found = sched_unlink(engine, &lane->backlog_head, &lane->backlog_tail, task->self);
+    FGPU_ASSERT(found);
+    engine->kept--;
+    lane->backlog_count--;
+    lane->backlog_ns -= task->predicted_ns;
+    sched_update_hunger(engine, lane);
+}
+
 void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane_index)
 {
     struct lane *lane = engine_lane(engine, lane_index);
     task->lane = lane_index;
     task->flags |= TASK_F_IN_CHAIN;
+    bitset_add(&engine->due, lane_index);
     engine->kept++;
     sched_append(engine, &lane->chain_head, &lane->chain_tail, task->self);
 }
@@ -291,6 +312,7 @@ void sched_count(struct engine *engine, struct task *task)
     if (task->marks & TASK_M_COUNTED)
         return;
     task->marks |= TASK_M_COUNTED;
+    lane->moving++;
     lane->backlog_count++;
     lane->backlog_ns += task->predicted_ns;
     sched_update_hunger(engine, lane);
@@ -302,6 +324,7 @@ void sched_uncount(struct engine *engine, struct task *task)
     if (!(task->marks & TASK_M_COUNTED))
         return;
     task->marks &= (uint8_t)~TASK_M_COUNTED;
+    lane->moving--;
     lane->backlog_count--;
     lane->backlog_ns -= task->predicted_ns;
     sched_update_hunger(engine, lane);

@@ -28,6 +28,9 @@ void sched_remove(struct engine *engine, struct task *task);
 void sched_backlog_push(struct engine *engine, struct task *task, bool front);
 uint32_t sched_backlog_pop(struct engine *engine, struct lane *lane);
 
+/* The same for one in the middle. */
+void sched_backlog_take(struct engine *engine, struct lane *lane, struct task *task);
+
 /* Tasks that may follow their unfinished predecessors on this lane as soon as it has room. */
 void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane);
 uint32_t sched_chain_pop(struct engine *engine, struct lane *lane);

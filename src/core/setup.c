@@ -11,6 +11,7 @@
 #include "core/planner.h"
 #include "core/sched.h"
 #include "core/submit.h"
+#include "core/traffic.h"
 
 /* Predicted time in flight per lane: covers the host's reaction many times over. */
 #define SETUP_BUDGET_NS 500000u
@@ -33,6 +34,24 @@ static void setup_node(struct engine *engine, uint32_t index, uint32_t device, u
     node->short_task = node->use_head = node->use_tail = TASK_NONE;
 }
 
+/* Devices that are alike share code, and a place in the link model where that has not enough. */
+static void setup_codes(struct engine *engine, const struct engine_config *config)
+{
+    bool is_many = engine->node_count > LIMITS_NODES;
+    uint32_t way = 0;
+    for (uint32_t d = 0; d < config->device_count; d++) {
+        struct engine_device *device = &engine->devices[d];
+        uint32_t alike = config->devices[d].alike;
+        if (d == 0 || alike == 0 || alike != config->devices[d - 1].alike) {
+            engine->code_count++;
+            way += way + 1 < LIMITS_NODES;
+        }
+        device->code = engine->code_count - 1;
+        if (device->node != 0)
+            engine->nodes[device->node].way = (uint16_t)(is_many ? way : device->node);
+    }
+}
+
 static void setup_devices(struct engine *engine, const struct engine_config *config)
 {
     uint32_t lanes = 0;
@@ -48,9 +67,11 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
         device->node = device->caps.host_memory ? 0 : engine->node_count++;
         device->lane_first = lanes;
         device->copy_count = device->caps.copy_queue_count;
+        engine->has_copy_lanes |= device->copy_count > 0;
         device->lane_count = device->caps.queue_count - device->copy_count;
         lanes += device->caps.queue_count;
     }
+    setup_codes(engine, config);
     setup_node(engine, 0, 0, config->host_limit_bytes);
     for (uint32_t d = 0; d < config->device_count; d++)
         if (engine->devices[d].node != 0)
@@ -58,7 +79,7 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
     engine->lane_count = lanes;
 }
 
-static fgpu_status setup_lanes(struct engine *engine)
+static fgpu_status setup_lanes(struct engine *engine, uint32_t ring)
 {
     uint32_t index = 0;
     for (uint32_t d = 0; d < engine->device_count; d++) {
@@ -71,8 +92,9 @@ static fgpu_status setup_lanes(struct engine *engine)
             lane->hidden = engine->devices[d].hidden || lane->copies;
             lane->waiters = LINKS_NONE;
             vec_init(&lane->commands, sizeof(fgpu_cmd), engine->hooks);
-            lane->ring = alloc_get(engine->hooks, ENGINE_LANE_RING * sizeof *lane->ring, 64);
-            if (lane->ring == NULL || !vec_reserve(&lane->commands, ENGINE_LANE_RING))
+            lane->ring_mask = ring - 1;
+            lane->ring = alloc_get(engine->hooks, ring * sizeof *lane->ring, 64);
+            if (lane->ring == NULL || !vec_reserve(&lane->commands, ring))
                 return FGPU_E_NOMEM;
         }
     }
@@ -96,6 +118,8 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     if (status == FGPU_OK)
         status = table_init(&engine->kernels, sizeof(struct kernel), LIMITS_KERNELS, engine->hooks);
     if (status == FGPU_OK)
+        status = blocks_init(&engine->blocks, engine->node_count > BLOCKS_DENSE, engine->hooks);
+    if (status == FGPU_OK)
         status = table_init(&engine->ops, sizeof(struct op), LIMITS_OPS, engine->hooks);
     inbox_init(&engine->inbox, &engine->tasks, offsetof(struct task, next));
     lock_init(&engine->payload_lock);
@@ -111,9 +135,20 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
         status = FGPU_E_NOMEM;
     if (status == FGPU_OK)
         status = lineage_init(engine);
-    if (status == FGPU_OK && !planner_init(engine))
+    if (status == FGPU_OK && (!planner_init(engine) || !traffic_init(engine)))
         status = FGPU_E_NOMEM;
     return status;
+}
+
+static bool setup_sets(struct engine *engine)
+{
+    uint32_t limit = engine->lane_count;
+    bool due = bitset_init(&engine->due, limit, engine->hooks);
+    bool loaded = bitset_init(&engine->loaded, limit, engine->hooks);
+    bool ahead = bitset_init(&engine->ahead, limit, engine->hooks);
+    bool keeping = bitset_init(&engine->keeping, limit, engine->hooks);
+    bool rested = bitset_init(&engine->rested, limit, engine->hooks);
+    return due && loaded && ahead && keeping && rested;
 }
 
 static void *setup_array(struct engine *engine, size_t count, size_t bytes)
@@ -142,7 +177,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->budget_ns = config->budget_ns != 0 ? config->budget_ns : SETUP_BUDGET_NS;
     engine->device_count = config->device_count;
     engine->lane_count = setup_count_lanes(config);
-    if (config->device_count == 0 || config->device_count > LIMITS_DEVICES - 1 ||
+    if (config->device_count == 0 || config->device_count > LIMITS_SIMULATED ||
         engine->lane_count > LIMITS_LANES)
         return FGPU_E_LIMIT;
     engine->devices = setup_array(engine, config->device_count, sizeof *engine->devices);
@@ -151,11 +186,11 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->candidates = setup_array(engine, engine->lane_count, sizeof *engine->candidates);
     engine->link = setup_array(engine, 1, sizeof *engine->link);
     fgpu_status status = FGPU_E_NOMEM;
-    if (engine->devices != NULL && engine->nodes != NULL && engine->lanes != NULL &&
-        engine->candidates != NULL && engine->link != NULL) {
+    if (setup_sets(engine) && engine->devices != NULL && engine->nodes != NULL &&
+        engine->lanes != NULL && engine->candidates != NULL && engine->link != NULL) {
         link_init(engine->link, engine->hooks);
         setup_devices(engine, config);
-        status = setup_lanes(engine);
+        status = setup_lanes(engine, config->ring != 0 ? config->ring : ENGINE_LANE_RING);
         if (status == FGPU_OK)
             status = setup_tables(engine, config);
     }
@@ -182,9 +217,7 @@ void engine_fini_objects(struct engine *engine)
         struct buffer *buffer = engine_buffer(engine, i);
         if (atomic_load_relaxed_u32(&buffer->live) & 1)
             engine_buffer_destroy(engine, i);
-        if (buffer->blocks != &buffer->home)
-            alloc_put(engine->hooks, buffer->blocks, engine->node_count * sizeof *buffer->blocks);
-        buffer->blocks = NULL;
+        blocks_free(engine, buffer);
     }
     for (uint32_t i = 0; engine->tasks.chunks != NULL && i < table_high_water(&engine->tasks);
          i++) {
@@ -224,10 +257,12 @@ void engine_fini(struct engine *engine)
     engine_fini_objects(engine);
     lineage_fini(engine);
     planner_fini(engine);
+    traffic_fini(engine);
     submit_fini(engine);
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         vec_fini(&engine->lanes[i].commands);
-        alloc_put(engine->hooks, engine->lanes[i].ring, ENGINE_LANE_RING * sizeof(uint32_t));
+        alloc_put(engine->hooks, engine->lanes[i].ring,
+                  (engine->lanes[i].ring_mask + 1u) * sizeof(uint32_t));
     }
     for (uint32_t i = 0; i < engine->node_count; i++)
         heap_fini(&engine->nodes[i].heap);
@@ -237,6 +272,7 @@ void engine_fini(struct engine *engine)
     table_fini(&engine->buffers);
     table_fini(&engine->kernels);
     table_fini(&engine->ops);
+    blocks_fini(&engine->blocks);
     links_fini(&engine->links);
     vec_fini(&engine->work);
     vec_fini(&engine->actions);
@@ -248,5 +284,10 @@ void engine_fini(struct engine *engine)
     alloc_put(engine->hooks, engine->lanes, engine->lane_count * sizeof *engine->lanes);
     alloc_put(engine->hooks, engine->candidates, engine->lane_count * sizeof *engine->candidates);
     alloc_put(engine->hooks, engine->link, sizeof *engine->link);
+    bitset_fini(&engine->due);
+    bitset_fini(&engine->loaded);
+    bitset_fini(&engine->ahead);
+    bitset_fini(&engine->keeping);
+    bitset_fini(&engine->rested);
     memset(engine, 0, sizeof *engine);
 }

@@ -132,8 +132,9 @@ static bool window_holders(struct window *window, struct engine *engine,
     struct plan_data data = {.bytes = access->end - access->begin,
                              .first_holder = (uint32_t)window->plan.holders.count};
     const struct segment *segment = seg != NULL ? imap_payload(seg) : NULL;
-    for (uint32_t n = 0; segment != NULL && n < engine->node_count; n++)
-        if (replica_is_valid(&segment->replica, n) && vec_push(&window->plan.holders, &n) == NULL)
+    uint32_t n = segment != NULL ? nodes_next(segment->replica.valid, 0) : engine->node_count;
+    for (; n < engine->node_count; n = nodes_next(segment->replica.valid, n + 1))
+        if (vec_push(&window->plan.holders, &n) == NULL)
             return false;
     data.holder_count = (uint32_t)window->plan.holders.count - data.first_holder;
     return vec_push(&window->plan.data, &data) != NULL;

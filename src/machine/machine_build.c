@@ -36,7 +36,7 @@ int machine_build_name(char into[LIMITS_NAME_BYTES], const char *what, const cha
     if (!build_is_printable(text))
         return error_set(FGPU_E_INVAL, "the name of a %s has a control character in it", what);
     memset(into, 0, LIMITS_NAME_BYTES);
-    memcpy(into, text, length);
+    memcpy(into, text, length + 1);
     return FGPU_OK;
 }
 

@@ -366,8 +366,8 @@ static int import_notes(struct import_reader *reader)
     while (at != NULL && *at != '\0' && status == FGPU_OK) {
         size_t length = strcspn(at, "\n");
         if (length >= sizeof line)
-            return error_set(FGPU_E_INVAL, "a line of the note has %zu letters, at most %zu", length,
-                             sizeof line - 1);
+            return error_set(FGPU_E_INVAL, "a line of the note has %zu letters, at most %zu",
+                             length, sizeof line - 1);
         memcpy(line, at, length);
         line[length] = '\0';
         if (length > 0)

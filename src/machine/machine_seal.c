@@ -13,7 +13,8 @@
 #include "base/error.h"
 #include "machine/machine_names.h"
 
-#define SEAL_NS_MOST 1e18                         /* of a kernel: thirty years */
+#define SEAL_NS_MOST 1e18 /* of a kernel: thirty years */
+#define SEAL_NS_LEAST 1e-6
 #define SEAL_WAIT_MOST UINT64_C(1000000000000000) /* of a launch or a link: eleven days */
 #define SEAL_RATE_MOST 1e12                       /* of bytes or operations in a nanosecond */
 #define SEAL_RATE_LEAST 1e-9                      /* one in a second */
@@ -345,15 +346,16 @@ static int seal_cost(const struct machine *machine, const struct machine_cost *c
         return error_set(FGPU_E_INVAL, "a cost is of kernel %u of %zu on class %u of %zu",
                          cost->kernel, machine->kernels.count, cost->class_index,
                          machine->classes.count);
-    if (cost->mean_ns > 0.0 && cost->mean_ns <= SEAL_NS_MOST && cost->deviation_ns >= 0.0 &&
-        cost->deviation_ns <= SEAL_NS_MOST)
+    if (cost->mean_ns >= SEAL_NS_LEAST && cost->mean_ns <= SEAL_NS_MOST &&
+        cost->deviation_ns >= 0.0 && cost->deviation_ns <= SEAL_NS_MOST)
         return FGPU_OK;
     return error_set(FGPU_E_INVAL,
-                     "cost of %s on %s at size %" PRIu64 ": mean %g ns, deviation %g ns; they are "
-                     "above 0 (the deviation: or 0) and at most %g",
+                     "cost of %s on %s at size %" PRIu64
+                     ": mean %g ns, deviation %g ns; the mean is "
+                     "from %g to %g, the deviation from 0",
                      ((const struct machine_kernel *)vec_at(&machine->kernels, cost->kernel))->name,
                      seal_end_name(machine, cost->class_index), cost->size, cost->mean_ns,
-                     cost->deviation_ns, SEAL_NS_MOST);
+                     cost->deviation_ns, SEAL_NS_LEAST, SEAL_NS_MOST);
 }
 
 /* Neighbours in the sorted list. */

@@ -275,7 +275,7 @@ static int synth_class(struct synth_part *part, const struct machine_class *head
 static int synth_read(struct synth_part *part)
 {
     char text[SYNTH_PART_BYTES];
-    char *rest = NULL;
+    char *rest = text;
     struct machine_class class;
     machine_class_init(&class);
     if (part->length >= sizeof text)

@@ -273,7 +273,7 @@ static int text_kind(struct text_reader *reader)
 
 static int text_count(struct text_reader *reader)
 {
-    uint64_t count;
+    uint64_t count = 0;
     int status = text_whole(reader, 1, LIMITS_MACHINE_DEVICES, &count);
     if (status == FGPU_OK && count == 0)
         return text_fail(reader, "a class has at least 1 device");

@@ -8,18 +8,36 @@
 
 #include "base/assert.h"
 
-static uint64_t replica_bit(uint32_t node)
+static void replica_assign(uint64_t *set, uint64_t to)
 {
-    FGPU_DEBUG_ASSERT(node < 64);
-    return UINT64_C(1) << node;
+    nodes_clear(set);
+    *set = to;
+}
+
+static uint64_t replica_alone(uint32_t node)
+{
+    uint64_t set = 0;
+    nodes_add(&set, node);
+    return set;
+}
+
+void replica_clone(struct replica *replica)
+{
+    replica->valid = nodes_copy(replica->valid);
+    replica->pre = nodes_copy(replica->pre);
+}
+
+void replica_fini(struct replica *replica)
+{
+    nodes_clear(&replica->valid);
+    nodes_clear(&replica->pre);
 }
 
 enum replica_kind replica_kind(const struct replica *replica, uint32_t node)
 {
-    uint64_t bit = replica_bit(node);
-    if ((replica->valid & bit) == 0)
+    if (!nodes_has(replica->valid, node))
         return REPLICA_INVALID;
-    return replica->valid == bit ? REPLICA_OWNED : REPLICA_SHARED;
+    return nodes_is_single(replica->valid) ? REPLICA_OWNED : REPLICA_SHARED;
 }
 
 void replica_adopt(struct replica *replica)
@@ -30,16 +48,18 @@ void replica_adopt(struct replica *replica)
 void replica_share(struct replica *replica, uint32_t node)
 {
     FGPU_ASSERT(replica->valid != 0);
-    replica->valid |= replica_bit(node);
-    replica->pre &= ~replica_bit(node);
+    nodes_add(&replica->valid, node);
+    nodes_remove(&replica->pre, node);
 }
 
 void replica_write(struct replica *replica, uint32_t node)
 {
-    uint64_t bit = replica_bit(node);
-    if (replica->dirty == 0)
+    if (replica->dirty == 0) {
+        nodes_clear(&replica->pre);
         replica->pre = replica->valid;
-    replica->valid = bit;
+        replica->valid = 0;
+    }
+    replica_assign(&replica->valid, replica_alone(node));
     replica->version++;
     replica->dirty++;
 }
@@ -47,47 +67,46 @@ void replica_write(struct replica *replica, uint32_t node)
 void replica_commit(struct replica *replica, uint32_t node)
 {
     FGPU_ASSERT(replica->dirty > 0);
-    replica->pre = --replica->dirty == 0 ? 0 : replica_bit(node);
+    replica_assign(&replica->pre, --replica->dirty == 0 ? 0 : replica_alone(node));
 }
 
-bool replica_undo(struct replica *replica, uint64_t torn)
+bool replica_undo(struct replica *replica, uint32_t torn)
 {
     FGPU_ASSERT(replica->dirty > 0);
-    replica->pre &= ~torn;
-    replica->valid = replica->pre;
+    if (torn != NODES_NONE)
+        nodes_remove(&replica->pre, torn);
+    replica_assign(&replica->valid, nodes_copy(replica->pre));
     replica->version--;
     if (--replica->dirty == 0)
-        replica->pre = 0;
+        nodes_clear(&replica->pre);
     return replica->valid != 0;
 }
 
 bool replica_drop(struct replica *replica, uint32_t node)
 {
-    uint64_t bit = replica_bit(node);
-    bool last = replica->valid == bit;
-    replica->valid &= ~bit;
-    replica->pre &= ~bit;
+    bool last = nodes_is_only(replica->valid, node);
+    nodes_remove(&replica->valid, node);
+    nodes_remove(&replica->pre, node);
     return !last;
 }
 
 bool replica_equal(const struct replica *a, const struct replica *b)
 {
-    return a->valid == b->valid && a->pre == b->pre && a->dirty == b->dirty &&
+    return nodes_equal(a->valid, b->valid) && nodes_equal(a->pre, b->pre) && a->dirty == b->dirty &&
            replica_is_lost(a) == replica_is_lost(b);
 }
 
 void replica_check(const struct replica *replica, uint64_t present)
 {
-    FGPU_ASSERT((replica->valid & ~present) == 0);
-    FGPU_ASSERT((replica->pre & ~present) == 0);
+    FGPU_ASSERT(nodes_within(replica->valid, present));
+    FGPU_ASSERT(nodes_within(replica->pre, present));
     FGPU_ASSERT(replica->pre == 0 || replica->dirty > 0);
     FGPU_ASSERT(replica->valid == 0 || replica->version > 0);
 }
 
 void replica_spoil(struct replica *replica, uint32_t node)
 {
-    uint64_t bit = replica_bit(node);
-    replica->pre &= ~bit;
+    nodes_remove(&replica->pre, node);
     if (replica->dirty == 0)
-        replica->valid &= ~bit;
+        nodes_remove(&replica->valid, node);
 }

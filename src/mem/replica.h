@@ -10,21 +10,20 @@
 #ifndef FASTGPU_MEM_REPLICA_H
 #define FASTGPU_MEM_REPLICA_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "mem/nodes.h"
 
 enum replica_kind { REPLICA_INVALID, REPLICA_SHARED, REPLICA_OWNED };
 
 struct replica {
-    uint64_t valid;   /* bit n: node n holds the current version */
-    uint64_t pre;     /* bit n: node n holds the version before the unfinished writers */
+    uint64_t valid;   /* nodes that hold the current version (mem/nodes.h) */
+    uint64_t pre;     /* nodes that hold the version before the unfinished writers */
     uint32_t version; /* of the contents; 0: never written */
     uint32_t dirty;   /* unfinished writers since `pre` was taken */
 };
 
 static inline bool replica_is_valid(const struct replica *replica, uint32_t node)
 {
-    return (replica->valid >> node) & 1;
+    return nodes_has(replica->valid, node);
 }
 
 /* Any contents at all? A segment that was never written has none, and need not be copied. */
@@ -38,6 +37,11 @@ static inline bool replica_is_lost(const struct replica *replica)
 {
     return replica->valid == 0 && replica->version > 0;
 }
+
+/* For a copy of the segment's state: sets that are lists get one of their own; and are given back.
+ */
+void replica_clone(struct replica *replica);
+void replica_fini(struct replica *replica);
 
 enum replica_kind replica_kind(const struct replica *replica, uint32_t node);
 
@@ -56,11 +60,11 @@ void replica_write(struct replica *replica, uint32_t node);
  * is no longer needed. */
 void replica_commit(struct replica *replica, uint32_t node);
 
-/* A writer that was handed out is taken back: the pre-image is the contents again. `torn`: bits of
- * the nodes whose memory it may have changed all the same. Later writers in flight are taken back
- * too, each by a call of its own. False when no node holds the old contents any more; then no node
- * is valid. */
-bool replica_undo(struct replica *replica, uint64_t torn);
+/* A writer that was handed out is taken back: the pre-image is the contents again. `torn`:
+ * the node whose memory it may have changed all the same, or NODES_NONE. Later writers in flight
+ * are taken back too, each by a call of its own. False when no node holds the old contents any
+ * more; then no node is valid. */
+bool replica_undo(struct replica *replica, uint32_t torn);
 
 /* A copy to `node` failed: what it was to bring is not there. Writers in flight keep what they own.
  */

@@ -197,7 +197,7 @@ static bool history_is_loaded(const struct history_entry *entry)
 /* What the entry itself says, of one with runs. */
 static uint64_t history_entry_ns(const struct history *history, const struct history_entry *entry)
 {
-    double ns = (double)recent_estimate(&entry->recent);
+    double ns = (double)entry->recent.estimate;
     if (history_is_loaded(entry))
         ns *= history_device_of(history, entry)->factor;
     return ns < HISTORY_NS_MAX ? (uint64_t)(ns + 0.5) : (uint64_t)HISTORY_NS_MAX;
@@ -219,7 +219,7 @@ void history_settle_entry(struct history *history, uint32_t slot)
 static void history_compare(struct history *history, const struct history_entry *entry, float ns)
 {
     struct history_device *device = history_device_of(history, entry);
-    recent_add(&device->ratios, ns / recent_estimate(&entry->recent));
+    recent_add(&device->ratios, ns / entry->recent.estimate);
     bool agree = device->ratios.count >= HISTORY_RATIOS &&
                  recent_spread(&device->ratios) <= HISTORY_RATIO_SPREAD;
     device->factor = agree ? (double)recent_estimate(&device->ratios) : 1.0;

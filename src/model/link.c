@@ -5,12 +5,13 @@
 #include "base/assert.h"
 
 #define LINK_SMALLEST_LOG2 8
-#define LINK_SPAN 8.0  /* sizes that differ by less say nothing about latency against bandwidth */
-#define LINK_FADE 16.0 /* copies after which a size that is not seen again counts half */
-#define LINK_FULL 3    /* copies of a size that make it count in full */
-#define LINK_ROUNDS 4  /* of weighing down what lies off the line */
-#define LINK_OFF 0.25  /* relative distance from which that begins (P. Huber, 1964) */
-#define LINK_YOUNG 64u /* copies after which only surprises and every ninth lead to a fit */
+#define LINK_SPAN 8.0   /* sizes that differ by less say nothing about latency against bandwidth */
+#define LINK_FADE 16.0  /* copies after which a size that is not seen again counts half */
+#define LINK_FULL 3     /* copies of a size that make it count in full */
+#define LINK_ROUNDS 4   /* of weighing down what lies off the line */
+#define LINK_OFF 0.25   /* relative distance from which that begins (P. Huber, 1964) */
+#define LINK_ALONE 1.05 /* users on average that disturb nobody */
+#define LINK_YOUNG 64u  /* copies after which only surprises and every ninth lead to a fit */
 
 /* One size as the fit sees it. */
 struct link_point {
@@ -51,8 +52,8 @@ static double link_line(const struct link_pair *pair, double bytes)
 /* The copy of this size whose time is the median, measured by the line as it was. */
 static struct link_point link_median(const struct link_pair *pair, const struct link_size *size)
 {
-    double ratios[LINK_SAMPLES];
-    uint32_t order[LINK_SAMPLES];
+    double ratios[LINK_SAMPLES] = {0};
+    uint32_t order[LINK_SAMPLES] = {0};
     for (uint32_t i = 0; i < size->count; i++) {
         double ratio = (double)size->ns[i] / link_line(pair, (double)size->bytes[i]);
         uint32_t at = i;
@@ -138,14 +139,18 @@ static void link_fit_line(struct link_pair *pair, const struct link_point *point
     pair->ns_per_byte = b;
 }
 
-/* How much slower the last copies were than the line says. */
+/* How much slower the last copies were than the line says; the oldest first, so that a step shows.
+ */
 static double link_scale(const struct link_pair *pair)
 {
     const struct link_seen *seen = pair->seen;
     struct recent ratios = {0};
-    for (uint32_t i = 0; i < RECENT_SAMPLES && i < seen->copies; i++)
-        recent_add(&ratios, (float)((double)seen->last_ns[i] /
-                                    link_line(pair, (double)seen->last_bytes[i])));
+    uint32_t count = seen->copies < RECENT_SAMPLES ? seen->copies : RECENT_SAMPLES;
+    for (uint32_t i = seen->copies - count; i != seen->copies; i++) {
+        uint32_t at = i % RECENT_SAMPLES;
+        recent_follow(&ratios, (float)((double)seen->last_ns[at] /
+                                       link_line(pair, (double)seen->last_bytes[at])));
+    }
     return (double)recent_estimate(&ratios);
 }
 
@@ -190,16 +195,19 @@ static uint32_t link_size_index(uint64_t bytes)
     return high < LINK_SIZES ? high : LINK_SIZES - 1;
 }
 
+static struct link_seen *link_seen_of(struct link *links, struct link_pair *pair)
+{
+    if (pair->seen == NULL)
+        pair->seen = alloc_get_zeroed(links->hooks, sizeof *pair->seen, _Alignof(struct link_seen));
+    return pair->seen;
+}
+
 void link_learn(struct link *links, uint32_t src, uint32_t dst, uint64_t bytes,
                 uint64_t measured_ns)
 {
     FGPU_ASSERT(src < LIMITS_NODES && dst < LIMITS_NODES);
     struct link_pair *pair = &links->pairs[src][dst];
-    if (bytes == 0 || measured_ns == 0)
-        return;
-    if (pair->seen == NULL)
-        pair->seen = alloc_get_zeroed(links->hooks, sizeof *pair->seen, _Alignof(struct link_seen));
-    if (pair->seen == NULL)
+    if (bytes == 0 || measured_ns == 0 || link_seen_of(links, pair) == NULL)
         return;
     struct link_size *size = &pair->seen->sizes[link_size_index(bytes)];
     uint32_t last = pair->seen->copies % RECENT_SAMPLES;
@@ -216,4 +224,46 @@ void link_learn(struct link *links, uint32_t src, uint32_t dst, uint64_t bytes,
     bool as_expected = fabs(ratio - 1.0) < LINK_OFF;
     if (!as_expected || pair->seen->copies < LINK_YOUNG || last == 0)
         link_fit(pair);
+}
+
+void link_learn_shared(struct link *links, uint32_t src, uint32_t dst, uint64_t bytes,
+                       uint64_t measured_ns, double users)
+{
+    FGPU_ASSERT(src < LIMITS_NODES && dst < LIMITS_NODES);
+    const struct link_pair *pair = &links->pairs[src][dst];
+    if (users < LINK_ALONE) {
+        link_learn(links, src, dst, bytes, measured_ns);
+        return;
+    }
+    double ns = (double)measured_ns, line = link_line(pair, (double)bytes), least = ns;
+    if (ns > pair->latency_ns)
+        least = pair->latency_ns + (ns - pair->latency_ns) / users;
+    if (line > ns && link_is_measured(links, src, dst))
+        link_learn(links, src, dst, bytes, measured_ns);
+    else if (line < least || !link_is_measured(links, src, dst))
+        link_learn(links, src, dst, bytes, (uint64_t)(least + 0.5));
+}
+
+static uint64_t link_overlap(const struct link_span *a, const struct link_span *b)
+{
+    uint64_t start = a->start_ns > b->start_ns ? a->start_ns : b->start_ns;
+    uint64_t end = a->end_ns < b->end_ns ? a->end_ns : b->end_ns;
+    return start < end ? end - start : 0;
+}
+
+void link_learn_span(struct link *links, uint32_t src, uint32_t dst, uint64_t bytes,
+                     const struct link_span *span)
+{
+    FGPU_ASSERT(src < LIMITS_NODES && dst < LIMITS_NODES);
+    struct link_seen *seen = links->pairs[src][dst].seen;
+    if (span->end_ns <= span->start_ns)
+        return;
+    uint64_t ns = span->end_ns - span->start_ns;
+    double others = (double)span->others_ns;
+    for (uint32_t i = 0; seen != NULL && i < LINK_SPANS; i++)
+        others += (double)link_overlap(span, &seen->ended[i]);
+    link_learn_shared(links, src, dst, bytes, ns, 1.0 + others / (double)ns);
+    seen = links->pairs[src][dst].seen;
+    if (seen != NULL)
+        seen->ended[seen->spans++ % LINK_SPANS] = *span;
 }

@@ -33,12 +33,12 @@
 #define RECENT_OFF 1.25f
 
 struct recent {
-    float samples[RECENT_SAMPLES]; /* a ring: [0, count) are filled */
     uint8_t count;
     uint8_t next;
-    uint8_t inherited; /* that many of the oldest are from another time */
-    int8_t run;        /* so many values in a row were off; < 0: they were less */
-    float estimate;    /* of recent_follow */
+    uint8_t inherited;             /* that many of the oldest are from another time */
+    int8_t run;                    /* so many values in a row were off; < 0: they were less */
+    float estimate;                /* of recent_follow */
+    float samples[RECENT_SAMPLES]; /* a ring: [0, count) are filled */
 };
 
 /* Adds one value and returns the new estimate. */

@@ -473,13 +473,13 @@ int64_t world_data_move(struct world *world, uint32_t data, uint32_t node)
     if (source.node == PLAN_NONE)
         return WORLD_ABSENT;
     const struct world_path *path = data_path(world, source.node, node);
-    int64_t begin_ns = data_later(data_there_ns(world, data, source.node), world->now_ns);
+    int64_t begin_ns = source.end_ns - source.copy_ns;
     int64_t *free_ns = world->link_free_ns;
     for (uint32_t i = 0; i < WORLD_HOPS; i++)
         if (path->first[i] != data_no_link(world))
-            free_ns[path->first[i]] = data_later(free_ns[path->first[i]], begin_ns) + (int64_t)((double)bytes * path->first_ns[i]);
+            free_ns[path->first[i]] = begin_ns + (int64_t)((double)bytes * path->first_ns[i]);
     for (uint32_t i = 0; i < path->more_count; i++)
-        free_ns[path->more[i]] = data_later(free_ns[path->more[i]], begin_ns) + (int64_t)((double)bytes * path->more_ns[i]);
+        free_ns[path->more[i]] = begin_ns + (int64_t)((double)bytes * path->more_ns[i]);
     world->bytes_moved += bytes;
     return data_add(world, data, node, source.end_ns) ? source.end_ns : WORLD_ABSENT;
 }

@@ -16,6 +16,10 @@
 
 #define SIMULATOR_ALLOC_BYTES (UINT64_C(1) << 20) /* distance of invented addresses */
 
+/* What may be in flight in a lane, where lanes are many: 1.8 KiB for each. */
+#define SIMULATOR_FEW_LANES 64u
+#define SIMULATOR_SMALL_RING 64u
+
 struct simulator_command {
     fgpu_cmd cmd;
     uint32_t entry; /* of the lane's ring: task, op or fence */
@@ -39,7 +43,8 @@ struct simulator_lane {
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-static void simulator_caps(const struct simulator_device *device, fgpu_device_caps *caps)
+static void simulator_caps(const struct simulator_device *device, uint32_t ring,
+                           fgpu_device_caps *caps)
 {
     *caps = (fgpu_device_caps){.struct_bytes = sizeof *caps,
                                .queue_count = device->queue_count,
@@ -48,7 +53,7 @@ static void simulator_caps(const struct simulator_device *device, fgpu_device_ca
                                .host_calls = device->host_memory,
                                .suballocate = 1,
                                .offset_align_bytes = 1,
-                               .max_queue_commands = 1024,
+                               .max_queue_commands = ring / 4,
                                .copy_queue_count = device->copy_count,
                                .memory_bytes = device->memory_bytes};
 }
@@ -65,7 +70,8 @@ static bool simulator_reaches(const void *user, uint32_t source, uint32_t target
                                simulator_node(s, target));
 }
 
-/* The links that a copy between two of the engine's nodes crosses; twice those it crosses twice. */
+/* The links that a copy between two of the engine's nodes crosses; it takes as many shares of one
+ * as it crosses it times. */
 static void simulator_path(const void *user, uint32_t source, uint32_t target,
                            struct plan_path *path)
 {
@@ -74,12 +80,14 @@ static void simulator_path(const void *user, uint32_t source, uint32_t target,
     uint32_t count = machine_path(s->config.machine, simulator_node(s, source),
                                   simulator_node(s, target), links, &path->latency_ns);
     path->bytes_per_ns = INFINITY;
-    path->link_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        double rate = machine_instance_bytes_per_ns(s->config.machine, links[i]);
+    path->link_count = count < PLAN_HOPS ? count : PLAN_HOPS;
+    for (uint32_t i = 0; i < path->link_count; i++) {
+        uint32_t times = 0;
+        for (uint32_t j = 0; j < path->link_count; j++)
+            times += links[j] == links[i];
+        double rate = machine_instance_bytes_per_ns(s->config.machine, links[i]) / times;
         path->bytes_per_ns = rate < path->bytes_per_ns ? rate : path->bytes_per_ns;
-        if (path->link_count < PLAN_HOPS)
-            path->links[path->link_count++] = links[i];
+        path->links[i] = links[i];
     }
 }
 
@@ -98,29 +106,34 @@ static fgpu_status simulator_engine(struct simulator *s)
     struct engine_device_config *configs = alloc_get_zeroed(NULL, count * sizeof *configs, 16);
     if (configs == NULL)
         return FGPU_E_NOMEM;
+    uint32_t lanes = 0;
+    for (uint32_t d = 0; d < count; d++)
+        lanes += s->devices[d].queue_count;
+    uint32_t ring = lanes <= SIMULATOR_FEW_LANES ? ENGINE_LANE_RING : SIMULATOR_SMALL_RING;
     for (uint32_t d = 0; d < count; d++) {
-        simulator_caps(&s->devices[d], &configs[d].caps);
+        simulator_caps(&s->devices[d], ring, &configs[d].caps);
+        configs[d].alike = s->devices[d].alike;
         configs[d].key = s->devices[d].key != 0 ? s->devices[d].key : hash_u64(d + 1);
         configs[d].cores = s->devices[d].cores;
         configs[d].group_cores = s->devices[d].group_cores;
         configs[d].memory_limit_bytes = s->devices[d].memory_bytes;
     }
-    struct engine_config config = {.devices = configs,
-                                   .device_count = count,
-                                   .task_limit = s->config.task_limit,
-                                   .policy = policy,
-                                   .history = &s->history,
-                                   .trace = &s->trace,
-                                   .log = &s->log,
-                                   .reaches = s->config.machine != NULL ? simulator_reaches : NULL,
-                                   .reaches_user = s,
-                                   .paths = s->config.machine != NULL ? simulator_path : NULL,
-                                   .path_rate = simulator_path_rate,
-                                   .path_link_count = s->config.machine != NULL
-                                                          ? s->config.machine->instance_count
-                                                          : 0,
-                                   .paths_user = s,
-                                   .checks = s->config.checks};
+    struct engine_config config = {
+        .devices = configs,
+        .device_count = count,
+        .task_limit = s->config.task_limit,
+        .policy = policy,
+        .history = &s->history,
+        .trace = &s->trace,
+        .log = &s->log,
+        .reaches = s->config.machine != NULL ? simulator_reaches : NULL,
+        .reaches_user = s,
+        .paths = s->config.machine != NULL ? simulator_path : NULL,
+        .path_rate = simulator_path_rate,
+        .path_link_count = s->config.machine != NULL ? s->config.machine->instance_count : 0,
+        .paths_user = s,
+        .ring = ring,
+        .checks = s->config.checks};
     fgpu_status status = engine_init(&s->engine, &config);
     alloc_put(NULL, configs, count * sizeof *configs);
     return status;
@@ -280,13 +293,15 @@ static void simulator_begin(struct simulator *s, uint32_t index)
 static bool simulator_hand_out(struct simulator *s)
 {
     bool any = false;
-    for (uint32_t i = 0; i < s->engine.lane_count; i++) {
+    for (uint32_t i = bitset_next(&s->engine.loaded, 0); i != BITSET_END;
+         i = bitset_next(&s->engine.loaded, i + 1)) {
         struct lane *lane = &s->engine.lanes[i];
+        bitset_remove(&s->engine.loaded, i);
         uint64_t number = lane->issued - lane->commands.count;
         for (size_t c = 0; c < lane->commands.count; c++) {
             struct simulator_command command = {.cmd = *(fgpu_cmd *)vec_at(&lane->commands, c),
                                                 .number = ++number};
-            command.entry = lane->ring[number & (ENGINE_LANE_RING - 1)];
+            command.entry = lane->ring[number & lane->ring_mask];
             if (!(s->config.flags & SIMULATOR_QUIET))
                 simulator_log(s, lane, &command);
             FGPU_ASSERT(vec_push(&s->lanes[i].queue, &command) != NULL);

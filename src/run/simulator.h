@@ -31,6 +31,7 @@ struct simulator_device {
     uint32_t class_index;
     uint32_t first;      /* its first queue's number there; the others follow */
     uint32_t node;       /* there */
+    uint32_t alike;      /* see struct engine_device_config */
     uint64_t key;        /* in the performance model; 0: of its own */
     uint32_t copy_count; /* queues, the last ones, that only copy */
 };

@@ -54,6 +54,7 @@ static void machine_add_class(struct simulator *s, uint32_t index)
                                       .class_index = index,
                                       .first = class->first_device + i,
                                       .node = class->first_node == 0 ? 0 : class->first_node + i,
+                                      .alike = index + 1,
                                       .key = hash_u64(index + 1)};
 }
 
@@ -99,6 +100,35 @@ static void machine_way(const struct simulator *s, uint32_t from, uint32_t to, d
     }
 }
 
+static void machine_believe_pair(struct simulator *s, uint32_t from, uint32_t to)
+{
+    double latency_ns, bytes_per_ns;
+    uint32_t source = simulator_node(s, from), target = simulator_node(s, to);
+    if (from != 0 && to != 0 && !machine_path_direct(s->config.machine, source, target))
+        return;
+    machine_way(s, source, target, &latency_ns, &bytes_per_ns);
+    link_set_default(s->engine.link, s->engine.nodes[from].way, s->engine.nodes[to].way, latency_ns,
+                     bytes_per_ns);
+}
+
+/* What the link model begins with, of the copies from and to a node: between devices that share
+ * their place in it, what the first of them see. */
+static void machine_believe(struct simulator *s, uint32_t node)
+{
+    const struct engine_node *nodes = s->engine.nodes;
+    if (node > 2 && nodes[node].way == nodes[node - 1].way &&
+        nodes[node].way == nodes[node - 2].way)
+        return;
+    machine_believe_pair(s, 0, node);
+    machine_believe_pair(s, node, 0);
+    for (uint32_t m = 1; m < node; m++) {
+        if (m > 2 && nodes[m].way == nodes[m - 1].way && nodes[m].way == nodes[m - 2].way)
+            continue;
+        machine_believe_pair(s, node, m);
+        machine_believe_pair(s, m, node);
+    }
+}
+
 fgpu_status simulator_machine_links(struct simulator *s)
 {
     const struct machine *machine = s->config.machine;
@@ -109,21 +139,8 @@ fgpu_status simulator_machine_links(struct simulator *s)
         s->network.links[i].bytes_per_ns =
             rate > SIMULATOR_LINK_LEAST ? rate : SIMULATOR_LINK_LEAST;
     }
-    for (uint32_t n = 1; n < s->engine.node_count; n++) {
-        uint32_t node = s->devices[s->engine.nodes[n].device].node;
-        double latency_ns, bytes_per_ns;
-        machine_way(s, 0, node, &latency_ns, &bytes_per_ns);
-        link_set_default(s->engine.link, 0, n, latency_ns, bytes_per_ns);
-        machine_way(s, node, 0, &latency_ns, &bytes_per_ns);
-        link_set_default(s->engine.link, n, 0, latency_ns, bytes_per_ns);
-        for (uint32_t m = 1; m < s->engine.node_count; m++) {
-            uint32_t other = s->devices[s->engine.nodes[m].device].node;
-            if (m == n || !machine_path_direct(machine, node, other))
-                continue;
-            machine_way(s, node, other, &latency_ns, &bytes_per_ns);
-            link_set_default(s->engine.link, n, m, latency_ns, bytes_per_ns);
-        }
-    }
+    for (uint32_t n = 1; n < s->engine.node_count; n++)
+        machine_believe(s, n);
     if (s->config.loss_per_s > 0) {
         s->next_loss_ns = (uint64_t)(rng_unit(&s->rng) * 2e9 / s->config.loss_per_s);
         agenda_set(&s->agenda, s->engine.lane_count + s->device_count, s->next_loss_ns);
@@ -320,7 +337,8 @@ fgpu_status simulator_type(struct simulator *s, const char *name,
     *index = (uint32_t)s->types.count - 1;
     machine_teach(s, *index);
     for (uint32_t d = 0; d < s->device_count; d++)
-        engine_kernel_prepare(&s->engine, type.kernel, d);
+        if (d == 0 || s->devices[d].alike != s->devices[d - 1].alike)
+            engine_kernel_prepare(&s->engine, type.kernel, d);
     (void)simulator_act(s);
     return map_put(&s->type_ids, key, *index);
 }

@@ -8,7 +8,8 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 source "$top/tests/lib/cli.sh"
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
-levels=('' devices run check explain demo bench 'bench tasks' 'bench launch' 'bench idle')
+levels=('' devices run check explain sim demo bench 'bench tasks' 'bench launch' 'bench idle'
+    machine 'machine show' 'machine synth' 'machine import' 'machine capture')
 for level in "${levels[@]}"; do
     read -ra words <<<"$level"
     for way in "${words[*]} --help" "${words[*]} -h" "help ${words[*]}"; do
@@ -35,7 +36,7 @@ for level in "${levels[@]}"; do
             echo "$page: nothing about $option"
             exit 1
         fi
-    done < <(sed -nE 's/^ +(-[a-z], )?(--[a-z-]+).*/\2/p' help)
+    done < <(sed -nE 's/^ +(-[A-Za-z], )?(--[a-z-]+).*/\2/p' help)
     if command -v man >/dev/null; then
         LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l "$page" 2>warnings >formatted
         if [[ -s warnings || ! -s formatted ]]; then

@@ -27,12 +27,17 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices explain help run' ''
+offers 'bench check demo devices explain help machine run sim' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
 offers 'help idle launch tasks' bench ''
 offers '' bench p
+offers 'capture help import show synth' machine ''
+offers '--help --json -h' machine show -
+offers 'devices.txt folder photo.png' machine show ''
+offers '' machine synth ''
+offers 'devices.txt folder photo.png' machine import --costs ''
 offers '--device' bench launch --de
 offers '--devices --help --json --log --log-file --log-format --subdevices -d -h' devices -
 offers '--help --json --trace -h -t' explain -
@@ -57,5 +62,10 @@ offers 'folder' demo -o fo
 offers '' demo --rounds ''
 offers '' bench tasks -n ''
 offers '' devices ''
+offers '--fail-rate' sim --f
+offers '--generate --graph' sim --g
+offers 'devices.txt folder photo.png' sim -m ''
+offers 'devices.txt' sim --graph dev
+offers '' sim --policy ''
 offers '' nonsense ''
 echo "completion: all checks passed"

@@ -40,5 +40,14 @@ cat >"$work/workload.json" <<'JSON'
 JSON
 "$FASTGPU" run --devices cpu --quiet --output-dir "$work" --report "$work/run.html" \
     "$work/workload.json"
+
+# And one of a simulation of two policies.
+cat >"$work/graph.json" <<'JSON'
+{"fastgpu_graph": 1, "name": "</title><b>both",
+ "data": [{"name": "</script><b>", "bytes": 1000000}],
+ "tasks": [{"name": "</script><b>one", "kernel": "<b>k</b>", "flops": 1e9, "writes": [0]},
+           {"name": "two", "kernel": "<b>k</b>", "flops": 1e10, "reads": [0]}]}
+JSON
+"$FASTGPU" sim -m gpu:2x1GiB,cpu:2 -g "$work/graph.json" -p eft,fifo -q --report "$work/sim.html"
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$FASTGPU_SOURCE_DIR/tests/lib \
     python3 "$FASTGPU_SOURCE_DIR/tests/lib/report_checks.py" "$work"

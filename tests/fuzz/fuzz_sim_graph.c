@@ -20,7 +20,8 @@ static void require(int is_true)
 static void check_task(const struct sim_graph *graph, uint32_t number)
 {
     const struct sim_task *task = &graph->tasks[number];
-    const fgpu_sim_access *accesses = graph->accesses + task->access_first;
+    const fgpu_sim_access *accesses =
+        task->access_count > 0 ? graph->accesses + task->access_first : NULL;
 
     require(task->kernel < graph->kernel_count && task->size > 0);
     require(task->flops >= 0 && task->cost_ns >= 0);

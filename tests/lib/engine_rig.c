@@ -281,7 +281,9 @@ static void rig_execute(const struct engine_rig *rig, struct engine_rig_lane *la
     const fgpu_cmd *cmd = &lane->commands[number];
     fgpu_cmd_result *result = cmd->body;
     result->status = FGPU_OK;
-    result->timed = 0;
+    result->timed = lane->end_ns > 0;
+    result->start_ns = lane->start_ns;
+    result->end_ns = lane->end_ns;
     if (cmd->kind == FGPU_CMD_FENCE) {
         lane->skipping = false;
     } else if (lane->skipping && (cmd->flags & FGPU_CMD_CHAINED)) {

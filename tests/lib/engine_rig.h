@@ -22,6 +22,7 @@ struct engine_rig_lane {
     fgpu_cmd commands[RIG_COMMANDS + 1]; /* by number */
     bool fails[RIG_COMMANDS + 1];
     uint64_t taken, done;
+    uint64_t start_ns, end_ns; /* what the next commands are said to have taken; 0: not timed */
     bool skipping;
 };
 

@@ -4,7 +4,7 @@ import sys
 
 from browser import Browser
 
-CASES = ("empty", "one", "unknown", "failed", "demo", "large", "hostile", "run")
+CASES = ("empty", "one", "unknown", "failed", "demo", "large", "hostile", "run", "sim")
 PHONE, SMALL, DESK = (375, 812), (320, 640), (1280, 900)
 wrong = []
 count = 0
@@ -56,6 +56,13 @@ def opens(browser, folder):
             expect(where + ": pictures", tallest <= 960, tallest)
             if name == "run":
                 expect("run: tasks", found["slices"] == "8", found)
+            if name == "sim":
+                title = browser.evaluate("document.title")
+                expect("sim: title", title.startswith("</title><b>both on synthetic"), title)
+                bold = browser.evaluate("document.querySelectorAll('main b').length")
+                expect("sim: markup from names", bold == 0, bold)
+                lines = browser.evaluate("document.querySelectorAll('#policies tbody tr').length")
+                expect("sim: policies", lines == 2, lines)
             if name == "large" and width == DESK[0]:
                 expect("large: tasks", int(found["slices"]) > 100000, found)
 

@@ -28,7 +28,7 @@ struct held {
     uint8_t want[BYTES]; /* READ: what it must show; WRITE: what is put there */
 };
 
-struct world {
+struct rig_world {
     struct engine_rig rig;
     struct rng rng;
     uint32_t buffers[BUFFERS];
@@ -57,16 +57,16 @@ static const struct lineage_case cases[] = {
     {"everything", 4, 4, 10, 5, 10},
 };
 
-static struct world world;
+static struct rig_world world;
 
-static uint32_t below(struct world *w, uint32_t n)
+static uint32_t below(struct rig_world *w, uint32_t n)
 {
     return (uint32_t)rng_below(&w->rng, n);
 }
 
 /* ---- operations ------------------------------------------------------------------------- */
 
-static void op_remember(struct world *w, uint32_t task)
+static void op_remember(struct rig_world *w, uint32_t task)
 {
     if (below(w, 4) == 0) {
         w->last = task;
@@ -79,7 +79,7 @@ struct three {
     uint32_t buffer[3], at[3], bytes;
 };
 
-static struct three op_three(struct world *w)
+static struct three op_three(struct rig_world *w)
 {
     struct three t;
     uint32_t first = below(w, BUFFERS), step = 1 + below(w, 2);
@@ -96,12 +96,12 @@ static struct three op_three(struct world *w)
     return t;
 }
 
-static struct submit_arg op_arg(struct world *w, const struct three *t, uint32_t i, uint8_t mode)
+static struct submit_arg op_arg(struct rig_world *w, const struct three *t, uint32_t i, uint8_t mode)
 {
     return engine_rig_arg(w->buffers[t->buffer[i]], mode, t->at[i], t->bytes);
 }
 
-static void op_fill(struct world *w)
+static void op_fill(struct rig_world *w)
 {
     struct three t = op_three(w);
     uint8_t value = (uint8_t)below(w, 256);
@@ -110,7 +110,7 @@ static void op_fill(struct world *w)
                                    TASK_DEVICE_ANY));
 }
 
-static void op_copy(struct world *w)
+static void op_copy(struct rig_world *w)
 {
     struct three t = op_three(w);
     struct submit_arg args[2] = {op_arg(w, &t, 0, FGPU_WRITE), op_arg(w, &t, 1, FGPU_READ)};
@@ -123,7 +123,7 @@ static void op_copy(struct world *w)
     op_remember(w, engine_rig_submit(&w->rig, &request, TASK_NONE));
 }
 
-static void op_mix(struct world *w)
+static void op_mix(struct rig_world *w)
 {
     struct three t = op_three(w);
     struct submit_arg args[3] = {op_arg(w, &t, 0, FGPU_WRITE), op_arg(w, &t, 1, FGPU_READ),
@@ -134,7 +134,7 @@ static void op_mix(struct world *w)
     op_remember(w, engine_rig_run(&w->rig, w->rig.mix, args, TASK_DEVICE_ANY, TASK_NONE));
 }
 
-static void op_twin(struct world *w)
+static void op_twin(struct rig_world *w)
 {
     struct three t = op_three(w);
     struct submit_arg args[3] = {op_arg(w, &t, 0, FGPU_WRITE), op_arg(w, &t, 1, FGPU_WRITE),
@@ -147,7 +147,7 @@ static void op_twin(struct world *w)
     op_remember(w, engine_rig_run(&w->rig, w->rig.twin, args, TASK_DEVICE_ANY, TASK_NONE));
 }
 
-static void op_inc(struct world *w)
+static void op_inc(struct rig_world *w)
 {
     struct three t = op_three(w);
     struct submit_arg args[3] = {op_arg(w, &t, 0, FGPU_READ_WRITE), op_arg(w, &t, 1, FGPU_READ),
@@ -157,7 +157,7 @@ static void op_inc(struct world *w)
     op_remember(w, engine_rig_run(&w->rig, w->rig.inc, args, TASK_DEVICE_ANY, TASK_NONE));
 }
 
-static void op_map(struct world *w)
+static void op_map(struct rig_world *w)
 {
     if (w->held_count == 16)
         return;
@@ -179,7 +179,7 @@ static void op_map(struct world *w)
     held->task = engine_rig_submit(&w->rig, &request, TASK_NONE);
 }
 
-static void op_replace(struct world *w)
+static void op_replace(struct rig_world *w)
 {
     uint32_t b = below(w, BUFFERS);
     for (uint32_t i = 0; i < w->held_count; i++)
@@ -192,7 +192,7 @@ static void op_replace(struct world *w)
     engine_rig_fill(&w->rig, w->buffers[b], 0, BYTES, value, TASK_DEVICE_ANY);
 }
 
-static void op_cancel(struct world *w)
+static void op_cancel(struct rig_world *w)
 {
     if (w->last != TASK_NONE &&
         task_generation(engine_task(&w->rig.engine, w->last)) == w->last_generation)
@@ -202,7 +202,7 @@ static void op_cancel(struct world *w)
 
 /* ---- events ----------------------------------------------------------------------------- */
 
-static uint32_t some_lane(struct world *w)
+static uint32_t some_lane(struct rig_world *w)
 {
     for (;;) {
         uint32_t lane = below(w, w->rig.engine.lane_count);
@@ -211,7 +211,7 @@ static uint32_t some_lane(struct world *w)
     }
 }
 
-static void lose(struct world *w, struct tally *tally)
+static void lose(struct rig_world *w, struct tally *tally)
 {
     if (w->lost + 1 == w->devices)
         return;
@@ -222,7 +222,7 @@ static void lose(struct world *w, struct tally *tally)
 }
 
 /* Looks at a mapping that is there, and lets go of it. True when it is over. */
-static bool let_go(struct world *w, const struct held *held)
+static bool let_go(struct rig_world *w, const struct held *held)
 {
     struct engine *engine = &w->rig.engine;
     fgpu_task_state state = engine_rig_state(&w->rig, held->task);
@@ -240,13 +240,13 @@ static bool let_go(struct world *w, const struct held *held)
     return true;
 }
 
-static void let_one_go(struct world *w, uint32_t i)
+static void let_one_go(struct rig_world *w, uint32_t i)
 {
     if (i < w->held_count && let_go(w, &w->held[i]))
         w->held[i] = w->held[--w->held_count];
 }
 
-static void advance(struct world *w)
+static void advance(struct rig_world *w)
 {
     if (below(w, 3) > 0)
         engine_rig_turn(&w->rig);
@@ -259,7 +259,7 @@ static void advance(struct world *w)
 
 /* ---- a run ------------------------------------------------------------------------------ */
 
-static void run_op(struct world *w, const struct lineage_case *c)
+static void run_op(struct rig_world *w, const struct lineage_case *c)
 {
     uint32_t choice = below(w, 100);
     if (choice < c->inc)
@@ -284,7 +284,7 @@ static void run_op(struct world *w, const struct lineage_case *c)
     }
 }
 
-static void check_piece(struct world *w, uint32_t b, uint32_t at, struct tally *tally)
+static void check_piece(struct rig_world *w, uint32_t b, uint32_t at, struct tally *tally)
 {
     struct submit_arg arg = engine_rig_arg(w->buffers[b], FGPU_READ, at, PIECE);
     struct submit_request request = {.kind = TASK_MAP,
@@ -308,7 +308,7 @@ static void check_piece(struct world *w, uint32_t b, uint32_t at, struct tally *
 
 static void run_seed(const struct lineage_case *c, uint64_t seed, struct tally *tally)
 {
-    struct world *w = &world;
+    struct rig_world *w = &world;
     uint32_t queues[4];
     memset(w, 0, sizeof *w);
     rng_init(&w->rng, seed);

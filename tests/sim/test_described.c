@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <fastgpu/sim.h>
@@ -44,6 +45,25 @@ static const char mixed[] = "fgm 1\nmachine mixed\n"
                             "cost work on core size 10 mean_ns 3000000\n"
                             "cost work on gpu size 10 mean_ns 1000000\n"
                             "cost small on core size any mean_ns 5000\n";
+
+/* So many devices that sets of nodes are no bits and blocks are found by a hash: the first 66 have
+ * no costs, so that all the work is done with large numbers. Those that do it reach each other. */
+static const char many[] = "fgm 1\nmachine many\n"
+                           "class core\n kind cpu\n count 2\n memory host\n"
+                           "class other\n kind gpu\n count 66\n memory 4000000\n"
+                           "class gpu\n kind gpu\n count 6\n memory 4000000\n"
+                           "link far\n each other\n bytes_per_ns 4\n"
+                           "link way\n each gpu\n bytes_per_ns 4\n latency_ns 1000\n"
+                           "link side\n each gpu per 3\n bytes_per_ns 8\n"
+                           "route host -> gpu\n over way of target\n"
+                           "route gpu -> host\n over way of source\n"
+                           "route host -> other\n over far of target\n"
+                           "route other -> host\n over far of source\n"
+                           "route gpu -> gpu within 3\n over side of source\n"
+                           "cost work on core size 10 mean_ns 3000000\n"
+                           "cost work on gpu size 10 mean_ns 1000000\n"
+                           "cost small on core size any mean_ns 5000\n"
+                           "cost small on gpu size any mean_ns 9000\n";
 
 static void rig_machine(struct rig *rig, const char *text)
 {
@@ -114,6 +134,9 @@ static void test_one_task(void **state)
     assert_int_equal(result.copies, 1);
     assert_int_equal(result.bytes_moved, 3 * MB);
     assert_string_equal(result.policy, "eft");
+    assert_in_range(result.bound_ns, MB - 1, MB); /* the path; half of it is the area */
+    assert_in_range(result.path_ns, MB - 1, MB);
+    assert_in_range(result.area_ns, MB / 2 - 1, MB / 2);
     double busy[2];
     assert_int_equal(fgpu_sim_busy(rig.sim, 0, &busy[0]), FGPU_OK);
     assert_int_equal(fgpu_sim_busy(rig.sim, 1, &busy[1]), FGPU_OK);
@@ -212,6 +235,94 @@ static void test_noise(void **state)
     }
 }
 
+/* ---- overlap ---------------------------------------------------------------------------- */
+
+/* Tasks that follow each other, each with 3 MB of its own to read: 3 ms to copy, then 1 ms to run.
+ * The sum would be 40 ms; the link alone needs 30. */
+static void test_copies_travel_ahead(void **state)
+{
+    (void)state;
+    static const char *const costs[] = {"1000000", "5000000"};
+    static const uint64_t wanted_ns[] = {31 * MB,
+                                         3 * MB + 50 * MB}; /* max(copy, run), and an end */
+    for (int slow = 0; slow < 2; slow++) {
+        struct rig rig;
+        char text[sizeof two_gpus + 100];
+        (void)snprintf(text, sizeof text, "%scost chain on gpu size 10 mean_ns %s\n", two_gpus,
+                       costs[slow]);
+        memcpy(strstr(text, "count 2"), "count 1", 7);
+        rig_machine(&rig, text);
+        rig_open(&rig);
+        uint32_t kernel, chain = rig_data(&rig, 1);
+        assert_int_equal(fgpu_sim_kernel(rig.sim, "chain", &kernel), FGPU_OK);
+        for (int i = 0; i < 10; i++) {
+            const fgpu_sim_access accesses[] = {{chain, FGPU_READ_WRITE},
+                                                {rig_data(&rig, 3 * MB), FGPU_READ}};
+            const fgpu_sim_task task = {.struct_bytes = sizeof task,
+                                        .kernel = kernel,
+                                        .size = 10,
+                                        .access_count = 2,
+                                        .accesses = accesses};
+            assert_int_equal(fgpu_sim_add(rig.sim, &task, NULL), FGPU_OK);
+        }
+        uint64_t makespan_ns = rig_run(&rig).makespan_ns;
+        assert_in_range(makespan_ns, wanted_ns[slow], wanted_ns[slow] + 10);
+        rig_close(&rig);
+    }
+}
+
+/* The same without dependencies. */
+static void test_independent_copies_travel_ahead(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_machine(&rig, two_gpus);
+    rig_open(&rig);
+    for (int i = 0; i < 10; i++)
+        rig_add(&rig, rig_data(&rig, 3 * MB));
+    /* Ten copies over a bus of 1.5 bytes/ns: 20 ms, and the run of the last. */
+    assert_int_equal(rig_run(&rig).makespan_ns, 21 * MB);
+    rig_close(&rig);
+}
+
+/* What one device made, another reads: over their own link where there is one, else by the host. */
+static void test_between_devices(void **state)
+{
+    (void)state;
+    for (int direct = 0; direct < 2; direct++) {
+        struct rig rig;
+        char text[sizeof two_gpus + 600];
+        (void)snprintf(text, sizeof text, "%s%s%s", two_gpus,
+                       "class other\n kind gpu\n count 1\n memory 64000000\n"
+                       "link there\n bytes_per_ns 1\n link across\n bytes_per_ns 2\n"
+                       "route host -> other\n over there\n route other -> host\n over there\n"
+                       "cost made on gpu size 10 mean_ns 1000000\n"
+                       "cost read on other size 10 mean_ns 1000000\n",
+                       direct ? "route gpu -> other\n over across\n" : "");
+        rig_machine(&rig, text);
+        rig_open(&rig);
+        uint32_t kernels[2], data = rig_data(&rig, 2 * MB);
+        assert_int_equal(fgpu_sim_kernel(rig.sim, "made", &kernels[0]), FGPU_OK);
+        assert_int_equal(fgpu_sim_kernel(rig.sim, "read", &kernels[1]), FGPU_OK);
+        for (int i = 0; i < 2; i++) {
+            const fgpu_sim_access access = {data, i == 0 ? FGPU_WRITE : FGPU_READ};
+            const fgpu_sim_task task = {.struct_bytes = sizeof task,
+                                        .kernel = kernels[i],
+                                        .size = 10,
+                                        .access_count = 1,
+                                        .accesses = &access};
+            assert_int_equal(fgpu_sim_add(rig.sim, &task, NULL), FGPU_OK);
+        }
+        fgpu_sim_result result = rig_run(&rig);
+        assert_int_equal(result.copies, direct ? 1 : 2);
+        assert_int_equal(result.makespan_ns, direct ? 3 * MB : 6 * MB);
+        fgpu_sim_span span;
+        assert_int_equal(fgpu_sim_copy_at(rig.sim, 0, &span), FGPU_OK);
+        assert_int_equal(span.device, direct ? 3 : 0);
+        rig_close(&rig);
+    }
+}
+
 /* ---- random graphs ---------------------------------------------------------------------- */
 
 static void random_graph(struct rig *rig, uint64_t seed)
@@ -248,18 +359,18 @@ struct outcome {
     fgpu_sim_span spans[SPANS];
 };
 
-static void outcome_of(struct outcome *outcome, uint64_t seed, bool faults)
+static void outcome_of(struct outcome *outcome, const char *machine, uint64_t seed, bool faults)
 {
     struct rig rig;
     memset(outcome, 0, sizeof *outcome);
-    rig_machine(&rig, mixed);
+    rig_machine(&rig, machine);
     rig.options.seed = seed;
     rig.options.noise = 0.2;
     rig.options.cost_error = 0.5;
     rig.options.memory_bytes = 3 * MB + (seed % 3) * MB; /* the largest task needs 3 */
     if (faults) {
         rig.options.fail_rate = seed % 2 ? 0.01 : 0;
-        rig.options.loss_per_s = seed % 4 < 2 ? 20 : 0;
+        rig.options.loss_per_s = seed % 4 < 2 ? (machine == many ? 700 : 20) : 0;
     }
     rig_open(&rig);
     random_graph(&rig, seed);
@@ -276,22 +387,68 @@ static void outcome_of(struct outcome *outcome, uint64_t seed, bool faults)
 }
 
 /* Every task ends, whatever the memory and the faults; the same seed twice gives the same spans. */
-static void test_random_graphs(void **state)
+static void run_random(const char *machine, uint64_t seeds)
 {
-    (void)state;
     static struct outcome a, b;
-    uint64_t first = seed_get(1), count = seed_count(200);
+    uint64_t first = seed_get(1), count = seed_count(seeds), failed = 0, whole = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
-        outcome_of(&a, seed, seed % 2);
-        outcome_of(&b, seed, seed % 2);
+        bool faults = seed % 2;
+        outcome_of(&a, machine, seed, faults);
+        outcome_of(&b, machine, seed, faults);
         if (a.result.tasks != 120 || memcmp(&a, &b, sizeof a) != 0 ||
-            (seed % 2 == 0 && a.result.failed_tasks != 0))
+            (!faults && a.result.failed_tasks != 0))
             seed_print("sim.described", seed);
         assert_int_equal(a.result.tasks, 120);
         assert_memory_equal(&a, &b, sizeof a);
-        if (seed % 2 == 0)
+        if (!faults)
             assert_int_equal(a.result.failed_tasks, 0);
+        failed += a.result.failed_tasks;
+        whole += faults && a.result.failed_tasks == 0;
     }
+    assert_true(count < seeds ||
+                (failed > 0 && whole > 0)); /* faults that hurt, others that do not */
+}
+
+static void test_random_graphs(void **state)
+{
+    (void)state;
+    run_random(mixed, 200);
+}
+
+static void test_random_graphs_on_many(void **state)
+{
+    (void)state;
+    run_random(many, 100);
+}
+
+/* A thousand devices share a broadcast, then each has its own. */
+static void test_a_thousand(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_machine(&rig, "fgm 1\nmachine thousand\nclass gpu\n kind gpu\n count 1000\n"
+                      " memory 64000000\nlink in\n each gpu\n bytes_per_ns 1\n"
+                      "route host -> gpu\n over in of target\n"
+                      "route gpu -> host\n over in of source\n"
+                      "cost work on gpu size 10 mean_ns 1000000\n");
+    rig.options.flags = 0;
+    rig_open(&rig);
+    uint32_t shared = rig_data(&rig, MB);
+    for (int i = 0; i < 2000; i++) {
+        const fgpu_sim_access accesses[] = {{shared, FGPU_READ},
+                                            {rig_data(&rig, 1000), FGPU_READ_WRITE}};
+        const fgpu_sim_task task = {.struct_bytes = sizeof task,
+                                    .kernel = rig.kernel,
+                                    .size = 10,
+                                    .access_count = 2,
+                                    .accesses = accesses};
+        assert_int_equal(fgpu_sim_add(rig.sim, &task, NULL), FGPU_OK);
+    }
+    fgpu_sim_result result = rig_run(&rig);
+    assert_int_equal(result.failed_tasks, 0);
+    assert_int_equal(result.bytes_moved, 1000 * (uint64_t)MB + 2000 * 1000); /* once for each */
+    assert_int_equal(result.makespan_ns, MB + 1000 + 2 * MB);
+    rig_close(&rig);
 }
 
 /* ---- misuse ----------------------------------------------------------------------------- */
@@ -407,11 +564,19 @@ static void test_progress_ends_it(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_task),        cmocka_unit_test(test_two_share_the_bus),
-        cmocka_unit_test(test_no_transfers),    cmocka_unit_test(test_costs_of_their_own),
-        cmocka_unit_test(test_noise),           cmocka_unit_test(test_random_graphs),
-        cmocka_unit_test(test_bad_options),     cmocka_unit_test(test_bad_tasks),
-        cmocka_unit_test(test_progress_ends_it)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_task),
+                                       cmocka_unit_test(test_two_share_the_bus),
+                                       cmocka_unit_test(test_no_transfers),
+                                       cmocka_unit_test(test_costs_of_their_own),
+                                       cmocka_unit_test(test_copies_travel_ahead),
+                                       cmocka_unit_test(test_independent_copies_travel_ahead),
+                                       cmocka_unit_test(test_between_devices),
+                                       cmocka_unit_test(test_noise),
+                                       cmocka_unit_test(test_random_graphs),
+                                       cmocka_unit_test(test_random_graphs_on_many),
+                                       cmocka_unit_test(test_a_thousand),
+                                       cmocka_unit_test(test_bad_options),
+                                       cmocka_unit_test(test_bad_tasks),
+                                       cmocka_unit_test(test_progress_ends_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ static void test_write_and_share(void **state)
     assert_int_equal(replica_kind(&replica, 1), REPLICA_INVALID);
     replica_write(&replica, 1);
     assert_int_equal(replica.pre, 5);
-    assert_true(replica_undo(&replica, 0));
+    assert_true(replica_undo(&replica, NODES_NONE));
     assert_int_equal(replica.valid, 5);
 }
 

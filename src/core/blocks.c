@@ -1,0 +1,118 @@
+/* Blocks of buffers, dense and sparse; see blocks.h.
+ *
+ * Runs under the engine's lock. Only simulations have enough nodes for the sparse half: there a
+ * block that cannot be had is the end, as it is for every other record that they keep.
+ */
+#include "core/blocks.h"
+
+#include "core/engine.h"
+
+fgpu_status blocks_init(struct blocks *blocks, bool on, const struct alloc_hooks *hooks)
+{
+    blocks->on = on;
+    map_init(&blocks->places, hooks);
+    return on ? table_init(&blocks->entries, sizeof(struct blocks_entry), LIMITS_BLOCKS, hooks)
+              : FGPU_OK;
+}
+
+void blocks_fini(struct blocks *blocks)
+{
+    table_fini(&blocks->entries);
+    map_fini(&blocks->places);
+}
+
+static void blocks_reset(struct block *block, uint32_t buffer, uint32_t node)
+{
+    *block = (struct block){.node = (uint16_t)node, .buffer = buffer, .ops = OP_NONE};
+}
+
+fgpu_status blocks_open(struct engine *engine, struct buffer *buffer, struct block *old)
+{
+    if (engine->blocks.on) {
+        buffer->sparse = &engine->blocks;
+        buffer->first_block = BLOCKS_NONE;
+        blocks_reset(&buffer->home, buffer->self, 0);
+        return FGPU_OK;
+    }
+    if (old == NULL)
+        old = engine->node_count == 1
+                  ? &buffer->home
+                  : alloc_get(engine->hooks, engine->node_count * sizeof *old, 16);
+    buffer->blocks = old;
+    if (old == NULL)
+        return FGPU_E_NOMEM;
+    for (uint32_t node = 0; node < engine->node_count; node++)
+        blocks_reset(&old[node], buffer->self, node);
+    return FGPU_OK;
+}
+
+static uint64_t blocks_key(const struct buffer *buffer, uint32_t node)
+{
+    return (uint64_t)buffer->self << 32 | node;
+}
+
+void blocks_close(struct blocks *blocks, struct buffer *buffer)
+{
+    if (buffer->sparse == NULL)
+        return;
+    while (buffer->first_block != BLOCKS_NONE) {
+        struct blocks_entry *entry = table_at(&blocks->entries, buffer->first_block);
+        buffer->first_block = entry->next;
+        (void)map_del(&blocks->places, blocks_key(buffer, entry->block.node));
+        table_free(&blocks->entries, entry->self);
+    }
+}
+
+void blocks_free(struct engine *engine, struct buffer *buffer)
+{
+    if (engine->blocks.on)
+        return;
+    if (buffer->blocks != &buffer->home)
+        alloc_put(engine->hooks, buffer->blocks, engine->node_count * sizeof *buffer->blocks);
+    buffer->blocks = NULL;
+}
+
+struct block *blocks_at(struct buffer *buffer, uint32_t node)
+{
+    struct blocks *blocks = buffer->sparse;
+    uint64_t found = 0;
+    uint32_t index;
+    if (node == 0)
+        return &buffer->home;
+    if (buffer->first_block != BLOCKS_NONE) { /* mostly it is the only one */
+        struct blocks_entry *newest = table_at(&blocks->entries, buffer->first_block);
+        if (newest->block.node == node)
+            return &newest->block;
+    }
+    if (map_get(&blocks->places, blocks_key(buffer, node), &found))
+        return &((struct blocks_entry *)table_at(&blocks->entries, (uint32_t)found))->block;
+    fgpu_status status = table_alloc(&blocks->entries, &index);
+    if (status == FGPU_OK)
+        status = map_put(&blocks->places, blocks_key(buffer, node), index);
+    FGPU_ASSERT(status == FGPU_OK);
+    struct blocks_entry *entry = table_at(&blocks->entries, index);
+    blocks_reset(&entry->block, buffer->self, node);
+    entry->self = index;
+    entry->next = buffer->first_block;
+    buffer->first_block = index;
+    return &entry->block;
+}
+
+struct block *blocks_first(const struct engine *engine, const struct buffer *buffer)
+{
+    (void)engine;
+    return buffer->sparse == NULL ? buffer->blocks : (struct block *)&buffer->home;
+}
+
+struct block *blocks_next(const struct engine *engine, const struct buffer *buffer,
+                          const struct block *block)
+{
+    if (buffer->sparse == NULL)
+        return block->node + 1u < engine->node_count ? &buffer->blocks[block->node + 1u] : NULL;
+    uint32_t next = block == &buffer->home
+                        ? buffer->first_block
+                        : ((const struct blocks_entry *)(const void *)block)->next;
+    if (next == BLOCKS_NONE)
+        return NULL;
+    return &((struct blocks_entry *)table_at(&engine->blocks.entries, next))->block;
+}
