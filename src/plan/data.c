@@ -5,9 +5,9 @@
  */
 #include "plan/world.h"
 
-#define DATA_NODES 64u           /* up to so many nodes there is a bit for each */
-#define DATA_TABLE (4u << 20)    /* entries of the table at most */
-#define DATA_SOURCES 16u         /* of a list that are asked */
+#define DATA_NODES 64u        /* up to so many nodes there is a bit for each */
+#define DATA_TABLE (4u << 20) /* entries of the table at most */
+#define DATA_SOURCES 16u      /* of a list that are asked */
 
 /* ---- who has it ---------------------------------------------------------------------------- */
 
@@ -117,8 +117,8 @@ static double data_link_ns(const struct world *world, uint32_t link)
 }
 
 /* The i-th link of `of` is one that matters. */
-static void data_hop(const struct world *world, struct world_path *path,
-                     const struct plan_path *of, uint32_t i)
+static void data_hop(const struct world *world, struct world_path *path, const struct plan_path *of,
+                     uint32_t i)
 {
     double ns = data_link_ns(world, of->links[i]) * data_times(of, i);
     for (uint32_t f = 0; f < WORLD_HOPS; f++) {
@@ -291,7 +291,8 @@ static void data_into(struct world *world, uint32_t nodes)
 static bool data_paths(struct world *world)
 {
     uint32_t nodes = world->window->node_count, count = nodes * nodes;
-    size_t links = world->window->links.count, bytes = links * sizeof(uint64_t[DATA_PATH_WORDS + 1]);
+    size_t links = world->window->links.count,
+           bytes = links * sizeof(uint64_t[DATA_PATH_WORDS + 1]);
     struct plan_path *paths = alloc_get_zeroed(world->hooks, count * sizeof *paths, 16);
     uint64_t(*crossed)[DATA_PATH_WORDS + 1] = NULL;
     bool few = count <= DATA_PATH_WORDS * 64 && links > 0;
@@ -299,7 +300,8 @@ static bool data_paths(struct world *world)
     world->into_ns = alloc_get_zeroed(world->hooks, nodes * sizeof *world->into_ns, 16);
     if (few)
         crossed = alloc_get_zeroed(world->hooks, bytes, 16);
-    bool good = paths != NULL && world->paths != NULL && world->into_ns != NULL && (!few || crossed != NULL);
+    bool good = paths != NULL && world->paths != NULL && world->into_ns != NULL &&
+                (!few || crossed != NULL);
     for (uint32_t i = 0; good && i < count; i++)
         data_ask(world, i / nodes, i % nodes, &paths[i], &world->paths[i]);
     if (good && few)
@@ -343,7 +345,8 @@ bool world_data_init(struct world *world)
     if (table > 0)
         world->there_ns = alloc_get_zeroed(world->hooks, table * sizeof *world->there_ns, 64);
     else
-        world->holders_of = alloc_get_zeroed(world->hooks, (data + 1) * sizeof *world->holders_of, 16);
+        world->holders_of =
+            alloc_get_zeroed(world->hooks, (data + 1) * sizeof *world->holders_of, 16);
     if (world->there_ns == NULL &&
         (world->holders_of == NULL || !vec_reserve(&world->holders, data + 64)))
         return false;

@@ -1,8 +1,8 @@
 /* Auto: simulates candidates on the submitted window and takes the best.
  *
  * First a few that differ much, then changes to the best, one at a time, as long as there are tries
- * left and the bound is not reached. Deterministic. What was found for an earlier window is the first
- * candidate for the next. Thread: any; pure.
+ * left and the bound is not reached. Deterministic. What was found for an earlier window is the
+ * first candidate for the next. Thread: any; pure.
  */
 #include "policy/policy.h"
 
@@ -91,7 +91,16 @@ static void auto_first(struct auto_search *search)
 
 /* One change to the best so far; false when it would change nothing. */
 struct auto_step {
-    enum { AUTO_SHAKE, AUTO_TARGET, AUTO_MOVE, AUTO_RANK, AUTO_FLAGS, AUTO_SLACK, AUTO_OWN, AUTO_AHEAD } kind;
+    enum {
+        AUTO_SHAKE,
+        AUTO_TARGET,
+        AUTO_MOVE,
+        AUTO_RANK,
+        AUTO_FLAGS,
+        AUTO_SLACK,
+        AUTO_OWN,
+        AUTO_AHEAD
+    } kind;
     uint32_t value;
 };
 

@@ -20,8 +20,8 @@ struct lookahead_places {
 };
 
 /* The one of `left` (bits) that ends first, with the copies' weight, and not after `latest_ns`. */
-static uint32_t lookahead_first(struct world *world, uint32_t task,
-                                struct lookahead_places *places, uint64_t left, int64_t latest_ns)
+static uint32_t lookahead_first(struct world *world, uint32_t task, struct lookahead_places *places,
+                                uint64_t left, int64_t latest_ns)
 {
     uint32_t best = PLAN_NONE;
     int64_t best_ns = INT64_MAX;
@@ -47,8 +47,8 @@ static uint32_t lookahead_first(struct world *world, uint32_t task,
 }
 
 /* The cheapest that ends early enough, of those that are about as cheap the one that ends first. */
-static uint32_t lookahead_cheap(struct world *world, uint32_t task,
-                                struct lookahead_places *places, int64_t latest_ns)
+static uint32_t lookahead_cheap(struct world *world, uint32_t task, struct lookahead_places *places,
+                                int64_t latest_ns)
 {
     uint32_t best = PLAN_NONE;
     uint64_t left = 0;

@@ -31,8 +31,7 @@ static void attempt_place(struct attempt *attempt, uint32_t task, uint32_t worke
 {
     const struct plan_window *window = attempt->window;
     const struct plan_task *of = plan_task_at(window, task);
-    int64_t cost_ns =
-        plan_cost_ns(window, of->type, plan_worker_at(window, worker)->class_index);
+    int64_t cost_ns = plan_cost_ns(window, of->type, plan_worker_at(window, worker)->class_index);
     int64_t begin_ns = attempt->free_ns[worker];
     if (cost_ns == PLAN_CANNOT)
         return;
@@ -67,8 +66,7 @@ static void attempt_step(struct attempt *attempt, int64_t makespan_ns)
 
 static int64_t best_of_all(const struct plan_window *window)
 {
-    struct attempt attempt = {
-        .window = window, .left = window->task_count, .best_ns = INT64_MAX};
+    struct attempt attempt = {.window = window, .left = window->task_count, .best_ns = INT64_MAX};
     for (uint32_t t = 0; t < window->task_count; t++)
         attempt.waits_for[t] = plan_task_at(window, t)->predecessors;
     attempt_step(&attempt, 0);
@@ -107,8 +105,7 @@ static const char *small(uint64_t seed, bool transfers, double *ratio)
             wrong = "ends, or does not, unlike the best of all";
     }
     struct policy_found found = policy_search(&world, 24, NULL, 0, 0);
-    *ratio = best_ns == 0 || best_ns == INT64_MAX ? 1
-                                                  : (double)found.makespan_ns / (double)best_ns;
+    *ratio = best_ns == 0 || best_ns == INT64_MAX ? 1 : (double)found.makespan_ns / (double)best_ns;
     if (found.makespan_ns != INT64_MAX && wrong == NULL)
         wrong = rig_wrong(&world, found.makespan_ns);
     world_fini(&world);
