@@ -34,6 +34,7 @@ static bool data_add(struct world *world, uint32_t data, uint32_t node, int64_t 
         data_row(world, data)[node] = ready_ns;
         return true;
     }
+    FGPU_DEBUG_ASSERT(world->holders_of != NULL);
     uint32_t index = world->holder_free;
     if (index != PLAN_NONE) {
         world->holder_free = data_holder(world, index)->next;
@@ -51,7 +52,7 @@ static bool data_add(struct world *world, uint32_t data, uint32_t node, int64_t 
 static void data_forget(struct world *world, uint32_t data)
 {
     world->held[data] = 0;
-    if (world->there_ns != NULL)
+    if (world->holders_of == NULL)
         return;
     for (uint32_t h = world->holders_of[data]; h != PLAN_NONE;) {
         uint32_t next = data_holder(world, h)->next;
@@ -400,35 +401,62 @@ static int64_t data_time_ns(const struct world *world, uint32_t task)
     return ready_ns > world->now_ns ? ready_ns : world->now_ns;
 }
 
-void world_data_bounds(struct world *world, uint32_t task, struct world_place *places,
-                       uint32_t count)
+/* What the places' nodes lack of one piece of data. */
+struct data_lack {
+    uint64_t bit[WORLD_PLACES];    /* of the node */
+    int64_t copy_ns[WORLD_PLACES]; /* of `bytes` into it, at least */
+    int64_t longest_ns[WORLD_PLACES];
+    uint64_t bytes;
+};
+
+static void data_lack_of(struct data_lack *lack, const struct world *world,
+                         const struct world_place *places, uint32_t count, uint64_t bytes)
+{
+    if (lack->bytes == bytes)
+        return;
+    lack->bytes = bytes;
+    for (uint32_t i = 0; i < count; i++)
+        lack->copy_ns[i] = (int64_t)((double)bytes * world->into_ns[places[i].node]);
+}
+
+static void data_lacks(struct world *world, uint32_t task, struct world_place *places,
+                       uint32_t count, struct data_lack *lack)
 {
     const struct plan_window *window = world->window;
-    int64_t time_ns = data_time_ns(world, task), copy_ns[WORLD_PLACES], moved_ns[WORLD_PLACES];
     const struct plan_access *access =
         plan_accesses(window) + plan_task_at(window, task)->first_access;
     const struct plan_access *end =
         plan_accesses(window) + plan_task_at(window, task + 1)->first_access;
-    memset(copy_ns, 0, count * sizeof *copy_ns);
-    memset(moved_ns, 0, count * sizeof *moved_ns);
-    for (; world->there_ns != NULL && access < end; access++) {
+    for (; access < end; access++) {
         uint64_t held = world->held[access->data];
         if (!(access->mode & PLAN_READ) || held == 0)
             continue;
-        double bytes = (double)plan_data_at(window, access->data)->bytes;
+        data_lack_of(lack, world, places, count, plan_data_at(window, access->data)->bytes);
         int64_t own = access->mode & PLAN_WRITE ? world->tuning.move_own : 0;
         for (uint32_t i = 0; i < count; i++) {
-            if (held & data_bit(places[i].node))
-                continue;
-            int64_t ns = (int64_t)(bytes * world->into_ns[places[i].node]);
-            copy_ns[i] = data_later(copy_ns[i], ns);
-            moved_ns[i] += ns + ns * own / 256;
+            int64_t ns = held & lack->bit[i] ? 0 : lack->copy_ns[i];
+            lack->longest_ns[i] = data_later(lack->longest_ns[i], ns);
+            places[i].moved_ns += ns + ns * own / 256;
         }
     }
+}
+
+void world_data_bounds(struct world *world, uint32_t task, struct world_place *places,
+                       uint32_t count)
+{
+    struct data_lack lack;
+    int64_t time_ns = data_time_ns(world, task);
+    lack.bytes = UINT64_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        lack.bit[i] = data_bit(places[i].node);
+        lack.longest_ns[i] = places[i].moved_ns = 0;
+    }
+    if (world->there_ns != NULL)
+        data_lacks(world, task, places, count, &lack);
     for (uint32_t i = 0; i < count; i++) {
         places[i].soonest_ns =
-            data_later(places[i].free_ns, time_ns + copy_ns[i]) + places[i].cost_ns;
-        places[i].least_ns = places[i].soonest_ns + moved_ns[i] * world->tuning.move / 256;
+            data_later(places[i].free_ns, time_ns + lack.longest_ns[i]) + places[i].cost_ns;
+        places[i].least_ns = places[i].soonest_ns + places[i].moved_ns * world->tuning.move / 256;
     }
 }
 

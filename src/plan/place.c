@@ -190,12 +190,14 @@ static bool place_of(struct world *world, uint32_t task, uint32_t worker, struct
 
 static uint32_t places_few(struct world *world, uint32_t task, struct world_place *places)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, type = plan_task_at(world->window, task)->type;
     int64_t rank = world->rank[task];
+    const int64_t *costs = (const int64_t *)(const void *)world->window->costs.items +
+                           (size_t)type * plan_class_count(world->window);
     for (uint32_t g = 0; g < world->group_count; g++) {
         const struct world_group *group = &world->groups[g];
         struct world_place *place = &places[count];
-        place->cost_ns = world_cost_ns(world, task, group->class_index);
+        place->cost_ns = costs[group->class_index];
         if (place->cost_ns == PLAN_CANNOT)
             continue;
         place->class_index = group->class_index;

@@ -143,6 +143,8 @@ struct world {
     uint32_t *robbed;                  /* [group * (workers + 1) + worker]: version without loot;
                                           the last is of all together */
     uint32_t version;                  /* tasks that have joined queues */
+    uint32_t taken_from;               /* worker whose queue gave a task last */
+    int64_t taken_ns;                  /* when its data are there; WORLD_ABSENT: not ordered */
     uint64_t *idle;                    /* bits of workers that have nothing and found nothing */
     uint32_t *node_first, *node_last;  /* workers on a node lie between these */
     uint32_t *heap;                    /* running workers, by the end of their tasks */
@@ -191,7 +193,7 @@ struct world_place {
     int64_t free_ns;    /* when the worker could begin, data aside */
     int64_t latest_ns;  /* it has to end by then; INT64_MAX */
     int64_t soonest_ns; /* it will not end before */
-    int64_t least_ns;   /* nor will end_ns be less */
+    int64_t least_ns;   /* nor will end_ns be less, and moved_ns not than it is before a look */
     /* world_look() */
     int64_t start_ns; /* with its data */
     int64_t moved_ns; /* how long the copies for it would keep their links busy, those of data
