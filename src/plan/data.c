@@ -30,11 +30,10 @@ static int64_t *data_row(const struct world *world, uint32_t data)
 static bool data_add(struct world *world, uint32_t data, uint32_t node, int64_t ready_ns)
 {
     world->held[data] |= data_bit(node);
-    if (world->there_ns != NULL) {
+    if (world->holders_of == NULL) {
         data_row(world, data)[node] = ready_ns;
         return true;
     }
-    FGPU_DEBUG_ASSERT(world->holders_of != NULL);
     uint32_t index = world->holder_free;
     if (index != PLAN_NONE) {
         world->holder_free = data_holder(world, index)->next;
@@ -449,7 +448,7 @@ void world_data_bounds(struct world *world, uint32_t task, struct world_place *p
     lack.bytes = UINT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
         lack.bit[i] = data_bit(places[i].node);
-        lack.longest_ns[i] = places[i].moved_ns = 0;
+        lack.copy_ns[i] = lack.longest_ns[i] = places[i].moved_ns = 0;
     }
     if (world->there_ns != NULL)
         data_lacks(world, task, places, count, &lack);
