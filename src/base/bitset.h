@@ -55,6 +55,16 @@ static inline bool bitset_has(const struct bitset *set, uint32_t number)
     return (set->words[number / 64] >> (number % 64)) & 1;
 }
 
+static inline bool bitset_is_empty(const struct bitset *set)
+{
+    if (set->word_count == 1)
+        return set->words[0] == 0;
+    for (uint32_t top = 0; top < (set->word_count + 63) / 64; top++)
+        if (set->words[set->word_count + top] != 0)
+            return false;
+    return true;
+}
+
 /* The first number that is at least `from`, BITSET_END behind the last. */
 static inline uint32_t bitset_next(const struct bitset *set, uint32_t from)
 {

@@ -513,7 +513,7 @@ static bool engine_steal_all(struct engine *engine)
 
 static bool engine_fill(struct engine *engine)
 {
-    bool any = engine_fill_lanes(engine);
+    bool any = !bitset_is_empty(&engine->due) && engine_fill_lanes(engine);
     uint32_t index;
     while ((index = sched_next(engine)) != TASK_NONE) {
         engine_place(engine, engine_task(engine, index));
@@ -549,8 +549,8 @@ void engine_turn(struct engine *engine)
         if (engine->work.count > 0)
             engine_work(engine);
     } while (engine_fill(engine) || engine->work.count > 0);
-    for (uint32_t i = bitset_next(&engine->loaded, 0); engine->has_commands && i != BITSET_END;
-         i = bitset_next(&engine->loaded, i + 1)) {
+    for (uint32_t i = engine->has_commands ? bitset_next(&engine->loaded, 0) : BITSET_END;
+         i != BITSET_END; i = bitset_next(&engine->loaded, i + 1)) {
         struct vec *commands = &engine_lane(engine, i)->commands;
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
@@ -667,9 +667,10 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
             engine_task_finished(engine, lane, engine_task(engine, entry));
     }
     lane_wake(engine, &lane->waiters);
-    bitset_add(&engine->due, lane_index);
     if (lane->copies)
         engine_device_due(engine, &engine->devices[lane->device]);
+    else if (lane->backlog_head != TASK_NONE || lane->chain_head != TASK_NONE || lane->ahead_due)
+        bitset_add(&engine->due, lane_index);
     sched_update_hunger(engine, lane);
 }
 

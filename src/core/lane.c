@@ -20,7 +20,8 @@ uint64_t lane_append(struct engine *engine, struct lane *lane, const fgpu_cmd *c
     fgpu_cmd *out = vec_push(&lane->commands, cmd);
     FGPU_ASSERT(out != NULL);
     engine->has_commands = true;
-    bitset_add(&engine->loaded, lane->index);
+    if (lane->commands.count == 1)
+        bitset_add(&engine->loaded, lane->index);
     uint64_t number = ++lane->issued;
     lane->ring[number & lane->ring_mask] = entry;
     if (number % LANE_NOTIFY_EVERY == 0)

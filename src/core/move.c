@@ -500,7 +500,8 @@ static void move_pin(struct engine *engine, struct task *task, uint32_t node)
     if (task->flags & TASK_F_PINNED)
         return;
     task->flags |= TASK_F_PINNED;
-    memory_unwant(engine, task, node);
+    if (task->marks & TASK_M_WANTED)
+        memory_unwant(engine, task, node);
     for (uint32_t i = 0; i < task->access_count; i++)
         memory_pin(engine, task_accesses(task)[i].buffer, node);
 }
@@ -510,7 +511,8 @@ void move_unpin(struct engine *engine, struct task *task, uint32_t node)
     memory_settled(engine, task, node);
     if (node != 0)
         memory_settled(engine, task, 0);
-    memory_unwant(engine, task, node);
+    if (task->marks & TASK_M_WANTED)
+        memory_unwant(engine, task, node);
     if (!(task->flags & TASK_F_PINNED))
         return;
     task->flags &= (uint8_t)~TASK_F_PINNED;

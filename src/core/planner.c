@@ -58,6 +58,7 @@ void planner_ended(struct engine *engine, const struct task *task)
 {
     struct planner *planner = engine->planner;
     const struct planned *entry = planner_of(engine, task);
+    planner->ended++;
     if (entry == NULL)
         return;
     planner->done++;
@@ -76,11 +77,17 @@ static bool planner_keep(struct engine *engine, const struct world *world)
         return false;
     struct planned *entries = (struct planned *)(void *)planner->entries.items;
     for (size_t i = 0; i < slots; i++)
-        entries[i].lane = PLAN_NONE;
+        entries[i] = (struct planned){.lane = PLAN_NONE};
     planner->entries.count = slots;
     for (uint32_t t = 0; t < window->plan.task_count; t++) {
         uint32_t slot = *(const uint32_t *)vec_at(&window->tasks, t);
         const struct world_run *run = &world->runs[t];
+        /* The first of a type go wherever it is to be tried. */
+        uint32_t *untried = vec_at(&window->untried, plan_task_at(&window->plan, t)->type);
+        if (*untried > 0) {
+            --*untried;
+            continue;
+        }
         entries[slot] =
             (struct planned){.generation = task_generation(engine_task(engine, slot)),
                              .lane = *(const uint32_t *)vec_at(&window->lanes, run->worker),
@@ -187,13 +194,18 @@ static bool planner_plan(struct engine *engine, uint32_t most)
 {
     struct planner *planner = engine->planner;
     struct world world;
-    planner->fresh = planner->done = planner->covered = 0;
+    planner->fresh = planner->done = planner->covered = planner->ended = planner->again = 0;
     planner->late_ns = 0;
     vec_clear(&planner->entries);
     if (!window_fill(&planner->window, engine, PLANNER_TASKS) ||
-        planner->window.plan.task_count < PLANNER_FRESH || planner->window.unknown > 0)
+        planner->window.plan.task_count < PLANNER_FRESH)
         return false;
-    if (!planner_pays(planner) || !world_init(&world, &planner->window.plan))
+    if (planner->window.gaps > 0)
+        planner->again = planner->window.plan.task_count / 8 + PLANNER_FRESH;
+    if (planner->window.known == 0)
+        return false;
+    /* A build that checks itself plans what would not pay, too. */
+    if ((!planner_pays(planner) && !engine->checks) || !world_init(&world, &planner->window.plan))
         return false;
     bool good = planner_simulate(engine, &world, most);
     if (good) {
@@ -231,6 +243,8 @@ bool planner_turn(struct engine *engine)
     struct planner *planner = engine->planner;
     if (planner->fresh >= PLANNER_FRESH && planner->fresh >= (planner->covered - planner->done) / 2)
         return planner_plan(engine, POLICY_TRIES);
+    if (planner->again > 0 && planner->ended >= planner->again && planner_affords(engine))
+        return planner_plan(engine, planner->plans == 0 ? POLICY_TRIES : PLANNER_AGAIN);
     if (planner->covered > planner->done && planner_is_off(planner) && planner_affords(engine))
         return planner_plan(engine, PLANNER_AGAIN);
     return false;

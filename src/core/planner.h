@@ -42,6 +42,8 @@ struct planner {
     uint32_t covered;     /* tasks of the plan when it was made */
     uint32_t done;        /* of them that have ended */
     uint32_t plans;
+    uint32_t ended; /* tasks that have ended since the last plan was made, or tried */
+    uint32_t again; /* make it again after so many: costs will be known then; 0: no need */
 };
 
 bool planner_init(struct engine *engine);

@@ -7,6 +7,7 @@
  * late, with fresh knowledge. Runs under the engine's lock. Owns the lists through task.next.
  */
 #include "core/sched.h"
+#include "core/steal.h"
 
 #include <string.h>
 
@@ -132,7 +133,7 @@ void sched_update_hunger(struct engine *engine, struct lane *lane)
     if (idle != (bool)lane->idle) {
         lane->idle = idle;
         engine->idle += idle ? 1 : UINT32_MAX;
-        if (idle)
+        if (idle && engine->lane_count > STEAL_FEW_LANES)
             bitset_add(&engine->rested, lane->index);
     }
     bool hungry = !lane->hidden && !engine->devices[lane->device].lost &&

@@ -268,7 +268,8 @@ void submit_recycle(struct engine *engine, struct task *task)
         alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
         task->why = NULL;
     }
-    links_clear(&engine->links, &task->no_memory);
+    if (__builtin_expect(task->no_memory != LINKS_NONE, 0))
+        links_clear(&engine->links, &task->no_memory);
     uint32_t next = (atomic_load_relaxed_u32(&task->word) >> TASK_STATE_BITS) + 1;
     atomic_store_release_u32(&task->word, next << TASK_STATE_BITS | FGPU_TASK_DONE);
     if (__builtin_expect(((next - engine->first_generation) & HANDLE_GENERATION_MASK) == 0, 0))

@@ -5,7 +5,8 @@
 #include "core/move.h"
 #include "core/planner.h"
 
-#define TRAFFIC_LOOK 64u /* of those that wait, from the most urgent, may overtake */
+#define TRAFFIC_NODES 64u /* up to so many nodes there is a table of ways */
+#define TRAFFIC_LOOK 64u  /* of those that wait, from the most urgent, may overtake */
 
 /* Of a link's bandwidth: where copies take more of it than that, another would only delay them. */
 #define TRAFFIC_FULL 0.75
@@ -13,16 +14,29 @@
 struct traffic_wait {
     int64_t rank;
     uint32_t op;
-    uint32_t order;
+    uint32_t blocked; /* a full link on its way, when it was last looked at */
     bool early;
+};
+
+struct traffic_link {
+    double rate; /* of the copies on it, each at the most that its way allows */
+    double most; /* above it the link is full */
+    uint32_t copies;
 };
 
 struct traffic {
     struct vec waiting; /* struct traffic_wait, the most urgent last */
-    double *rate;       /* [link]: of the copies on it, each at the most that its way allows */
-    uint32_t *copies;   /* [link]: on it */
-    uint32_t order;
+    struct traffic_link *links;
+    struct plan_path *paths; /* [source * nodes + target], asked for once; NULL: too many nodes */
+    bool *known;             /* which of them have been */
+    struct plan_path path;   /* the last one asked for, where there is no table */
 };
+
+static size_t traffic_pairs(const struct engine *engine)
+{
+    return engine->node_count <= TRAFFIC_NODES ? (size_t)engine->node_count * engine->node_count
+                                               : 0;
+}
 
 bool traffic_init(struct engine *engine)
 {
@@ -31,12 +45,15 @@ bool traffic_init(struct engine *engine)
     struct traffic *traffic = alloc_get_zeroed(engine->hooks, sizeof *traffic, 16);
     if (traffic == NULL)
         return false;
-    vec_init(&traffic->waiting, sizeof(struct traffic_wait), engine->hooks);
-    size_t links = engine->path_link_count + 1u;
-    traffic->rate = alloc_get_zeroed(engine->hooks, links * sizeof *traffic->rate, 16);
-    traffic->copies = alloc_get_zeroed(engine->hooks, links * sizeof *traffic->copies, 16);
+    size_t links = engine->path_link_count, pairs = traffic_pairs(engine);
     engine->traffic = traffic;
-    return traffic->rate != NULL && traffic->copies != NULL;
+    vec_init(&traffic->waiting, sizeof(struct traffic_wait), engine->hooks);
+    traffic->links = alloc_get_zeroed(engine->hooks, (links + 1) * sizeof *traffic->links, 16);
+    traffic->paths = alloc_get_zeroed(engine->hooks, (pairs + 1) * sizeof *traffic->paths, 16);
+    traffic->known = alloc_get_zeroed(engine->hooks, (pairs + 1) * sizeof *traffic->known, 16);
+    for (uint32_t i = 0; traffic->links != NULL && i < links; i++)
+        traffic->links[i].most = engine->path_rate(engine->paths_user, i) * TRAFFIC_FULL;
+    return traffic->links != NULL && traffic->paths != NULL && traffic->known != NULL;
 }
 
 void traffic_fini(struct engine *engine)
@@ -44,53 +61,66 @@ void traffic_fini(struct engine *engine)
     struct traffic *traffic = engine->traffic;
     if (traffic == NULL)
         return;
+    size_t links = engine->path_link_count, pairs = traffic_pairs(engine);
     vec_fini(&traffic->waiting);
-    size_t links = engine->path_link_count + 1u;
-    alloc_put(engine->hooks, traffic->rate, links * sizeof *traffic->rate);
-    alloc_put(engine->hooks, traffic->copies, links * sizeof *traffic->copies);
+    alloc_put(engine->hooks, traffic->links, (links + 1) * sizeof *traffic->links);
+    alloc_put(engine->hooks, traffic->paths, (pairs + 1) * sizeof *traffic->paths);
+    alloc_put(engine->hooks, traffic->known, (pairs + 1) * sizeof *traffic->known);
     alloc_put(engine->hooks, traffic, sizeof *traffic);
     engine->traffic = NULL;
 }
 
-static void traffic_path(const struct engine *engine, const struct op *op, struct plan_path *path)
+/* Lasts until the next call. */
+static const struct plan_path *traffic_path(struct engine *engine, const struct op *op)
 {
-    engine->paths(engine->paths_user, op->src_node, op->dst_node, path);
+    struct traffic *traffic = engine->traffic;
+    if (traffic_pairs(engine) == 0) {
+        engine->paths(engine->paths_user, op->src_node, op->dst_node, &traffic->path);
+        return &traffic->path;
+    }
+    size_t pair = (size_t)op->src_node * engine->node_count + op->dst_node;
+    if (!traffic->known[pair])
+        engine->paths(engine->paths_user, op->src_node, op->dst_node, &traffic->paths[pair]);
+    traffic->known[pair] = true;
+    return &traffic->paths[pair];
 }
 
-/* Is there room for another on every link? */
-static bool traffic_free(const struct engine *engine, const struct plan_path *path)
+static bool traffic_is_full(const struct traffic_link *link)
 {
-    const struct traffic *traffic = engine->traffic;
-    for (uint32_t i = 0; i < path->link_count; i++) {
-        uint32_t link = path->links[i];
-        double most = engine->path_rate(engine->paths_user, link) * TRAFFIC_FULL;
-        if (traffic->copies[link] > 0 && traffic->rate[link] > most)
-            return false;
-    }
-    return true;
+    return link->copies > 0 && link->rate > link->most;
+}
+
+/* A link of the path that has no room for another; PLAN_NONE. */
+static uint32_t traffic_block(const struct traffic *traffic, const struct plan_path *path)
+{
+    for (uint32_t i = 0; i < path->link_count; i++)
+        if (traffic_is_full(&traffic->links[path->links[i]]))
+            return path->links[i];
+    return PLAN_NONE;
 }
 
 static void traffic_mark(struct engine *engine, const struct plan_path *path, bool taken)
 {
-    struct traffic *traffic = engine->traffic;
     for (uint32_t i = 0; i < path->link_count; i++) {
-        uint32_t link = path->links[i];
-        traffic->copies[link] += taken ? 1 : UINT32_MAX;
-        traffic->rate[link] += taken ? path->bytes_per_ns : -path->bytes_per_ns;
-        if (traffic->copies[link] == 0)
-            traffic->rate[link] = 0;
+        struct traffic_link *link = &engine->traffic->links[path->links[i]];
+        link->copies += taken ? 1 : UINT32_MAX;
+        link->rate += taken ? path->bytes_per_ns : -path->bytes_per_ns;
+        if (link->copies == 0)
+            link->rate = 0;
     }
 }
 
-static bool traffic_try(struct engine *engine, uint32_t op)
+static bool traffic_try(struct engine *engine, struct traffic_wait *wait)
 {
-    const struct op *copy = table_at(&engine->ops, op);
-    struct plan_path path;
-    traffic_path(engine, copy, &path);
-    if (lane_room(engine_lane(engine, copy->lane)) < 4 || !traffic_free(engine, &path))
+    const struct op *copy = table_at(&engine->ops, wait->op);
+    if (wait->blocked != PLAN_NONE && traffic_is_full(&engine->traffic->links[wait->blocked]))
         return false;
-    traffic_mark(engine, &path, true);
-    move_issue(engine, op);
+    const struct plan_path *path = traffic_path(engine, copy);
+    wait->blocked = traffic_block(engine->traffic, path);
+    if (wait->blocked != PLAN_NONE || lane_room(engine_lane(engine, copy->lane)) < 4)
+        return false;
+    traffic_mark(engine, path, true);
+    move_issue(engine, wait->op);
     return true;
 }
 
@@ -117,8 +147,8 @@ static bool traffic_insert(struct traffic *traffic, struct traffic_wait wait)
 bool traffic_order(struct engine *engine, uint32_t op, int64_t rank, bool early)
 {
     struct traffic *traffic = engine->traffic;
-    struct traffic_wait wait = {.op = op, .order = traffic->order++, .rank = rank, .early = early};
-    return traffic_try(engine, op) || traffic_insert(traffic, wait);
+    struct traffic_wait wait = {.op = op, .rank = rank, .early = early, .blocked = PLAN_NONE};
+    return traffic_try(engine, &wait) || traffic_insert(traffic, wait);
 }
 
 static void traffic_remove(struct traffic *traffic, size_t at)
@@ -148,12 +178,10 @@ void traffic_urge(struct engine *engine, uint32_t op, int64_t rank)
 void traffic_done(struct engine *engine, uint32_t op)
 {
     struct traffic *traffic = engine->traffic;
-    struct plan_path path;
-    traffic_path(engine, table_at(&engine->ops, op), &path);
-    traffic_mark(engine, &path, false);
+    traffic_mark(engine, traffic_path(engine, table_at(&engine->ops, op)), false);
     uint32_t looked = 0;
     for (size_t at = traffic->waiting.count; at > 0 && looked < TRAFFIC_LOOK; at--, looked++)
-        if (traffic_try(engine, ((struct traffic_wait *)vec_at(&traffic->waiting, at - 1))->op))
+        if (traffic_try(engine, vec_at(&traffic->waiting, at - 1)))
             traffic_remove(traffic, at - 1);
 }
 

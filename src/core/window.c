@@ -24,6 +24,7 @@ void window_init(struct window *window, const struct alloc_hooks *hooks)
     vec_init(&window->worker, sizeof(uint32_t), hooks);
     vec_init(&window->classes, sizeof(uint32_t), hooks);
     vec_init(&window->place, sizeof(uint32_t), hooks);
+    vec_init(&window->untried, sizeof(uint32_t), hooks);
     map_init(&window->types, hooks);
     map_init(&window->data, hooks);
 }
@@ -37,6 +38,7 @@ void window_fini(struct window *window)
     vec_fini(&window->worker);
     vec_fini(&window->classes);
     vec_fini(&window->place);
+    vec_fini(&window->untried);
     map_fini(&window->types);
     map_fini(&window->data);
 }
@@ -59,7 +61,8 @@ static void window_clear(struct window *window)
     map_clear(&window->types);
     map_clear(&window->data);
     window->work_ns = 0;
-    window->unknown = 0;
+    window->gaps = window->known = 0;
+    vec_clear(&window->untried);
 }
 
 /* ---- tasks --------------------------------------------------------------------------------- */
@@ -255,28 +258,42 @@ static bool window_machine(struct window *window, struct engine *engine)
     return true;
 }
 
+/* What the type costs on each class; one that nobody has measured there is tried task by task, not
+ * planned for, and one that nobody has measured anywhere counts as a short one. */
+static bool window_cost(struct window *window, struct engine *engine, const struct task *task)
+{
+    uint32_t classes = (uint32_t)window->classes.count, untried = 0;
+    struct vec *costs = &window->plan.costs;
+    size_t first = costs->count;
+    bool is_known = false;
+    for (uint32_t c = 0; c < classes; c++) {
+        uint32_t device = window_numbers(&window->classes)[c];
+        bool known = false;
+        int64_t ns = PLAN_CANNOT;
+        if (place_obstacle(engine, task, &engine->devices[device], device) == NULL) {
+            uint64_t cost_ns = place_cost_ns(engine, task, device, &known);
+            ns = known ? (int64_t)cost_ns : -(int64_t)cost_ns;
+            untried += !known;
+        }
+        is_known = is_known || known;
+        if (vec_push(costs, &ns) == NULL)
+            return false;
+    }
+    for (uint32_t c = 0; c < classes; c++) {
+        int64_t *ns = vec_at(costs, first + c);
+        if (*ns < 0)
+            *ns = is_known ? PLAN_CANNOT : -*ns;
+    }
+    window->gaps += untried;
+    window->known += is_known;
+    return vec_push(&window->untried, &untried) != NULL;
+}
+
 static bool window_costs(struct window *window, struct engine *engine)
 {
-    uint32_t classes = (uint32_t)window->classes.count;
-    struct vec *costs = &window->plan.costs;
-    if (!vec_reserve(costs, (size_t)window->plan.type_count * classes + 1))
-        return false;
-    for (uint32_t t = 0; t < window->plan.type_count; t++) {
-        const struct task *task = engine_task(engine, window_numbers(&window->samples)[t]);
-        bool is_known = false;
-        for (uint32_t c = 0; c < classes; c++) {
-            uint32_t device = window_numbers(&window->classes)[c];
-            int64_t ns = PLAN_CANNOT;
-            bool known = false;
-            if (place_obstacle(engine, task, &engine->devices[device], device) == NULL)
-                ns = (int64_t)place_cost_ns(engine, task, device, &known);
-            if (ns != PLAN_CANNOT && !known)
-                ns = PLAN_CANNOT; /* it is tried task by task, not planned for */
-            is_known = is_known || known;
-            (void)vec_push(costs, &ns);
-        }
-        window->unknown += !is_known;
-    }
+    for (uint32_t t = 0; t < window->plan.type_count; t++)
+        if (!window_cost(window, engine, engine_task(engine, window_numbers(&window->samples)[t])))
+            return false;
     return true;
 }
 

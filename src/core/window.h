@@ -21,7 +21,9 @@ struct window {
     struct map types;   /* what a task is -> type */
     struct map data;    /* range of a buffer -> the plan's data */
     uint64_t work_ns;   /* predicted time of all tasks, each on its cheapest class */
-    uint32_t unknown;   /* types whose cost nobody has measured anywhere */
+    struct vec untried; /* uint32_t: classes where nobody has measured each type */
+    uint32_t gaps;      /* of all types together */
+    uint32_t known;     /* types whose cost is known somewhere */
     const struct engine *engine;
 };
 

@@ -87,7 +87,7 @@ static uint64_t nodes_pack(const uint16_t *nodes, uint32_t count)
     FGPU_ASSERT(count <= NODES_INLINE);
     for (uint32_t i = 0; i < count; i++)
         set |= (uint64_t)nodes[i] << (16 * i);
-    return set | NODES_TAG | NODES_INSIDE | (uint64_t)count << NODES_COUNT_SHIFT;
+    return set | NODES_TAG | NODES_INSIDE | count * (UINT64_C(1) << NODES_COUNT_SHIFT);
 }
 
 static struct nodes_list *nodes_new(uint32_t capacity)

@@ -118,6 +118,7 @@ static bool embedded_hand_out(struct driver *driver)
         any |= taken > 0;
         if (taken == commands->count) {
             vec_clear(commands);
+            bitset_remove(&engine->loaded, i);
             continue;
         }
         if (taken > 0) {

@@ -24,20 +24,20 @@ struct graphs_case {
     uint32_t workers, subdevices;
     uint64_t memory_bytes; /* of each device with memory of its own */
     uint32_t align_words;
-    bool fake; /* needs the tests' OpenCL driver */
-    const char *policy;
+    bool fake;          /* needs the tests' OpenCL driver */
+    const char *policy; /* NULL: one after the other */
     uint32_t seeds;
 };
 
 static const struct graphs_case graphs_cases[] = {
-    {"cpu", "cpu", 2, 0, 0, 1, false, "eft", 100},
-    {"sim", "sim:2", 1, 0, 0, 1, false, "eft", 100},
+    {"cpu", "cpu", 2, 0, 0, 1, false, NULL, 100},
+    {"sim", "sim:2", 1, 0, 0, 1, false, NULL, 100},
     {"sim-small-memory", "sim:3", 1, 0, 4 * 384, 1, false, "fifo", 50},
-    {"sim-cpu", "sim:2,cpu", 2, 0, 0, 1, false, "eft", 50},
+    {"sim-cpu", "sim:2,cpu", 2, 0, 0, 1, false, NULL, 50},
     {"opencl", "opencl", 1, 0, 0, 1, false, "eft", 50},
     {"opencl-2", "opencl", 1, 2, 0, 1, false, "eft", 50},
-    {"mixed", "opencl,cpu,sim", 2, 2, 0, 1, false, "eft", 50},
-    {"fake", "opencl", 1, 0, 0, 32, true, "eft", 25},
+    {"mixed", "opencl,cpu,sim", 2, 2, 0, 1, false, NULL, 50},
+    {"fake", "opencl", 1, 0, 0, 32, true, NULL, 25},
     {"fake-cpu", "opencl,cpu", 2, 0, 16384, 32, true, "fifo", 25},
 };
 
@@ -49,7 +49,9 @@ static bool graphs_open(const struct graphs_case *c, uint64_t seed, fgpu_pool *p
     options.cpu_workers = c->workers;
     options.subdevices = c->subdevices;
     options.device_memory_bytes = c->memory_bytes;
-    options.policy = c->policy;
+    static const char *const policies[] = {"auto",  "eft",        "fifo",
+                                           "steal", "heteroprio", "lookahead"};
+    options.policy = c->policy != NULL ? c->policy : policies[seed % 6];
     options.flags = FGPU_POOL_VALIDATE;
     options.seed = seed;
     options.cache_dir = "";
