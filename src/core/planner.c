@@ -113,6 +113,8 @@ static void planner_early(struct engine *engine, const struct world *world)
     const struct plan_window *plan = &planner->window.plan;
     vec_clear(&planner->early);
     planner->early_done = 0;
+    if (planner->window.plan.capacity.count > 0)
+        return; /* no room for what is not needed soon */
     if (engine->traffic == NULL || !vec_reserve(&planner->written, plan->data.count + 1))
         return;
     uint8_t *written = (uint8_t *)(void *)planner->written.items;
