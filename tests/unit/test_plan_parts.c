@@ -229,6 +229,24 @@ static void test_a_last_copy_is_written_back(void **state)
     close_world();
 }
 
+/* Of A, used longest ago and nowhere else, and B, which the host has too, B leaves: nothing is
+ * written back. */
+static void test_what_others_have_leaves_first(void **state)
+{
+    (void)state;
+    memory_window(2500);
+    uint32_t a = rig_data(&window, 1000, 0), b = rig_data(&window, 1000, 0);
+    uint32_t c = rig_data(&window, 1000, 0), d = rig_data(&window, 10, 0);
+    const uint32_t order[] = {a, b, c};
+    for (uint32_t i = 0; i < 3; i++) {
+        memory_task(order[i], i == 0 ? PLAN_READ | PLAN_WRITE : PLAN_READ);
+        rig_access(&window, d, PLAN_READ | PLAN_WRITE);
+    }
+    assert_true(memory_go() != INT64_MAX);
+    assert_int_equal(world.bytes_moved, 3010);
+    close_world();
+}
+
 static void test_what_never_fits_runs_nowhere(void **state)
 {
     (void)state;
@@ -246,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_ranks_and_tails_of_a_chain),
         cmocka_unit_test(test_what_does_not_fit_leaves),
         cmocka_unit_test(test_a_last_copy_is_written_back),
+        cmocka_unit_test(test_what_others_have_leaves_first),
         cmocka_unit_test(test_what_never_fits_runs_nowhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
