@@ -5,9 +5,9 @@
  */
 #include "plan/world.h"
 
-#define DATA_NODES 64u           /* up to so many nodes there is a bit for each */
-#define DATA_TABLE (4u << 20)    /* entries of the table at most */
-#define DATA_SOURCES 16u         /* of a list that are asked */
+#define DATA_NODES 64u        /* up to so many nodes there is a bit for each */
+#define DATA_TABLE (4u << 20) /* entries of the table at most */
+#define DATA_SOURCES 16u      /* of a list that are asked */
 
 /* ---- who has it ---------------------------------------------------------------------------- */
 
@@ -30,7 +30,7 @@ static int64_t *data_row(const struct world *world, uint32_t data)
 static bool data_add(struct world *world, uint32_t data, uint32_t node, int64_t ready_ns)
 {
     world->held[data] |= data_bit(node);
-    if (world->there_ns != NULL) {
+    if (world->holders_of == NULL) {
         data_row(world, data)[node] = ready_ns;
         return true;
     }
@@ -51,7 +51,7 @@ static bool data_add(struct world *world, uint32_t data, uint32_t node, int64_t 
 static void data_forget(struct world *world, uint32_t data)
 {
     world->held[data] = 0;
-    if (world->there_ns != NULL)
+    if (world->holders_of == NULL)
         return;
     for (uint32_t h = world->holders_of[data]; h != PLAN_NONE;) {
         uint32_t next = data_holder(world, h)->next;
@@ -117,8 +117,8 @@ static double data_link_ns(const struct world *world, uint32_t link)
 }
 
 /* The i-th link of `of` is one that matters. */
-static void data_hop(const struct world *world, struct world_path *path,
-                     const struct plan_path *of, uint32_t i)
+static void data_hop(const struct world *world, struct world_path *path, const struct plan_path *of,
+                     uint32_t i)
 {
     double ns = data_link_ns(world, of->links[i]) * data_times(of, i);
     for (uint32_t f = 0; f < WORLD_HOPS; f++) {
@@ -291,7 +291,8 @@ static void data_into(struct world *world, uint32_t nodes)
 static bool data_paths(struct world *world)
 {
     uint32_t nodes = world->window->node_count, count = nodes * nodes;
-    size_t links = world->window->links.count, bytes = links * sizeof(uint64_t[DATA_PATH_WORDS + 1]);
+    size_t links = world->window->links.count,
+           bytes = links * sizeof(uint64_t[DATA_PATH_WORDS + 1]);
     struct plan_path *paths = alloc_get_zeroed(world->hooks, count * sizeof *paths, 16);
     uint64_t(*crossed)[DATA_PATH_WORDS + 1] = NULL;
     bool few = count <= DATA_PATH_WORDS * 64 && links > 0;
@@ -299,7 +300,8 @@ static bool data_paths(struct world *world)
     world->into_ns = alloc_get_zeroed(world->hooks, nodes * sizeof *world->into_ns, 16);
     if (few)
         crossed = alloc_get_zeroed(world->hooks, bytes, 16);
-    bool good = paths != NULL && world->paths != NULL && world->into_ns != NULL && (!few || crossed != NULL);
+    bool good = paths != NULL && world->paths != NULL && world->into_ns != NULL &&
+                (!few || crossed != NULL);
     for (uint32_t i = 0; good && i < count; i++)
         data_ask(world, i / nodes, i % nodes, &paths[i], &world->paths[i]);
     if (good && few)
@@ -343,7 +345,8 @@ bool world_data_init(struct world *world)
     if (table > 0)
         world->there_ns = alloc_get_zeroed(world->hooks, table * sizeof *world->there_ns, 64);
     else
-        world->holders_of = alloc_get_zeroed(world->hooks, (data + 1) * sizeof *world->holders_of, 16);
+        world->holders_of =
+            alloc_get_zeroed(world->hooks, (data + 1) * sizeof *world->holders_of, 16);
     if (world->there_ns == NULL &&
         (world->holders_of == NULL || !vec_reserve(&world->holders, data + 64)))
         return false;
@@ -397,35 +400,62 @@ static int64_t data_time_ns(const struct world *world, uint32_t task)
     return ready_ns > world->now_ns ? ready_ns : world->now_ns;
 }
 
-void world_data_bounds(struct world *world, uint32_t task, struct world_place *places,
-                       uint32_t count)
+/* What the places' nodes lack of one piece of data. */
+struct data_lack {
+    uint64_t bit[WORLD_PLACES];    /* of the node */
+    int64_t copy_ns[WORLD_PLACES]; /* of `bytes` into it, at least */
+    int64_t longest_ns[WORLD_PLACES];
+    uint64_t bytes;
+};
+
+static void data_lack_of(struct data_lack *lack, const struct world *world,
+                         const struct world_place *places, uint32_t count, uint64_t bytes)
+{
+    if (lack->bytes == bytes)
+        return;
+    lack->bytes = bytes;
+    for (uint32_t i = 0; i < count; i++)
+        lack->copy_ns[i] = (int64_t)((double)bytes * world->into_ns[places[i].node]);
+}
+
+static void data_lacks(struct world *world, uint32_t task, struct world_place *places,
+                       uint32_t count, struct data_lack *lack)
 {
     const struct plan_window *window = world->window;
-    int64_t time_ns = data_time_ns(world, task), copy_ns[WORLD_PLACES], moved_ns[WORLD_PLACES];
     const struct plan_access *access =
         plan_accesses(window) + plan_task_at(window, task)->first_access;
     const struct plan_access *end =
         plan_accesses(window) + plan_task_at(window, task + 1)->first_access;
-    memset(copy_ns, 0, count * sizeof *copy_ns);
-    memset(moved_ns, 0, count * sizeof *moved_ns);
-    for (; world->there_ns != NULL && access < end; access++) {
+    for (; access < end; access++) {
         uint64_t held = world->held[access->data];
         if (!(access->mode & PLAN_READ) || held == 0)
             continue;
-        double bytes = (double)plan_data_at(window, access->data)->bytes;
+        data_lack_of(lack, world, places, count, plan_data_at(window, access->data)->bytes);
         int64_t own = access->mode & PLAN_WRITE ? world->tuning.move_own : 0;
         for (uint32_t i = 0; i < count; i++) {
-            if (held & data_bit(places[i].node))
-                continue;
-            int64_t ns = (int64_t)(bytes * world->into_ns[places[i].node]);
-            copy_ns[i] = data_later(copy_ns[i], ns);
-            moved_ns[i] += ns + ns * own / 256;
+            int64_t ns = held & lack->bit[i] ? 0 : lack->copy_ns[i];
+            lack->longest_ns[i] = data_later(lack->longest_ns[i], ns);
+            places[i].moved_ns += ns + ns * own / 256;
         }
     }
+}
+
+void world_data_bounds(struct world *world, uint32_t task, struct world_place *places,
+                       uint32_t count)
+{
+    struct data_lack lack;
+    int64_t time_ns = data_time_ns(world, task);
+    lack.bytes = UINT64_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        lack.bit[i] = data_bit(places[i].node);
+        lack.copy_ns[i] = lack.longest_ns[i] = places[i].moved_ns = 0;
+    }
+    if (world->there_ns != NULL)
+        data_lacks(world, task, places, count, &lack);
     for (uint32_t i = 0; i < count; i++) {
         places[i].soonest_ns =
-            data_later(places[i].free_ns, time_ns + copy_ns[i]) + places[i].cost_ns;
-        places[i].least_ns = places[i].soonest_ns + moved_ns[i] * world->tuning.move / 256;
+            data_later(places[i].free_ns, time_ns + lack.longest_ns[i]) + places[i].cost_ns;
+        places[i].least_ns = places[i].soonest_ns + places[i].moved_ns * world->tuning.move / 256;
     }
 }
 

@@ -116,8 +116,7 @@ static uint32_t memory_victim(const struct world *world, uint32_t node)
 {
     uint32_t first = PLAN_NONE, seen = 0;
     for (uint32_t data = world->memory->nodes[node].oldest;
-         data != PLAN_NONE && seen < MEMORY_OLDEST;
-         data = memory_entry(world, data, node)->newer) {
+         data != PLAN_NONE && seen < MEMORY_OLDEST; data = memory_entry(world, data, node)->newer) {
         if (memory_entry(world, data, node)->pins > 0)
             continue;
         if (world_data_elsewhere(world, data, node))
@@ -128,7 +127,8 @@ static uint32_t memory_victim(const struct world *world, uint32_t node)
     return first;
 }
 
-/* Returns when there is room for `bytes` more. Where everything is pinned there will be too much. */
+/* Returns when there is room for `bytes` more. Where everything is pinned there will be too much.
+ */
 static int64_t memory_room_ns(struct world *world, uint32_t node, uint64_t bytes)
 {
     struct memory_node *of = &world->memory->nodes[node];
@@ -267,8 +267,7 @@ bool world_memory_init(struct world *world)
     world->memory = memory;
     if (memory == NULL)
         return false;
-    memory->nodes =
-        alloc_get_zeroed(world->hooks, window->node_count * sizeof *memory->nodes, 16);
+    memory->nodes = alloc_get_zeroed(world->hooks, window->node_count * sizeof *memory->nodes, 16);
     memory->entries =
         alloc_get_zeroed(world->hooks, memory_entries(window) * sizeof *memory->entries, 16);
     memory->home = alloc_get(world->hooks, (window->task_count + 1) * sizeof *memory->home, 16);

@@ -5,10 +5,10 @@
  */
 #include "plan/world.h"
 
-#define PLACE_MANY 64u      /* workers from which on not all are looked at */
-#define PLACE_GROUPS 32u    /* the same for groups */
-#define PLACE_SOURCES 4u    /* nodes that hold a piece of data which are candidates */
-#define PLACE_STEAL 16u     /* tasks of the end of a queue that a thief looks at */
+#define PLACE_MANY 64u   /* workers from which on not all are looked at */
+#define PLACE_GROUPS 32u /* the same for groups */
+#define PLACE_SOURCES 4u /* nodes that hold a piece of data which are candidates */
+#define PLACE_STEAL 16u  /* tasks of the end of a queue that a thief looks at */
 
 /* ---- the tournament ------------------------------------------------------------------------ */
 
@@ -27,8 +27,7 @@ static void place_play(struct world *world, struct world_tree *tree, bool latest
     uint32_t at = tree->leaves + worker;
     tree->best[at] = latest && world->workers[worker].queue.count == 0 ? PLAN_NONE : worker;
     for (at /= 2; at > 0; at /= 2)
-        tree->best[at] =
-            place_win(world, latest, tree->best[2 * at], tree->best[2 * at + 1]);
+        tree->best[at] = place_win(world, latest, tree->best[2 * at], tree->best[2 * at + 1]);
 }
 
 /* The least of [first, last). */
@@ -92,7 +91,8 @@ bool world_places_init(struct world *world)
     const struct plan_window *window = world->window;
     size_t workers = window->workers.count, nodes = window->node_count;
     world->groups = alloc_get_zeroed(world->hooks, (workers + 1) * sizeof *world->groups, 16);
-    world->idle = alloc_get_zeroed(world->hooks, place_idle_words(window) * sizeof *world->idle, 16);
+    world->idle =
+        alloc_get_zeroed(world->hooks, place_idle_words(window) * sizeof *world->idle, 16);
     if (world->groups == NULL || world->idle == NULL)
         return false;
     place_groups(world);
@@ -190,12 +190,14 @@ static bool place_of(struct world *world, uint32_t task, uint32_t worker, struct
 
 static uint32_t places_few(struct world *world, uint32_t task, struct world_place *places)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, type = plan_task_at(world->window, task)->type;
     int64_t rank = world->rank[task];
+    const int64_t *costs = (const int64_t *)(const void *)world->window->costs.items +
+                           (size_t)type * plan_class_count(world->window);
     for (uint32_t g = 0; g < world->group_count; g++) {
         const struct world_group *group = &world->groups[g];
         struct world_place *place = &places[count];
-        place->cost_ns = world_cost_ns(world, task, group->class_index);
+        place->cost_ns = costs[group->class_index];
         if (place->cost_ns == PLAN_CANNOT)
             continue;
         place->class_index = group->class_index;
@@ -246,10 +248,10 @@ static uint32_t places_many(struct world *world, uint32_t task, struct world_pla
     uint32_t count = 0, classes = plan_class_count(window), nodes[PLACE_SOURCES];
     for (uint32_t c = 0; c < classes; c++) {
         const struct plan_class *of = plan_class_at(window, c);
-        count = places_add(world, task,
-                           place_soonest(world, of->first_worker,
-                                         of->first_worker + of->worker_count),
-                           places, count);
+        count =
+            places_add(world, task,
+                       place_soonest(world, of->first_worker, of->first_worker + of->worker_count),
+                       places, count);
     }
     uint32_t end = plan_task_at(window, task + 1)->first_access;
     for (uint32_t a = plan_task_at(window, task)->first_access; window->transfers && a < end; a++) {

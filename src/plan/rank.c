@@ -176,7 +176,8 @@ static void rank_price_step(const struct world *world, const double *counts, dou
         weight[c] *= 1.0 + step * load[c] / most;
 }
 
-/* Every task needs at least its cheapest place's worth, and that is all there is in a nanosecond. */
+/* Every task needs at least its cheapest place's worth, and that is all there is in a nanosecond.
+ */
 static void rank_area(struct world *world, const double *counts)
 {
     const struct plan_window *window = world->window;
@@ -249,8 +250,9 @@ static double rank_slowest(const struct world *world)
     const struct plan_window *window = world->window;
     double slowest = 0;
     for (size_t l = 0; l < window->links.count; l++)
-        slowest = fmax(slowest, 1.0 / ((const struct plan_link *)(const void *)
-                                           window->links.items)[l].bytes_per_ns);
+        slowest = fmax(
+            slowest,
+            1.0 / ((const struct plan_link *)(const void *)window->links.items)[l].bytes_per_ns);
     for (uint32_t p = 0; world->paths != NULL && p < window->node_count * window->node_count; p++)
         slowest = fmax(slowest, world->paths[p].ns_per_byte);
     return slowest;

@@ -184,6 +184,8 @@ uint32_t world_take(struct world *world, uint32_t worker, uint32_t place)
 {
     struct world_queue *queue = &world->workers[worker].queue;
     uint32_t task = world_queue_at(queue, place)->task;
+    world->taken_from = worker;
+    world->taken_ns = world_queue_at(queue, place)->there_ns;
     world_queue_remove(queue, place, world_cost_ns(world, task, world_class(world, worker)));
     world_loaded(world, worker);
     return task;
@@ -215,7 +217,10 @@ static void world_run(struct world *world, uint32_t worker, uint32_t task)
 {
     struct world_worker *of = &world->workers[worker];
     const struct plan_worker *facts = plan_worker_at(world->window, worker);
-    int64_t begin_ns = world_order(world, worker, task, true);
+    bool ordered =
+        world->memory == NULL && world->taken_from == worker && world->taken_ns != WORLD_ABSENT;
+    int64_t begin_ns = ordered ? world->taken_ns : world_order(world, worker, task, true);
+    begin_ns = world->now_ns > begin_ns ? world->now_ns : begin_ns;
     begin_ns = of->end_ns > begin_ns ? of->end_ns : begin_ns;
     of->running = task;
     of->end_ns = begin_ns + world_cost_ns(world, task, facts->class_index);
@@ -234,6 +239,7 @@ static void world_start(struct world *world)
         if (of->running != PLAN_NONE)
             continue;
         bool own = of->queue.count > 0;
+        world->taken_from = PLAN_NONE;
         uint32_t task = world->policy->pop != NULL ? world->policy->pop(world, worker)
                                                    : world_front(world, worker);
         if (task == PLAN_NONE && world->tuning.steal)

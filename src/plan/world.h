@@ -14,9 +14,9 @@
 #include "plan/window.h"
 
 #define WORLD_ABSENT INT64_MAX
-#define WORLD_MOST_NS (INT64_C(1) << 54) /* all costs of a window together, 208 days */
+#define WORLD_MOST_NS (INT64_C(1) << 54)      /* all costs of a window together, 208 days */
 #define WORLD_MOST_COPY_NS (INT64_C(1) << 44) /* of all data of one task, 5 hours */
-#define WORLD_PRIORITIES 4096 /* above and below 0; further ones count as that */
+#define WORLD_PRIORITIES 4096                 /* above and below 0; further ones count as that */
 
 /* What a type costs in a rank, the longest way to the end of the window. */
 enum world_rank {
@@ -55,8 +55,8 @@ struct world_policy {
 struct world_item {
     int64_t rank;
     int64_t through_ns; /* cost of the queue up to and with this one, since its beginning */
-    int64_t there_ns; /* when it may begin: its data are there, its time has come; WORLD_ABSENT:
-                         they have not been ordered */
+    int64_t there_ns;   /* when it may begin: its data are there, its time has come; WORLD_ABSENT:
+                           they have not been ordered */
     uint32_t task;
     uint32_t type;
 };
@@ -76,7 +76,7 @@ struct world_worker {
     uint32_t running;
     uint32_t group;
     uint32_t version; /* a task has joined the queue */
-    bool dirty; /* in `touched` */
+    bool dirty;       /* in `touched` */
 };
 
 /* Workers of one class on one node. */
@@ -138,14 +138,16 @@ struct world {
     struct world_worker *workers;
     struct world_group *groups;
     uint32_t group_count;
-    bool many;                          /* more workers than can be looked at one after another */
-    struct world_tree soonest, latest;  /* by load_ns; the latter of workers that have a queue */
-    uint32_t *robbed;                   /* [group * (workers + 1) + worker]: version without loot;
-                                           the last is of all together */
-    uint32_t version;                   /* tasks that have joined queues */
-    uint64_t *idle;                     /* bits of workers that have nothing and found nothing */
-    uint32_t *node_first, *node_last;   /* workers on a node lie between these */
-    uint32_t *heap;                     /* running workers, by the end of their tasks */
+    bool many;                         /* more workers than can be looked at one after another */
+    struct world_tree soonest, latest; /* by load_ns; the latter of workers that have a queue */
+    uint32_t *robbed;                  /* [group * (workers + 1) + worker]: version without loot;
+                                          the last is of all together */
+    uint32_t version;                  /* tasks that have joined queues */
+    uint32_t taken_from;               /* worker whose queue gave a task last */
+    int64_t taken_ns;                  /* when its data are there; WORLD_ABSENT: not ordered */
+    uint64_t *idle;                    /* bits of workers that have nothing and found nothing */
+    uint32_t *node_first, *node_last;  /* workers on a node lie between these */
+    uint32_t *heap;                    /* running workers, by the end of their tasks */
     uint32_t heap_count;
     uint32_t *touched; /* [2 * workers]: those that may start something */
     uint32_t touched_count;
@@ -156,14 +158,14 @@ struct world {
     struct vec holders;   /* struct world_holder */
     uint32_t holder_free;
     int64_t *link_free_ns;
-    struct world_path *paths;   /* [source * nodes + target] where there are few nodes; else NULL */
-    struct world_path path;     /* the last one asked for, else */
-    double *into_ns;            /* [node]: for a byte, from the fastest source */
+    struct world_path *paths; /* [source * nodes + target] where there are few nodes; else NULL */
+    struct world_path path;   /* the last one asked for, else */
+    double *into_ns;          /* [node]: for a byte, from the fastest source */
     struct world_memory *memory; /* NULL: no node has a limit */
-    int64_t *price;             /* [class]: what a nanosecond there is worth, in 1/65536 */
-    int64_t *least_ns;          /* [class]: of any type */
-    struct vec ready;           /* uint32_t: tasks that became ready in this event */
-    struct world_queue *shared; /* [type]: lists of no worker, for policies that have such */
+    int64_t *price;              /* [class]: what a nanosecond there is worth, in 1/65536 */
+    int64_t *least_ns;           /* [class]: of any type */
+    struct vec ready;            /* uint32_t: tasks that became ready in this event */
+    struct world_queue *shared;  /* [type]: lists of no worker, for policies that have such */
 };
 
 /* Room for a window; the window is borrowed until world_fini. False without memory. */
@@ -188,10 +190,10 @@ static inline int64_t world_cost_ns(const struct world *world, uint32_t task, ui
 struct world_place {
     uint32_t worker, class_index, node;
     int64_t cost_ns;
-    int64_t free_ns;   /* when the worker could begin, data aside */
-    int64_t latest_ns; /* it has to end by then; INT64_MAX */
+    int64_t free_ns;    /* when the worker could begin, data aside */
+    int64_t latest_ns;  /* it has to end by then; INT64_MAX */
     int64_t soonest_ns; /* it will not end before */
-    int64_t least_ns;   /* nor will end_ns be less */
+    int64_t least_ns;   /* nor will end_ns be less, and moved_ns not than it is before a look */
     /* world_look() */
     int64_t start_ns; /* with its data */
     int64_t moved_ns; /* how long the copies for it would keep their links busy, those of data
@@ -271,16 +273,17 @@ void world_data_bounds(struct world *world, uint32_t task, struct world_place *p
 /* Nodes that have the data, at most `most`. Returns how many. */
 uint32_t world_holders(const struct world *world, uint32_t data, uint32_t *nodes, uint32_t most);
 void world_data_write(struct world *world, uint32_t task, uint32_t node);
-/* Copies it from where that ends first. Returns when; WORLD_ABSENT: it has it, or there is no way. */
+/* Copies it from where that ends first. Returns when; WORLD_ABSENT: it has it, or there is no way.
+ */
 int64_t world_data_move(struct world *world, uint32_t data, uint32_t node);
 void world_data_drop(struct world *world, uint32_t data, uint32_t node);
 /* Does another node have it? */
 bool world_data_elsewhere(const struct world *world, uint32_t data, uint32_t node);
 
 /* memory.c; with world->memory only, where nothing else is said */
-bool world_memory_init(struct world *world);   /* any world */
-void world_memory_fini(struct world *world);   /* any world */
-void world_memory_reset(struct world *world);  /* any world */
+bool world_memory_init(struct world *world);  /* any world */
+void world_memory_fini(struct world *world);  /* any world */
+void world_memory_reset(struct world *world); /* any world */
 /* world_fetch() with room made for it; WORLD_ABSENT when it is not a must and there is none. */
 int64_t world_memory_order(struct world *world, uint32_t task, uint32_t node, bool must);
 /* The task needs its data no more where they were ordered. Any world. */

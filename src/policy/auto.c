@@ -1,8 +1,8 @@
 /* Auto: simulates candidates on the submitted window and takes the best.
  *
  * First a few that differ much, then changes to the best, one at a time, as long as there are tries
- * left and the bound is not reached. Deterministic. What was found for an earlier window is the first
- * candidate for the next. Thread: any; pure.
+ * left and the bound is not reached. Deterministic. What was found for an earlier window is the
+ * first candidate for the next. Thread: any; pure.
  */
 #include "policy/policy.h"
 
@@ -59,14 +59,14 @@ struct auto_candidate {
 };
 
 static const struct auto_candidate auto_candidates[] = {
-    {WORLD_RANK_RATE, 2048, 256, 128, 8, 4, false, false, 64},
-    {WORLD_RANK_LEAST, 2048, 0, 256, 4, 2, false, false, 256},
-    {WORLD_RANK_LEAST, 512, 0, 384, 32, 4, false, false, 0},
-    {WORLD_RANK_BOTH, 1024, 256, 64, 16, 8, true, true, 24},
-    {WORLD_RANK_LEAST, 1024, 768, 384, 1, 2, true, false, 128},
-    {WORLD_RANK_BOTH, 2048, 1500, 256, 32, 8, false, true, 24},
-    {WORLD_RANK_BOTH, 512, 256, 256, 1, 2, true, true, 64},
-    {WORLD_RANK_MEAN, 1024, 256, 384, 1, 8, false, true, 0},
+    {WORLD_RANK_RATE, 2048, 0, 64, 4, 1, false, false, 24},
+    {WORLD_RANK_LEAST, 512, 256, 512, 32, 2, false, true, 64},
+    {WORLD_RANK_BOTH, 1024, 768, 384, 1, 1, true, false, 0},
+    {WORLD_RANK_RATE, 4096, 768, 1024, 16, 2, false, true, 64},
+    {WORLD_RANK_BOTH, 2048, 0, 384, 4, 1, false, false, 0},
+    {WORLD_RANK_LEAST, 4096, 0, 384, 8, 2, false, true, 64},
+    {WORLD_RANK_LEAST, 256, 0, 384, 32, 8, false, false, 0},
+    {WORLD_RANK_RATE, 1024, 256, 384, 8, 1, true, true, 0},
 };
 
 static void auto_first(struct auto_search *search)
@@ -91,7 +91,16 @@ static void auto_first(struct auto_search *search)
 
 /* One change to the best so far; false when it would change nothing. */
 struct auto_step {
-    enum { AUTO_SHAKE, AUTO_TARGET, AUTO_MOVE, AUTO_RANK, AUTO_FLAGS, AUTO_SLACK, AUTO_OWN, AUTO_AHEAD } kind;
+    enum {
+        AUTO_SHAKE,
+        AUTO_TARGET,
+        AUTO_MOVE,
+        AUTO_RANK,
+        AUTO_FLAGS,
+        AUTO_SLACK,
+        AUTO_OWN,
+        AUTO_AHEAD
+    } kind;
     uint32_t value;
 };
 

@@ -20,8 +20,8 @@ struct lookahead_places {
 };
 
 /* The one of `left` (bits) that ends first, with the copies' weight, and not after `latest_ns`. */
-static uint32_t lookahead_first(struct world *world, uint32_t task,
-                                struct lookahead_places *places, uint64_t left, int64_t latest_ns)
+static uint32_t lookahead_first(struct world *world, uint32_t task, struct lookahead_places *places,
+                                uint64_t left, int64_t latest_ns)
 {
     uint32_t best = PLAN_NONE;
     int64_t best_ns = INT64_MAX;
@@ -47,8 +47,8 @@ static uint32_t lookahead_first(struct world *world, uint32_t task,
 }
 
 /* The cheapest that ends early enough, of those that are about as cheap the one that ends first. */
-static uint32_t lookahead_cheap(struct world *world, uint32_t task,
-                                struct lookahead_places *places, int64_t latest_ns)
+static uint32_t lookahead_cheap(struct world *world, uint32_t task, struct lookahead_places *places,
+                                int64_t latest_ns)
 {
     uint32_t best = PLAN_NONE;
     uint64_t left = 0;
@@ -101,11 +101,9 @@ const struct policy policy_lookahead = {
     .choose = policy_choose_first,
     .plan = &lookahead_plan,
     .tuning = {.rank = WORLD_RANK_RATE,
-               .move = 256,
+               .move = 1024,
                .move_own = 256,
                .slack = 384,
-               .look = 8,
-               .ahead = 4,
-               .by_rank = true,
-               .steal = true},
+               .look = 16,
+               .ahead = 2},
 };

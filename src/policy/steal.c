@@ -12,7 +12,7 @@ static void steal_push(struct world *world, uint32_t task)
     struct world_place places[WORLD_PLACES];
     uint32_t count = world_places(world, task, places), best = PLAN_NONE;
     for (uint32_t i = 0; i < count; i++) {
-        if (!world_look(world, task, &places[i], INT64_MAX))
+        if (world->there_ns == NULL && !world_look(world, task, &places[i], INT64_MAX))
             continue;
         if (best == PLAN_NONE || places[i].moved_ns < places[best].moved_ns ||
             (places[i].moved_ns == places[best].moved_ns &&

@@ -65,9 +65,8 @@ static inline uint32_t rig_data(struct plan_window *window, uint64_t bytes, uint
 /* Its accesses follow with rig_access(). */
 static inline struct plan_task *rig_task(struct plan_window *window, uint32_t type)
 {
-    struct plan_task task = {.type = type,
-                             .only_worker = PLAN_NONE,
-                             .first_access = (uint32_t)window->accesses.count};
+    struct plan_task task = {
+        .type = type, .only_worker = PLAN_NONE, .first_access = (uint32_t)window->accesses.count};
     window->task_count++;
     struct plan_task *at = vec_push(&window->tasks, &task);
     FGPU_ASSERT(at != NULL);
