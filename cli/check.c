@@ -121,7 +121,7 @@ static int check_file(const char *path, const struct workload_options *options, 
         if (wrong.kernel)
             status = check_add_mistake(&workload, &wrong);
     }
-    int code = status == FGPU_OK ? COMMAND_OK : COMMAND_NO_INPUT;
+    int code = status == FGPU_OK ? COMMAND_OK : workload_exit_code(&workload);
     if (status == FGPU_E_CANCELLED) {
         fprintf(stderr, "fastgpu check: %s: stopped while it was read\n", path);
         code = COMMAND_INTERRUPTED;
