@@ -92,17 +92,16 @@ static fgpu_status data_spread(const struct data_target *to, const unsigned char
     return FGPU_OK;
 }
 
-/* Zeros between the rows; what is in them comes later. */
-static fgpu_status data_clear_gaps(const struct data_target *to)
+/* Zeros: what is between rows stays so. */
+static fgpu_status data_clear(const struct data_target *to)
 {
-    uint64_t row_bytes = workload_data_row_bytes(to->buffer), pitch = data_pitch_bytes(to->buffer);
+    uint64_t size_bytes = to->buffer->size_bytes;
 
-    for (uint64_t y = 0; y < workload_data_rows(to->buffer); y++) {
-        uint64_t end =
-            y + 1 < workload_data_rows(to->buffer) ? pitch * (y + 1) : to->buffer->size_bytes;
-        if (y % 1024 == 0 && data_is_stopped(to))
+    for (uint64_t at = 0; at < size_bytes; at += STOPPING_PIECE_BYTES) {
+        uint64_t rest = size_bytes - at;
+        if (data_is_stopped(to))
             return data_stopped(to);
-        memset(to->memory + y * pitch + row_bytes, 0, end - y * pitch - row_bytes);
+        memset(to->memory + at, 0, rest < STOPPING_PIECE_BYTES ? rest : STOPPING_PIECE_BYTES);
     }
     return FGPU_OK;
 }
@@ -289,7 +288,7 @@ static fgpu_status data_make(struct workload_data *data, uint32_t number, struct
     to->why_bytes = sizeof reason;
     fgpu_status status = FGPU_OK;
     if (buffer->dims > 1 && data_pitch_bytes(buffer) > workload_data_row_bytes(buffer))
-        status = data_clear_gaps(to);
+        status = data_clear(to);
     if (status == FGPU_OK)
         status = data_makers[buffer->content](to);
     to->why = why;
