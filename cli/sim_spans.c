@@ -165,7 +165,8 @@ static const char *spans_node(const struct sim_work *work, uint32_t node)
     return "host";
 }
 
-void sim_spans_row_name(const struct sim_work *work, const struct sim_row *row, char text[SIM_ROW_NAME])
+void sim_spans_row_name(const struct sim_work *work, const struct sim_row *row,
+                        char text[SIM_ROW_NAME])
 {
     if (row->is_copy)
         (void)snprintf(text, SIM_ROW_NAME, "%s to %s", spans_node(work, row->major),

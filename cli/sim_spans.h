@@ -39,6 +39,7 @@ fgpu_status sim_spans_init(struct sim_spans *spans, const fgpu_sim *sim);
 void sim_spans_fini(struct sim_spans *spans);
 
 /* "gpu[3]"; "host to gpu[3]". [out] text. */
-void sim_spans_row_name(const struct sim_work *work, const struct sim_row *row, char text[SIM_ROW_NAME]);
+void sim_spans_row_name(const struct sim_work *work, const struct sim_row *row,
+                        char text[SIM_ROW_NAME]);
 
 #endif
