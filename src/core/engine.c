@@ -107,13 +107,25 @@ static void engine_moving(struct engine *engine, struct task *task)
     sched_count(engine, task);
 }
 
+/* How many of a backlog, from its front, have their data ordered: as far as the plan in force looks
+ * ahead, so that what becomes urgent later does not find the links full. */
+static uint32_t engine_depth(const struct engine *engine)
+{
+    const struct planner *planner = engine->planner;
+    bool planned = planner != NULL && planner->found.policy != NULL;
+    uint32_t depth = planned ? planner->found.tuning.ahead : 0;
+    return depth > 0 ? depth : UINT32_MAX;
+}
+
 /* Data of a placed task travel while its lane still works. */
 static void engine_ahead(struct engine *engine, struct task *task)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     const struct engine_device *device = &engine->devices[lane->device];
     bool travels = device->copy_count > 0 || (device->node == 0 && engine->has_copy_lanes);
-    if (!travels || move_ahead(engine, task, device->node))
+    if (!travels)
+        return;
+    if (lane->backlog_count <= engine_depth(engine) && move_ahead(engine, task, device->node))
         return;
     lane->ahead_due = 1;
     bitset_add(&engine->ahead, lane->index);
@@ -402,10 +414,14 @@ static void engine_work(struct engine *engine)
 /* In their order; the first that still cannot be served keeps its turn. */
 static void engine_ahead_list(struct engine *engine, struct lane *lane, uint32_t at)
 {
-    while (at != TASK_NONE && !lane->ahead_due) {
+    for (uint32_t k = 0; at != TASK_NONE && !lane->ahead_due; k++) {
         struct task *task = engine_task(engine, at);
+        const struct engine_device *device = &engine->devices[lane->device];
+        if (k >= engine_depth(engine) || !move_ahead(engine, task, device->node)) {
+            lane->ahead_due = 1;
+            bitset_add(&engine->ahead, lane->index);
+        }
         at = atomic_load_relaxed_u32(&task->next);
-        engine_ahead(engine, task);
     }
 }
 

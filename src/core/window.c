@@ -360,6 +360,25 @@ static bool window_links(struct window *window, struct engine *engine)
     return true;
 }
 
+/* What each node holds, where the window's data are more than the smallest of them does. */
+static bool window_memory(struct window *window, const struct engine *engine)
+{
+    struct plan_window *plan = &window->plan;
+    uint64_t bytes = 0, least = UINT64_MAX;
+    for (uint32_t d = 0; d < plan->data.count; d++)
+        bytes += plan_data_at(plan, d)->bytes;
+    for (uint32_t n = 1; n < engine->node_count; n++)
+        if (engine->nodes[n].heap.ceiling_bytes < least)
+            least = engine->nodes[n].heap.ceiling_bytes;
+    for (uint32_t n = 0; n < engine->node_count && bytes > least; n++) {
+        uint64_t room = n > 0 ? engine->nodes[n].heap.ceiling_bytes : UINT64_MAX;
+        uint64_t capacity = room < bytes ? room : 0;
+        if (vec_push(&plan->capacity, &capacity) == NULL)
+            return false;
+    }
+    return true;
+}
+
 /* ---- all of it ----------------------------------------------------------------------------- */
 
 /* Successors of what runs now are ready when it has ended. */
@@ -398,7 +417,7 @@ bool window_fill(struct window *window, struct engine *engine, uint32_t most)
     window->engine = engine;
     if (!window_collect(window, engine, most) || !window_tasks(window, engine) ||
         !window_machine(window, engine) || !window_costs(window, engine) ||
-        !window_links(window, engine))
+        !window_links(window, engine) || !window_memory(window, engine))
         return false;
     window_running(window, engine);
     window_weigh(window);
