@@ -67,6 +67,13 @@ void planner_ended(struct engine *engine, const struct task *task)
                                                        : entry->end_ns - engine->now_ns;
 }
 
+const struct policy *planner_policy(const struct engine *engine)
+{
+    if (engine->planner != NULL && engine->planner->plans > 0)
+        return engine->planner->found.policy;
+    return engine->planner != NULL ? &policy_eft : engine->policy;
+}
+
 /* ---- making a plan ------------------------------------------------------------------------- */
 
 static bool planner_keep(struct engine *engine, const struct world *world)
