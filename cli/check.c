@@ -121,8 +121,11 @@ static int check_file(const char *path, const struct workload_options *options, 
         if (wrong.kernel)
             status = check_add_mistake(&workload, &wrong);
     }
-    int code = status == FGPU_OK ? COMMAND_OK : COMMAND_NO_INPUT;
-    if (status != FGPU_OK && workload.mistake_count == 0) {
+    int code = status == FGPU_OK ? COMMAND_OK : workload_exit_code(&workload);
+    if (status == FGPU_E_CANCELLED) {
+        fprintf(stderr, "fastgpu check: %s: stopped while it was read\n", path);
+        code = COMMAND_INTERRUPTED;
+    } else if (status != FGPU_OK && workload.mistake_count == 0) {
         fprintf(stderr, "fastgpu check: %s: %s\n", path,
                 wrong.text[0] ? wrong.text : fgpu_status_text(status));
         code = COMMAND_FAILED;

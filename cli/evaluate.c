@@ -9,6 +9,7 @@
 
 #include "evaluate_machine.h"
 #include "evaluate_trace.h"
+#include "text_cut.h"
 #include "thread_time.h"
 #include "waiting.h"
 #include "why.h"
@@ -180,7 +181,7 @@ static void evaluate_open_baseline(struct evaluate_state *state, uint32_t device
         struct evaluation_side *side = &out->sides[out->side_count++];
         side->way = i == 0 ? BASELINE_BY_HAND : BASELINE_QUEUE;
         side->device = device;
-        (void)snprintf(side->error, sizeof side->error, "%s", why);
+        (void)text_cut(side->error, sizeof side->error, "%s", why);
     }
 }
 
@@ -333,7 +334,7 @@ static void evaluate_run_round(struct evaluate_state *state, const struct watch 
     evaluate_take_threads(out, times, round, shares);
     out->is_interrupted |= run.is_interrupted;
     if (run.error[0] && !out->error[0])
-        (void)snprintf(out->error, sizeof out->error, "%s", run.error);
+        (void)text_cut(out->error, sizeof out->error, "%s", run.error);
 }
 
 /* The round that is traced: into out->traced. */
@@ -388,7 +389,7 @@ static void evaluate_give_outputs(struct evaluate_state *state)
         if (status == FGPU_OK)
             continue;
         if (!out->error[0])
-            (void)snprintf(out->error, sizeof out->error, "%s", why);
+            (void)text_cut(out->error, sizeof out->error, "%s", why);
         return;
     }
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "figures.h"
+#include "text_cut.h"
 
 #define MACHINE_LOAD_LEAST_NS 100000000u
 
@@ -26,7 +27,7 @@ static bool machine_find(const char *path, const char *key, char *value, size_t 
             continue;
         colon += strspn(colon, ": \t");
         colon[strcspn(colon, "\n")] = '\0';
-        (void)snprintf(value, bytes, "%s", colon);
+        (void)text_cut(value, bytes, "%s", colon);
         is_found = value[0] != '\0';
     }
     if (file)

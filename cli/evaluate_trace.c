@@ -1,5 +1,6 @@
 /* From trace records to the record of a run: see evaluate_trace.h. */
 #include "evaluate_trace.h"
+#include "text_cut.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,7 @@ static void trace_take_build(struct trace_reader *reader, const fgpu_trace_recor
     struct evaluation_build build = {
         .device = record->device, .start_ns = record->start_ns, .end_ns = record->end_ns};
 
-    (void)snprintf(build.name, sizeof build.name, "%s", record->name);
+    (void)text_cut(build.name, sizeof build.name, "%s", record->name);
     for (uint32_t i = 0; i < evaluation->build_count; i++) /* read before: few kernels */
         if (evaluation->builds[i].start_ns == build.start_ns &&
             evaluation->builds[i].device == build.device &&

@@ -146,6 +146,9 @@ struct evaluation {
     char error[CLI_WHY_BYTES]; /* first failure, "" when all went well */
 };
 
+/* From this share on others_share is worth a warning. */
+#define EVALUATION_OTHERS_LEAST 0.05
+
 /* The fastest side of that way, or EVALUATION_NONE. */
 uint32_t evaluation_best_side(const struct evaluation *evaluation, enum baseline_way way);
 

@@ -47,6 +47,7 @@ static void explain_json_candidates(cJSON *root, const struct explain *explain)
         const struct trace_in_candidate *candidate = &explain->candidates[i];
         cJSON *object = cJSON_CreateObject();
         json_out_number(object, "device", candidate->device);
+        json_out_text(object, "device_id", trace_in_device_id(explain->trace, candidate->device));
         json_out_number(object, "queue", candidate->queue);
         json_out_number(object, "wait_ns", (double)candidate->wait_ns);
         json_out_number(object, "copy_ns", (double)candidate->copy_ns);
@@ -60,12 +61,14 @@ static void explain_json_candidates(cJSON *root, const struct explain *explain)
 
 static cJSON *explain_json_slice(const struct explain *explain, const struct trace_in_slice *slice)
 {
+    const struct trace_in_process *device = trace_in_process(explain->trace, slice->process);
     cJSON *object = cJSON_CreateObject();
 
     json_out_text(object, "name", slice->name);
     if (slice->task != TRACE_IN_UNKNOWN)
         explain_json_number(object, "task", slice->task);
-    json_out_text(object, "device", trace_in_process_name(explain->trace, slice->process));
+    json_out_text(object, "device", device->name);
+    json_out_text(object, "device_id", device->id);
     json_out_number(object, "queue", slice->thread);
     explain_json_time(object, "start_ns", slice->start_ns);
     explain_json_time(object, "end_ns", slice->end_ns);

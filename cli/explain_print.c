@@ -106,8 +106,8 @@ static void explain_print_candidates(const struct explain *explain)
         struct text_table_row *row = text_table_add(&table);
         if (!row)
             break;
-        text_table_set(row, 0, "              device %u queue %u", candidate->device,
-                       candidate->queue);
+        text_table_set(row, 0, "              %s queue %u",
+                       explain_device(explain->trace, candidate->device).text, candidate->queue);
         text_table_set(row, 1, "%s", explain_time(candidate->wait_ns).text);
         text_table_set(row, 2, "%s", explain_time(candidate->copy_ns).text);
         text_table_set(row, 3, "%s%s", candidate->is_known ? "" : "~",
@@ -132,9 +132,10 @@ static void explain_print_placed(const struct explain *explain)
         return;
     }
     const struct trace_in_candidate *chosen = &explain->candidates[0];
-    printf("at %s on device %u queue %u: %s\n",
+    printf("at %s on %s queue %u: %s\n",
            task->placed_ns != TRACE_IN_UNKNOWN ? explain_time(task->placed_ns).text : "?",
-           chosen->device, chosen->queue, explain_reason(explain));
+           explain_device(explain->trace, chosen->device).text, chosen->queue,
+           explain_reason(explain));
     explain_print_candidates(explain);
 }
 
@@ -172,8 +173,9 @@ static void explain_print_start(const struct explain *explain)
                explain_time(explain->build->end_ns).text);
     }
     explain_head("started");
-    printf("at %s on %s, queue %u\n", explain_time(run->start_ns).text,
-           trace_in_process_name(explain->trace, run->process), run->thread);
+    const struct trace_in_process *device = trace_in_process(explain->trace, run->process);
+    printf("at %s on %s queue %u\n", explain_time(run->start_ns).text,
+           device->id[0] ? device->id : device->name, run->thread);
     if (run->start_ns > free_ns) {
         explain_head("");
         printf("%s after nothing held it back but its queue\n",

@@ -1,6 +1,7 @@
 /* Times, reasons, hints: see explain_words.h. */
 #include "explain_words.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,18 @@ struct explain_time explain_time(uint64_t ns)
     else
         (void)snprintf(time.text, sizeof time.text, "%.6f s", value / 1e9);
     return time;
+}
+
+struct explain_device explain_device(const struct trace_in *trace, uint32_t device)
+{
+    struct explain_device name;
+    const char *id = trace_in_device_id(trace, device);
+
+    if (id[0])
+        (void)snprintf(name.text, sizeof name.text, "%s", id);
+    else
+        (void)snprintf(name.text, sizeof name.text, "device %" PRIu32, device);
+    return name;
 }
 
 static const char *explain_policy_reason(const struct explain *explain)

@@ -15,6 +15,13 @@ struct explain_time {
 /* "12.3 us", "?" where it is unknown. */
 struct explain_time explain_time(uint64_t ns);
 
+struct explain_device {
+    char text[80];
+};
+
+/* "opencl:0", as the user knows it; "device 0" where the trace does not say. */
+struct explain_device explain_device(const struct trace_in *trace, uint32_t device);
+
 /* Why the first candidate was chosen, as a sentence. */
 const char *explain_reason(const struct explain *explain);
 

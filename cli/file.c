@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stopping.h"
 #include "why.h"
 
 /* What file_abandon() removes, while the flag is set: it may run on another thread. */
@@ -81,6 +82,35 @@ static bool file_wait(int fd)
     return poll(&ready, 1, -1) >= 0;
 }
 
+/* Why a call that reads has failed, by errno. */
+static fgpu_status file_refuse_read(const char *path, char *why, size_t why_bytes)
+{
+    if (errno == EINTR)
+        return why_fail(FGPU_E_CANCELLED, why, why_bytes, "%s: a signal came while it was read",
+                        path);
+    return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be read: %s", path, strerror(errno));
+}
+
+/* O_NONBLOCK: a named pipe without a writer must not stop us here. Negative on failure. */
+static int file_open(const char *path, char *why, size_t why_bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        (void)why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be opened: %s", path,
+                       strerror(errno));
+    return fd;
+}
+
+/* Ends a read: bytes of a failed one are freed. */
+static fgpu_status file_close(int fd, fgpu_status status, struct file_bytes *bytes)
+{
+    (void)close(fd);
+    if (status != FGPU_OK)
+        file_bytes_fini(bytes);
+    return status;
+}
+
 /* Reads until the end; the size is not trusted from stat(), for the file may be a pipe or may grow.
  */
 static fgpu_status file_read_all(int fd, const char *path, size_t limit_bytes,
@@ -89,15 +119,13 @@ static fgpu_status file_read_all(int fd, const char *path, size_t limit_bytes,
     uint8_t chunk[65536];
 
     for (;;) {
+        if (stopping_is_wanted())
+            return stopping_fail(path, why, why_bytes);
         ssize_t got = file_wait(fd) ? read(fd, chunk, sizeof chunk) : -1;
         if (got < 0 && errno == EAGAIN)
             continue;
-        if (got < 0 && errno == EINTR)
-            return why_fail(FGPU_E_CANCELLED, why, why_bytes, "%s: a signal came while it was read",
-                            path);
         if (got < 0)
-            return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be read: %s", path,
-                            strerror(errno));
+            return file_refuse_read(path, why, why_bytes);
         if (got == 0)
             return FGPU_OK;
         if ((size_t)got > limit_bytes - bytes->size_bytes)
@@ -114,16 +142,10 @@ fgpu_status file_read(const char *path, size_t limit_bytes, struct file_bytes *b
                       size_t why_bytes)
 {
     *bytes = (struct file_bytes){0};
-    /* O_NONBLOCK: a named pipe without a writer must not stop us here. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = file_open(path, why, why_bytes);
     if (fd < 0)
-        return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be opened: %s", path,
-                        strerror(errno));
-    fgpu_status status = file_read_all(fd, path, limit_bytes, bytes, why, why_bytes);
-    (void)close(fd);
-    if (status != FGPU_OK)
-        file_bytes_fini(bytes);
-    return status;
+        return FGPU_E_IO;
+    return file_close(fd, file_read_all(fd, path, limit_bytes, bytes, why, why_bytes), bytes);
 }
 
 /* How many bytes the range has in a file of `file_bytes` bytes, to `size_bytes`. */
@@ -152,15 +174,14 @@ static fgpu_status file_read_exactly(int fd, const char *path, uint64_t offset_b
                                      struct file_bytes *bytes, char *why, size_t why_bytes)
 {
     while (bytes->size_bytes < bytes->capacity_bytes) {
-        ssize_t got =
-            pread(fd, bytes->data + bytes->size_bytes, bytes->capacity_bytes - bytes->size_bytes,
-                  (off_t)(offset_bytes + bytes->size_bytes));
-        if (got < 0 && errno == EINTR)
-            return why_fail(FGPU_E_CANCELLED, why, why_bytes, "%s: a signal came while it was read",
-                            path);
+        size_t rest = bytes->capacity_bytes - bytes->size_bytes;
+        if (stopping_is_wanted())
+            return stopping_fail(path, why, why_bytes);
+        ssize_t got = pread(fd, bytes->data + bytes->size_bytes,
+                            rest < STOPPING_PIECE_BYTES ? rest : STOPPING_PIECE_BYTES,
+                            (off_t)(offset_bytes + bytes->size_bytes));
         if (got < 0)
-            return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be read: %s", path,
-                            strerror(errno));
+            return file_refuse_read(path, why, why_bytes);
         if (got == 0)
             return why_fail(FGPU_E_RANGE, why, why_bytes,
                             "%s: the file became shorter while it was read", path);
@@ -175,7 +196,7 @@ static fgpu_status file_measure_range(int fd, const char *path, const struct fil
     struct stat info;
 
     if (fstat(fd, &info) != 0)
-        return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be read: %s", path, strerror(errno));
+        return file_refuse_read(path, why, why_bytes);
     if (!S_ISREG(info.st_mode))
         return why_fail(FGPU_E_IO, why, why_bytes,
                         "%s: is not a plain file, so no part of it can be chosen", path);
@@ -203,19 +224,15 @@ fgpu_status file_read_range(const char *path, struct file_range range, size_t li
     size_t size_bytes = 0;
 
     *bytes = (struct file_bytes){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = file_open(path, why, why_bytes);
     if (fd < 0)
-        return why_fail(FGPU_E_IO, why, why_bytes, "%s: cannot be opened: %s", path,
-                        strerror(errno));
+        return FGPU_E_IO;
     fgpu_status status = file_measure_range(fd, path, &range, &size_bytes, why, why_bytes);
     if (status == FGPU_OK)
         status = file_make_room(path, size_bytes, limit_bytes, bytes, why, why_bytes);
     if (status == FGPU_OK)
         status = file_read_exactly(fd, path, range.offset_bytes, bytes, why, why_bytes);
-    (void)close(fd);
-    if (status != FGPU_OK)
-        file_bytes_fini(bytes);
-    return status;
+    return file_close(fd, status, bytes);
 }
 
 static bool file_write_all(int fd, const uint8_t *data, size_t size_bytes)

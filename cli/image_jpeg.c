@@ -20,6 +20,7 @@
 #include <jerror.h>
 
 #include "cli_limits.h"
+#include "stopping.h"
 #include "why.h"
 
 #define JPEG_ENCODE_QUALITY 92
@@ -124,8 +125,11 @@ static void jpeg_source_skip(j_decompress_ptr codec, long count)
     codec->src->bytes_in_buffer -= (size_t)count;
 }
 
-static void jpeg_limit_scans(j_common_ptr codec)
+/* Called at each row of blocks, and at each scan. */
+static void jpeg_watch(j_common_ptr codec)
 {
+    if (stopping_is_wanted())
+        jpeg_refuse(codec, FGPU_E_CANCELLED, "stopped while it was read");
     if (((j_decompress_ptr)codec)->input_scan_number > CLI_JPEG_SCANS_LIMIT)
         jpeg_refuse(codec, FGPU_E_LIMIT, "the JPEG file has more than 100 scans, the limit");
 }
@@ -223,7 +227,7 @@ static void jpeg_set_source(struct jpeg_read_state *state, const uint8_t *data, 
         .term_source = jpeg_source_nothing,
     };
     state->codec.src = &state->source;
-    state->progress.progress_monitor = jpeg_limit_scans;
+    state->progress.progress_monitor = jpeg_watch;
     state->codec.progress = &state->progress;
     state->codec.mem->max_memory_to_use = CLI_JPEG_WORK_BYTES_LIMIT;
 }

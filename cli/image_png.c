@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "cli_limits.h"
+#include "stopping.h"
 #include "why.h"
 
 #define PNG_DEFLATE_EXPANSION 1032
@@ -136,8 +137,11 @@ static void png_read_pixels(struct png_read_state *state)
     if (png_get_rowbytes(state->png, state->info) != row_bytes)
         png_refuse(state->png, FGPU_E_UNSUPPORTED, "the PNG file has an unusual row format");
     for (int pass = 0; pass < pass_count; pass++)
-        for (uint32_t y = 0; y < state->image.height; y++)
+        for (uint32_t y = 0; y < state->image.height; y++) {
+            if (stopping_is_wanted())
+                png_refuse(state->png, FGPU_E_CANCELLED, "stopped while it was read");
             png_read_row(state->png, state->image.pixels + y * row_bytes, NULL);
+        }
     png_read_end(state->png, NULL);
 }
 

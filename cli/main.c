@@ -19,6 +19,7 @@
 #include <fastgpu/fastgpu.h>
 
 #include "file.h"
+#include "stopping.h"
 
 #define MAIN_ONE_SIGNAL_NS 500000000u
 
@@ -51,6 +52,11 @@ static uint64_t main_now_ns(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool main_is_stopped(void)
+{
+    return __atomic_load_n(&main_stop, __ATOMIC_RELAXED) != 0;
 }
 
 static void main_nothing(int number)
@@ -98,6 +104,7 @@ static void main_watch_signals(void)
     pthread_t taker;
 
     main_thread = pthread_self();
+    stopping_ask(main_is_stopped);
     (void)sigemptyset(&nothing.sa_mask);
     (void)sigaction(SIGURG, &nothing, NULL);
     (void)signal(SIGINT, SIG_DFL); /* a shell may have had them ignored */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "npy_header.h"
+#include "stopping.h"
 #include "why.h"
 
 #define NPY_MAGIC "\x93NUMPY"
@@ -192,17 +193,21 @@ static fgpu_status npy_decode(const uint8_t *data, size_t size_bytes, struct npy
     return npy_check_size(&header->form, size_bytes - *offset_bytes, why, why_bytes);
 }
 
-/* Turns every element around, in place. */
-static void npy_swap(uint8_t *data, const struct npy_form *form)
+/* Turns every element around, in place. False where it was cut short. */
+static bool npy_swap(uint8_t *data, const struct npy_form *form)
 {
     size_t bytes = npy_dtype_bytes(form->dtype);
 
-    for (size_t at = 0; at < form->size_bytes; at += bytes)
+    for (size_t at = 0; at < form->size_bytes; at += bytes) {
+        if (at % STOPPING_PIECE_BYTES == 0 && stopping_is_wanted())
+            return false;
         for (size_t i = 0; i < bytes / 2; i++) {
             uint8_t kept = data[at + i];
             data[at + i] = data[at + bytes - 1 - i];
             data[at + bytes - 1 - i] = kept;
         }
+    }
+    return true;
 }
 
 /* Puts the file's name before the reason. */
@@ -229,8 +234,10 @@ fgpu_status npy_load_memory(const void *data, size_t size_bytes, const char *nam
         return why_fail(FGPU_E_NOMEM, why, why_bytes, "%s: no memory for %zu bytes of elements",
                         name, header.form.size_bytes);
     memcpy(copy, (const uint8_t *)data + offset_bytes, header.form.size_bytes);
-    if (header.is_swapped)
-        npy_swap(copy, &header.form);
+    if (header.is_swapped && !npy_swap(copy, &header.form)) {
+        free(copy);
+        return stopping_fail(name, why, why_bytes);
+    }
     *array = (struct npy_array){header.form, copy};
     return FGPU_OK;
 }
@@ -256,8 +263,10 @@ fgpu_status npy_load(const char *path, struct npy_array *array, char *why, size_
     /* The elements move to the front of the memory that they are in: no second copy, and aligned.
      */
     memmove(bytes.data, bytes.data + offset_bytes, header.form.size_bytes);
-    if (header.is_swapped)
-        npy_swap(bytes.data, &header.form);
+    if (header.is_swapped && !npy_swap(bytes.data, &header.form)) {
+        file_bytes_fini(&bytes);
+        return stopping_fail(path, why, why_bytes);
+    }
     *array = (struct npy_array){header.form, bytes.data};
     return FGPU_OK;
 }

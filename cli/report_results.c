@@ -92,6 +92,12 @@ static void report_head_troubles(struct report *report)
                            " tasks did not end well; they are listed under "
                            "<a href=\"#schedule\">Schedule</a>.</p>\n",
                            report->failed_count, report->workload->task_count);
+    if (evaluation->others_share >= EVALUATION_OTHERS_LEAST)
+        report_text_format(
+            text,
+            "<p class=\"trouble\">Other programs took %.0f %% of the machine's cores "
+            "while it was measured: compare with care.</p>\n",
+            100.0 * evaluation->others_share);
     if (evaluation->is_interrupted)
         report_text_add(text, "<p class=\"trouble\">The run was stopped before its end; what was "
                               "not done is unknown here.</p>\n");
@@ -329,6 +335,11 @@ static void report_evaluate_times(struct report *report)
     for (uint32_t i = 0; i < evaluation->side_count && i < EVALUATION_SIDES_LIMIT; i++)
         report_evaluate_side(report, &table, &evaluation->sides[i]);
     report_table_close(&table);
+    bool is_known = evaluation->others_share >= 0.0;
+    report_text_add(&report->text, "<dl class=\"facts\">\n");
+    report_fact(&report->text, "cores taken by others",
+                is_known ? report_number_share(room, evaluation->others_share, true) : NULL);
+    report_text_add(&report->text, "</dl>\n");
 }
 
 /* From submit to done, or to the end of the run where nobody was told. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "json_out.h"
+#include "text_cut.h"
 
 #define REPORT_TEXT_LINE_BYTES 1024
 
@@ -260,9 +261,9 @@ void report_table_format(struct report_table *table, const char *format, ...)
     va_list list;
 
     va_start(list, format);
-    int length = vsnprintf(cell, sizeof cell, format, list);
+    (void)text_cut_list(cell, sizeof cell, format, list);
     va_end(list);
-    report_table_cell(table, length < 0 ? NULL : cell);
+    report_table_cell(table, cell);
 }
 
 void report_table_close(struct report_table *table)

@@ -227,10 +227,10 @@ static int run_refuse(const struct run_state *state, fgpu_status status)
         cJSON *root = cJSON_CreateObject();
         json_out_text(root, "workload", state->options->path);
         workload_json_mistakes(root, workload);
-        return json_out_print(root) ? COMMAND_NO_INPUT : COMMAND_FAILED;
+        return json_out_print(root) ? workload_exit_code(workload) : COMMAND_FAILED;
     }
     workload_print_mistakes(state->options->path, workload);
-    return COMMAND_NO_INPUT;
+    return workload_exit_code(workload);
 }
 
 static fgpu_status run_read(struct run_state *state)

@@ -6,9 +6,6 @@
 
 #include "text_table.h"
 
-/* What others take of the cores is told from here on. */
-#define PRINT_OTHERS_LEAST 0.05
-
 /* ---- what both forms need */
 
 const char *run_way_name(enum baseline_way way)
@@ -235,7 +232,7 @@ static void print_evaluate(const struct evaluation *evaluation)
         printf("\nEvaluate (one run%s%s)\n", evaluation->shown == EVALUATION_NONE ? ", traced" : "",
                run_is_whole(evaluation) ? "" : ", not all of it");
     print_times(evaluation);
-    if (evaluation->others_share >= PRINT_OTHERS_LEAST)
+    if (evaluation->others_share >= EVALUATION_OTHERS_LEAST)
         printf("  others took %.0f %% of the machine's cores meanwhile: compare with care\n",
                100.0 * evaluation->others_share);
     if (latency->is_known)

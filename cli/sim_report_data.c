@@ -29,7 +29,7 @@ static void data_rows(struct sim_report *report)
     report_text_add(&report->text, ",\n\"rows\":[");
     for (uint32_t i = 0; i < report->row_count; i++) {
         const struct sim_row *row = &report->spans->rows[i];
-        char name[192];
+        char name[SIM_ROW_NAME];
         sim_spans_row_name(report->work, row, name);
         report_text_format(&report->text,
                            "%s{\"kind\":%d,\"count\":%" PRIu32 ",\"label\":", i > 0 ? "," : "",

@@ -165,13 +165,14 @@ static const char *spans_node(const struct sim_work *work, uint32_t node)
     return "host";
 }
 
-void sim_spans_row_name(const struct sim_work *work, const struct sim_row *row, char text[192])
+void sim_spans_row_name(const struct sim_work *work, const struct sim_row *row,
+                        char text[SIM_ROW_NAME])
 {
     if (row->is_copy)
-        (void)snprintf(text, 192, "%s to %s", spans_node(work, row->major),
+        (void)snprintf(text, SIM_ROW_NAME, "%s to %s", spans_node(work, row->major),
                        spans_node(work, row->minor));
     else
-        (void)snprintf(text, 192, "%s",
+        (void)snprintf(text, SIM_ROW_NAME, "%s",
                        row->major < work->info.device_count ? work->devices[row->major].name
                                                             : "unknown device");
 }

@@ -10,6 +10,8 @@
 
 #define SIM_SPANS_LANES 32 /* lines of one device or pair; what would need more shares the last */
 
+#define SIM_ROW_NAME 208 /* two names and what stands between them */
+
 struct sim_row {
     bool is_copy;
     uint32_t major, minor; /* device, 0; source node, target node */
@@ -37,6 +39,7 @@ fgpu_status sim_spans_init(struct sim_spans *spans, const fgpu_sim *sim);
 void sim_spans_fini(struct sim_spans *spans);
 
 /* "gpu[3]"; "host to gpu[3]". [out] text. */
-void sim_spans_row_name(const struct sim_work *work, const struct sim_row *row, char text[192]);
+void sim_spans_row_name(const struct sim_work *work, const struct sim_row *row,
+                        char text[SIM_ROW_NAME]);
 
 #endif

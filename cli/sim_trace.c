@@ -29,7 +29,7 @@ static void trace_place(struct report_text *text, const struct sim_work *work,
 static void trace_word(struct report_text *text, const struct sim_work *work,
                        const struct sim_row *row, uint32_t number, const char *event)
 {
-    char name[192];
+    char name[SIM_ROW_NAME];
 
     sim_spans_row_name(work, row, name);
     report_text_add(text, ",\n{\"ph\":\"M\",");

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text_cut.h"
+
 void text_table_init(struct text_table *table, const struct text_table_column *columns,
                      uint32_t column_count)
 {
@@ -40,7 +42,7 @@ void text_table_set(struct text_table_row *row, uint32_t column, const char *for
     if (!row)
         return;
     va_start(values, format);
-    (void)vsnprintf(row->cells[column], sizeof row->cells[column], format, values);
+    (void)text_cut_list(row->cells[column], sizeof row->cells[column], format, values);
     va_end(values);
     for (char *at = row->cells[column]; *at; at++) /* drivers may say anything */
         if ((unsigned char)*at < 0x20 || *at == 0x7f)

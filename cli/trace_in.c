@@ -16,7 +16,8 @@ struct trace_in_event {
     uint64_t start_ns, length_ns, task, bytes, predicted_ns, id;
     uint64_t submitted_ns, ready_ns, placed_ns, ended_ns;
     int64_t status;
-    const char *name, *category, *placed, *what;
+    uint64_t device;
+    const char *name, *category, *placed, *what, *device_id;
     size_t after, candidates;
 };
 
@@ -72,6 +73,7 @@ static bool trace_in_arg(struct trace_scan *scan, const struct trace_scan_key *k
     } numbers[] = {
         {"task", &event->task, false},
         {"bytes", &event->bytes, false},
+        {"device", &event->device, false},
         {"predicted_ns", &event->predicted_ns, false},
         {"submitted_us", &event->submitted_ns, true},
         {"ready_us", &event->ready_ns, true},
@@ -89,6 +91,8 @@ static bool trace_in_arg(struct trace_scan *scan, const struct trace_scan_key *k
         return trace_scan_text(scan, &event->placed);
     if (trace_scan_is(key, "name"))
         return trace_scan_text(scan, &event->what);
+    if (trace_scan_is(key, "id"))
+        return trace_scan_text(scan, &event->device_id);
     if (trace_scan_is(key, "after"))
         return trace_in_list(scan, reading->trace, &event->after);
     if (trace_scan_is(key, "candidates"))
@@ -189,7 +193,11 @@ static bool trace_in_keep_process(struct trace_in *trace, const struct trace_in_
     if (!names)
         return false;
     trace->names = names;
-    names[trace->name_count++] = (struct trace_in_process){event->process, event->what};
+    names[trace->name_count++] = (struct trace_in_process){
+        .process = event->process,
+        .device = event->device < TRACE_IN_NONE ? (uint32_t)event->device : TRACE_IN_NONE,
+        .name = event->what,
+        .id = event->device_id};
     return true;
 }
 
@@ -243,6 +251,7 @@ static bool trace_in_read_event(struct trace_scan *scan, const struct trace_scan
     reading->event = (struct trace_in_event){.start_ns = none,
                                              .task = none,
                                              .bytes = none,
+                                             .device = none,
                                              .predicted_ns = none,
                                              .submitted_ns = none,
                                              .ready_ns = none,
@@ -251,7 +260,8 @@ static bool trace_in_read_event(struct trace_scan *scan, const struct trace_scan
                                              .name = "",
                                              .category = "",
                                              .placed = "",
-                                             .what = ""};
+                                             .what = "",
+                                             .device_id = ""};
     if (!trace_scan_object(scan, trace_in_member, reading))
         return false;
     return trace_in_keep(reading->trace, &reading->event) ||
@@ -377,11 +387,21 @@ const struct trace_in_task *trace_in_find(const struct trace_in *trace, uint64_t
                                                                          : NULL;
 }
 
-const char *trace_in_process_name(const struct trace_in *trace, uint32_t process)
+const struct trace_in_process *trace_in_process(const struct trace_in *trace, uint32_t process)
 {
+    static const struct trace_in_process unknown = {.device = TRACE_IN_NONE, .name = "", .id = ""};
+
     for (uint32_t i = 0; i < trace->name_count; i++)
         if (trace->names[i].process == process)
-            return trace->names[i].name;
+            return &trace->names[i];
+    return &unknown;
+}
+
+const char *trace_in_device_id(const struct trace_in *trace, uint32_t device)
+{
+    for (uint32_t i = 0; i < trace->name_count; i++)
+        if (trace->names[i].device == device && device != TRACE_IN_NONE)
+            return trace->names[i].id;
     return "";
 }
 

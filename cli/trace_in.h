@@ -48,7 +48,9 @@ struct trace_in_build {
 
 struct trace_in_process {
     uint32_t process;
+    uint32_t device; /* its index; TRACE_IN_NONE: it is no device */
     const char *name;
+    const char *id; /* of the device, as users know it ("opencl:0"); "" unknown */
 };
 
 struct trace_in {
@@ -82,8 +84,11 @@ void trace_in_fini(struct trace_in *trace);
 /* NULL: there is none. */
 const struct trace_in_task *trace_in_find(const struct trace_in *trace, uint64_t number);
 
-/* Name of a device, "" unknown. */
-const char *trace_in_process_name(const struct trace_in *trace, uint32_t process);
+/* The process of that number; one without names where the trace does not tell of it. */
+const struct trace_in_process *trace_in_process(const struct trace_in *trace, uint32_t process);
+
+/* What a user calls the device of this index; "" where the trace does not say. */
+const char *trace_in_device_id(const struct trace_in *trace, uint32_t device);
 
 /* The numbers of the tasks that a task waited for, each once, and the queues that were looked at,
  * the chosen one first. [give] *list: free() it; NULL where there are none. FGPU_E_NOMEM,

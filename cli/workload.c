@@ -10,6 +10,7 @@
 
 #include "file.h"
 #include "image.h"
+#include "stopping.h"
 #include "why.h"
 #include "workload_reader.h"
 
@@ -192,6 +193,8 @@ fgpu_status workload_parse(const char *text, size_t size_bytes, const char *fold
         (void)reader_fail(reader, NULL, "%s", why);
     if (reader->is_out_of_memory || status == FGPU_E_NOMEM)
         status = FGPU_E_NOMEM;
+    else if (workload->mistake_count > 0 && stopping_is_wanted())
+        status = FGPU_E_CANCELLED; /* what could not be read for this is no mistake of the file */
     else
         status = workload->mistake_count > 0 ? FGPU_E_INVAL : FGPU_OK;
     cJSON_Delete(root);

@@ -124,7 +124,8 @@ struct workload {
     uint64_t value_count, source_bytes; /* of all of them together */
     struct workload_mistake *mistakes;  /* at most CLI_WORKLOAD_MISTAKES_LIMIT */
     uint32_t mistake_count;
-    void *kept; /* the memory that pointers above lead to */
+    bool is_set_wrong; /* one of the mistakes is a NAME=VALUE that was given, not the file's */
+    void *kept;        /* the memory that pointers above lead to */
 };
 
 /* The files that a workload names: read from the disk, or made up by a test. Paths are those of the

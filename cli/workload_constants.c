@@ -27,6 +27,13 @@ static const char *constant_next_set(const struct workload_reader *reader, const
     return NULL;
 }
 
+/* Notes that a mistake is one of the words that were given, not of the file. Returns false. */
+static bool constant_blame_set(struct workload_reader *reader)
+{
+    reader->out->is_set_wrong = true;
+    return false;
+}
+
 /* A value that was given from outside, of the kind that stands in the file: a text as it is, or an
  * expression for a number. */
 static bool constant_take(struct workload_reader *reader, const cJSON *entry, const char *name,
@@ -38,9 +45,11 @@ static bool constant_take(struct workload_reader *reader, const cJSON *entry, co
         value->text = reader_keep(reader, given, strlen(given) + 1);
         return value->text != NULL;
     }
-    return expression_number(given, &reader->names, &value->number, why, sizeof why) ||
-           reader_fail(reader, entry, "%.40s=%.60s: this is no expression for a number: %s", name,
-                       given, why);
+    if (expression_number(given, &reader->names, &value->number, why, sizeof why))
+        return true;
+    (void)reader_fail(reader, entry, "%.40s=%.60s: this is no expression for a number: %s", name,
+                      given, why);
+    return constant_blame_set(reader);
 }
 
 /* A number or a text as it stands in the file. */
@@ -109,8 +118,10 @@ static bool constant_read(struct workload_reader *reader, const cJSON *entry,
         return false;
     if (!given)
         return true;
-    if (constant_next_set(reader, entry->string, &at))
-        return reader_fail(reader, entry, "%.40s is given twice; it is no list", entry->string);
+    if (constant_next_set(reader, entry->string, &at)) {
+        (void)reader_fail(reader, entry, "%.40s is given twice; it is no list", entry->string);
+        return constant_blame_set(reader);
+    }
     return constant_take(reader, entry, entry->string, given, value);
 }
 
@@ -129,6 +140,8 @@ static void constant_check_sets(struct workload_reader *reader)
             nearest_try(&nearest, reader->variables[n].name);
         }
         const char *found = nearest_found(&nearest);
+        if (!is_known)
+            (void)constant_blame_set(reader);
         if (!is_known && !strchr(set, '='))
             (void)reader_fail(reader, NULL, "%.60s: want NAME=VALUE", set);
         else if (!is_known)

@@ -10,10 +10,11 @@
 
 #include "file.h"
 #include "image.h"
+#include "stopping.h"
 #include "waiting.h"
 #include "why.h"
 
-/* Elements between two looks at `stop`. */
+/* Elements between two looks whether to go on. */
 #define DATA_STRIDE 65536u
 
 /* One buffer that is being filled. */
@@ -69,18 +70,40 @@ bool workload_data_equal(const struct workload_buffer *buffer, const unsigned ch
     return true;
 }
 
-static void data_spread(const struct data_target *to, const unsigned char *packed)
-{
-    uint64_t row_bytes = workload_data_row_bytes(to->buffer);
-
-    for (uint64_t y = 0; y < workload_data_rows(to->buffer); y++)
-        memcpy(to->memory + y * data_pitch_bytes(to->buffer), packed + y * row_bytes, row_bytes);
-}
-
 static fgpu_status data_stopped(const struct data_target *to)
 {
     return why_fail(FGPU_E_CANCELLED, to->why, to->why_bytes, "stopped while %s was filled",
                     to->buffer->name);
+}
+
+static bool data_is_stopped(const struct data_target *to)
+{
+    return waiting_is_stopped(to->stop) || stopping_is_wanted();
+}
+
+static fgpu_status data_spread(const struct data_target *to, const unsigned char *packed)
+{
+    uint64_t row_bytes = workload_data_row_bytes(to->buffer);
+
+    for (uint64_t y = 0; y < workload_data_rows(to->buffer); y++)
+        if (!stopping_copy(to->memory + y * data_pitch_bytes(to->buffer), packed + y * row_bytes,
+                           row_bytes))
+            return data_stopped(to);
+    return FGPU_OK;
+}
+
+/* Zeros: what is between rows stays so. */
+static fgpu_status data_clear(const struct data_target *to)
+{
+    uint64_t size_bytes = to->buffer->size_bytes;
+
+    for (uint64_t at = 0; at < size_bytes; at += STOPPING_PIECE_BYTES) {
+        uint64_t rest = size_bytes - at;
+        if (data_is_stopped(to))
+            return data_stopped(to);
+        memset(to->memory + at, 0, rest < STOPPING_PIECE_BYTES ? rest : STOPPING_PIECE_BYTES);
+    }
+    return FGPU_OK;
 }
 
 /* ---- files */
@@ -106,7 +129,7 @@ static fgpu_status data_read_image(const struct data_target *to)
         found = &converted;
     }
     if (status == FGPU_OK)
-        data_spread(to, found->pixels);
+        status = data_spread(to, found->pixels);
     image_fini(&image);
     image_fini(&converted);
     return status;
@@ -125,7 +148,7 @@ static fgpu_status data_read_npy(const struct data_target *to)
     for (uint32_t i = 0; i < buffer->dims && is_same; i++)
         is_same = array.form.shape[i] == buffer->shape[i];
     if (is_same)
-        data_spread(to, array.data);
+        status = data_spread(to, array.data);
     else
         status = why_fail(FGPU_E_INVAL, to->why, to->why_bytes,
                           "%s: it has another type or shape than when the workload was read",
@@ -146,7 +169,7 @@ static fgpu_status data_read_raw(const struct data_target *to)
     if (status != FGPU_OK)
         return status;
     if (content.size_bytes == bytes)
-        data_spread(to, content.data);
+        status = data_spread(to, content.data);
     else
         status = why_fail(FGPU_E_INVAL, to->why, to->why_bytes,
                           "%s: it has %zu bytes now, and %" PRIu64 " are wanted", buffer->path,
@@ -168,10 +191,11 @@ static fgpu_status data_fill(const struct data_target *to)
         memcpy(row, buffer->values, done);
         while (done < row_bytes) { /* what is there already is doubled */
             uint64_t piece = row_bytes - done < done ? row_bytes - done : done;
-            memcpy(row + done, row, piece);
+            if (data_is_stopped(to) || !stopping_copy(row + done, row, piece))
+                return data_stopped(to);
             done += piece;
         }
-        if (waiting_is_stopped(to->stop))
+        if (data_is_stopped(to))
             return data_stopped(to);
     }
     return FGPU_OK;
@@ -179,8 +203,7 @@ static fgpu_status data_fill(const struct data_target *to)
 
 static fgpu_status data_write_values(const struct data_target *to)
 {
-    data_spread(to, to->buffer->values);
-    return FGPU_OK;
+    return data_spread(to, to->buffer->values);
 }
 
 static uint64_t data_mix(uint64_t state)
@@ -228,7 +251,7 @@ static fgpu_status data_draw(const struct data_target *to)
     for (uint64_t y = 0; y < workload_data_rows(buffer); y++) {
         unsigned char *at = to->memory + y * data_pitch_bytes(buffer);
         for (uint64_t x = 0; x < row; x++, at += element->size_bytes) {
-            if (count++ % DATA_STRIDE == 0 && waiting_is_stopped(to->stop))
+            if (count++ % DATA_STRIDE == 0 && data_is_stopped(to))
                 return data_stopped(to);
             state += UINT64_C(0x9e3779b97f4a7c15);
             uint64_t z = data_mix(state);
@@ -260,12 +283,14 @@ static fgpu_status data_make(struct workload_data *data, uint32_t number, struct
         return why_fail(FGPU_E_NOMEM, why, to->why_bytes,
                         "$.buffers.%s: no memory for its %" PRIu64 " bytes", buffer->name,
                         buffer->size_bytes);
-    if (buffer->dims > 1 && data_pitch_bytes(buffer) > workload_data_row_bytes(buffer))
-        memset(to->memory, 0, buffer->size_bytes);
     size_t why_bytes = to->why_bytes;
     to->why = reason;
     to->why_bytes = sizeof reason;
-    fgpu_status status = data_makers[buffer->content](to);
+    fgpu_status status = FGPU_OK;
+    if (buffer->dims > 1 && data_pitch_bytes(buffer) > workload_data_row_bytes(buffer))
+        status = data_clear(to);
+    if (status == FGPU_OK)
+        status = data_makers[buffer->content](to);
     to->why = why;
     to->why_bytes = why_bytes;
     if (status == FGPU_OK)
@@ -288,7 +313,7 @@ fgpu_status workload_data_init(struct workload_data *data, const struct workload
     for (uint32_t i = 0; i < data->count && status == FGPU_OK; i++) {
         struct data_target to = {
             .buffer = &workload->buffers[i], .stop = stop, .why = why, .why_bytes = why_bytes};
-        if (waiting_is_stopped(stop))
+        if (data_is_stopped(&to))
             status = data_stopped(&to);
         else if (to.buffer->content != WORKLOAD_EMPTY)
             status = data_make(data, i, &to);

@@ -17,7 +17,8 @@ struct workload_data {
 };
 
 /* Reads the files and makes the rest. [in] stop: may be NULL. On failure `data` is empty; the
- * sentence names the buffer and the file. FGPU_E_CANCELLED when `stop` was set. */
+ * sentence names the buffer and the file. FGPU_E_CANCELLED when `stop` was set, or the
+ * user wants the end (stopping.h). */
 fgpu_status workload_data_init(struct workload_data *data, const struct workload *workload,
                                const volatile sig_atomic_t *stop, char *why, size_t why_bytes);
 void workload_data_fini(struct workload_data *data);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "nearest.h"
+#include "stopping.h"
 #include "why.h"
 
 /* Value number `index` of a variable: an item of a list that stands there, one of a constant list,
@@ -291,6 +292,14 @@ static bool repeat_read(struct workload_reader *reader, const cJSON *object, str
     return true;
 }
 
+static bool repeat_read_one(struct workload_reader *reader, const cJSON *entry, const char *key,
+                            reader_body body)
+{
+    if (stopping_is_wanted())
+        return reader_fail(reader, NULL, "stopped while it was read");
+    return body(reader, entry, key);
+}
+
 /* Calls `body` for all combinations. */
 static bool repeat_run(struct workload_reader *reader, struct repeat *repeat, const cJSON *entry,
                        const char *key, reader_body body)
@@ -298,7 +307,7 @@ static bool repeat_run(struct workload_reader *reader, struct repeat *repeat, co
     bool is_over = false, is_good = true;
 
     for (uint32_t total = 1; is_good && !is_over; total++) {
-        is_good = body(reader, entry, key);
+        is_good = repeat_read_one(reader, entry, key, body);
         size_t level = json_path_enter_key(&reader->path, "repeat");
         if (is_good && total > CLI_WORKLOAD_TASKS_LIMIT)
             is_good = reader_fail(reader, reader_get(entry, "repeat"),
@@ -316,7 +325,7 @@ bool reader_repeat(struct workload_reader *reader, const cJSON *entry, const cha
     struct repeat repeat;
 
     if (!object)
-        return body(reader, entry, key);
+        return repeat_read_one(reader, entry, key, body);
     size_t level = json_path_enter_key(&reader->path, "repeat");
     bool is_good = repeat_read(reader, object, &repeat);
     json_path_leave(&reader->path, level);

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "commands.h"
+
 void workload_print_mistakes(const char *path, const struct workload *workload)
 {
     for (uint32_t i = 0; i < workload->mistake_count; i++) {
@@ -13,6 +15,11 @@ void workload_print_mistakes(const char *path, const struct workload *workload)
     }
     if (workload->mistake_count == CLI_WORKLOAD_MISTAKES_LIMIT)
         fprintf(stderr, "%s: there may be more\n", path);
+}
+
+int workload_exit_code(const struct workload *workload)
+{
+    return workload->is_set_wrong ? COMMAND_USAGE : COMMAND_NO_INPUT;
 }
 
 void workload_json_mistakes(cJSON *object, const struct workload *workload)

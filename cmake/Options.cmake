@@ -10,6 +10,8 @@ option(FGPU_LTO "Optimise across files" OFF)
 option(FGPU_COVERAGE "Count executed lines (gcov)" OFF)
 option(FGPU_FUZZ "Build fuzzers with libFuzzer instead of replaying their corpora" OFF)
 set(FGPU_SANITIZE "" CACHE STRING "Argument of -fsanitize=, empty for none")
+set(FGPU_TEST_KERNEL_CACHE "" CACHE PATH
+  "Where OpenCL drivers keep the kernels that tests compile; empty: in the build folder")
 set(FGPU_TEST_TIMEOUT 240 CACHE STRING "Seconds after which a test counts as hung")
 
 set(CMAKE_C_STANDARD 17)

@@ -2,18 +2,22 @@
 
 # The environment that every test may count on; docs/env.md describes it.
 set(tsan "ignore_noninstrumented_modules=1:suppressions=${CMAKE_SOURCE_DIR}/tools/tsan.supp")
+set(kernel_cache ${FGPU_TEST_KERNEL_CACHE})
+if(NOT kernel_cache)
+  set(kernel_cache ${CMAKE_BINARY_DIR}/cache)
+endif()
 set(FGPU_TEST_ENV
   "FASTGPU=${CMAKE_BINARY_DIR}/fastgpu"
   "FASTGPU_SOURCE_DIR=${CMAKE_SOURCE_DIR}"
   "FASTGPU_BUILD_DIR=${CMAKE_BINARY_DIR}"
   "FASTGPU_SANITIZE=${FGPU_SANITIZE}"
-  "POCL_CACHE_DIR=${CMAKE_BINARY_DIR}/cache/pocl"
-  "FAKECL_CACHE=${CMAKE_BINARY_DIR}/cache/fakecl"
+  "POCL_CACHE_DIR=${kernel_cache}/pocl"
+  "FAKECL_CACHE=${kernel_cache}/fakecl"
   "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
   "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tools/lsan.supp:print_suppressions=0"
   "TSAN_OPTIONS=halt_on_error=1:${tsan}"
   "UBSAN_OPTIONS=print_stacktrace=1")
-file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/cache)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/cache ${kernel_cache})
 if(FGPU_DEBUG_CHECKS)
   list(APPEND FGPU_TEST_ENV "FASTGPU_CHECK=1")
 endif()
@@ -47,13 +51,19 @@ if(sources)
   target_link_libraries(fgpu_testlib PUBLIC fgpu_test)
 endif()
 
+# Long tests first, so that none of them runs alone at the end.
+set(FGPU_COST_cli 4)
+set(FGPU_COST_prop 3)
+set(FGPU_COST_conform 3)
+set(FGPU_COST_sim 2)
+
 # Register a command as test `name`. Each test has a cache folder of its own, so that what one
 # measured or built does not decide what another does; PoCL's own cache is shared.
 function(fgpu_register name label)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/cache/${name})
   add_test(NAME ${name} COMMAND ${ARGN})
   set_tests_properties(${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77
-    TIMEOUT ${FGPU_TEST_TIMEOUT}
+    TIMEOUT ${FGPU_TEST_TIMEOUT} COST "0${FGPU_COST_${label}}"
     ENVIRONMENT "${FGPU_TEST_ENV};XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache/${name}")
 endfunction()
 
@@ -117,6 +127,11 @@ foreach(source ${sources})
   if(tree AND FGPU_TREE_TESTS)
     fgpu_register(tree.${name} tree bash ${source})
     set_tests_properties(tree.${name} PROPERTIES TIMEOUT 900)
+    if(name STREQUAL "readme") # it leaves a built release for the other
+      set_tests_properties(tree.readme PROPERTIES FIXTURES_SETUP release)
+    elseif(name STREQUAL "install")
+      set_tests_properties(tree.install PROPERTIES FIXTURES_REQUIRED release)
+    endif()
   elseif(NOT tree AND NOT FGPU_FUZZ)
     fgpu_register(cli.${name} cli bash ${source})
   endif()

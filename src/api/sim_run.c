@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/sim.h"
+#include "core/planner.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -103,8 +104,8 @@ static void sim_fill(const fgpu_sim *sim, fgpu_sim_result *result)
     for (size_t i = 0; i < sim->tasks.count; i++)
         result->flops += ((const struct sim_task *)vec_at(&sim->tasks, i))->flops;
     result->energy_joule = sim_energy(sim, s->last_ns);
-    const char *policy = s->engine.policy->name;
-    memcpy(result->policy, policy, strnlen(policy, sizeof result->policy - 1));
+    const struct policy *policy = planner_policy(&s->engine);
+    memcpy(result->policy, policy->name, strnlen(policy->name, sizeof result->policy - 1));
 }
 
 static fgpu_status sim_index(fgpu_sim *sim)

@@ -137,6 +137,7 @@ struct stats_names {
     char text[LIMITS_DEVICES]
              [sizeof((fgpu_device_info *)0)->id + sizeof((fgpu_device_info *)0)->name + 4];
     const char *devices[LIMITS_DEVICES];
+    const char *ids[LIMITS_DEVICES];
     const char *nodes[LIMITS_NODES];
     struct store_file file;
 };
@@ -149,11 +150,13 @@ static void stats_name(const struct driver *driver, struct stats_names *names,
         const fgpu_device_info *info = &driver->devices[d].info;
         snprintf(names->text[d], sizeof names->text[d], "%s: %s", info->id, info->name);
         names->devices[d] = names->text[d];
+        names->ids[d] = info->id;
         uint32_t node = driver->engine.devices[d].node;
         if (node != 0)
             names->nodes[node] = info->id;
     }
     *options = (struct chrome_options){.device_names = names->devices,
+                                       .device_ids = names->ids,
                                        .device_count = driver->device_count,
                                        .node_names = names->nodes,
                                        .node_count = driver->engine.node_count};

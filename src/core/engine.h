@@ -231,6 +231,8 @@ struct engine {
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
     struct bitset ahead;   /* lanes with ahead_due */
     struct bitset keeping; /* lanes that may have a backlog */
+    struct bitset eager;   /* the hungry ones, where there are too many to look at all */
+    uint32_t eager_from;   /* who is asked first next time */
     struct bitset rested;  /* lanes that have become idle and have not looked for others' work */
     uint32_t idle;         /* lanes without anything placed on them, of those that take tasks */
     struct policy_lane *candidates; /* one for each lane: what the policy chooses among */

@@ -19,6 +19,10 @@
 #define PLACE_COPY_BYTES_PER_NS 8u /* fill and copy inside a node, until measured */
 #define PLACE_COPY_NS 1000u
 #define PLACE_SEGMENTS 64 /* segments of one access that are looked at for a transfer estimate */
+#define PLACE_MANY 512u   /* lanes; of more, not all are candidates */
+#define PLACE_EAGER 8u    /* lanes that want a task */
+#define PLACE_LOOKS 64u   /* of them to be looked at, for those that can run it */
+#define PLACE_NEAR 4u     /* lanes next to the data */
 #define PLACE_TRACED 15u  /* queues beside the chosen one that a trace tells of */
 
 static bool place_aligned(const struct task *task, uint32_t align)
@@ -230,21 +234,84 @@ static void place_costs(struct engine *engine, const struct task *task, uint32_t
     }
 }
 
-static uint32_t place_candidates(struct engine *engine, const struct task *task)
+static void place_add(struct engine *engine, const struct lane *lane, uint32_t *count)
+{
+    engine->candidates[(*count)++] =
+        (struct policy_lane){.lane = lane->index,
+                             .load = lane->flight_tasks + lane->backlog_count,
+                             .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
+}
+
+static uint32_t place_all(struct engine *engine, const struct task *task)
 {
     uint32_t count = 0;
     for (uint32_t d = 0; d < engine->device_count; d++) {
         const struct engine_device *device = &engine->devices[d];
         if (place_obstacle(engine, task, device, d) != NULL)
             continue;
-        for (uint32_t i = 0; i < device->lane_count; i++) {
-            const struct lane *lane = engine_lane(engine, device->lane_first + i);
-            engine->candidates[count++] =
-                (struct policy_lane){.lane = lane->index,
-                                     .load = lane->flight_tasks + lane->backlog_count,
-                                     .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
-        }
+        for (uint32_t i = 0; i < device->lane_count; i++)
+            place_add(engine, engine_lane(engine, device->lane_first + i), &count);
     }
+    return count;
+}
+
+static bool place_has(const struct engine *engine, uint32_t count, uint32_t lane)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (engine->candidates[i].lane == lane)
+            return true;
+    return false;
+}
+
+/* The devices next to what the task reads. */
+static void place_near(struct engine *engine, const struct task *task, uint32_t *count)
+{
+    uint32_t most = *count + PLACE_NEAR;
+    for (uint32_t i = 0; i < task->access_count && *count < most; i++) {
+        const struct task_access *access = &task_accesses(task)[i];
+        const struct buffer *buffer = engine_buffer(engine, access->buffer);
+        struct imap_seg *seg = imap_first(&buffer->segments, access->begin);
+        if (seg == NULL || !(access->mode & FGPU_READ))
+            continue;
+        const struct segment *segment = imap_payload(seg);
+        uint32_t node = nodes_next(segment->replica.valid, 1);
+        if (node == NODES_NONE)
+            continue;
+        uint32_t index = engine->nodes[node].device;
+        const struct engine_device *device = &engine->devices[index];
+        if (!place_has(engine, *count, device->lane_first) &&
+            place_obstacle(engine, task, device, index) == NULL)
+            place_add(engine, engine_lane(engine, device->lane_first), count);
+    }
+}
+
+/* Of many lanes: some that want a task, in turn, and those next to the data. */
+static uint32_t place_some(struct engine *engine, const struct task *task)
+{
+    uint32_t count = 0, at = engine->eager_from;
+    for (uint32_t looked = 0; looked < PLACE_LOOKS && count < PLACE_EAGER; looked++) {
+        at = bitset_next(&engine->eager, at);
+        if (at == BITSET_END && (looked == 0 || engine->eager_from > 0)) {
+            at = 0;
+            continue;
+        }
+        if (at == BITSET_END)
+            break;
+        const struct lane *lane = engine_lane(engine, at++);
+        if (!place_has(engine, count, lane->index) &&
+            place_obstacle(engine, task, &engine->devices[lane->device], lane->device) == NULL)
+            place_add(engine, lane, &count);
+    }
+    engine->eager_from = at >= engine->lane_count ? 0 : at;
+    place_near(engine, task, &count);
+    return count;
+}
+
+static uint32_t place_candidates(struct engine *engine, const struct task *task)
+{
+    uint32_t count = engine->lane_count > PLACE_MANY ? place_some(engine, task) : 0;
+    if (count == 0)
+        count = place_all(engine, task);
     if (count > 1 && engine->policy->needs_costs) {
         place_costs(engine, task, count);
         place_share_cores(engine, task, count);

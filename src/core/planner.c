@@ -8,6 +8,7 @@
 #define PLANNER_TASK_NS 1000u /* one task simulated once */
 #define PLANNER_SHARE 50u     /* a fiftieth of the governed time */
 #define PLANNER_TASKS 65536u  /* of a window */
+#define PLANNER_ONCE 262144u  /* simulated tasks in one go: others wait for the lock meanwhile */
 #define PLANNER_FRESH 8u      /* uncovered tasks that are worth a plan */
 #define PLANNER_AGAIN 2u      /* simulations of a plan that is made again */
 #define PLANNER_LATE 32u      /* late by a 32nd of what the plan had left: it is made again */
@@ -64,6 +65,13 @@ void planner_ended(struct engine *engine, const struct task *task)
     planner->done++;
     planner->late_ns += engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
                                                        : entry->end_ns - engine->now_ns;
+}
+
+const struct policy *planner_policy(const struct engine *engine)
+{
+    if (engine->planner != NULL && engine->planner->plans > 0)
+        return engine->planner->found.policy;
+    return engine->planner != NULL ? &policy_eft : engine->policy;
 }
 
 /* ---- making a plan ------------------------------------------------------------------------- */
@@ -137,14 +145,6 @@ static void planner_early(struct engine *engine, const struct world *world)
           planner_by_start);
 }
 
-/* Is the window worth a simulation at all? A task of PLANNER_SHARE times the price is. */
-static bool planner_pays(const struct planner *planner)
-{
-    const struct plan_window *plan = &planner->window.plan;
-    uint64_t workers = plan->workers.count, once_ns = (uint64_t)plan->task_count * PLANNER_TASK_NS;
-    return workers > 0 && planner->window.work_ns / workers >= once_ns * PLANNER_SHARE;
-}
-
 /* The area bound, which costs little: what the busiest class needs at least. 0: unknown. */
 static int64_t planner_bound_ns(const struct plan_window *plan)
 {
@@ -168,6 +168,13 @@ static int64_t planner_bound_ns(const struct plan_window *plan)
     alloc_put(NULL, costs, (count + 1) * sizeof *costs);
     alloc_put(NULL, workers, (classes + 1) * sizeof *workers);
     return (int64_t)area_ns;
+}
+
+/* Is the window worth one simulation, at half the price? That is what the simplest ones cost. */
+static bool planner_pays(const struct plan_window *plan)
+{
+    uint64_t once_ns = (uint64_t)plan->task_count * PLANNER_TASK_NS / 2;
+    return plan->workers.count > 0 && (uint64_t)planner_bound_ns(plan) >= once_ns * PLANNER_SHARE;
 }
 
 static bool planner_simulate(struct engine *engine, struct world *world, uint32_t tries)
@@ -207,9 +214,11 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     if (planner->window.known == 0)
         return false;
     /* A build that checks itself plans what would not pay, too. */
-    if ((!planner_pays(planner) && !engine->checks) || !world_init(&world, &planner->window.plan))
+    if ((!planner_pays(&planner->window.plan) && !engine->checks) ||
+        !world_init(&world, &planner->window.plan))
         return false;
-    bool good = planner_simulate(engine, &world, most);
+    uint32_t once = PLANNER_ONCE / planner->window.plan.task_count + 1;
+    bool good = planner_simulate(engine, &world, most < once ? most : once);
     if (good) {
         planner->covered = planner->window.plan.task_count;
         planner->left_ns = (uint64_t)planner->found.makespan_ns;

@@ -60,4 +60,7 @@ bool planner_turn(struct engine *engine);
 /* What the plan says of the task, NULL when nothing. Lasts until the next call of planner_turn. */
 const struct planned *planner_of(const struct engine *engine, const struct task *task);
 
+/* The policy that the last plan is of; where there was none, the one that places task by task. */
+const struct policy *planner_policy(const struct engine *engine);
+
 #endif

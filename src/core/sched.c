@@ -144,6 +144,10 @@ void sched_update_hunger(struct engine *engine, struct lane *lane)
         return;
     lane->hungry = hungry;
     engine->hungry += hungry ? 1 : UINT32_MAX;
+    if (hungry)
+        bitset_add(&engine->eager, lane->index);
+    else
+        bitset_remove(&engine->eager, lane->index);
 }
 
 void sched_ready(struct engine *engine, struct task *task)

@@ -148,7 +148,8 @@ static bool setup_sets(struct engine *engine)
     bool ahead = bitset_init(&engine->ahead, limit, engine->hooks);
     bool keeping = bitset_init(&engine->keeping, limit, engine->hooks);
     bool rested = bitset_init(&engine->rested, limit, engine->hooks);
-    return due && loaded && ahead && keeping && rested;
+    bool eager = bitset_init(&engine->eager, limit, engine->hooks);
+    return due && loaded && ahead && keeping && rested && eager;
 }
 
 static void *setup_array(struct engine *engine, size_t count, size_t bytes)
@@ -289,5 +290,6 @@ void engine_fini(struct engine *engine)
     bitset_fini(&engine->ahead);
     bitset_fini(&engine->keeping);
     bitset_fini(&engine->rested);
+    bitset_fini(&engine->eager);
     memset(engine, 0, sizeof *engine);
 }

@@ -79,16 +79,28 @@ static void chrome_node(const struct chrome *chrome, uint64_t node, char *text, 
 
 /* ---- names of processes and threads */
 
-static void chrome_metadata(struct chrome *chrome, const char *what, uint32_t process,
-                            uint32_t thread, const char *text)
+/* Leaves the arguments open. */
+static void chrome_open_metadata(struct chrome *chrome, const char *what, uint32_t process,
+                                 uint32_t thread, const char *text)
 {
     chrome_open(chrome, "M", process, thread);
     json_raw(&chrome->json, ",\"name\":\"");
     json_raw(&chrome->json, what);
     json_raw(&chrome->json, "\",\"args\":{\"name\":");
     json_string(&chrome->json, text);
+}
+
+static void chrome_close_metadata(struct chrome *chrome)
+{
     json_raw(&chrome->json, "}");
     chrome_close(chrome);
+}
+
+static void chrome_metadata(struct chrome *chrome, const char *what, uint32_t process,
+                            uint32_t thread, const char *text)
+{
+    chrome_open_metadata(chrome, what, process, thread, text);
+    chrome_close_metadata(chrome);
 }
 
 static void chrome_device_name(struct chrome *chrome, uint32_t device)
@@ -100,7 +112,14 @@ static void chrome_device_name(struct chrome *chrome, uint32_t device)
         snprintf(text, sizeof text, "device %u: %s", device, options->device_names[device]);
     else
         snprintf(text, sizeof text, "device %u", device);
-    chrome_metadata(chrome, "process_name", CHROME_DEVICE + device, 0, text);
+    chrome_open_metadata(chrome, "process_name", CHROME_DEVICE + device, 0, text);
+    chrome_u64(chrome, ",\"device\":", device);
+    if (device < options->device_count && options->device_ids != NULL &&
+        options->device_ids[device] != NULL) {
+        json_raw(&chrome->json, ",\"id\":");
+        json_string(&chrome->json, options->device_ids[device]);
+    }
+    chrome_close_metadata(chrome);
 }
 
 /* Names every device and queue that a span speaks of, once. */
@@ -157,12 +176,10 @@ static void chrome_write_after(struct chrome *chrome, const struct spans_task *t
 
 static const char *chrome_placed(uint32_t how)
 {
-    static const char *const words[] = {[FGPU_PLACED_POLICY] = "policy",
-                                        [FGPU_PLACED_ONLY] = "only",
-                                        [FGPU_PLACED_PINNED] = "pinned",
-                                        [FGPU_PLACED_CHAINED] = "chained",
-                                        [FGPU_PLACED_STOLEN] = "stolen",
-                                        [FGPU_PLACED_PLANNED] = "planned"};
+    static const char *const words[] = {
+        [FGPU_PLACED_POLICY] = "policy", [FGPU_PLACED_ONLY] = "only",
+        [FGPU_PLACED_PINNED] = "pinned", [FGPU_PLACED_CHAINED] = "chained",
+        [FGPU_PLACED_STOLEN] = "stolen", [FGPU_PLACED_PLANNED] = "planned"};
     bool known = how < sizeof words / sizeof words[0] && words[how] != NULL;
     return known ? words[how] : "unknown";
 }

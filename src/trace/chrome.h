@@ -5,7 +5,9 @@
  * overlap on a queue, builds are asynchronous spans ("b", "e"), failures, evictions and lost
  * devices are instants ("i"), and so are tasks that never ran; dependencies are flows ("s", "f")
  * from the end of the producer, or of a copy, to the start of the consumer; tasks in flight and
- * memory per node are counters ("C"). The arguments of a run tell why it ran where and when
+ * memory per node are counters ("C"). The name of a device's process has the device's index and, as
+ * "id", what a user calls it, for runs speak of devices by index. The arguments of a run tell why
+ * it ran where and when
  * (`fastgpu explain` reads them): when the task was submitted, ready, placed and ended, the tasks
  * that it waited for, and the queues that were looked at, the chosen one first. Begins whose end
  * is missing and ends whose begin fell out of the ring are left out, unless the end itself says
@@ -25,6 +27,7 @@ typedef fgpu_status (*chrome_write_fn)(void *user, const char *text, size_t size
 
 struct chrome_options {
     const char *const *device_names; /* [borrow] by device index; entries may be NULL */
+    const char *const *device_ids;   /* [borrow] the same; what a user calls the device */
     uint32_t device_count;
     const char *const *node_names; /* [borrow] by memory node; NULL, or entries NULL: "node N" */
     uint32_t node_count;

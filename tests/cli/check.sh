@@ -40,11 +40,17 @@ PYTHON
 expect 0 stdout 'kernels: 2, tasks: 101, outputs: 1' \
     "$FASTGPU" check --set quarter=256 "$examples/chain.json"
 expect 0 stdout '(5120 bytes)' "$FASTGPU" check -s 'quarter=2 * 128' "$examples/chain.json"
-expect 4 stderr '$.constants: quarte=2: there is no constant quarte; the nearest is quarter' \
+expect 2 stderr '$.constants: quarte=2: there is no constant quarte; the nearest is quarter' \
     "$FASTGPU" check --set quarte=2 "$examples/chain.json"
-expect 4 stderr '$.constants.quarter: 65536: quarter is given twice; it is no list' \
+expect 2 stderr '$.constants.quarter: 65536: quarter is given twice; it is no list' \
     "$FASTGPU" check --set quarter=2 --set quarter=3 "$examples/chain.json"
-expect 4 stderr 'quarter: want NAME=VALUE' "$FASTGPU" check --set quarter "$examples/chain.json"
+expect 2 stderr '$.constants.quarter: 65536: quarter=2 +: this is no expression for a number' \
+    "$FASTGPU" check --set 'quarter=2 +' "$examples/chain.json"
+expect 2 stderr 'quarte=2: there is no constant quarte' \
+    "$FASTGPU" run --set quarte=2 "$examples/chain.json"
+expect 2 stdout 'there is no constant quarte' \
+    "$FASTGPU" run --json --set quarte=2 "$examples/chain.json"
+expect 2 stderr 'quarter: want NAME=VALUE' "$FASTGPU" check --set quarter "$examples/chain.json"
 expect 2 stderr '--set: its value (NAME=VALUE) is missing' "$FASTGPU" check --set
 
 # Wrong usage, and files that are not there or no workload.

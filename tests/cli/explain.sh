@@ -20,11 +20,12 @@ expect 0 stdout "task 1 'gemm \"tiled\"'" "$FASTGPU" explain 1 --trace "$golden"
 says 'submitted   at 1.0 us'
 says 'waited for  no task'
 says 'ready       at 1.1 us, 100 ns after it was submitted'
-says 'placed      at 1.3 us on device 0 queue 0: the earliest predicted end'
+says 'placed      at 1.3 us on opencl:0 queue 0: the earliest predicted end'
+says 'opencl:0 queue 0     0 ns   600 ns    5.0 us   5.6 us  chosen'
 says 'device 1 queue 0   7.0 us     0 ns  ~60.0 us  67.0 us  not measured yet'
 says 'copies      copy host to card \1/, 1048576 bytes, from 1.6 us to 2.9 us (1.3 us)'
 says "compiling   1 kernel for its device meanwhile, the last 'build gemm \"tiled\"' until 2.4 us"
-says 'started     at 3.2 us on device 0: cpu, queue 0'
+says 'started     at 3.2 us on opencl:0 queue 0'
 says '            1.9 us after nothing held it back but its queue'
 if grep ' $' stdout; then
     echo 'these lines end in spaces'
@@ -55,6 +56,10 @@ said = json.load(open(sys.argv[1]))
 assert (said["task"], said["name"], said["placed"]) == ("1", 'gemm "tiled"', "policy"), said
 assert [c["ends_in_ns"] for c in said["candidates"]] == [5600, 67000], said
 assert [c["measured"] for c in said["candidates"]] == [True, False], said
+assert [c["device"] for c in said["candidates"]] == [0, 1], said
+assert [c["device_id"] for c in said["candidates"]] == ["opencl:0", ""], said
+assert said["run"]["device"] == "device 0: opencl:0: a card", said
+assert said["run"]["device_id"] == "opencl:0", said
 assert (said["run"]["start_ns"], said["run"]["end_ns"]) == (3200, 8300), said
 assert said["copies"][0]["bytes"] == 1048576 and said["status"] == 0, said
 PYTHON
@@ -74,7 +79,7 @@ expect 4 stderr 'fastgpu explain: nothing.json: cannot be opened' "$FASTGPU" exp
 : >empty.json
 expect 4 stderr 'empty.json: the file is empty (0 bytes)' "$FASTGPU" explain -t empty.json
 head -c 1500 "$golden" >cut.json
-expect 4 stderr 'cut.json: line 13, column ' "$FASTGPU" explain -t cut.json
+expect 4 stderr 'cut.json: line 12, column ' "$FASTGPU" explain -t cut.json
 grep -q 'the file ends in the middle' stderr
 echo '{"traceEvents":[]}' >other.json
 expect 4 stderr 'no trace that FastGPU wrote: otherData.writer is not' \
@@ -109,6 +114,18 @@ if "$FASTGPU" run "$top/examples/workloads/chain.json" --trace real.json >/dev/n
     expect 0 stdout "'fold'" "$FASTGPU" explain fold -t real.json
     says 'waited for  task '
     says 'ended       at '
+    # The devices' names are those of `fastgpu devices`.
+    "$FASTGPU" explain fold -t real.json --json >said.json
+    "$FASTGPU" devices --json >devices.json
+    python3 - said.json devices.json <<'PYTHON'
+import json
+import sys
+
+said, known = (json.load(open(name)) for name in sys.argv[1:])
+ids = [device["id"] for device in known["devices"]]
+assert said["run"]["device_id"] in ids, (said, ids)
+assert all(c["device_id"] in ids for c in said["candidates"]), (said, ids)
+PYTHON
 elif ! grep -q 'evice' said; then
     cat said
     exit 1

@@ -6,6 +6,10 @@
 set -euo pipefail
 
 top=${FASTGPU_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+# tree.readme has built the release in a copy of the tree.
+if [[ -d ${FASTGPU_BUILD_DIR-}/readme/FastGPU/build/release ]]; then
+    top=$FASTGPU_BUILD_DIR/readme/FastGPU
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 stage=$work/stage

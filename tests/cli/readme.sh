@@ -2,12 +2,20 @@
 # label: tree
 # Do the commands of the README work as they are typed? They are run one after the other in a fresh
 # copy of the tree; then every C example is compiled against that build and run. One without a
-# main() is the body of one.
+# main() is the body of one. The copy stays in the build folder, for tree.install; its build is that
+# of the release, and a warning of the compiler fails it.
 set -euo pipefail
 
 top=${FASTGPU_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+if [[ -n ${FASTGPU_BUILD_DIR-} ]]; then
+    work=$FASTGPU_BUILD_DIR/readme
+    rm -rf "$work"
+    mkdir "$work"
+else
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+fi
+export CFLAGS=-Werror # CMake takes it where it configures first
 unset FASTGPU CMAKE_PREFIX_PATH
 
 # block LANGUAGE: what stands in the fenced blocks of that language, blocks parted by a form feed

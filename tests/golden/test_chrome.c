@@ -263,8 +263,14 @@ static void check_rules(const char *text, int counts[128])
 static void test_golden(void **state)
 {
     (void)state;
-    static const char *const devices[] = {"cpu", NULL}, *const nodes[] = {"host", "card \\1/"};
-    const struct chrome_options options = {devices, 2, nodes, 2};
+    static const char *const devices[] = {"opencl:0: a card", NULL},
+                             *const ids[] = {"opencl:0", NULL},
+                             *const nodes[] = {"host", "card \\1/"};
+    const struct chrome_options options = {.device_names = devices,
+                                           .device_ids = ids,
+                                           .device_count = 2,
+                                           .node_names = nodes,
+                                           .node_count = 2};
     struct trace t;
     struct vec text;
     int counts[128];

@@ -402,6 +402,7 @@ struct report_case *report_case_create(const char *name)
     of->evaluation.path = "examples/photographs.json";
     of->evaluation.policy = "eft";
     of->evaluation.shown = EVALUATION_NONE;
+    of->evaluation.others_share = -1.0;
     if (!case_fill(of, name)) {
         report_case_destroy(of);
         return NULL;

@@ -96,7 +96,8 @@ static struct three op_three(struct rig_world *w)
     return t;
 }
 
-static struct submit_arg op_arg(struct rig_world *w, const struct three *t, uint32_t i, uint8_t mode)
+static struct submit_arg op_arg(struct rig_world *w, const struct three *t, uint32_t i,
+                                uint8_t mode)
 {
     return engine_rig_arg(w->buffers[t->buffer[i]], mode, t->at[i], t->bytes);
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <dirent.h>
 #include <png.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -23,22 +22,14 @@
 #include "cli/file.h"
 #include "cli/image.h"
 #include "lib/picture_files.h"
+#include "lib/temp_folder.h"
 
 /* A flat or block-aligned JPEG at quality >= 92: the DC step is at most 3, so a sample is off by 3
  * / 2 / 8 before, and 1/2 after each of two roundings; chroma is amplified by at most 1.772: (0.19
  * + 1) * 2.772 < 4. */
 #define JPEG_TOLERANCE 4
 
-static char folder[] = "/tmp/fastgpu-image-XXXXXX";
 static char why[CLI_WHY_BYTES];
-
-static const char *in_folder(const char *name)
-{
-    static char path[300];
-
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 static void write_file(const char *path, const void *data, size_t size_bytes)
 {
@@ -96,8 +87,8 @@ static void test_png_round_trip(void **state)
         uint32_t height = 1 + (uint32_t)rng_below(&rng, 40);
         assert_int_equal(image_init(&saved, width, height, channels[i % 3], why, sizeof why), 0);
         fill_random(saved.pixels, image_size_bytes(&saved), &rng);
-        assert_int_equal(image_save(in_folder("a.png"), &saved, why, sizeof why), 0);
-        assert_int_equal(image_load(in_folder("a.png"), &loaded, why, sizeof why), 0);
+        assert_int_equal(image_save(temp_folder_path("a.png"), &saved, why, sizeof why), 0);
+        assert_int_equal(image_load(temp_folder_path("a.png"), &loaded, why, sizeof why), 0);
         assert_int_equal(loaded.width, width);
         assert_int_equal(loaded.height, height);
         assert_int_equal(loaded.channels, channels[i % 3]);
@@ -132,8 +123,8 @@ static void test_jpeg_round_trip(void **state)
             for (uint32_t x = 0; x < 64; x++)
                 memcpy(saved.pixels + (y * 64 + x) * channels[i], colors[(y >= 16) * 2 + (x >= 32)],
                        channels[i]);
-        assert_int_equal(image_save(in_folder("a.JPG"), &saved, why, sizeof why), 0);
-        assert_int_equal(image_load(in_folder("a.JPG"), &loaded, why, sizeof why), 0);
+        assert_int_equal(image_save(temp_folder_path("a.JPG"), &saved, why, sizeof why), 0);
+        assert_int_equal(image_load(temp_folder_path("a.JPG"), &loaded, why, sizeof why), 0);
         assert_int_equal(loaded.width, 64);
         assert_int_equal(loaded.height, 32);
         assert_int_equal(loaded.channels, channels[i] == 1 ? 1 : 3);
@@ -153,13 +144,13 @@ static void test_content_decides(void **state)
     (void)state;
     assert_int_equal(image_init(&image, 16, 16, 3, why, sizeof why), 0);
     memset(image.pixels, 77, image_size_bytes(&image));
-    assert_int_equal(image_save(in_folder("b.png"), &image, why, sizeof why), 0);
-    assert_int_equal(image_save(in_folder("c.jpeg"), &image, why, sizeof why), 0);
+    assert_int_equal(image_save(temp_folder_path("b.png"), &image, why, sizeof why), 0);
+    assert_int_equal(image_save(temp_folder_path("c.jpeg"), &image, why, sizeof why), 0);
     char png[300], jpeg[300];
-    (void)snprintf(png, sizeof png, "%s", in_folder("c.png"));
-    (void)snprintf(jpeg, sizeof jpeg, "%s", in_folder("b.jpeg"));
-    assert_int_equal(rename(in_folder("b.png"), jpeg), 0);
-    assert_int_equal(rename(in_folder("c.jpeg"), png), 0);
+    (void)snprintf(png, sizeof png, "%s", temp_folder_path("c.png"));
+    (void)snprintf(jpeg, sizeof jpeg, "%s", temp_folder_path("b.jpeg"));
+    assert_int_equal(rename(temp_folder_path("b.png"), jpeg), 0);
+    assert_int_equal(rename(temp_folder_path("c.jpeg"), png), 0);
     assert_int_equal(image_load(jpeg, &other, why, sizeof why), 0);
     assert_memory_equal(other.pixels, image.pixels, image_size_bytes(&image));
     image_fini(&other);
@@ -468,16 +459,18 @@ static void test_no_picture(void **state)
     (void)state;
     expect_failure("", 0, FGPU_E_INVAL, "empty (0 bytes)");
     expect_failure(text, sizeof text, FGPU_E_UNSUPPORTED, "neither a PNG nor a JPEG");
-    assert_int_equal(image_load(in_folder("missing.png"), &image, why, sizeof why), FGPU_E_IO);
+    assert_int_equal(image_load(temp_folder_path("missing.png"), &image, why, sizeof why),
+                     FGPU_E_IO);
     assert_non_null(strstr(why, "missing.png: cannot be opened: No such file"));
-    assert_int_equal(image_load(folder, &image, why, sizeof why), FGPU_E_IO);
+    assert_int_equal(image_load(temp_folder_path(""), &image, why, sizeof why), FGPU_E_IO);
     assert_non_null(strstr(why, "Is a directory"));
-    write_file(in_folder("empty.png"), "", 0);
-    assert_int_equal(image_load(in_folder("empty.png"), &image, why, sizeof why), FGPU_E_INVAL);
+    write_file(temp_folder_path("empty.png"), "", 0);
+    assert_int_equal(image_load(temp_folder_path("empty.png"), &image, why, sizeof why),
+                     FGPU_E_INVAL);
     assert_non_null(strstr(why, "empty.png: the file is empty"));
     /* Without a place for the sentence, and with a short one. */
-    assert_int_equal(image_load(folder, &image, NULL, 0), FGPU_E_IO);
-    assert_int_equal(image_load(folder, &image, why, 5), FGPU_E_IO);
+    assert_int_equal(image_load(temp_folder_path(""), &image, NULL, 0), FGPU_E_IO);
+    assert_int_equal(image_load(temp_folder_path(""), &image, why, 5), FGPU_E_IO);
     assert_int_equal(strlen(why), 4);
 }
 
@@ -525,23 +518,10 @@ static void test_convert(void **state)
     image_fini(&to);
 }
 
-static unsigned count_files(void)
-{
-    unsigned count = 0;
-    DIR *dir = opendir(folder);
-
-    assert_non_null(dir);
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count - 2;
-}
-
 /* What cannot be written leaves the old file whole and nothing else behind. */
 static void test_save_refuses(void **state)
 {
     struct image image, old;
-    struct rlimit limit, small;
     unsigned before;
 
     (void)state;
@@ -549,30 +529,29 @@ static void test_save_refuses(void **state)
     struct rng rng;
     rng_init(&rng, 3);
     fill_random(image.pixels, image_size_bytes(&image), &rng);
-    assert_int_equal(image_save(in_folder("x.bmp"), &image, why, sizeof why), FGPU_E_INVAL);
+    assert_int_equal(image_save(temp_folder_path("x.bmp"), &image, why, sizeof why), FGPU_E_INVAL);
     assert_non_null(strstr(why, "x.bmp: the name does not end in"));
-    assert_int_equal(image_save(in_folder("none/x.png"), &image, why, sizeof why), FGPU_E_IO);
-    assert_int_equal(mkfifo(in_folder("pipe.png"), 0600), 0);
-    assert_int_equal(image_save(in_folder("pipe.png"), &image, why, sizeof why), FGPU_E_IO);
+    assert_int_equal(image_save(temp_folder_path("none/x.png"), &image, why, sizeof why),
+                     FGPU_E_IO);
+    assert_int_equal(mkfifo(temp_folder_path("pipe.png"), 0600), 0);
+    assert_int_equal(image_save(temp_folder_path("pipe.png"), &image, why, sizeof why), FGPU_E_IO);
     assert_non_null(strstr(why, "no plain file") ? why : strstr(why, "not a plain file"));
 
-    assert_int_equal(image_save(in_folder("full.png"), &image, why, sizeof why), 0);
-    before = count_files();
-    (void)signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    small = (struct rlimit){1000, limit.rlim_max};
+    assert_int_equal(image_save(temp_folder_path("full.png"), &image, why, sizeof why), 0);
+    before = temp_folder_count();
     memset(image.pixels, 0, 1000);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    assert_int_equal(image_save(in_folder("full.png"), &image, why, sizeof why), FGPU_E_IO);
-    assert_int_equal(image_save(in_folder("new.png"), &image, why, sizeof why), FGPU_E_IO);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    temp_folder_fill_disk(1000);
+    assert_int_equal(image_save(temp_folder_path("full.png"), &image, why, sizeof why), FGPU_E_IO);
+    assert_int_equal(image_save(temp_folder_path("new.png"), &image, why, sizeof why), FGPU_E_IO);
+    temp_folder_empty_disk();
     assert_non_null(strstr(why, "new.png: cannot be written"));
-    assert_int_equal(count_files(), before);
-    assert_int_equal(image_load(in_folder("full.png"), &old, why, sizeof why), 0);
+    assert_int_equal(temp_folder_count(), before);
+    assert_int_equal(image_load(temp_folder_path("full.png"), &old, why, sizeof why), 0);
     assert_memory_not_equal(old.pixels, image.pixels, 1000);
     image_fini(&old);
     image_fini(&image);
-    assert_int_equal(image_save(in_folder("full.png"), &image, why, sizeof why), FGPU_E_INVAL);
+    assert_int_equal(image_save(temp_folder_path("full.png"), &image, why, sizeof why),
+                     FGPU_E_INVAL);
 }
 
 /* A link is followed and stays a link; a dangling one is refused. */
@@ -585,36 +564,16 @@ static void test_save_through_link(void **state)
     (void)state;
     assert_int_equal(image_init(&image, 4, 4, 1, why, sizeof why), 0);
     memset(image.pixels, 9, 16);
-    (void)snprintf(link_path, sizeof link_path, "%s", in_folder("link.png"));
+    (void)snprintf(link_path, sizeof link_path, "%s", temp_folder_path("link.png"));
     assert_int_equal(symlink("target.png", link_path), 0);
     assert_int_equal(image_save(link_path, &image, why, sizeof why), FGPU_E_IO);
-    write_file(in_folder("target.png"), "old", 3);
+    write_file(temp_folder_path("target.png"), "old", 3);
     assert_int_equal(image_save(link_path, &image, why, sizeof why), 0);
     assert_int_equal(lstat(link_path, &info), 0);
     assert_true(S_ISLNK(info.st_mode));
-    assert_int_equal(stat(in_folder("target.png"), &info), 0);
+    assert_int_equal(stat(temp_folder_path("target.png"), &info), 0);
     assert_true(info.st_size > 3);
     image_fini(&image);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : 1;
-}
-
-static int remove_folder(void **state)
-{
-    DIR *dir = opendir(folder);
-
-    (void)state;
-    if (!dir)
-        return 1;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            (void)unlink(in_folder(entry->d_name));
-    closedir(dir);
-    return rmdir(folder);
 }
 
 static void abandon(int number)
@@ -633,9 +592,9 @@ static void test_abandon(void **state)
     int ended = 0;
 
     (void)state;
-    write_file(in_folder("kept.bin"), "old", 3);
-    unsigned before = count_files();
-    (void)snprintf(path, sizeof path, "%s", in_folder("kept.bin"));
+    write_file(temp_folder_path("kept.bin"), "old", 3);
+    unsigned before = temp_folder_count();
+    (void)snprintf(path, sizeof path, "%s", temp_folder_path("kept.bin"));
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -647,7 +606,7 @@ static void test_abandon(void **state)
     assert_int_equal(waitpid(child, &ended, 0), child);
     assert_true(WIFEXITED(ended));
     assert_int_equal(WEXITSTATUS(ended), 42);
-    assert_int_equal(count_files(), before);
+    assert_int_equal(temp_folder_count(), before);
     file_abandon(); /* nothing is under way here */
     struct file_bytes bytes;
     assert_int_equal(file_read(path, 100, &bytes, why, sizeof why), FGPU_OK);
@@ -668,5 +627,5 @@ int main(void)
         cmocka_unit_test(test_abandon),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, temp_folder_make, temp_folder_remove);
 }

@@ -11,27 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <dirent.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "cli/cli_limits.h"
 #include "cli/npy.h"
 #include "lib/npy_files.h"
+#include "lib/temp_folder.h"
 
 #define HEAD "{'descr': '<f4', 'fortran_order': False, 'shape': "
 
-static char folder[] = "/tmp/fastgpu-npy-XXXXXX";
 static char why[CLI_WHY_BYTES];
-
-static const char *in_folder(const char *name)
-{
-    static char path[300];
-
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 static fgpu_status load_bytes(const void *data, size_t size_bytes, struct npy_array *array)
 {
@@ -359,9 +347,9 @@ static void test_refuses_files(void **state)
                  "a header of 5 bytes is announced, and 2 follow");
     expect_bytes("\x93NUMPY\2\0\xff\xff\xff\xff{}", 14, FGPU_E_LIMIT, "a header of 4294967295");
     expect_bytes("\x93NUMPY\3\0\1\0\0", 11, FGPU_E_INVAL, "ends after 11 bytes");
-    assert_int_equal(npy_load(in_folder("none.npy"), &array, why, sizeof why), FGPU_E_IO);
+    assert_int_equal(npy_load(temp_folder_path("none.npy"), &array, why, sizeof why), FGPU_E_IO);
     assert_non_null(strstr(why, "none.npy: cannot be opened: No such file"));
-    assert_int_equal(npy_load(folder, &array, NULL, 0), FGPU_E_IO);
+    assert_int_equal(npy_load(temp_folder_path(""), &array, NULL, 0), FGPU_E_IO);
     assert_null(array.data);
     npy_array_fini(&array);
     npy_array_fini(NULL);
@@ -414,8 +402,9 @@ static void test_round_trip(void **state)
             assert_int_equal(npy_form_init(&form, (enum npy_dtype)dtype, shapes[s].rank,
                                            shapes[s].shape, why, sizeof why),
                              FGPU_OK);
-            assert_int_equal(npy_save(in_folder("a.npy"), &form, data, why, sizeof why), FGPU_OK);
-            assert_int_equal(npy_load(in_folder("a.npy"), &array, why, sizeof why), FGPU_OK);
+            assert_int_equal(npy_save(temp_folder_path("a.npy"), &form, data, why, sizeof why),
+                             FGPU_OK);
+            assert_int_equal(npy_load(temp_folder_path("a.npy"), &array, why, sizeof why), FGPU_OK);
             assert_memory_equal(&array.form, &form, sizeof form);
             assert_memory_equal(array.data, data, form.size_bytes);
             assert_int_equal((uintptr_t)array.data % 8, 0);
@@ -433,27 +422,17 @@ static void test_load_swaps(void **state)
 
     (void)state;
     npy_file_make(1, header, strlen(header), 6, &file);
-    assert_int_equal(file_replace(in_folder("b.npy"), file.data, file.size_bytes, NULL, 0), 0);
-    assert_int_equal(npy_load(in_folder("b.npy"), &array, why, sizeof why), FGPU_OK);
+    assert_int_equal(file_replace(temp_folder_path("b.npy"), file.data, file.size_bytes, NULL, 0),
+                     0);
+    assert_int_equal(npy_load(temp_folder_path("b.npy"), &array, why, sizeof why), FGPU_OK);
     assert_memory_equal(array.data, want, 6);
     npy_array_fini(&array);
-    assert_int_equal(file_replace(in_folder("b.npy"), file.data, file.size_bytes - 1, NULL, 0), 0);
-    assert_int_equal(npy_load(in_folder("b.npy"), &array, why, sizeof why), FGPU_E_INVAL);
+    assert_int_equal(
+        file_replace(temp_folder_path("b.npy"), file.data, file.size_bytes - 1, NULL, 0), 0);
+    assert_int_equal(npy_load(temp_folder_path("b.npy"), &array, why, sizeof why), FGPU_E_INVAL);
     assert_non_null(strstr(why, "b.npy: shape (3,) of u2 needs 6 bytes, and 5 follow"));
     assert_null(array.data);
     file_bytes_fini(&file);
-}
-
-static size_t count_files(void)
-{
-    DIR *dir = opendir(folder);
-    size_t count = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
 }
 
 /* What cannot be written leaves the old file whole and nothing else behind. */
@@ -461,41 +440,24 @@ static void test_save_refuses(void **state)
 {
     static const float data[1000] = {1};
     const uint64_t shape = 1000, two = 2;
-    struct rlimit limit;
     struct npy_array array;
     struct npy_form form, small;
 
     (void)state;
     assert_int_equal(npy_form_init(&form, NPY_f4, 1, &shape, why, sizeof why), FGPU_OK);
     assert_int_equal(npy_form_init(&small, NPY_f4, 1, &two, why, sizeof why), FGPU_OK);
-    assert_int_equal(npy_save(in_folder("none/x.npy"), &form, data, why, sizeof why), FGPU_E_IO);
-    assert_int_equal(npy_save(in_folder("c.npy"), &small, data, why, sizeof why), FGPU_OK);
-    size_t before = count_files();
-    (void)signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){2000, limit.rlim_max}), 0);
-    assert_int_equal(npy_save(in_folder("c.npy"), &form, data, why, sizeof why), FGPU_E_IO);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(npy_save(temp_folder_path("none/x.npy"), &form, data, why, sizeof why),
+                     FGPU_E_IO);
+    assert_int_equal(npy_save(temp_folder_path("c.npy"), &small, data, why, sizeof why), FGPU_OK);
+    size_t before = temp_folder_count();
+    temp_folder_fill_disk(2000);
+    assert_int_equal(npy_save(temp_folder_path("c.npy"), &form, data, why, sizeof why), FGPU_E_IO);
+    temp_folder_empty_disk();
     assert_non_null(strstr(why, "c.npy: cannot be written (4128 bytes)"));
-    assert_int_equal(count_files(), before);
-    assert_int_equal(npy_load(in_folder("c.npy"), &array, why, sizeof why), FGPU_OK);
+    assert_int_equal(temp_folder_count(), before);
+    assert_int_equal(npy_load(temp_folder_path("c.npy"), &array, why, sizeof why), FGPU_OK);
     assert_int_equal(array.form.count, 2);
     npy_array_fini(&array);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : 1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    (void)unlink(in_folder("a.npy"));
-    (void)unlink(in_folder("b.npy"));
-    (void)unlink(in_folder("c.npy"));
-    return rmdir(folder);
 }
 
 int main(void)
@@ -510,5 +472,5 @@ int main(void)
         cmocka_unit_test(test_save_refuses),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, temp_folder_make, temp_folder_remove);
 }

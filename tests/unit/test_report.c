@@ -21,6 +21,7 @@
 #include "cli/file.h"
 #include "cli/report.h"
 #include "cli/report_text.h"
+#include "cli/text_table.h"
 #include "lib/report_cases.h"
 
 static char folder[] = "/tmp/fastgpu-report-XXXXXX";
@@ -174,6 +175,8 @@ static void test_what_was_not_measured_is_unknown(void **state)
     assert_non_null(strstr(text, "How busy the devices were is unknown"));
     assert_null(strstr(text, ">nan"));
     assert_null(strstr(text, "inf "));
+    assert_non_null(strstr(text, "cores taken by others</dt><dd class=\"unknown\">"));
+    assert_null(strstr(text, "Other programs took"));
     free(text);
 }
 
@@ -202,6 +205,54 @@ static void test_results(void **state)
     assert_non_null(strstr(text, "The run was stopped before its end"));
     assert_non_null(strstr(text, "no memory on the device"));
     free(text);
+}
+
+static void test_others(void **state)
+{
+    (void)state;
+    struct report_case *of = report_case_create("demo");
+    assert_non_null(of);
+    of->evaluation.others_share = 0.04;
+    char *text = written(of);
+    assert_non_null(strstr(text, "cores taken by others</dt><dd><bdi>4 %</bdi>"));
+    assert_null(strstr(text, "Other programs took"));
+    free(text);
+    of->evaluation.others_share = 0.25;
+    text = written(of);
+    assert_non_null(strstr(text, "Other programs took 25 % of the machine's cores"));
+    free(text);
+    report_case_destroy(of);
+}
+
+/* What is cut is cut between characters. */
+static void test_cut_cells(void **state)
+{
+    static const struct report_column columns[] = {{"name", false}};
+    /* 1 to 4 bytes: a, é, €, U+1F600 */
+    static const char *const characters[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    static struct text_table_row row;
+
+    (void)state;
+    for (size_t c = 0; c < 4; c++)
+        for (size_t before = 0; before < 4; before++) {
+            struct report_text text = {0};
+            struct report_table table;
+            char name[512] = "", *end = name;
+            size_t length = strlen(characters[c]);
+            for (size_t i = 0; i < before; i++)
+                *end++ = '-';
+            for (size_t i = 0; i < 80; i++, end += length)
+                memcpy(end, characters[c], length + 1);
+            text_table_set(&row, 0, "%s", name);
+            size_t kept = (TEXT_TABLE_CELL_BYTES - 1 - before) / length;
+            assert_int_equal(strlen(row.cells[0]), before + kept * length);
+            report_table_open(&table, &text, "", columns, 1);
+            report_table_row(&table);
+            report_table_format(&table, "%s", name);
+            assert_true(file_bytes_append(&text.bytes, "", 1));
+            assert_null(strstr((char *)text.bytes.data, "\xef\xbf\xbd"));
+            report_text_fini(&text);
+        }
 }
 
 static void test_clock_of_a_device(void **state)
@@ -519,6 +570,8 @@ int main(void)
         cmocka_unit_test(test_every_case_is_a_whole_page),
         cmocka_unit_test(test_what_was_not_measured_is_unknown),
         cmocka_unit_test(test_results),
+        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_cut_cells),
         cmocka_unit_test(test_clock_of_a_device),
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_large),

@@ -91,7 +91,7 @@ static void test_lines(void **state)
     struct sim_outcome outcome = {.policy = "eft", .seed = 1};
     struct sim_spans spans;
     fgpu_sim *sim = NULL;
-    char name[192];
+    char name[SIM_ROW_NAME];
 
     (void)state;
     assert_int_equal(sim_run(work, &outcome, &sim), FGPU_OK);
