@@ -252,7 +252,9 @@ static void engine_early(struct engine *engine)
     for (; planner->early_done < planner->early.count; planner->early_done++) {
         const struct planner_early *at = vec_at(&planner->early, planner->early_done);
         struct task *task = engine_task(engine, at->task);
-        if (planner_of(engine, task) != NULL && task->undone > 0 &&
+        if (engine->devices[engine_lane(engine, at->lane)->device].lost)
+            continue; /* nothing would ever come to its memory */
+        if (planner_of(engine, task) != NULL && task->undone > 0 && task->status == FGPU_OK &&
             !move_early(engine, task, at->access, at->lane))
             return; /* no memory now: again in the next turn */
     }

@@ -115,9 +115,12 @@ static bool traffic_try(struct engine *engine, struct traffic_wait *wait)
     const struct op *copy = table_at(&engine->ops, wait->op);
     if (wait->blocked != PLAN_NONE && traffic_is_full(&engine->traffic->links[wait->blocked]))
         return false;
+    const struct lane *lane = engine_lane(engine, copy->lane);
+    if (engine->devices[lane->device].lost) /* whoever ends its commands takes this, too */
+        return false;
     const struct plan_path *path = traffic_path(engine, copy);
     wait->blocked = traffic_block(engine->traffic, path);
-    if (wait->blocked != PLAN_NONE || lane_room(engine_lane(engine, copy->lane)) < 4)
+    if (wait->blocked != PLAN_NONE || lane_room(lane) < 4)
         return false;
     traffic_mark(engine, path, true);
     move_issue(engine, wait->op);
