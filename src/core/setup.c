@@ -218,8 +218,11 @@ void engine_fini_objects(struct engine *engine)
         struct buffer *buffer = engine_buffer(engine, i);
         if (atomic_load_relaxed_u32(&buffer->live) & 1)
             engine_buffer_destroy(engine, i);
-        blocks_free(engine, buffer);
     }
+    /* Those that a task still named are in the nodes' lists until here. */
+    for (uint32_t i = 0; engine->buffers.chunks != NULL && i < table_high_water(&engine->buffers);
+         i++)
+        blocks_free(engine, engine_buffer(engine, i));
     for (uint32_t i = 0; engine->tasks.chunks != NULL && i < table_high_water(&engine->tasks);
          i++) {
         struct task *task = engine_task(engine, i);

@@ -96,7 +96,7 @@ static const struct world_policy lookahead_plan = {.name = "lookahead", .push = 
 
 const struct policy policy_lookahead = {
     .name = "lookahead",
-    .summary = "cheapest place that is early enough for the tasks behind it, else the earliest",
+    .summary = "cheapest place that is early enough for what follows",
     .needs_costs = true,
     .choose = policy_choose_first,
     .plan = &lookahead_plan,
