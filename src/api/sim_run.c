@@ -138,6 +138,10 @@ static fgpu_status sim_drive(fgpu_sim *sim)
         uint64_t done = stats->tasks_done + stats->tasks_failed + stats->tasks_cancelled;
         if (sim->progress != NULL && sim->progress(done, sim->tasks.count, sim->progress_user) != 0)
             return error_set(FGPU_E_CANCELLED, "fgpu_sim_run: ended by the progress function");
+        if (!more && all && s->engine.pending_tasks > 0)
+            return error_set(FGPU_E_DEVICE,
+                             "fgpu_sim_run: %u tasks wait for something that never comes",
+                             s->engine.pending_tasks);
         if (!more && all)
             return FGPU_OK;
         if (!more && s->engine.stats.turns - before <= 1 && sim_submit_some(sim) == FGPU_E_AGAIN)

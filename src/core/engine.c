@@ -443,7 +443,15 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
         }
         at = atomic_load_relaxed_u32(&task->next);
     }
-    return lane->moving == 0 ? sched_backlog_pop(engine, lane) : TASK_NONE;
+    if (lane->moving == 0)
+        return sched_backlog_pop(engine, lane);
+    /* Whoever has the right to evict is waited for by all others. */
+    at = engine->nodes[node].short_task;
+    if (at == TASK_NONE || engine_task(engine, at)->lane != lane->index ||
+        task_state(engine_task(engine, at)) != FGPU_TASK_PLACED)
+        return TASK_NONE;
+    sched_backlog_take(engine, lane, engine_task(engine, at));
+    return at;
 }
 
 static void engine_ahead_again(struct engine *engine, struct lane *lane)

@@ -330,6 +330,7 @@ void sched_uncount(struct engine *engine, struct task *task)
         return;
     task->marks &= (uint8_t)~TASK_M_COUNTED;
     lane->moving--;
+    bitset_add(&engine->due, lane->index); /* another may wait for its data now */
     lane->backlog_count--;
     lane->backlog_ns -= task->predicted_ns;
     sched_update_hunger(engine, lane);
