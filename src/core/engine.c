@@ -77,6 +77,8 @@ static void engine_end(struct engine *engine, struct task *task, fgpu_status sta
             move_write_through(engine, task, node);
         move_unpin(engine, task, node);
     }
+    if (engine->planner != NULL)
+        planner_ended(engine, task);
     graph_release(engine, task, status);
     engine_objects_gone(engine, task);
     if (complete_task(engine, task, status) && !lineage_keep(engine, task))
@@ -638,7 +640,7 @@ static void engine_task_finished(struct engine *engine, struct lane *lane, struc
     lane->since_ns = engine->now_ns;
     learn_task(engine, task, status);
     if (engine->planner != NULL)
-        planner_ended(engine, task);
+        planner_ran(engine, task);
     if (status != FGPU_OK) {
         engine_suspect(engine, lane);
         graph_doom(task, status, task->self, task_word(task));
