@@ -24,10 +24,10 @@
 #include "core/steal.h"
 #include "core/submit.h"
 
-#define ENGINE_CHAIN_SHORT_NS                                                                      \
-    2000u /* shorter tasks stay together: another lane costs more than it brings */
-#define ENGINE_CHAIN_LONG_NS                                                                       \
-    1000000u                   /* longer ones choose when they are ready: the host is quick */
+/* Shorter tasks stay together: another lane costs more than it brings. Longer ones choose when they
+ * are ready: the host is quick. */
+#define ENGINE_CHAIN_SHORT_NS 2000u
+#define ENGINE_CHAIN_LONG_NS 1000000u
 #define ENGINE_FEW_DEVICES 64u /* of more it is taken for granted that another can */
 #define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
 #define ENGINE_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
@@ -77,6 +77,8 @@ static void engine_end(struct engine *engine, struct task *task, fgpu_status sta
             move_write_through(engine, task, node);
         move_unpin(engine, task, node);
     }
+    if (engine->planner != NULL)
+        planner_ended(engine, task);
     graph_release(engine, task, status);
     engine_objects_gone(engine, task);
     if (complete_task(engine, task, status) && !lineage_keep(engine, task))
@@ -288,8 +290,8 @@ static bool engine_other_can(struct engine *engine, const struct task *task,
 {
     for (uint32_t d = 0; d < engine->device_count && d < ENGINE_FEW_DEVICES; d++) {
         const struct engine_device *device = &engine->devices[d];
-        if ((d != lane->device || device->lane_count > 1) &&
-            place_obstacle(engine, task, device, d) == NULL)
+        bool is_other = d != lane->device || device->lane_count > 1;
+        if (is_other && place_obstacle(engine, task, device, d) == NULL)
             return true;
     }
     return engine->device_count > ENGINE_FEW_DEVICES;
@@ -566,9 +568,8 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
-    if (engine->planner != NULL && planner_turn(engine)) {
+    if (engine->planner != NULL && planner_turn(engine))
         engine_replan(engine);
-    }
     if (engine->planner != NULL)
         engine_early(engine);
     do {
@@ -646,7 +647,7 @@ static void engine_task_finished(struct engine *engine, struct lane *lane, struc
     lane->since_ns = engine->now_ns;
     learn_task(engine, task, status);
     if (engine->planner != NULL)
-        planner_ended(engine, task);
+        planner_ran(engine, task);
     if (status != FGPU_OK) {
         engine_suspect(engine, lane);
         graph_doom(task, status, task->self, task_word(task));

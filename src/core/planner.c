@@ -55,14 +55,13 @@ const struct planned *planner_of(const struct engine *engine, const struct task 
     return entry->generation == task_generation(task) && entry->lane != PLAN_NONE ? entry : NULL;
 }
 
-void planner_ended(struct engine *engine, const struct task *task)
+void planner_ran(struct engine *engine, const struct task *task)
 {
     struct planner *planner = engine->planner;
     const struct planned *entry = planner_of(engine, task);
-    planner->ended++;
     if (entry == NULL)
         return;
-    planner->done++;
+    planner->ran++;
     planner->late_ns += engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
                                                        : entry->end_ns - engine->now_ns;
 }
@@ -72,6 +71,17 @@ const struct policy *planner_policy(const struct engine *engine)
     if (engine->planner != NULL && engine->planner->plans > 0)
         return engine->planner->found.policy;
     return engine->planner != NULL ? &policy_eft : engine->policy;
+}
+
+void planner_ended(struct engine *engine, const struct task *task)
+{
+    struct planner *planner = engine->planner;
+    planner->ended += task->kind == TASK_KERNEL;
+    if (planner_of(engine, task) == NULL)
+        return;
+    /* Once: a result that is lost may be made again. */
+    ((struct planned *)vec_at(&planner->entries, task->self))->lane = PLAN_NONE;
+    planner->done++;
 }
 
 /* ---- making a plan ------------------------------------------------------------------------- */
@@ -204,10 +214,12 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     struct planner *planner = engine->planner;
     struct world world;
     planner->fresh = planner->done = planner->covered = planner->ended = planner->again = 0;
+    planner->ran = planner->seen = 0;
     planner->late_ns = 0;
     vec_clear(&planner->entries);
-    if (!window_fill(&planner->window, engine, PLANNER_TASKS) ||
-        planner->window.plan.task_count < PLANNER_FRESH)
+    bool filled = window_fill(&planner->window, engine, PLANNER_TASKS);
+    planner->seen = (uint32_t)planner->window.tasks.count;
+    if (!filled || planner->window.plan.task_count < PLANNER_FRESH)
         return false;
     if (planner->window.gaps > 0)
         planner->again = planner->window.plan.task_count / 8 + PLANNER_FRESH;
@@ -235,8 +247,8 @@ static bool planner_plan(struct engine *engine, uint32_t most)
 /* On average, in terms of what the plan had before it. */
 static bool planner_is_off(const struct planner *planner)
 {
-    return planner->done >= PLANNER_FRESH && planner->done >= planner->covered / 16 &&
-           planner->late_ns / planner->done > planner->left_ns / PLANNER_LATE;
+    return planner->ran >= PLANNER_FRESH && planner->ran >= planner->covered / 16 &&
+           planner->late_ns / planner->ran > planner->left_ns / PLANNER_LATE;
 }
 
 /* Would making it again keep within the share of all the time that plans have governed? */
@@ -252,7 +264,10 @@ static bool planner_affords(const struct engine *engine)
 bool planner_turn(struct engine *engine)
 {
     struct planner *planner = engine->planner;
-    if (planner->fresh >= PLANNER_FRESH && planner->fresh >= (planner->covered - planner->done) / 2)
+    /* Whether they were worth a plan or not: a look at all of them for every few would cost more.
+     */
+    uint32_t before = planner->seen > planner->ended ? planner->seen - planner->ended : 0;
+    if (planner->fresh >= PLANNER_FRESH && planner->fresh >= before / 2)
         return planner_plan(engine, POLICY_TRIES);
     if (planner->again > 0 && planner->ended >= planner->again && planner_affords(engine))
         return planner_plan(engine, planner->plans == 0 ? POLICY_TRIES : PLANNER_AGAIN);

@@ -41,16 +41,19 @@ struct planner {
     uint32_t fresh;       /* tasks linked that no plan covers */
     uint32_t covered;     /* tasks of the plan when it was made */
     uint32_t done;        /* of them that have ended */
+    uint32_t ran;         /* ... on a lane: late_ns is theirs */
     uint32_t plans;
-    uint32_t ended; /* tasks that have ended since the last plan was made, or tried */
+    uint32_t seen;  /* tasks of the window when the last plan was made, or tried */
+    uint32_t ended; /* tasks that have ended since, in whatever way */
     uint32_t again; /* make it again after so many: costs will be known then; 0: no need */
 };
 
 bool planner_init(struct engine *engine);
 void planner_fini(struct engine *engine);
 
-/* A task was linked; a planned one has ended. */
+/* A task was linked; one has run; one has ended, whether it ran or not. */
 void planner_linked(struct engine *engine, const struct task *task);
+void planner_ran(struct engine *engine, const struct task *task);
 void planner_ended(struct engine *engine, const struct task *task);
 
 /* Plans if it is time to. True: there is a new plan, and what lies in backlogs may belong

@@ -230,7 +230,11 @@ static bool sched_before(const struct engine *engine, uint32_t there, const stru
     if (other->priority != task->priority || planned == NULL)
         return other->priority >= task->priority;
     const struct planned *as = planner_of(engine, other);
-    return as == NULL || as->rank >= planned->rank;
+    /* Of equal rank as they were submitted, which is how they were planned: those that waited for
+     * memory come back in any order. */
+    if (as != NULL && as->rank == planned->rank)
+        return (int32_t)(other->order - task->order) <= 0;
+    return as == NULL || as->rank > planned->rank;
 }
 
 void sched_backlog_push(struct engine *engine, struct task *task, bool front)

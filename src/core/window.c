@@ -1,7 +1,8 @@
 /* How the engine's pending tasks become a window; see window.h.
  *
  * Tasks that differ only in their data are of one type: kernel, size, and the device that was asked
- * for. Devices of the performance model's one key that share memory in the same way are one class.
+ * for. Devices of the performance model's one key that share memory in the same way are one class,
+ * those that tasks ask for apart.
  * Data are the ranges that tasks name; ranges that overlap in part count as different. What is on a
  * lane already delays that lane and its successors.
  */
@@ -12,6 +13,7 @@
 #include "core/place.h"
 #include "core/sched.h"
 
+#define WINDOW_PINNED 64u /* of more devices that are asked for nothing is known */
 #define WINDOW_RATE_BYTES (UINT64_C(1) << 22) /* a copy whose time says what a link's rate is */
 
 void window_init(struct window *window, const struct alloc_hooks *hooks)
@@ -25,6 +27,7 @@ void window_init(struct window *window, const struct alloc_hooks *hooks)
     vec_init(&window->classes, sizeof(uint32_t), hooks);
     vec_init(&window->place, sizeof(uint32_t), hooks);
     vec_init(&window->untried, sizeof(uint32_t), hooks);
+    vec_init(&window->pinned, sizeof(uint8_t), hooks);
     map_init(&window->types, hooks);
     map_init(&window->data, hooks);
 }
@@ -39,6 +42,7 @@ void window_fini(struct window *window)
     vec_fini(&window->classes);
     vec_fini(&window->place);
     vec_fini(&window->untried);
+    vec_fini(&window->pinned);
     map_fini(&window->types);
     map_fini(&window->data);
 }
@@ -156,6 +160,16 @@ static bool window_access(struct window *window, struct engine *engine,
     return vec_push(&window->plan.accesses, &planned) != NULL;
 }
 
+/* Which of the window's tasks a link leads to; PLAN_NONE: to none, or to one that is gone. */
+static uint32_t window_follower(const struct window *window, const struct engine *engine,
+                                uint32_t at)
+{
+    const struct links_item *link = links_at(&engine->links, at);
+    uint32_t number = window_numbers(&window->place)[link->task];
+    bool is_same = task_generation(engine_task(engine, link->task)) == link->generation;
+    return is_same ? number : PLAN_NONE;
+}
+
 /* The task's record in the plan, with its accesses and its successors within the window. */
 static bool window_task(struct window *window, struct engine *engine, const struct task *task)
 {
@@ -171,12 +185,8 @@ static bool window_task(struct window *window, struct engine *engine, const stru
         if (!window_access(window, engine, &task_accesses(task)[a]))
             return false;
     for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
-        const struct links_item *link = links_at(&engine->links, at);
-        uint32_t number = window_numbers(&window->place)[link->task];
-        if (number == PLAN_NONE ||
-            task_generation(engine_task(engine, link->task)) != link->generation)
-            continue;
-        if (vec_push(&plan->successors, &number) == NULL)
+        uint32_t number = window_follower(window, engine, at);
+        if (number != PLAN_NONE && vec_push(&plan->successors, &number) == NULL)
             return false;
     }
     return vec_push(&plan->tasks, &planned) != NULL;
@@ -207,9 +217,32 @@ static bool window_device_counts(const struct engine_device *device)
     return !device->lost && !device->hidden && device->lane_count > 0;
 }
 
-static bool window_alike(const struct engine *engine, uint32_t a, uint32_t b)
+/* Devices that tasks ask for: what runs there alone needs a class for it. */
+static bool window_pins(struct window *window, const struct engine *engine)
 {
-    const struct engine_device *left = &engine->devices[a], *right = &engine->devices[b];
+    if (!vec_reserve(&window->pinned, engine->device_count))
+        return false;
+    uint8_t *pinned = (uint8_t *)(void *)window->pinned.items;
+    window->pinned.count = engine->device_count;
+    memset(pinned, 0, engine->device_count);
+    uint32_t count = 0;
+    for (size_t s = 0; s < window->samples.count && count < WINDOW_PINNED; s++) {
+        const struct task *task = engine_task(engine, window_numbers(&window->samples)[s]);
+        if (task->pin == TASK_DEVICE_ANY || task->pin >= engine->device_count)
+            continue;
+        count += !pinned[task->pin];
+        pinned[task->pin] = 1;
+    }
+    return true;
+}
+
+static bool window_alike(const struct window *window, uint32_t a, uint32_t b)
+{
+    const struct engine_device *left = &window->engine->devices[a];
+    const struct engine_device *right = &window->engine->devices[b];
+    const uint8_t *pinned = (const uint8_t *)(const void *)window->pinned.items;
+    if (a != b && (pinned[a] || pinned[b]))
+        return false;
     return left->key == right->key && (left->node == 0) == (right->node == 0);
 }
 
@@ -221,7 +254,7 @@ static bool window_class(struct window *window, struct engine *engine, uint32_t 
     uint32_t index = (uint32_t)window->classes.count;
     for (uint32_t d = first; d < engine->device_count; d++) {
         const struct engine_device *device = &engine->devices[d];
-        if (!window_device_counts(device) || !window_alike(engine, first, d))
+        if (!window_device_counts(device) || !window_alike(window, first, d))
             continue;
         for (uint32_t i = 0; i < device->lane_count; i++) {
             uint32_t lane = device->lane_first + i;
@@ -242,7 +275,7 @@ static bool window_class(struct window *window, struct engine *engine, uint32_t 
 
 static bool window_machine(struct window *window, struct engine *engine)
 {
-    if (!vec_reserve(&window->worker, engine->lane_count))
+    if (!vec_reserve(&window->worker, engine->lane_count) || !window_pins(window, engine))
         return false;
     window->worker.count = engine->lane_count;
     memset(window->worker.items, 0xff, engine->lane_count * sizeof(uint32_t));
@@ -391,7 +424,7 @@ static void window_running(struct window *window, const struct engine *engine)
             continue;
         uint64_t end_ns = sched_flight_ns(engine, engine_lane(engine, task->lane));
         for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
-            uint32_t number = window_numbers(&window->place)[links_at(&engine->links, at)->task];
+            uint32_t number = window_follower(window, engine, at);
             if (number != PLAN_NONE && tasks[number].ready_ns < end_ns)
                 tasks[number].ready_ns = end_ns;
         }

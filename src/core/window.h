@@ -20,6 +20,7 @@ struct window {
     struct vec place;   /* uint32_t: number in the plan of each task slot, PLAN_NONE */
     struct map types;   /* what a task is -> type */
     struct map data;    /* range of a buffer -> the plan's data */
+    struct vec pinned;  /* uint8_t: tasks ask for each device; those have classes of their own */
     uint64_t work_ns;   /* predicted time of all tasks, each on its cheapest class */
     struct vec untried; /* uint32_t: classes where nobody has measured each type */
     uint32_t gaps;      /* of all types together */

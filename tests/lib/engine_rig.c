@@ -36,31 +36,52 @@ void engine_rig_open(struct engine_rig *rig, const uint32_t *queues, uint32_t de
 void engine_rig_open_small(struct engine_rig *rig, const uint32_t *queues, uint32_t devices,
                            uint32_t flags, uint64_t budget_ns, uint64_t host_bytes)
 {
-    static struct engine_device_config configs[RIG_LANES];
-    memset(rig, 0, sizeof *rig);
-    for (uint32_t d = 0; d < devices; d++)
+    const struct engine_rig_setup setup = {.queues = queues,
+                                           .devices = devices,
+                                           .flags = flags,
+                                           .budget_ns = budget_ns,
+                                           .host_bytes = host_bytes};
+    engine_rig_open_as(rig, &setup);
+}
+
+static void rig_devices(struct engine_device_config *configs, const struct engine_rig_setup *setup)
+{
+    for (uint32_t d = 0; d < setup->devices; d++)
         configs[d] =
             (struct engine_device_config){.caps = {.struct_bytes = sizeof(fgpu_device_caps),
-                                                   .queue_count = queues[d],
+                                                   .queue_count = setup->queues[d],
+                                                   .copy_queue_count = setup->copy_queues,
                                                    .variants = 1u << FGPU_VARIANT_NATIVE,
                                                    .suballocate = 1,
                                                    .offset_align_bytes = 1,
                                                    .max_queue_commands = 4096},
-                                          .key = d + 1,
+                                          .key = setup->key != 0 ? setup->key : d + 1,
+                                          .hidden = (setup->hidden >> d) & 1,
                                           .memory_limit_bytes = UINT64_MAX};
+}
+
+void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *setup)
+{
+    static struct engine_device_config configs[RIG_LANES];
+    memset(rig, 0, sizeof *rig);
+    rig_devices(configs, setup);
     history_init(&rig->history, 0, NULL);
     trace_init(&rig->trace, 0, NULL);
     log_init(&rig->log, FGPU_LOG_OFF);
+    const char *policy = setup->policy != NULL ? setup->policy : "fifo";
     struct engine_config config = {.devices = configs,
-                                   .device_count = devices,
+                                   .device_count = setup->devices,
                                    .task_limit = 65536,
-                                   .host_limit_bytes = host_bytes,
-                                   .policy = policy_find("fifo"),
+                                   .host_limit_bytes = setup->host_bytes,
+                                   .policy = policy_find(policy),
                                    .history = &rig->history,
                                    .trace = &rig->trace,
                                    .log = &rig->log,
-                                   .flags = flags,
-                                   .budget_ns = budget_ns,
+                                   .flags = setup->flags,
+                                   .paths = setup->paths,
+                                   .path_rate = setup->path_rate,
+                                   .path_link_count = setup->path_link_count,
+                                   .budget_ns = setup->budget_ns,
                                    .checks = true};
     if (engine_init(&rig->engine, &config) != FGPU_OK)
         abort();

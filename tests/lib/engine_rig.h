@@ -47,6 +47,21 @@ void engine_rig_open(struct engine_rig *rig, const uint32_t *queues, uint32_t de
 /* The same with at most so much memory on the host; 0: no limit. */
 void engine_rig_open_small(struct engine_rig *rig, const uint32_t *queues, uint32_t devices,
                            uint32_t flags, uint64_t budget_ns, uint64_t host_bytes);
+/* The rest that may be chosen. 0: as engine_rig_open() has it. */
+struct engine_rig_setup {
+    const uint32_t *queues; /* of each device, those for copies included */
+    uint32_t devices;
+    uint32_t copy_queues; /* of each device */
+    const char *policy;
+    uint64_t key;    /* of all devices in the performance model; 0: each has its own */
+    uint32_t hidden; /* a bit for each device */
+    void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
+    double (*path_rate)(const void *user, uint32_t link);
+    uint32_t path_link_count;
+    uint32_t flags;
+    uint64_t budget_ns, host_bytes;
+};
+void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *setup);
 void engine_rig_close(struct engine_rig *rig);
 
 /* A buffer; host: its contents, NULL for none. */
