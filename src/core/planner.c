@@ -191,20 +191,17 @@ static bool planner_simulate(struct engine *engine, struct world *world, uint32_
 {
     struct planner *planner = engine->planner;
     const struct policy *policy = engine->policy;
-    if (!policy->searches) {
-        planner->found =
-            (struct policy_found){.policy = policy, .tuning = policy->tuning, .tries = 1};
-        planner->found.makespan_ns = world_simulate(world, policy->plan, &policy->tuning);
-    } else {
-        const struct policy_found known = planner->found;
-        planner->found = policy_search(world, tries, known.policy != NULL ? &known : NULL,
-                                       planner_bound_ns(world->window),
-                                       (int64_t)world->window->task_count * PLANNER_TASK_NS);
-    }
-    planner->reckoned_ns +=
-        (uint64_t)planner->found.tries * world->window->task_count * PLANNER_TASK_NS;
-    if (planner->found.makespan_ns == INT64_MAX || !planner_keep(engine, world))
+    const struct policy_found *known = planner->found.policy != NULL ? &planner->found : NULL;
+    int64_t once_ns = (int64_t)world->window->task_count * PLANNER_TASK_NS;
+    struct policy_found found = {.policy = policy, .tuning = policy->tuning, .tries = 1};
+    if (policy->searches)
+        found = policy_search(world, tries, known, planner_bound_ns(world->window), once_ns);
+    else
+        found.makespan_ns = world_simulate(world, policy->plan, &policy->tuning);
+    planner->reckoned_ns += found.tries * (uint64_t)once_ns;
+    if (found.makespan_ns == INT64_MAX || !planner_keep(engine, world))
         return false;
+    planner->found = found;
     planner_early(engine, world);
     return true;
 }
