@@ -648,6 +648,8 @@ void move_orphan(struct engine *engine, uint32_t buffer, uint32_t node)
         move_op_detach_from(engine, op, index, node);
         memory_unpin(engine, buffer, node);
         op->orphan = 1;
+        if (!op->issued && traffic_drop(engine, index))
+            move_op_done(engine, index, FGPU_E_DEVICE_LOST);
     }
 }
 

@@ -206,14 +206,20 @@ static bool planner_simulate(struct engine *engine, struct world *world, uint32_
     return true;
 }
 
+/* Of the time that the plan in force was made for. */
+static uint64_t planner_gone_ns(const struct engine *engine)
+{
+    const struct planner *planner = engine->planner;
+    uint64_t gone_ns = engine->now_ns - planner->made_ns;
+    return planner->plans == 0 ? 0 : gone_ns < planner->left_ns ? gone_ns : planner->left_ns;
+}
+
 static bool planner_plan(struct engine *engine, uint32_t most)
 {
     struct planner *planner = engine->planner;
     struct world world;
-    planner->fresh = planner->done = planner->covered = planner->ended = planner->again = 0;
-    planner->ran = planner->seen = 0;
+    planner->fresh = planner->ended = planner->again = planner->ran = planner->seen = 0;
     planner->late_ns = 0;
-    vec_clear(&planner->entries);
     bool filled = window_fill(&planner->window, engine, PLANNER_TASKS);
     planner->seen = (uint32_t)planner->window.tasks.count;
     if (!filled || planner->window.plan.task_count < PLANNER_FRESH)
@@ -229,9 +235,11 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     uint32_t once = PLANNER_ONCE / planner->window.plan.task_count + 1;
     bool good = planner_simulate(engine, &world, most < once ? most : once);
     if (good) {
+        planner->governed_ns += planner_gone_ns(engine);
+        planner->made_ns = engine->now_ns;
         planner->covered = planner->window.plan.task_count;
+        planner->done = 0;
         planner->left_ns = (uint64_t)planner->found.makespan_ns;
-        planner->began_ns = planner->plans == 0 ? engine->now_ns : planner->began_ns;
         planner->plans++;
         LOG_DEBUG(engine->log, "plan", "%u tasks by '%s' (%u simulations): %llu us",
                   planner->covered, planner->found.policy->name, planner->found.tries,
@@ -254,7 +262,7 @@ static bool planner_affords(const struct engine *engine)
     const struct planner *planner = engine->planner;
     uint64_t again_ns =
         (uint64_t)(planner->covered - planner->done) * PLANNER_AGAIN * PLANNER_TASK_NS;
-    uint64_t governed_ns = engine->now_ns - planner->began_ns + planner->left_ns;
+    uint64_t governed_ns = planner->governed_ns + planner_gone_ns(engine) + planner->left_ns;
     return (planner->reckoned_ns + again_ns) * PLANNER_SHARE <= governed_ns + governed_ns / 4;
 }
 

@@ -35,7 +35,8 @@ struct planner {
     struct vec written; /* uint8_t: [data] of the window, while the list is made */
     struct policy_found found;
     uint64_t reckoned_ns; /* what planning has cost so far, at the fixed price */
-    uint64_t began_ns;    /* when the first plan was made */
+    uint64_t governed_ns; /* the time that it was for, until the plan in force */
+    uint64_t made_ns;     /* when that was made */
     uint64_t left_ns;     /* of the plan: predicted makespan when it was made */
     uint64_t late_ns;     /* sum over its finished tasks */
     uint32_t fresh;       /* tasks linked that no plan covers */

@@ -200,3 +200,15 @@ uint32_t traffic_take(struct engine *engine, const struct lane *lane)
     }
     return OP_NONE;
 }
+
+bool traffic_drop(struct engine *engine, uint32_t op)
+{
+    struct traffic *traffic = engine->traffic;
+    for (size_t at = 0; traffic != NULL && at < traffic->waiting.count; at++) {
+        if (((struct traffic_wait *)vec_at(&traffic->waiting, at))->op != op)
+            continue;
+        traffic_remove(traffic, at);
+        return true;
+    }
+    return false;
+}

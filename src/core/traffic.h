@@ -33,4 +33,7 @@ void traffic_done(struct engine *engine, uint32_t op);
 /* A copy of that lane that still waits, taken out; OP_NONE. */
 uint32_t traffic_take(struct engine *engine, const struct lane *lane);
 
+/* A copy that waits will never be handed out: it is taken out. False when it does not wait. */
+bool traffic_drop(struct engine *engine, uint32_t op);
+
 #endif
