@@ -151,8 +151,9 @@ static void planner_early(struct engine *engine, const struct world *world)
             written[access->data] |= (access->mode & PLAN_WRITE) != 0;
         }
     }
-    qsort(planner->early.items, planner->early.count, sizeof(struct planner_early),
-          planner_by_start);
+    if (planner->early.count > 1)
+        qsort(planner->early.items, planner->early.count, sizeof(struct planner_early),
+              planner_by_start);
 }
 
 /* The area bound, which costs little: what the busiest class needs at least. 0: unknown. */

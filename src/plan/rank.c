@@ -228,7 +228,7 @@ static bool rank_prices(struct world *world)
         most = sum[c] > most ? sum[c] : most;
     }
     for (uint32_t c = 0; c < classes; c++)
-        world->price[c] = 1 + (int64_t)(sum[c] / most * RANK_PRICE_ONE);
+        world->price[c] = 1 + (most > 0 ? (int64_t)(sum[c] / most * RANK_PRICE_ONE) : 0);
     rank_area(world, counts);
     alloc_put(world->hooks, work, bytes);
     return true;

@@ -349,6 +349,10 @@ int main(void)
         fprintf(stderr, "skipped: OpenCL drivers are not instrumented for ThreadSanitizer\n");
         return 77;
     }
+    /* What other builds have left in a shared cache may differ in the last bit of a sum. */
+    const char *own = getenv("XDG_CACHE_HOME");
+    if (own != NULL)
+        (void)setenv("POCL_CACHE_DIR", own, 1);
     if (!code_opencl_open(&cl))
         return 77;
     int result = cmocka_run_group_tests(tests, NULL, NULL);
