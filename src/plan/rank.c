@@ -224,7 +224,8 @@ static bool rank_prices(struct world *world)
     }
     double most = 0;
     for (uint32_t c = 0; c < classes; c++) {
-        sum[c] /= plan_class_at(window, c)->worker_count;
+        uint32_t workers = plan_class_at(window, c)->worker_count;
+        sum[c] = workers > 0 ? sum[c] / workers : 0;
         most = sum[c] > most ? sum[c] : most;
     }
     for (uint32_t c = 0; c < classes; c++)

@@ -101,7 +101,7 @@ static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_
             c->name, (unsigned long long)count, (unsigned long long)compared,
             (unsigned long long)failures, (unsigned long long)recomputed);
     assert_true(compared > 0);
-    if (count >= 10 && c->fails)
+    if (count >= 20 && c->fails) /* fewer may all be lucky */
         assert_true(failures > 0);
     if (!c->fails)
         assert_true(failures == 0);
