@@ -111,7 +111,10 @@ static inline const struct plan_task *plan_task_at(const struct plan_window *win
 
 static inline const struct plan_access *plan_accesses(const struct plan_window *window)
 {
-    return (const struct plan_access *)(const void *)window->accesses.items;
+    static const struct plan_access none; /* so that there is a place to reckon from */
+    return window->accesses.items == NULL
+               ? &none
+               : (const struct plan_access *)(const void *)window->accesses.items;
 }
 
 static inline const uint32_t *plan_successors(const struct plan_window *window)
