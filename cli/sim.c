@@ -132,7 +132,8 @@ static enum options_outcome sim_take_policies(const struct options_page *page, c
     const char *name;
 
     if (!text) {
-        choice->policy_count = 1; /* NULL: the library's choice */
+        choice->policies[0] = "auto"; /* what NULL means to fgpu_sim_open() */
+        choice->policy_count = 1;
         return OPTIONS_GO;
     }
     if (strcmp(text, "all") == 0) {

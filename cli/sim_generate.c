@@ -199,7 +199,7 @@ static fgpu_status sim_find(struct sim_words *words, const char *name)
     }
     const char *found = nearest_found(&nearest);
     return why_fail(FGPU_E_INVAL, words->why, words->why_bytes,
-                    "there is no generator %.64s; there are %s%s%s", name, all,
+                    "%.64s: there is no such generator; there are %s%s%s", name, all,
                     found ? "; the nearest is " : "", found ? found : "");
 }
 

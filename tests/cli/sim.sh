@@ -146,7 +146,7 @@ code=0
 expect 2 stderr '--machine M is missing' "$FASTGPU" sim
 expect 2 stderr 'want --graph FILE or --generate TEXT' "${sim[@]}"
 expect 2 stderr 'want --graph or --generate, not both' "${sim[@]}" -g a -G chain
-expect 2 stderr '--generate there is no generator chian; there are cholesky, lu, gemm,' \
+expect 2 stderr '--generate chian: there is no such generator; there are cholesky, lu, gemm,' \
     "${sim[@]}" -G chian
 expect 2 stderr 'chain: tasks=0: want a whole number from 1 to 16777216' \
     "${sim[@]}" -G chain:tasks=0
@@ -164,6 +164,9 @@ expect 4 stderr 'bad.json: $.tasks[0].kernel: 1: want a text of 1 to 63 bytes' \
     "${sim[@]}" -g bad.json
 expect 3 stderr "no device of 'two' has a cost for kernel 'syrk'" \
     "${sim[@]}" -G chain:kernel=syrk,size=7 -p eft -m listed.fgm
+
+# Without a word about policies the library's choice is asked for, and named.
+expect 0 stdout 'policy     auto, which took ' "${sim[@]}" -G chain:cost_us=1
 
 # Ctrl-C: soon, with a word about what was done.
 code=0

@@ -408,9 +408,9 @@ static void test_mistakes(void **state)
         const char *text, *why;
     } wrong[] = {
         {"cholesk",
-         "there is no generator cholesk; there are cholesky, lu, gemm, wavefront, layers, "
+         "cholesk: there is no such generator; there are cholesky, lu, gemm, wavefront, layers, "
          "random, independent, chain; the nearest is cholesky"},
-        {"", "there is no generator ;"},
+        {"", ": there is no such generator;"},
         {"cholesky:til=3",
          "cholesky has no parameter til; it has tiles, tile, element; the nearest "
          "is tile"},
