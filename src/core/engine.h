@@ -394,6 +394,10 @@ void engine_callback_done(struct engine *engine, uint32_t task);
 /* Run the steps until nothing more can be done now. */
 void engine_turn(struct engine *engine);
 
+/* A task has run, will never run, or is let go: its successors hear of it, and its record is free
+ * or remembered. For events.c. */
+void engine_end(struct engine *engine, struct task *task, fgpu_status status);
+
 /* ---- objects ---------------------------------------------------------------------------- */
 
 /* [out] index. `adopted`: the caller's memory or NULL. FGPU_E_LIMIT, FGPU_E_NOMEM. */

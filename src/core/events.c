@@ -1,0 +1,235 @@
+/* What happens to the engine: tasks come in, commands finish, slabs and code arrive, callers let
+ * go.
+ *
+ * Each event changes what the tasks concerned wait for and has them looked at again; engine_turn()
+ * does the rest. Runs under the driver's lock, on whichever thread turns the crank.
+ */
+#include "core/engine.h"
+
+#include <string.h>
+
+#include "core/complete.h"
+#include "core/fault.h"
+#include "core/graph.h"
+#include "core/lane.h"
+#include "core/learn.h"
+#include "core/lineage.h"
+#include "core/memory.h"
+#include "core/move.h"
+#include "core/planner.h"
+#include "core/sched.h"
+#include "core/submit.h"
+
+#define EVENTS_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
+
+uint32_t engine_drain(struct engine *engine)
+{
+    uint32_t count = 0;
+    uint32_t index = inbox_drain(&engine->inbox);
+    uint32_t near = index, far = index;
+    for (uint32_t i = 0; i < 3 && far != INBOX_NONE; i++) {
+        graph_fetch(engine, engine_task(engine, far));
+        far = inbox_next(&engine->inbox, far);
+    }
+    while (index != INBOX_NONE) {
+        if (far != INBOX_NONE) {
+            graph_fetch(engine, engine_task(engine, far));
+            far = inbox_next(&engine->inbox, far);
+        }
+        if (near != INBOX_NONE) {
+            near = inbox_next(&engine->inbox, near);
+            if (near != INBOX_NONE)
+                graph_fetch_more(engine, engine_task(engine, near));
+        }
+        uint32_t next = inbox_next(&engine->inbox, index);
+        struct task *task = engine_task(engine, index);
+        if (!(task->flags & TASK_F_UNLISTED))
+            engine->stats.tasks_submitted++;
+        graph_link(engine, task);
+        if (engine->planner != NULL)
+            planner_linked(engine, task);
+        if (engine->trace->on)
+            trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                           .kind = TRACE_SUBMIT,
+                                                           .device = TRACE_NO_DEVICE,
+                                                           .name = engine_trace_name(engine, task),
+                                                           .task = engine_trace_id(task),
+                                                           .a = engine->pending_tasks});
+        engine_look(engine, index);
+        index = next;
+        count++;
+    }
+    return count;
+}
+
+/* A command failed: those behind it that rely on earlier ones are skipped by the device until a
+ * fence. */
+static void events_suspect(struct engine *engine, struct lane *lane)
+{
+    lane->fence_due = 1;
+    bitset_add(&engine->due, lane->index);
+    lane->suspect = lane->issued;
+}
+
+static void events_task_finished(struct engine *engine, struct lane *lane, struct task *task)
+{
+    fgpu_status status = (fgpu_status)task_result(task)->status;
+    if (status == FGPU_E_CANCELLED) { /* skipped: something before it in the queue failed */
+        fault_take_back(engine, task, false);
+        return;
+    }
+    complete_flight(lane, task);
+    lane->since_ns = engine->now_ns;
+    learn_task(engine, task, status);
+    if (engine->planner != NULL)
+        planner_ran(engine, task);
+    if (status != FGPU_OK) {
+        events_suspect(engine, lane);
+        graph_doom(task, status, task->self, task_word(task));
+    }
+    engine_end(engine, task, (fgpu_status)task->status);
+}
+
+static void events_copy_finished(struct engine *engine, struct lane *lane, uint32_t index)
+{
+    struct engine_device *device = &engine->devices[lane->device];
+    const struct op *op = table_at(&engine->ops, index);
+    fgpu_status status = (fgpu_status)op->body.result.status;
+    device->copy_failures = status == FGPU_OK ? 0 : device->copy_failures + 1;
+    if (status != FGPU_OK)
+        events_suspect(engine, lane);
+    else if (op->body.result.timed)
+        learn_copy(engine, op);
+    bool to_host = op->dst_node == 0;
+    move_op_done(engine, index, status);
+    if (to_host) /* any lane may have waited for that */
+        for (uint32_t i = bitset_next(&engine->ahead, 0); i != BITSET_END;
+             i = bitset_next(&engine->ahead, i + 1))
+            bitset_add(&engine->due, i);
+}
+
+/* Something has changed for the lanes of a device. */
+static void events_device_due(struct engine *engine, const struct engine_device *device)
+{
+    for (uint32_t i = 0; i < device->lane_count; i++)
+        bitset_add(&engine->due, device->lane_first + i);
+}
+
+void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number)
+{
+    struct lane *lane = engine_lane(engine, lane_index);
+    FGPU_ASSERT(number >= lane->done && number <= lane->issued);
+    while (lane->done < number) {
+        uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
+        if (entry == RING_FENCE)
+            continue;
+        if (entry & RING_OP)
+            events_copy_finished(engine, lane, entry & ~RING_OP);
+        else
+            events_task_finished(engine, lane, engine_task(engine, entry));
+    }
+    lane_wake(engine, &lane->waiters);
+    if (lane->copies)
+        events_device_due(engine, &engine->devices[lane->device]);
+    else if (lane->backlog_head != TASK_NONE || lane->chain_head != TASK_NONE || lane->ahead_due)
+        bitset_add(&engine->due, lane_index);
+    sched_update_hunger(engine, lane);
+}
+
+bool engine_device_fails(const struct engine *engine, uint32_t device)
+{
+    return !engine->devices[device].lost &&
+           engine->devices[device].copy_failures >= EVENTS_COPY_FAILURES;
+}
+
+void engine_device_lost(struct engine *engine, uint32_t device, const char *reason)
+{
+    fault_device(engine, device, reason);
+}
+
+void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t bytes)
+{
+    struct engine_node *n = &engine->nodes[node];
+    FGPU_ASSERT(n->alloc_pending > 0);
+    n->alloc_pending--;
+    uint32_t slab = HEAP_NONE;
+    if (mem == 0)
+        heap_refuse_slab(&n->heap, bytes);
+    else
+        slab = heap_add_slab(&n->heap, mem, bytes, true);
+    if (mem != 0 && slab == HEAP_NONE)
+        engine_act(
+            engine,
+            (struct action){.kind = ACTION_FREE, .node = node, .device = n->device, .handle = mem});
+    lane_wake(engine, &n->alloc_waiters);
+    events_device_due(engine, &engine->devices[n->device]);
+}
+
+void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_status status,
+                  const fgpu_code_built *built)
+{
+    struct kernel *kernel = engine_kernel(engine, index);
+    struct code *code = engine_code(engine, kernel, device);
+    FGPU_ASSERT(code->state == CODE_BUILDING);
+    code->state = status == FGPU_OK ? CODE_READY : CODE_FAILED;
+    code->status = status;
+    code->code = built->code;
+    code->log = built->log;
+    code->max_group_items = built->max_group_items;
+    memcpy(code->required_local, built->required_local, sizeof code->required_local);
+    engine->stats.builds_cached += built->cached;
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_BUILD_END,
+                                                   .device = (uint8_t)device,
+                                                   .name = trace_name(engine->trace, kernel->name),
+                                                   .a = built->cached,
+                                                   .b = (uint64_t)(int64_t)status});
+    LOG_DEBUG(engine->log, "build", "kernel '%s' is %s device %u", kernel->name,
+              status != FGPU_OK ? "not to be had for"
+              : built->cached   ? "taken from the cache for"
+                                : "compiled for",
+              device);
+    lane_wake(engine, &code->waiting);
+    engine->wakes++;
+    if (kernel->destroyed && kernel->users == 0)
+        engine_kernel_gone(engine, index);
+}
+
+void engine_unmap(struct engine *engine, uint32_t index)
+{
+    struct task *task = engine_task(engine, index);
+    FGPU_ASSERT(task->kind == TASK_MAP && task_state(task) == FGPU_TASK_RUNNING);
+    engine->held_maps--;
+    engine_end(engine, task, FGPU_OK);
+}
+
+fgpu_status engine_cancel(struct engine *engine, uint32_t index)
+{
+    struct task *task = engine_task(engine, index);
+    fgpu_task_state state = task_state(task);
+    if (state == FGPU_TASK_RUNNING || task_state_ended(state))
+        return FGPU_E_BUSY;
+    graph_doom(task, FGPU_E_CANCELLED, task->self, task_word(task));
+    engine_look(engine, index);
+    return FGPU_OK;
+}
+
+void engine_callback_done(struct engine *engine, uint32_t index)
+{
+    struct task *task = engine_task(engine, index);
+    task->flags &= (uint8_t)~TASK_F_CALLBACK;
+    if ((task->status == FGPU_OK || (task->flags & TASK_F_UNLISTED)) && !lineage_keep(engine, task))
+        submit_recycle(engine, task);
+    engine->wakes++;
+}
+
+void engine_forget(struct engine *engine, uint32_t index)
+{
+    struct task *task = engine_task(engine, index);
+    FGPU_ASSERT(task_state_ended(task_state(task)) && task->status != FGPU_OK);
+    if (!(task->flags & TASK_F_CALLBACK))
+        submit_recycle(engine, task);
+    else
+        task->flags |= TASK_F_UNLISTED; /* after its callback */
+    engine->wakes++;
+}
