@@ -267,6 +267,8 @@ struct engine {
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     struct planner *planner; /* NULL: the policy decides task by task */
+    struct vec joined;       /* struct joined *: recorded graphs that run as one task; NULL: free */
+    uint64_t gone;           /* buffers and kernels that have been destroyed */
     void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;
