@@ -67,8 +67,10 @@ uint32_t engine_drain(struct engine *engine)
  * fence. */
 static void events_suspect(struct engine *engine, struct lane *lane)
 {
-    lane->fence_due = 1;
-    bitset_add(&engine->due, lane->index);
+    /* One that is on its way already comes behind what failed. */
+    lane->fence_due |= lane->fenced <= lane->done;
+    if (lane->fence_due)
+        bitset_add(&engine->due, lane->index);
     lane->suspect = lane->issued;
 }
 

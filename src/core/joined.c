@@ -215,7 +215,6 @@ static void joined_take(struct engine *engine, struct joined_link *link, struct 
     buffer->lease = joined->place + 1;
     memory_pin(engine, use->buffer, 0);
     use->leased = 1;
-    use->since = link->run->serial;
     joined->moved |= use->mem != block->mem || use->offset != block->offset;
     use->mem = block->mem;
     use->offset = block->offset;
@@ -362,6 +361,7 @@ fgpu_status joined_launch(struct engine *engine, struct joined *joined, bool nam
     }
     struct task *task = engine_task(engine, *index);
     run->serial = ++joined->serial;
+    engine->joined_count++;
     task->size = joined->command_count;
     engine->stats.tasks_submitted += joined->node_count + named;
     graph_link(engine, task);

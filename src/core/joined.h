@@ -38,7 +38,6 @@ struct joined_use {
     uint64_t begin, end;
     fgpu_mem mem; /* where it was when the commands were resolved */
     uint64_t offset;
-    uint32_t since; /* number of the launch that was linked to it last */
     uint8_t writes; /* a node writes it */
     uint8_t leased;
 };

@@ -218,11 +218,23 @@ static struct task *judge_next(const struct engine *engine, const struct task *t
     return NULL;
 }
 
+/* Which uses that launch was linked to anew: one byte for each. NULL without memory: then it is
+ * told of all. */
+static uint8_t *judge_anew(const struct engine *engine, const struct task *next)
+{
+    const struct joined_run *run = joined_run_of(next);
+    uint8_t *anew = alloc_get_zeroed(engine->hooks, run->joined->use_count, 16);
+    for (size_t i = 0; anew != NULL && i < run->fresh.count; i++)
+        anew[*(const uint32_t *)vec_at(&run->fresh, i)] = 1;
+    return anew;
+}
+
 static void judge_spread(struct judge *judge, struct task *task)
 {
     struct engine *engine = judge->engine;
     struct joined *joined = judge->run->joined;
     struct task *next = judge_next(engine, task);
+    uint8_t *anew = next != NULL ? judge_anew(engine, next) : NULL;
     if (next == NULL && joined->last == task->self)
         joined_let_go_all(engine, joined); /* its name must be in the segments */
     for (uint32_t u = 0; u < joined->use_count; u++) {
@@ -233,7 +245,7 @@ static void judge_spread(struct judge *judge, struct task *task)
             struct judge_spread spread = {task, ((struct judge_mark *)imap_payload(seg))->fate};
             if (spread.fate.status == FGPU_OK)
                 continue;
-            if (next != NULL && use->since <= judge->run->serial)
+            if (next != NULL && (anew == NULL || !anew[u]))
                 judge_tell(engine, next, use->buffer, seg, spread.fate);
             judge_tell_heirs(judge, u, seg, spread.fate);
             if (!use->writes)
@@ -243,6 +255,7 @@ static void judge_spread(struct judge *judge, struct task *task)
             joined_walk(engine, use->buffer, seg->begin, seg->end, judge_poison_segment, &spread);
         }
     }
+    alloc_put(engine->hooks, anew, joined->use_count);
 }
 
 bool joined_judge(struct engine *engine, struct joined_run *run, struct task *task)

@@ -40,6 +40,8 @@ static int native_update(const fgpu_range *range, void *const *args, void *user)
     uint32_t *p = args[0], a = random_graph_value(args, 1), b = random_graph_value(args, 2);
     uint64_t i, end;
     (void)user;
+    if (b == RANDOM_GRAPH_FAILS)
+        return 1;
     for (random_graph_items(range, &i, &end); i < end; i++)
         p[i] = p[i] * a + b;
     return 0;
@@ -51,6 +53,8 @@ static int native_combine(const fgpu_range *range, void *const *args, void *user
     const uint32_t *s = args[1];
     uint64_t i, end;
     (void)user;
+    if (c == RANDOM_GRAPH_FAILS)
+        return 1;
     for (random_graph_items(range, &i, &end); i < end; i++)
         d[i] = d[i] * 31u + s[i] * 17u + c;
     return 0;
@@ -62,6 +66,8 @@ static int native_derive(const fgpu_range *range, void *const *args, void *user)
     const uint32_t *s = args[1];
     uint64_t i, end;
     (void)user;
+    if (c == RANDOM_GRAPH_FAILS)
+        return 1;
     for (random_graph_items(range, &i, &end); i < end; i++)
         d[i] = s[i] ^ c;
     return 0;
@@ -71,6 +77,8 @@ static int native_tile(const fgpu_range *range, void *const *args, void *user)
 {
     uint32_t *p = args[0], pitch = random_graph_value(args, 1), c = random_graph_value(args, 2);
     (void)user;
+    if (c == RANDOM_GRAPH_FAILS)
+        return 1;
     for (uint64_t group = range->group_begin; group < range->group_end; group++) {
         uint64_t gx = group % range->groups[0], y = group / range->groups[0];
         uint64_t end = (gx + 1) * range->local[0];
@@ -176,6 +184,30 @@ static struct random_step random_step_tile(struct random_graph *g)
     return step;
 }
 
+/* Word `i` of what a step writes. */
+static uint32_t random_step_word(const struct random_step *step, uint32_t i)
+{
+    return step->d.at + i / step->d.words * step->pitch + i % step->d.words;
+}
+
+/* Does it fail, after a task that did or did not? And what does that spoil or heal? */
+static bool random_step_fails(struct random_graph *g, const struct random_step *step, bool after)
+{
+    uint32_t count = step->d.words * (step->kind == RANDOM_TILE ? step->rows : 1);
+    bool *d = g->spoilt[step->d.buffer];
+    bool fails = after || step->c == RANDOM_GRAPH_FAILS;
+    for (uint32_t i = 0; i < count; i++)
+        fails |= step->kind != RANDOM_DERIVE && d[random_step_word(step, i)];
+    for (uint32_t i = 0; i < count; i++)
+        fails |= (step->kind == RANDOM_COMBINE || step->kind == RANDOM_DERIVE) &&
+                 g->spoilt[step->s.buffer][step->s.at + i];
+    for (uint32_t i = 0; i < count; i++)
+        d[random_step_word(step, i)] = fails;
+    g->tasks_failed += fails;
+    g->tasks_done += !fails;
+    return fails;
+}
+
 static void random_step_model(struct random_graph *g, const struct random_step *step)
 {
     uint32_t *d = &g->model[step->d.buffer][step->d.at];
@@ -232,7 +264,8 @@ static fgpu_status random_step_run(struct random_graph *g, struct random_step st
 {
     fgpu_task_desc desc;
     fgpu_arg args[3];
-    random_step_model(g, &step);
+    if (g->failing > 0 && random_below(g, 100) < g->failing)
+        step.c = RANDOM_GRAPH_FAILS;
     random_step_desc(g, &step, args, &desc);
     desc.priority = (int32_t)random_below(g, 5) - 2;
     if (g->last.bits != 0 && random_below(g, 6) == 0) {
@@ -240,9 +273,14 @@ static fgpu_status random_step_run(struct random_graph *g, struct random_step st
         desc.after_count = 1;
     }
     fgpu_task task;
+    bool failed = random_step_fails(g, &step, desc.after_count > 0 && g->last_failed);
+    if (!failed)
+        random_step_model(g, &step);
     fgpu_status status = fgpu_task_submit(g->pool, &desc, &task);
-    if (status == FGPU_OK && random_below(g, 3) == 0)
+    if (status == FGPU_OK && random_below(g, 3) == 0) {
         g->last = task;
+        g->last_failed = failed;
+    }
     return status;
 }
 
@@ -260,6 +298,9 @@ static fgpu_status random_record_step(struct random_graph *g, struct random_reco
     *step = choice == 0   ? random_step_tile(g)
             : choice == 1 ? random_step_update(g)
                           : random_step_combine(g, choice == 2);
+    step->after = step->empty_after = RANDOM_GRAPH_NONE;
+    if (g->failing > 0 && random_below(g, 100) < g->failing)
+        step->c = RANDOM_GRAPH_FAILS;
     random_step_desc(g, step, args, &desc);
     fgpu_status status = FGPU_OK;
     if (before > 0 && random_below(g, 8) == 0) {
@@ -267,15 +308,18 @@ static fgpu_status random_record_step(struct random_graph *g, struct random_reco
         fgpu_task_desc_init(&empty);
         empty.kind = FGPU_TASK_EMPTY;
         status = fgpu_graph_add(graph, &empty, &node);
+        step->empty_after = random_below(g, before);
         if (status == FGPU_OK)
-            status = fgpu_graph_depend(graph, node, random_below(g, before));
-        before = node + 1;
+            status = fgpu_graph_depend(graph, node, step->empty_after);
+        before++;
     }
+    if (before > 0 && random_below(g, 5) == 0)
+        step->after = random_below(g, before);
     if (status == FGPU_OK)
-        status = fgpu_graph_add(graph, &desc, &node);
-    if (status == FGPU_OK && before > 0 && random_below(g, 5) == 0)
-        status = fgpu_graph_depend(graph, node, random_below(g, before));
-    recorded->nodes = node + 1;
+        status = fgpu_graph_add(graph, &desc, &step->node);
+    if (status == FGPU_OK && step->after != RANDOM_GRAPH_NONE)
+        status = fgpu_graph_depend(graph, step->node, step->after);
+    recorded->nodes = step->node + 1;
     return status;
 }
 
@@ -291,6 +335,26 @@ static fgpu_status random_record(struct random_graph *g, struct random_recorded 
         status = fgpu_graph_instantiate(graph, &recorded->exec);
     (void)fgpu_graph_destroy(graph);
     return status;
+}
+
+/* What a launch leaves; returns whether a node failed. */
+static bool random_launch_model(struct random_graph *g, const struct random_recorded *recorded)
+{
+    bool failed[2 * RANDOM_GRAPH_STEPS] = {false}, any = false;
+    for (uint32_t n = 0; n < recorded->count; n++) {
+        const struct random_step *step = &recorded->steps[n];
+        if (step->empty_after != RANDOM_GRAPH_NONE) {
+            failed[step->node - 1] = failed[step->empty_after];
+            g->tasks_failed += failed[step->node - 1];
+            g->tasks_done += !failed[step->node - 1];
+        }
+        failed[step->node] =
+            random_step_fails(g, step, step->after != RANDOM_GRAPH_NONE && failed[step->after]);
+        any |= failed[step->node];
+        if (!failed[step->node])
+            random_step_model(g, step);
+    }
+    return any;
 }
 
 /* Launches one of the graphs, a few times. One whose buffers have been replaced is made anew. */
@@ -310,8 +374,12 @@ static fgpu_status random_launch(struct random_graph *g)
             recorded->exec.bits = 0;
             continue;
         }
-        for (uint32_t n = 0; n < recorded->count && status == FGPU_OK; n++)
-            random_step_model(g, &recorded->steps[n]);
+        bool failed = status == FGPU_OK && random_launch_model(g, recorded);
+        if (status != FGPU_OK || !named)
+            continue;
+        g->last_failed = failed;
+        g->tasks_failed += failed;
+        g->tasks_done += !failed;
     }
     return status;
 }
@@ -591,9 +659,7 @@ static bool random_is_fault(fgpu_status status)
 static void random_begin(struct random_graph *g, fgpu_pool pool,
                          const struct random_graph_kernels *kernels, uint64_t seed)
 {
-    void (*before_end)(fgpu_pool) = g->before_end;
     memset(g, 0, sizeof *g);
-    g->before_end = before_end;
     g->pool = pool;
     g->kernels = *kernels;
     rng_init(&g->rng, seed);
@@ -601,8 +667,6 @@ static void random_begin(struct random_graph *g, fgpu_pool pool,
 
 static bool random_end(struct random_graph *g, fgpu_status status)
 {
-    if (g->before_end != NULL)
-        g->before_end(g->pool);
     for (uint32_t i = 0; i < RANDOM_GRAPH_RECORDED; i++)
         (void)fgpu_graph_exec_destroy(g->recorded[i].exec);
     for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS; i++) {
@@ -681,4 +745,92 @@ bool random_graph_run_recorded(struct random_graph *g, fgpu_pool pool,
     g->align_words = 1;
     g->launches = 40;
     return faulty ? random_run_faulty(g, op_count) : random_run(g, op_count);
+}
+
+/* ---- kernels that fail by themselves */
+
+static fgpu_status random_failing_op(struct random_graph *g)
+{
+    switch (random_below(g, 16)) {
+    case 0:
+        (void)fgpu_pool_wait(g->pool, FGPU_FOREVER); /* tells of a failure */
+        return FGPU_OK;
+    case 1:
+        return random_step_run(g, random_step_tile(g));
+    case 2:
+        return random_step_run(g, random_step_update(g));
+    case 3:
+    case 4:
+        return random_step_run(g, random_step_combine(g, false));
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+        return random_step_run(g, random_step_combine(g, true));
+    default:
+        return random_launch(g);
+    }
+}
+
+static fgpu_status random_compare_spoilt(struct random_graph *g)
+{
+    for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS; i++) {
+        for (uint32_t w = 0; w < RANDOM_GRAPH_WORDS; w++) {
+            fgpu_region region = fgpu_region_span(4u * w, 4);
+            uint32_t got;
+            bool reads = fgpu_buffer_read(g->buffers[i], &region, &got, 0) == FGPU_OK;
+            if (reads == g->spoilt[i][w]) {
+                snprintf(g->why, sizeof g->why, "buffer %u word %u can %sbe read: %s", i, w,
+                         reads ? "" : "not ", reads ? "" : fgpu_last_error());
+                return FGPU_E_TASK;
+            }
+            if (reads && got != g->model[i][w])
+                return random_wrong_word(g, i, w, got);
+            g->compared += reads;
+            g->failures += !reads;
+        }
+    }
+    return FGPU_OK;
+}
+
+static fgpu_status random_compare_counts(struct random_graph *g, const fgpu_pool_stats *before,
+                                         const fgpu_pool_stats *now)
+{
+    uint64_t failed = now->tasks_failed - before->tasks_failed;
+    uint64_t done = now->tasks_done - before->tasks_done;
+    if (failed == g->tasks_failed && done == g->tasks_done)
+        return FGPU_OK;
+    snprintf(g->why, sizeof g->why, "%llu tasks failed and %llu are done, not %llu and %llu",
+             (unsigned long long)failed, (unsigned long long)done,
+             (unsigned long long)g->tasks_failed, (unsigned long long)g->tasks_done);
+    return FGPU_E_TASK;
+}
+
+bool random_graph_run_failing(struct random_graph *g, fgpu_pool pool,
+                              const struct random_graph_kernels *kernels, uint64_t seed,
+                              uint32_t op_count)
+{
+    fgpu_pool_stats before = {.struct_bytes = sizeof before};
+    random_begin(g, pool, kernels, seed);
+    g->align_words = 1;
+    g->faulty = true;
+    g->failing = 1 + random_below(g, 6);
+    fgpu_status status = FGPU_OK;
+    for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS && status == FGPU_OK; i++)
+        status = random_make_buffer(g, i);
+    if (status == FGPU_OK)
+        status = fgpu_pool_wait(pool, FGPU_FOREVER);
+    if (status == FGPU_OK)
+        status = fgpu_pool_get_stats(pool, &before);
+    for (uint32_t i = 0; i < op_count && status == FGPU_OK; i++)
+        status = random_failing_op(g);
+    (void)fgpu_pool_wait(pool, FGPU_FOREVER);
+    fgpu_pool_stats now = {.struct_bytes = sizeof now};
+    if (status == FGPU_OK)
+        status = fgpu_pool_get_stats(pool, &now);
+    if (status == FGPU_OK)
+        status = random_compare_spoilt(g);
+    if (status == FGPU_OK)
+        status = random_compare_counts(g, &before, &now);
+    return random_end(g, status);
 }
