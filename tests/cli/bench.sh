@@ -38,6 +38,22 @@ wavefront 49 49
 cholesky 84 49
 SHAPES
 
+# Launches of a recorded graph: 5 that are not measured beside 3 that are; a few tasks more join ends.
+for device in null cpu; do
+    "$FASTGPU" bench tasks --shape wavefront --count 7 --device "$device" --workers 1 --recorded \
+        --repeat 3 --check --json >json
+    python3 - json "$device" <<'PYTHON'
+import json
+import sys
+
+result = json.load(open(sys.argv[1]))
+assert result["recorded"] is True and result["tasks"] == 49
+assert result["tasks_done"] >= 8 * 49, result["tasks_done"]
+assert result["tasks_ran"] == (8 * 49 if sys.argv[2] == "cpu" else None)
+assert result["ns_cpu_per_task"] > 0
+PYTHON
+done
+
 # What is said of memory is about memory: 20,000 pending tasks cannot do with less than their
 # arguments (a handle and an access each), nor will they take a page each. Without the check of all
 # invariants after each turn, which takes a minute for so many and is no question here.
