@@ -18,7 +18,7 @@
 
 static double joined_command_ns(const struct joined *joined, uint32_t device)
 {
-    double ns = joined->command_ns[device];
+    double ns = joined->paces[device].ns;
     return ns > 0 ? ns : JOINED_UNKNOWN_NS;
 }
 
@@ -294,12 +294,22 @@ static uint32_t joined_nth(const struct task *task, uint32_t n)
     return n < run->places.count ? *(const uint32_t *)vec_at(&run->places, n) : run->slice_end;
 }
 
+static void joined_learn_pace(struct joined_pace *pace, double ns)
+{
+    double a = pace->last[0], b = pace->last[1];
+    double low = a < b ? a : b, high = a < b ? b : a;
+    bool is_first = pace->ns <= 0;
+    pace->ns = is_first || (ns >= low && ns <= high) ? ns : ns < low ? low : high;
+    pace->last[0] = is_first ? ns : b;
+    pace->last[1] = ns;
+}
+
 static void joined_learn(struct engine *engine, const struct task *task, uint32_t count)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     struct engine_device *device = &engine->devices[lane->device];
     const fgpu_cmd_result *result = task_result(task);
-    double *known = &joined_run_of(task)->joined->command_ns[lane->device];
+    struct joined_pace *pace = &joined_run_of(task)->joined->paces[lane->device];
     uint64_t ns = task->predicted_ns;
     if (result->status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
@@ -307,7 +317,7 @@ static void joined_learn(struct engine *engine, const struct task *task, uint32_
         if (result->end_ns > lane->timed_end_ns)
             lane->timed_end_ns = result->end_ns;
         if (count > 0)
-            *known = *known > 0 ? (3 * *known + (double)ns / count) / 4 : (double)ns / count;
+            joined_learn_pace(pace, (double)ns / count);
     }
     device->stats.tasks += count;
     device->stats.busy_ns += ns;
