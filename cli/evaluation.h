@@ -15,6 +15,7 @@
 #include "baseline.h"
 #include "bound.h"
 #include "image.h"
+#include "profile.h"
 #include "sampler.h"
 #include "workload_edges.h"
 
@@ -111,8 +112,9 @@ enum evaluation_step {
 struct evaluation {
     enum evaluation_step step;
     const struct workload *workload;
-    const char *path;   /* of the workload; shown */
-    const char *policy; /* shown */
+    const char *path;              /* of the workload; shown */
+    const char *policy;            /* shown */
+    const struct profile *profile; /* whose choices the workload has; NULL: none. [borrow] */
     struct evaluation_machine machine;
     struct evaluation_device devices[EVALUATION_DEVICES_LIMIT];
     uint32_t device_count;

@@ -450,7 +450,7 @@ static enum options_outcome optimize_take_options(int argc, char **argv, char **
     struct option_texts pieces = {.list = (const char **)(words + 2 * ((size_t)argc + 1))};
     const struct option table[] = {
         {"budget", 'b', OPTION_TEXT, &to->budget, "TIME",
-         "measure about so long: 30s (default),\n2m, 500ms", 0, 0, NULL},
+         "measure about so long, as 2m or 500ms\n(default: 60s)", 0, 0, NULL},
         {"devices", 'd', OPTION_TEXT, &to->devices, "PATTERN",
          "use these devices only, for example\ncpu or opencl:0", 0, 0, NULL},
         {"set", 's', OPTION_TEXTS, &sets, "NAME=VALUE",
@@ -494,7 +494,7 @@ static enum options_outcome optimize_take_options(int argc, char **argv, char **
 
 int command_optimize(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
-    struct optimize_options options = {.budget = "30s", .seed = 1, .log = log_options_none};
+    struct optimize_options options = {.budget = "60s", .seed = 1, .log = log_options_none};
     char **words = calloc(3 * ((size_t)argc + 1), sizeof *words); /* files, --set, --pieces */
     struct optimize *state = calloc(1, sizeof *state);
     int code = COMMAND_FAILED;

@@ -11,7 +11,7 @@
 
 /* Pairs of rounds, before and after, in which what was found is measured. */
 #define OPTIMIZE_PAIRS_LEAST 7
-#define OPTIMIZE_PAIRS_LIMIT 25
+#define OPTIMIZE_PAIRS_LIMIT 99
 
 struct optimize_options {
     const char *path, *devices, *policy, *output; /* NULL: not given */
