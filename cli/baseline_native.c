@@ -36,7 +36,7 @@ static fgpu_status native_check_kernels(const struct baseline *baseline, char *w
 
     for (uint32_t i = 0; i < workload->task_count; i++) {
         const struct workload_kernel *kernel = &workload->kernels[workload->tasks[i].kernel];
-        if (!kernel->filter || !kernel->filter->native)
+        if (!kernel->native)
             return why_fail(FGPU_E_UNSUPPORTED, why, why_bytes,
                             "the kernel %s is OpenCL C and has no variant for the device %s",
                             kernel->name, baseline->info.id);
@@ -203,7 +203,7 @@ static int native_launch(const struct native_side *side, const struct workload_t
     if (range.group_begin == range.group_end)
         return 0;
     native_fill_args(side, task, member, args);
-    return kernel->filter->native(&range, args, NULL);
+    return kernel->native(&range, args, NULL);
 }
 
 /* ---- all tasks, on each member */

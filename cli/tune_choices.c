@@ -118,7 +118,7 @@ static fgpu_status choices_set_variant(const struct tune_choice *choice, struct 
         struct workload_kernel *kernel = &workload->kernels[i];
         if (!choices_is_named(kernel, choice->name))
             continue;
-        if (is_native && !(kernel->filter && kernel->filter->native))
+        if (is_native && !kernel->native)
             return why_fail(FGPU_E_INVAL, why, why_bytes, "%s has no native variant", kernel->name);
         kernel->variant = is_native ? WORKLOAD_NATIVE : WORKLOAD_OPENCL;
     }

@@ -144,7 +144,7 @@ static void space_add_policies(struct tune_space *space)
 
 static bool space_has_both(const struct workload_kernel *kernel)
 {
-    return kernel->filter && kernel->filter->native;
+    return kernel->native != NULL;
 }
 
 static void space_add_variant(struct tune_space *space, const char *name)

@@ -70,6 +70,7 @@ struct workload_kernel {
     char name[WORKLOAD_NAME_BYTES];
     enum workload_variant variant; /* not of the file: what a profile chose (tune_space.h) */
     const struct filter *filter; /* a built-in one; NULL: of the file */
+    fgpu_native_fn native;       /* beside the text; NULL: none */
     const char *path;            /* OpenCL C */
     const char *source;
     const char *entry;

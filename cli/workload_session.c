@@ -46,9 +46,8 @@ static fgpu_status session_make_kernel(fgpu_pool pool, const struct workload_ker
             status = fgpu_kernel_set_arg(*kernel, i, param->kind, param->access,
                                          elements[param->type].size_bytes * param->lanes);
     }
-    if (status == FGPU_OK && from->filter && from->filter->native &&
-        from->variant != WORKLOAD_OPENCL)
-        status = fgpu_kernel_add_native(*kernel, from->filter->native, NULL);
+    if (status == FGPU_OK && from->native && from->variant != WORKLOAD_OPENCL)
+        status = fgpu_kernel_add_native(*kernel, from->native, NULL);
     return status;
 }
 
