@@ -3,6 +3,7 @@
  * and after. The function is called as the pool's cpu device calls it (kernel.h). */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "baseline_side.h"
 #include "baseline_team.h"
@@ -208,28 +209,46 @@ static int native_launch(const struct native_side *side, const struct workload_t
 
 /* ---- all tasks, on each member */
 
+/* CPU time of the calling thread. */
+static uint64_t native_cpu_ns(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
 static void native_member(struct baseline_team *team, uint32_t member, void *user)
 {
     struct native_side *side = user;
     const struct workload *workload = side->baseline->workload;
     bool is_by_hand = side->run->way == BASELINE_BY_HAND, is_first = member == 0;
     uint32_t verdict = NATIVE_GOES_ON, i = 0;
+    uint64_t work_ns = 0;
 
     for (; i < workload->task_count && verdict == NATIVE_GOES_ON; i++) {
         const struct workload_task *task = &workload->tasks[workload->order[i]];
         if (is_by_hand) {
+            uint64_t begin_ns = native_cpu_ns();
             if (is_first)
                 native_copy(side, task, true);
+            work_ns += native_cpu_ns() - begin_ns;
             (void)baseline_team_meet(team, member, 0);
         }
-        if (native_launch(side, task, member) != 0)
+        uint64_t begin_ns = native_cpu_ns();
+        int result = native_launch(side, task, member);
+        work_ns += native_cpu_ns() - begin_ns;
+        if (result != 0)
             verdict = NATIVE_FAILED;
         else if (is_first && baseline_is_stopped(side->run))
             verdict = NATIVE_STOPPED;
         verdict = baseline_team_meet(team, member, verdict);
+        begin_ns = native_cpu_ns();
         if (is_by_hand && is_first && verdict == NATIVE_GOES_ON)
             native_copy(side, task, false);
+        work_ns += native_cpu_ns() - begin_ns;
     }
+    (void)__atomic_fetch_add(&side->run->work_ns, work_ns, __ATOMIC_RELAXED);
     if (is_first) {
         side->verdict = verdict;
         side->failed_task = i > 0 ? workload->order[i - 1] : 0;

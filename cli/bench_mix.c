@@ -23,9 +23,10 @@ static const char mix_text[] =
     "Runs 50 tasks of five kinds (convolution, matrix product, forces between atoms,\n"
     "pairs of letters, steps of a flow) through the pool and, in turn, one by one and\n"
     "in one queue on each whole device; compares medians with the best of these.\n"
-    "Utilisation is CPU time over time and cores; of the pool's side without its own\n"
-    "threads. All results are compared with a slow computation. The work is a file\n"
-    "to copy: examples/workloads/mix.json.";
+    "Utilisation is CPU time over time and cores, without that of the pool's own\n"
+    "threads, and of threads that spin while they wait where the others do. All\n"
+    "results are compared with a slow computation. The work is a file to copy:\n"
+    "examples/workloads/mix.json.";
 
 struct mix_options {
     const char *devices, *policy;
@@ -94,7 +95,7 @@ static void mix_find_figures(const struct evaluation *evaluation, struct mix_fig
         if (best == EVALUATION_NONE)
             continue;
         figures->speed[way] = run_ratio(evaluation, &evaluation->sides[best]);
-        figures->busy[way] = evaluation->sides[best].cpu_share;
+        figures->busy[way] = evaluation->sides[best].work_share;
     }
 }
 

@@ -87,6 +87,8 @@ struct evaluation_side {
     uint64_t wall_ns[EVALUATION_ROUNDS_LIMIT];
     uint64_t median_ns; /* 0: not measured */
     double cpu_share;   /* of the machine's cores, in the median round */
+    double work_share;  /* the same without threads that spin while they wait; where that is not
+                           known apart, cpu_share */
     uint64_t copied_bytes;
     bool is_equal; /* its outputs are those of the pool, bit for bit */
     char error[CLI_WHY_BYTES];
