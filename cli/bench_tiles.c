@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "evaluation.h"
 #include "json_out.h"
 #include "log_options.h"
 #include "options.h"
@@ -21,8 +22,9 @@ static const char tiles_help[] =
     "Runs a matrix product and a Cholesky factorisation by tiles (floats, OpenCL) on\n"
     "two parts of one CPU device, the second of which reports everything --slow times\n"
     "as late (the pool's fault layer). Prints the share of the time that each device\n"
-    "was busy, by its own clock, the time over lower bounds, and whether the results\n"
-    "are right. Some rounds warm up, so that the pool knows the speeds.";
+    "computed, by its own clock, and that it was busy (of the slow one: --slow times\n"
+    "that), the time over lower bounds, and whether the results are right. Some\n"
+    "rounds warm up, so that the pool knows the speeds.";
 
 struct tiles_words {
     struct tiles_options run;
@@ -32,6 +34,16 @@ struct tiles_words {
     bool is_json;
     struct log_options log;
 };
+
+/* The slowed device computes for a share of the time that it is taken for: what it has computed is
+ * reported --slow times as late. */
+static double tiles_busy(const struct tiles_words *words, const struct tiles_result *result,
+                         uint32_t device)
+{
+    double busy = result->busy[device] * (device == 1 ? (double)words->slow : 1.0);
+
+    return busy < 1.0 ? busy : 1.0;
+}
 
 static bool tiles_print_json(const struct tiles_words *words, const struct tiles_result *results)
 {
@@ -58,6 +70,7 @@ static bool tiles_print_json(const struct tiles_words *words, const struct tiles
         json_out_known(shape, "bound_path_ns", has_bound, (double)result->bound.path_ns);
         json_out_known(shape, "bound_ratio", has_bound && result->bound.lower_ns > 0,
                        result->wall_ns / (double)result->bound.lower_ns);
+        json_out_known(shape, "others_share", result->others_share >= 0.0, result->others_share);
         json_out_bool(shape, "results_right", result->is_right);
         json_out_number(shape, "largest_error", result->error);
         cJSON *devices = cJSON_AddArrayToObject(shape, "devices");
@@ -65,7 +78,9 @@ static bool tiles_print_json(const struct tiles_words *words, const struct tiles
             cJSON *device = cJSON_CreateObject();
             json_out_text(device, "id", result->ids[i]);
             json_out_number(device, "tasks", (double)result->tasks[i]);
-            json_out_known(device, "busy_share", result->round_count > 0, result->busy[i]);
+            json_out_known(device, "computing_share", result->round_count > 0, result->busy[i]);
+            json_out_known(device, "busy_share", result->round_count > 0,
+                           tiles_busy(words, result, i));
             (void)cJSON_AddItemToArray(devices, device);
         }
         (void)cJSON_AddItemToArray(list, shape);
@@ -73,10 +88,11 @@ static bool tiles_print_json(const struct tiles_words *words, const struct tiles
     return json_out_print(root);
 }
 
-static void tiles_print_text(enum tiles_shape shape, const struct tiles_result *result)
+static void tiles_print_text(const struct tiles_words *words, enum tiles_shape shape,
+                             const struct tiles_result *result)
 {
     static const struct text_table_column columns[] = {
-        {"  device", false}, {"tasks", true}, {"busy", true}};
+        {"  device", false}, {"tasks", true}, {"computing", true}, {"busy", true}};
     struct text_table table;
 
     if (result->round_count == 0)
@@ -84,12 +100,13 @@ static void tiles_print_text(enum tiles_shape shape, const struct tiles_result *
     printf("%s: %u tasks, %.2f ms (median of %u rounds), %.2f GFlop/s, cores busy %.0f %%\n",
            tiles_shape_names[shape], result->task_count, result->wall_ns / 1e6, result->round_count,
            result->flops / result->wall_ns, 100.0 * result->cores_share);
-    text_table_init(&table, columns, 3);
+    text_table_init(&table, columns, 4);
     for (uint32_t i = 0; i < result->device_count; i++) {
         struct text_table_row *row = text_table_add(&table);
         text_table_set(row, 0, "  %s", result->ids[i]);
         text_table_set(row, 1, "%" PRIu64, result->tasks[i]);
         text_table_set(row, 2, "%.1f %%", 100.0 * result->busy[i]);
+        text_table_set(row, 3, "%.1f %%", 100.0 * tiles_busy(words, result, i));
     }
     text_table_print(&table);
     text_table_fini(&table);
@@ -97,6 +114,9 @@ static void tiles_print_text(enum tiles_shape shape, const struct tiles_result *
         printf("  time over lower bound %.3f (area %.2f ms, longest chain %.2f ms)\n",
                result->wall_ns / (double)result->bound.lower_ns,
                (double)result->bound.area_ns / 1e6, (double)result->bound.path_ns / 1e6);
+    if (result->others_share >= EVALUATION_OTHERS_LEAST)
+        printf("  others took %.0f %% of the machine's cores meanwhile: compare with care\n",
+               100.0 * result->others_share);
     printf("  results %s (largest relative error %.1e)\n\n",
            result->is_right ? "are right" : "are WRONG", result->error);
 }
@@ -133,7 +153,7 @@ static int tiles_open_and_run(struct tiles_words *words, const volatile sig_atom
             code = commands_fail(tiles_command, tiles_shape_names[s], status);
         (void)fgpu_pool_close(pool);
         if (!words->is_json)
-            tiles_print_text((enum tiles_shape)s, &results[s]);
+            tiles_print_text(words, (enum tiles_shape)s, &results[s]);
         if (status == FGPU_OK && !results[s].is_right)
             code = COMMAND_FAILED;
     }
@@ -145,7 +165,7 @@ static int tiles_open_and_run(struct tiles_words *words, const volatile sig_atom
 int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     static const char *const shapes[] = {"both", "product", "cholesky", NULL};
-    struct tiles_words words = {.run = {.size = 96, .rounds = 5, .warm = 3},
+    struct tiles_words words = {.run = {.size = 128, .rounds = 5, .warm = 3},
                                 .devices = "opencl:0",
                                 .subdevices = 2,
                                 .slow = 2,
@@ -155,8 +175,8 @@ int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop)
          0, shapes},
         {"tiles", 't', OPTION_NUMBER, &words.tiles, "N", "tiles of an edge (default: 12 and 24)", 1,
          TILES_MOST, NULL},
-        {"size", 0, OPTION_NUMBER, &words.run.size, "N", "elements of a tile's edge (default: 96)",
-         1, 1024, NULL},
+        {"size", 0, OPTION_NUMBER, &words.run.size, "N",
+         "elements of a tile's edge, a multiple of 8\n(default: 128)", 8, 1024, NULL},
         {"slow", 0, OPTION_NUMBER, &words.slow, "F",
          "how many times as slow the second device is\n(default: 2; 1: as fast)", 1, 100, NULL},
         {"device", 'd', OPTION_TEXT, &words.devices, "PATTERN",
@@ -180,5 +200,8 @@ int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop)
     };
 
     enum options_outcome outcome = options_read(&page, argc, argv);
+    if (outcome == OPTIONS_GO && words.run.size % 8 != 0)
+        outcome =
+            options_refuse(&page, "--size %u: want a multiple of 8", (unsigned)words.run.size);
     return outcome == OPTIONS_GO ? tiles_open_and_run(&words, stop) : options_code(outcome);
 }

@@ -50,7 +50,8 @@ struct tiles_result {
     double wall_ns;                   /* median */
     double busy[TILES_DEVICES_LIMIT]; /* share of the time that the device was busy, by its clock */
     uint64_t tasks[TILES_DEVICES_LIMIT];
-    double cores_share; /* CPU time of the process / (wall x cores) */
+    double others_share; /* of all processors, taken by others; negative: not known */
+    double cores_share;  /* CPU time of the process / (wall x cores) */
     bool is_bound_known;
     struct bound bound; /* from the medians of a traced round */
     double flops;

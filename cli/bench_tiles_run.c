@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "evaluate_machine.h"
 #include "figures.h"
@@ -246,6 +247,10 @@ static fgpu_status tiles_submit(struct tiles_state *state, const struct tiles_ta
     desc.dims = is_factor || is_solve ? 1 : 2;
     desc.global[0] = is_factor ? 1 : (uint64_t)size;
     desc.global[1] = (uint64_t)size;
+    if (task->kernel == TILES_MULTIPLY) { /* 8 x 4 elements a work item */
+        desc.global[0] /= 8;
+        desc.global[1] /= 4;
+    }
     desc.args = args;
     desc.arg_count = count;
     return fgpu_task_submit(state->pool, &desc, NULL);
@@ -267,13 +272,14 @@ static void tiles_read(const struct tiles_state *state, struct tiles_counters *c
 
 /* One measured round. */
 struct tiles_round {
-    double wall_ns, cores_share, busy[TILES_DEVICES_LIMIT];
+    double wall_ns, cores_share, others_share, busy[TILES_DEVICES_LIMIT];
     uint64_t tasks[TILES_DEVICES_LIMIT];
 };
 
 static fgpu_status tiles_run_round(struct tiles_state *state, struct tiles_round *round)
 {
     struct tiles_counters before, after;
+    struct machine_load loads[2];
     fgpu_status status = tiles_fill(state);
 
     if (status == FGPU_OK)
@@ -281,6 +287,7 @@ static fgpu_status tiles_run_round(struct tiles_state *state, struct tiles_round
     if (waiting_is_stopped(state->stop))
         return FGPU_E_CANCELLED;
     tiles_read(state, &before);
+    machine_load_read(&loads[0]);
     uint64_t cpu_ns = figures_cpu_ns(), begin_ns = figures_wall_ns();
     for (uint32_t i = 0; i < state->graph.task_count && status == FGPU_OK; i++)
         status = tiles_submit(state, &state->graph.tasks[i]);
@@ -289,6 +296,9 @@ static fgpu_status tiles_run_round(struct tiles_state *state, struct tiles_round
     round->wall_ns = (double)(figures_wall_ns() - begin_ns);
     round->cores_share = (double)(figures_cpu_ns() - cpu_ns) / (round->wall_ns * state->cores);
     tiles_read(state, &after);
+    machine_load_read(&loads[1]);
+    round->others_share =
+        machine_load_of_others(&loads[0], &loads[1], (double)sysconf(_SC_NPROCESSORS_ONLN));
     for (uint32_t i = 0; i < state->result->device_count; i++) {
         round->busy[i] =
             (double)(after.busy_ns[i] - before.busy_ns[i]) / (round->wall_ns * state->queues[i]);
@@ -370,6 +380,7 @@ static void tiles_show(struct tiles_state *state, struct tiles_round *rounds, ui
     const struct tiles_round *shown = &rounds[(count - 1) / 2];
     result->wall_ns = shown->wall_ns;
     result->cores_share = shown->cores_share;
+    result->others_share = shown->others_share;
     memcpy(result->busy, shown->busy, sizeof result->busy);
     memcpy(result->tasks, shown->tasks, sizeof result->tasks);
 }

@@ -1,6 +1,6 @@
 /* Tiles of matrices of floats, size x size, row after row, for `fastgpu bench tiles`: the matrix
- * product and the Cholesky factorisation by tiles. Every work item makes one element or one row;
- * sums go along rows of both sources, eight at a time.
+ * product and the Cholesky factorisation by tiles; size is a multiple of 8. Sums of the
+ * factorisation go along rows of both sources, eight at a time.
  */
 float dot_rows(global const float *a, global const float *b, int count)
 {
@@ -17,15 +17,22 @@ float dot_rows(global const float *a, global const float *b, int count)
     return sum;
 }
 
-/* c += a b. */
+/* c += a b, eight elements of four rows a work item. */
 kernel void tile_multiply(global const float *a, global const float *b, global float *c, int size)
 {
-    int x = (int)get_global_id(0), y = (int)get_global_id(1);
-    float sum = c[y * size + x];
+    int x = 8 * (int)get_global_id(0), y = 4 * (int)get_global_id(1);
+    global float *to = c + y * size + x;
+    float8 sums[4];
 
-    for (int k = 0; k < size; k++)
-        sum += a[y * size + k] * b[k * size + x];
-    c[y * size + x] = sum;
+    for (int i = 0; i < 4; i++)
+        sums[i] = vload8(0, to + i * size);
+    for (int k = 0; k < size; k++) {
+        float8 line = vload8(0, b + k * size + x);
+        for (int i = 0; i < 4; i++)
+            sums[i] += a[(y + i) * size + k] * line;
+    }
+    for (int i = 0; i < 4; i++)
+        vstore8(sums[i], 0, to + i * size);
 }
 
 /* c -= a b', where b' is b mirrored at its diagonal. */
