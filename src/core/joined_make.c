@@ -212,7 +212,7 @@ static int make_compare_uses(const void *left, const void *right)
 static void make_lists(struct make *make)
 {
     struct joined *joined = make->joined;
-    if (joined->use_count > 0) {
+    if (joined->use_count > 0 && make->use_list.items != NULL) {
         memcpy(joined->uses, make->use_list.items, joined->use_count * sizeof *joined->uses);
         qsort(joined->uses, joined->use_count, sizeof *joined->uses, make_compare_uses);
     }
@@ -221,8 +221,8 @@ static void make_lists(struct make *make)
         joined->loose[i] = i;
     }
     joined->loose_count = joined->use_count;
-    memcpy(joined->kernels, make->kernel_list.items,
-           joined->kernel_count * sizeof *joined->kernels);
+    for (uint32_t i = 0; i < joined->kernel_count; i++)
+        joined->kernels[i] = *(const struct joined_kernel *)vec_at(&make->kernel_list, i);
 }
 
 static void make_arg(struct make *make, const struct submit_arg *from, uint32_t index,

@@ -38,7 +38,8 @@ wavefront 49 49
 cholesky 84 49
 SHAPES
 
-# Launches of a recorded graph: 5 that are not measured beside 3 that are; a few tasks more join ends.
+# Launches of a recorded graph: 5 that are not measured beside 3 that are; a few more tasks join
+# the ends.
 for device in null cpu; do
     "$FASTGPU" bench tasks --shape wavefront --count 7 --device "$device" --workers 1 --recorded \
         --repeat 3 --check --json >json
