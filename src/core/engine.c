@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/complete.h"
+#include "core/direct.h"
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/launch.h"
@@ -28,12 +29,6 @@
 #define ENGINE_FEW_DEVICES 64u /* of more it is taken for granted that another can */
 #define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
 
-void engine_look(struct engine *engine, uint32_t task)
-{
-    void *place = vec_push(&engine->work, &task);
-    FGPU_ASSERT(place != NULL);
-}
-
 void engine_act(struct engine *engine, struct action action)
 {
     void *place = vec_push(&engine->actions, &action);
@@ -47,7 +42,7 @@ void engine_clock(struct engine *engine, uint64_t now_ns)
 
 /* ---- the end of a task ------------------------------------------------------------------ */
 
-static void engine_objects_gone(struct engine *engine, struct task *task)
+void engine_objects_gone(struct engine *engine, struct task *task)
 {
     for (uint32_t i = 0; i < task->access_count; i++) {
         uint32_t index = task_accesses(task)[i].buffer;
@@ -64,6 +59,8 @@ static void engine_objects_gone(struct engine *engine, struct task *task)
 
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
+    if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
+        return;
     if (engine->lineage != NULL)
         status = lineage_end(engine, task, status);
     bool placed = task->lane < TASK_LANE_MIXED || task->kind == TASK_MAP;
@@ -141,6 +138,8 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_backlog_push(engine, task, true);
         return false;
     }
+    if (direct_launch(engine, lane, task))
+        return true;
     enum launch_answer code = launch_code(engine, task);
     if (code == LAUNCH_FAILED)
         engine_release_lane(engine, task);

@@ -226,6 +226,7 @@ struct engine {
     uint32_t lane_count;
     struct engine_node *nodes;
     uint32_t node_count;
+    bool direct;           /* all memory is the host's: see direct.h */
     uint32_t code_count;   /* of different devices */
     struct bitset due;     /* lanes that may take something from their lists, or have a fence due */
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
@@ -276,22 +277,30 @@ struct engine {
 
 static inline struct task *engine_task(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->tasks, index);
+    return table_item(&engine->tasks, index, sizeof(struct task));
 }
 
 static inline struct buffer *engine_buffer(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->buffers, index);
+    return table_item(&engine->buffers, index, sizeof(struct buffer));
 }
 
 static inline struct kernel *engine_kernel(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->kernels, index);
+    return table_item(&engine->kernels, index, sizeof(struct kernel));
 }
 
 /* The task is looked at (again) before the turn ends: something that it may have waited for has
  * changed. */
-void engine_look(struct engine *engine, uint32_t task);
+static inline void engine_look(struct engine *engine, uint32_t task)
+{
+    struct vec *work = &engine->work;
+    if (__builtin_expect(work->count == work->capacity, 0)) {
+        bool grown = vec_reserve(work, 2 * work->capacity + 8);
+        FGPU_ASSERT(grown);
+    }
+    ((uint32_t *)(void *)work->items)[work->count++] = task;
+}
 
 /* Number of a task in traces; 0 is none. */
 static inline uint64_t engine_trace_id(const struct task *task)
@@ -344,6 +353,8 @@ static inline struct block *engine_block(struct buffer *buffer, uint32_t node)
     return blocks_at(buffer, node);
 }
 
+/* Of what an ended task names: what waited for that to go. */
+void engine_objects_gone(struct engine *engine, struct task *task);
 /* The last user of a destroyed buffer has ended. */
 void engine_buffer_gone(struct engine *engine, uint32_t buffer);
 /* The last user of a destroyed kernel has ended. */

@@ -72,10 +72,9 @@ static void launch_resolve(struct engine *engine, struct task *task, uint32_t no
     }
 }
 
-static void launch_kernel_body(struct engine *engine, struct task *task, uint32_t device)
+void launch_kernel(struct task *task, const struct code *code)
 {
     fgpu_cmd_launch *launch = task_body(task);
-    const struct code *code = engine_code(engine, engine_kernel(engine, task->kernel), device);
     launch->code = code->code;
     if (!(task->flags & TASK_F_AUTO_LOCAL))
         return;
@@ -141,7 +140,7 @@ static uint32_t launch_body(struct engine *engine, struct task *task, uint32_t d
     switch (task->kind) {
     case TASK_KERNEL:
         launch_resolve(engine, task, node);
-        launch_kernel_body(engine, task, device);
+        launch_kernel(task, engine_code(engine, engine_kernel(engine, task->kernel), device));
         return FGPU_CMD_LAUNCH;
     case TASK_HOST:
         launch_resolve(engine, task, node);
@@ -174,7 +173,13 @@ void launch_task(struct engine *engine, struct task *task, bool chained)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     uint32_t node = lane_node(engine, task);
-    fgpu_cmd cmd = {.kind = launch_body(engine, task, lane->device, node), .body = task_body(task)};
+    launch_append(engine, lane, task, launch_body(engine, task, lane->device, node), chained);
+}
+
+void launch_append(struct engine *engine, struct lane *lane, struct task *task, uint32_t kind,
+                   bool chained)
+{
+    fgpu_cmd cmd = {.kind = kind, .body = task_body(task)};
     if (launch_is_timed(engine, task, lane))
         cmd.flags |= FGPU_CMD_TIMED;
     if (chained || task->undone > 0)

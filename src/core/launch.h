@@ -22,6 +22,11 @@ void launch_build(struct engine *engine, struct kernel *kernel, uint32_t device)
 /* PLACED -> RUNNING: append the command. Everything is there. */
 void launch_task(struct engine *engine, struct task *task, bool chained);
 
+/* Parts of it: what a kernel's body has of its code; the command, when the body is complete. */
+void launch_kernel(struct task *task, const struct code *code);
+void launch_append(struct engine *engine, struct lane *lane, struct task *task, uint32_t kind,
+                   bool chained);
+
 /* A FENCE for a lane on which a command has failed. */
 void launch_fence(struct engine *engine, struct lane *lane);
 

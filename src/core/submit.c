@@ -255,6 +255,46 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     return FGPU_OK;
 }
 
+struct task *submit_quick(struct engine *engine, uint32_t arg_count)
+{
+    uint32_t slot;
+    if (arg_count > SUBMIT_QUICK_ARGS || table_alloc(&engine->tasks, &slot) != FGPU_OK)
+        return NULL;
+    struct task *task = engine_task(engine, slot);
+    size_t accesses = sizeof(fgpu_cmd_launch) + arg_count * sizeof(fgpu_cmd_arg);
+    size_t total = accesses + arg_count * sizeof(struct task_access);
+    memset(&task->self, 0, offsetof(struct task, inline_payload) - offsetof(struct task, self));
+    task->self = slot;
+    task->flags = TASK_F_AUTO_LOCAL;
+    task->access_count = task->arg_count = (uint8_t)arg_count;
+    task->pin = TASK_DEVICE_ANY;
+    task->lane = task->follow = TASK_LANE_NONE;
+    task->succ = task->no_memory = LINKS_NONE;
+    task->root = TASK_NONE;
+    task->payload = task->inline_payload;
+    task->payload_bytes = (uint32_t)total;
+    task->args_offset = sizeof(fgpu_cmd_launch) / 8;
+    task->access_offset = (uint16_t)(accesses / 8);
+    task->rect_offset = task->after_offset = task->extra_offset = (uint16_t)(total / 8);
+    fgpu_cmd_launch *launch = task_body(task);
+    memset(launch, 0, sizeof *launch);
+    launch->args = task_args(task);
+    launch->arg_count = arg_count;
+    launch->dims = 1;
+    launch->global[1] = launch->global[2] = 1;
+    return task;
+}
+
+void submit_quick_drop(struct engine *engine, struct task *task)
+{
+    table_free(&engine->tasks, task->self);
+}
+
+_Static_assert(sizeof(fgpu_cmd_launch) +
+                       SUBMIT_QUICK_ARGS * (sizeof(fgpu_cmd_arg) + sizeof(struct task_access)) <=
+                   TASK_INLINE_BYTES,
+               "a quick record needs no block of its own");
+
 void submit_push(struct engine *engine, uint32_t index)
 {
     (void)inbox_push(&engine->inbox, index);

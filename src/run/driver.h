@@ -149,6 +149,9 @@ void driver_destroy(struct driver *driver);
 fgpu_status driver_submit(struct driver *driver, const struct submit_request *request,
                           uint32_t *index, uint32_t *generation);
 
+/* The same for a record that has been prepared. */
+void driver_push(struct driver *driver, uint32_t index, uint8_t kind);
+
 /* Take the lock with all submitted tasks linked; and let go, handing out what has become possible.
  * Between them the caller may use the engine. */
 void driver_enter(struct driver *driver);

@@ -540,19 +540,24 @@ fgpu_status driver_submit(struct driver *driver, const struct submit_request *re
         return error_set(status, "no memory for a task with %u arguments", request->arg_count);
     if (status != FGPU_OK)
         return status;
+    driver_push(driver, *index, request->kind);
+    return FGPU_OK;
+}
+
+void driver_push(struct driver *driver, uint32_t index, uint8_t kind)
+{
     /* Also on a busy pool: whoever made it so may leave before the task has ended. */
     if (__builtin_expect(!atomic_load_acquire_u32(&driver->progress_started), 0))
         driver_start(driver);
-    submit_push(&driver->engine, *index);
+    submit_push(&driver->engine, index);
     uint32_t queued = atomic_add_seqcst_u32(&driver->queued, 1) + 1;
     uint32_t batch = atomic_load_relaxed_u32(&driver->batch);
     bool rang = queued >= batch / 4 &&
                 doorbell_read(&driver->bell) != atomic_load_relaxed_u32(&driver->seen);
-    if (rang || queued >= batch || request->kind == TASK_HOST || embedded_is_eager(driver)) {
+    if (rang || queued >= batch || kind == TASK_HOST || embedded_is_eager(driver)) {
         embedded_submit_pump(driver, queued);
         embedded_call_back(driver);
     }
-    return FGPU_OK;
 }
 
 /* ---- waiting ---------------------------------------------------------------------------- */
