@@ -170,9 +170,9 @@ static void embedded_follow_flow(struct driver *driver)
     uint64_t now_ns = driver->engine.now_ns;
     if (!driver->submits && atomic_load_relaxed_u32(&driver->helpers) == 0)
         return;
-    bool follows = driver->submits && now_ns - driver->flow_ns < EMBEDDED_FLOW_SOON_NS &&
-                   atomic_load_relaxed_u32(&driver->progress_started);
     bool before = atomic_load_relaxed_u32(&driver->flow);
+    bool follows = driver->submits && atomic_load_relaxed_u32(&driver->progress_started) &&
+                   (before || now_ns - driver->flow_ns < EMBEDDED_FLOW_SOON_NS);
     driver->flow_pumps = follows ? driver->flow_pumps + 1 : 0;
     driver->flow_ns = now_ns;
     bool flow = driver->flow_pumps >= EMBEDDED_FLOW_PUMPS;
@@ -428,13 +428,23 @@ static void embedded_watch_flow(struct driver *driver)
 {
     uint32_t pumps = atomic_load_seqcst_u32(&driver->pumps);
     (void)futex_wait(&driver->closing, 0, EMBEDDED_FLOW_NAP_NS);
-    if (pumps != atomic_load_seqcst_u32(&driver->pumps))
+    if (pumps != atomic_load_seqcst_u32(&driver->pumps) || !lock_try(&driver->lock))
+        return; /* somebody is at it */
+    if (pumps != atomic_load_relaxed_u32(&driver->pumps)) {
+        lock_release(&driver->lock);
         return;
-    lock_acquire(&driver->lock);
+    }
     atomic_store_relaxed_u32(&driver->flow, 0);
     driver->flow_pumps = 0;
-    if (embedded_pump_and_unlock(driver, 0))
-        embedded_try_pump(driver, 0);
+    (void)embedded_pump_and_unlock(driver, 0); /* the loop looks again */
+}
+
+/* A submitter in full flow can turn the crank himself, once he finds the lock free; where handing
+ * out takes long this thread does it beside him. */
+static void embedded_leave_it(struct driver *driver)
+{
+    if (atomic_load_relaxed_u32(&driver->batch) == DRIVER_BATCH)
+        (void)futex_wait(&driver->closing, 0, EMBEDDED_NAP_NS);
 }
 
 static void *embedded_progress(void *arg)
@@ -456,8 +466,10 @@ static void *embedded_progress(void *arg)
             continue;
         }
         lock_acquire(&driver->lock);
-        if (embedded_pump_and_unlock(driver, 0))
+        if (embedded_pump_and_unlock(driver, 0)) {
+            embedded_leave_it(driver);
             continue;
+        }
         served.pumps = atomic_load_seqcst_u32(&driver->pumps);
         bool stuck = atomic_load_relaxed_u32(&driver->stuck);
         if (atomic_load_seqcst_u32(&driver->closing))
