@@ -12,6 +12,9 @@
  * nothing has been changed, and the long way is to be gone. */
 bool direct_launch(struct engine *engine, struct lane *lane, struct task *task);
 
+/* PICKED -> RUNNING on the only lane that there is. False: as above. */
+bool direct_place(struct engine *engine, struct task *task);
+
 /* A task that has run well ends, and its record is free. False: as above. */
 bool direct_end(struct engine *engine, struct task *task);
 

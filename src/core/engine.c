@@ -207,6 +207,8 @@ static void engine_prepare_kernel(struct engine *engine, struct task *task)
 /* Step 4 for a task that was picked. */
 static void engine_place(struct engine *engine, struct task *task)
 {
+    if (direct_place(engine, task))
+        return;
     if (task->kernel != TASK_NONE)
         engine_prepare_kernel(engine, task);
     if (!place_task(engine, task)) {
@@ -330,6 +332,15 @@ static void engine_doomed(struct engine *engine, struct task *task)
     engine_end(engine, task, (fgpu_status)task->status);
 }
 
+/* A task that is ready now would be the next one to be placed, whatever else is looked at. */
+static bool engine_is_next(const struct engine *engine)
+{
+    return engine->direct && engine->lane_count == 1 && engine->ready_count == 0 &&
+           engine->kept == 0 && engine->hungry > 0 && engine->ranked == 0 &&
+           (engine->planner == NULL || engine->planner->found.policy == NULL) &&
+           !engine->trace->on;
+}
+
 static void engine_linked(struct engine *engine, struct task *task)
 {
     if (task->undone > 0) {
@@ -352,6 +363,8 @@ static void engine_linked(struct engine *engine, struct task *task)
         engine_map(engine, task);
     else if (task->kind == TASK_HOST && !engine->host_visible)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
+    else if (engine_is_next(engine))
+        engine_place(engine, task);
     else if (!engine_follow(engine, task))
         sched_ready(engine, task);
 }
@@ -484,6 +497,8 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
         if (!engine_dispatch(engine, task))
             break;
     }
+    if (any)
+        sched_update_hunger(engine, lane);
     if (lane->ahead_due)
         engine_ahead_again(engine, lane);
     return any;
@@ -577,5 +592,7 @@ void engine_turn(struct engine *engine)
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
     }
+    if (engine->freed_count > 0)
+        submit_give_back(engine);
     engine_check_now_and_then(engine);
 }

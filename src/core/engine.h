@@ -31,6 +31,7 @@
 
 #define OP_NONE UINT32_MAX
 #define ENGINE_PRIORITIES 2001u /* -1000 .. 1000 */
+#define ENGINE_FREED 32u         /* task slots that are given back at once */
 #define ENGINE_LANE_RING 4096u  /* commands in flight in one lane at most, unless configured */
 
 /* ---- what the driver carries out -------------------------------------------------------- */
@@ -201,6 +202,8 @@ struct engine {
     struct table buffers; /* struct buffer */
     struct table kernels; /* struct kernel */
     struct inbox inbox;
+    uint32_t freed[ENGINE_FREED]; /* slots of tasks that have ended, not yet given back */
+    uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
     uint64_t now_ns;
@@ -252,6 +255,7 @@ struct engine {
     struct vec runs;    /* scratch of the move step */
 
     uint32_t pending_tasks; /* linked and not ended */
+    uint32_t ranked;        /* of them with a priority that is not the usual one */
     uint32_t held_maps;     /* mappings that the caller holds: pending tasks that only he can end */
     uint64_t wakes;    /* tasks that ended, mappings that became ready, records that became free:
                           somebody may wait for one */

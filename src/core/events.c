@@ -114,12 +114,27 @@ static void events_device_due(struct engine *engine, const struct engine_device 
         bitset_add(&engine->due, device->lane_first + i);
 }
 
+/* The record of command `at`: its device has written to it, and it was last touched here long ago. */
+static void events_fetch(const struct engine *engine, const struct lane *lane, uint64_t at,
+                         uint64_t last)
+{
+    uint32_t entry = at <= last ? lane->ring[at & lane->ring_mask] : RING_FENCE;
+    if (entry & RING_OP)
+        return;
+    struct task *task = engine_task(engine, entry);
+    __builtin_prefetch(task, 1);
+    __builtin_prefetch((char *)task + LIMITS_CACHE_LINE, 1);
+    __builtin_prefetch(task->inline_payload);
+}
+
 void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number)
 {
     struct lane *lane = engine_lane(engine, lane_index);
     FGPU_ASSERT(number >= lane->done && number <= lane->issued);
+    events_fetch(engine, lane, lane->done + 1, number);
     while (lane->done < number) {
         uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
+        events_fetch(engine, lane, lane->done + EVENTS_AHEAD, number);
         if (entry == RING_FENCE)
             continue;
         if (entry & RING_OP)

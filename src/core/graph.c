@@ -192,11 +192,12 @@ bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool 
     } else {
         to->unissued++;
     }
-    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
-                                                   .kind = TRACE_EDGE,
-                                                   .device = TRACE_NO_DEVICE,
-                                                   .a = engine_trace_id(from),
-                                                   .b = engine_trace_id(to)});
+    if (engine->trace->on)
+        trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                       .kind = TRACE_EDGE,
+                                                       .device = TRACE_NO_DEVICE,
+                                                       .a = engine_trace_id(from),
+                                                       .b = engine_trace_id(to)});
     return true;
 }
 
@@ -374,6 +375,7 @@ void graph_link(struct engine *engine, struct task *task)
     task->submit_ns = engine->now_ns;
     task->order = engine->order++;
     engine->pending_tasks++;
+    engine->ranked += task->priority != 0;
     graph_link_objects(engine, task);
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct task_access *access = &task_accesses(task)[i];
@@ -468,7 +470,7 @@ static bool graph_commit_segment(struct engine *engine, struct task *task, uint3
     return true;
 }
 
-static void graph_release_access(struct engine *engine, struct task *task, uint32_t i,
+void graph_release_access(struct engine *engine, struct task *task, uint32_t i,
                                  fgpu_status status)
 {
     const struct task_access *access = &task_accesses(task)[i];
@@ -499,6 +501,7 @@ void graph_release(struct engine *engine, struct task *task, fgpu_status status)
 void graph_release_succ(struct engine *engine, struct task *task, fgpu_status status)
 {
     engine->pending_tasks--;
+    engine->ranked -= task->priority != 0;
     if (task->succ == LINKS_NONE)
         return;
     bool issued = task->flags & TASK_F_ISSUED;

@@ -14,7 +14,6 @@
 
 #include "core/memory.h"
 
-#define PLACE_UNKNOWN_NS 60000u    /* a run that nobody has measured yet */
 #define PLACE_BUILD_NS 20000000u   /* what a kernel that is not compiled yet costs extra */
 #define PLACE_COPY_BYTES_PER_NS 8u /* fill and copy inside a node, until measured */
 #define PLACE_COPY_NS 1000u
@@ -377,15 +376,12 @@ void place_on(struct engine *engine, struct task *task, uint32_t lane)
         alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
         task->why = NULL;
     }
-    uint64_t ns = PLACE_UNKNOWN_NS;
-    task->model = HISTORY_NONE;
-    if (task->kernel == TASK_NONE) {
-        ns = place_exec_ns(engine, task, device, &known);
-    } else {
-        task->model = place_model_slot(engine, task, device);
-        if (history_slot_predict(engine->history, task->model, &ns) == HISTORY_UNKNOWN)
-            ns = PLACE_UNKNOWN_NS;
+    if (task->kernel != TASK_NONE) {
+        place_predict(engine, task, place_model_slot(engine, task, device));
+        return;
     }
+    uint64_t ns = place_exec_ns(engine, task, device, &known);
+    task->model = HISTORY_NONE;
     task->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 }
 
@@ -492,7 +488,7 @@ void place_tell(struct engine *engine, const struct task *task, uint8_t how)
 
 bool place_task(struct engine *engine, struct task *task)
 {
-    bool told = engine->trace->on || log_enabled(engine->log, FGPU_LOG_DEBUG);
+    bool told = place_is_told(engine);
     if (engine->lane_count == 1 && !told &&
         place_obstacle(engine, task, &engine->devices[0], 0) == NULL) {
         place_on(engine, task, 0);

@@ -330,5 +330,13 @@ void submit_recycle(struct engine *engine, struct task *task)
     atomic_store_release_u32(&task->word, next << TASK_STATE_BITS | FGPU_TASK_DONE);
     if (__builtin_expect(((next - engine->first_generation) & HANDLE_GENERATION_MASK) == 0, 0))
         atomic_store_relaxed_u32(&engine->wrapped, 1);
-    table_free(&engine->tasks, task->self);
+    engine->freed[engine->freed_count++] = task->self;
+    if (engine->freed_count == ENGINE_FREED)
+        submit_give_back(engine);
+}
+
+void submit_give_back(struct engine *engine)
+{
+    table_free_n(&engine->tasks, engine->freed, engine->freed_count);
+    engine->freed_count = 0;
 }

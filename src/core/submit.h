@@ -94,6 +94,9 @@ void submit_push(struct engine *engine, uint32_t index);
 /* Gives a record's payload and slot back and moves its generation on. Under the engine's lock. */
 void submit_recycle(struct engine *engine, struct task *task);
 
+/* Slots are given back many at a time: what is left of them, at the end of a turn. */
+void submit_give_back(struct engine *engine);
+
 /* Frees the pool of payload blocks. */
 void submit_fini(struct engine *engine);
 

@@ -199,7 +199,7 @@ static const struct {
     const char *reason;
 } breaches[] = {
     {b_kind, "unknown kind (9"},
-    {b_flags, "unknown flags (10"},
+    {b_flags, "unknown flags (16"},
     {b_body, "body is NULL"},
     {b_host, "host call"},
     {b_code, "code handle is not known"},
