@@ -77,7 +77,7 @@ static bool direct_launch_code(struct engine *engine, struct lane *lane, struct 
     task->flags |= TASK_F_PINNED;
     task_result(task)->status = FGPU_OK;
     task_result(task)->timed = 0;
-    launch_kernel(task, code);
+    launch_with(task_body(task), code, task->flags & TASK_F_AUTO_LOCAL);
     launch_append(engine, lane, task, FGPU_CMD_LAUNCH, false);
     graph_tell_issued(engine, task);
     if (lane->idle)
