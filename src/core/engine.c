@@ -537,14 +537,14 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
 static bool engine_steal_all(struct engine *engine)
 {
     bool any = false;
+    if (engine->kept == 0 || engine->ready_count > 0 || engine->lane_count == 1)
+        return false;
     if (engine->lane_count <= STEAL_FEW_LANES) {
-        for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count;
-             i++)
-            any |= engine_steal(engine, engine_lane(engine, i));
+        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++)
+            if (engine_lane(engine, i)->idle)
+                any |= engine_steal(engine, engine_lane(engine, i));
         return any;
     }
-    if (engine->kept == 0 || engine->ready_count > 0)
-        return false;
     for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;
          i = bitset_next(&engine->rested, i + 1)) {
         bitset_remove(&engine->rested, i);
