@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/complete.h"
+#include "core/direct.h"
 #include "core/graph.h"
 #include "core/joined.h"
 #include "core/lane.h"
@@ -29,12 +30,6 @@
 #define ENGINE_FEW_DEVICES 64u /* of more it is taken for granted that another can */
 #define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
 
-void engine_look(struct engine *engine, uint32_t task)
-{
-    void *place = vec_push(&engine->work, &task);
-    FGPU_ASSERT(place != NULL);
-}
-
 void engine_act(struct engine *engine, struct action action)
 {
     void *place = vec_push(&engine->actions, &action);
@@ -48,7 +43,7 @@ void engine_clock(struct engine *engine, uint64_t now_ns)
 
 /* ---- the end of a task ------------------------------------------------------------------ */
 
-static void engine_objects_gone(struct engine *engine, struct task *task)
+void engine_objects_gone(struct engine *engine, struct task *task)
 {
     for (uint32_t i = 0; i < task->access_count; i++) {
         uint32_t index = task_accesses(task)[i].buffer;
@@ -65,6 +60,8 @@ static void engine_objects_gone(struct engine *engine, struct task *task)
 
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
+    if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
+        return;
     if (engine->lineage != NULL)
         status = lineage_end(engine, task, status);
     bool placed = task->lane < TASK_LANE_MIXED || task->kind == TASK_MAP;
@@ -144,6 +141,8 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_backlog_push(engine, task, true);
         return false;
     }
+    if (direct_launch(engine, lane, task))
+        return true;
     enum launch_answer code = launch_code(engine, task);
     if (code == LAUNCH_FAILED)
         engine_release_lane(engine, task);
@@ -212,6 +211,8 @@ static void engine_prepare_kernel(struct engine *engine, struct task *task)
 /* Step 4 for a task that was picked. */
 static void engine_place(struct engine *engine, struct task *task)
 {
+    if (direct_place(engine, task))
+        return;
     if (task->kernel != TASK_NONE)
         engine_prepare_kernel(engine, task);
     if (!place_task(engine, task)) {
@@ -335,6 +336,15 @@ static void engine_doomed(struct engine *engine, struct task *task)
     engine_end(engine, task, (fgpu_status)task->status);
 }
 
+/* A task that is ready now would be the next one to be placed, whatever else is looked at. */
+static bool engine_is_next(const struct engine *engine)
+{
+    return engine->direct && engine->lane_count == 1 && engine->ready_count == 0 &&
+           engine->kept == 0 && engine->hungry > 0 && engine->ranked == 0 &&
+           (engine->planner == NULL || engine->planner->found.policy == NULL) &&
+           !engine->trace->on;
+}
+
 static void engine_linked(struct engine *engine, struct task *task)
 {
     if (task->undone > 0) {
@@ -357,6 +367,8 @@ static void engine_linked(struct engine *engine, struct task *task)
         engine_map(engine, task);
     else if (task->kind == TASK_HOST && !engine->host_visible)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
+    else if (engine_is_next(engine))
+        engine_place(engine, task);
     else if (!engine_follow(engine, task))
         sched_ready(engine, task);
 }
@@ -489,6 +501,8 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
         if (!engine_dispatch(engine, task))
             break;
     }
+    if (any)
+        sched_update_hunger(engine, lane);
     if (lane->ahead_due)
         engine_ahead_again(engine, lane);
     return any;
@@ -523,14 +537,14 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
 static bool engine_steal_all(struct engine *engine)
 {
     bool any = false;
+    if (engine->kept == 0 || engine->ready_count > 0 || engine->lane_count == 1)
+        return false;
     if (engine->lane_count <= STEAL_FEW_LANES) {
-        for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count;
-             i++)
-            any |= engine_steal(engine, engine_lane(engine, i));
+        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++)
+            if (engine_lane(engine, i)->idle)
+                any |= engine_steal(engine, engine_lane(engine, i));
         return any;
     }
-    if (engine->kept == 0 || engine->ready_count > 0)
-        return false;
     for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;
          i = bitset_next(&engine->rested, i + 1)) {
         bitset_remove(&engine->rested, i);
@@ -582,5 +596,7 @@ void engine_turn(struct engine *engine)
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
     }
+    if (engine->freed_count > 0)
+        submit_give_back(engine);
     engine_check_now_and_then(engine);
 }

@@ -31,6 +31,7 @@
 
 #define OP_NONE UINT32_MAX
 #define ENGINE_PRIORITIES 2001u /* -1000 .. 1000 */
+#define ENGINE_FREED 32u         /* task slots that are given back at once */
 #define ENGINE_LANE_RING 4096u  /* commands in flight in one lane at most, unless configured */
 
 /* ---- what the driver carries out -------------------------------------------------------- */
@@ -202,6 +203,8 @@ struct engine {
     struct table buffers; /* struct buffer */
     struct table kernels; /* struct kernel */
     struct inbox inbox;
+    uint32_t freed[ENGINE_FREED]; /* slots of tasks that have ended, not yet given back */
+    uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
     uint64_t now_ns;
@@ -227,6 +230,7 @@ struct engine {
     uint32_t lane_count;
     struct engine_node *nodes;
     uint32_t node_count;
+    bool direct;           /* all memory is the host's: see direct.h */
     uint32_t code_count;   /* of different devices */
     struct bitset due;     /* lanes that may take something from their lists, or have a fence due */
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
@@ -252,6 +256,7 @@ struct engine {
     struct vec runs;    /* scratch of the move step */
 
     uint32_t pending_tasks; /* linked and not ended */
+    uint32_t ranked;        /* of them with a priority that is not the usual one */
     uint32_t held_maps;     /* mappings that the caller holds: pending tasks that only he can end */
     uint64_t wakes;    /* tasks that ended, mappings that became ready, records that became free:
                           somebody may wait for one */
@@ -280,22 +285,30 @@ struct engine {
 
 static inline struct task *engine_task(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->tasks, index);
+    return table_item(&engine->tasks, index, sizeof(struct task));
 }
 
 static inline struct buffer *engine_buffer(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->buffers, index);
+    return table_item(&engine->buffers, index, sizeof(struct buffer));
 }
 
 static inline struct kernel *engine_kernel(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->kernels, index);
+    return table_item(&engine->kernels, index, sizeof(struct kernel));
 }
 
 /* The task is looked at (again) before the turn ends: something that it may have waited for has
  * changed. */
-void engine_look(struct engine *engine, uint32_t task);
+static inline void engine_look(struct engine *engine, uint32_t task)
+{
+    struct vec *work = &engine->work;
+    if (__builtin_expect(work->count == work->capacity, 0)) {
+        bool grown = vec_reserve(work, 2 * work->capacity + 8);
+        FGPU_ASSERT(grown);
+    }
+    ((uint32_t *)(void *)work->items)[work->count++] = task;
+}
 
 /* Number of a task in traces; 0 is none. */
 static inline uint64_t engine_trace_id(const struct task *task)
@@ -348,6 +361,8 @@ static inline struct block *engine_block(struct buffer *buffer, uint32_t node)
     return blocks_at(buffer, node);
 }
 
+/* Of what an ended task names: what waited for that to go. */
+void engine_objects_gone(struct engine *engine, struct task *task);
 /* The last user of a destroyed buffer has ended. */
 void engine_buffer_gone(struct engine *engine, uint32_t buffer);
 /* The last user of a destroyed kernel has ended. */

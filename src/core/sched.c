@@ -301,6 +301,7 @@ void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane_in
     bitset_add(&engine->due, lane_index);
     engine->kept++;
     sched_append(engine, &lane->chain_head, &lane->chain_tail, task->self);
+    sched_update_hunger(engine, lane);
 }
 
 uint32_t sched_chain_pop(struct engine *engine, struct lane *lane)
