@@ -225,6 +225,19 @@ static fgpu_status optimize_make_space(struct optimize *state, char *why, size_t
     return status;
 }
 
+/* A policy that the user gave was there in all that was measured. */
+static void optimize_add_policy(struct optimize *state)
+{
+    struct tune_choices *choices = &state->profile.choices;
+    const char *policy = state->options->policy;
+
+    if (!policy || choices->count == TUNE_DIMS_LIMIT)
+        return;
+    struct tune_choice *choice = &choices->list[choices->count++];
+    *choice = (struct tune_choice){.kind = TUNE_POLICY};
+    (void)snprintf(choice->value, sizeof choice->value, "%s", policy);
+}
+
 /* The profile holds what is proven; what the user stopped, as far as it came. */
 static int optimize_write(struct optimize *state)
 {
@@ -244,6 +257,7 @@ static int optimize_write(struct optimize *state)
     state->profile.before_ns = before.wall_ns;
     state->profile.after_ns = state->is_better ? after.wall_ns : 0.0;
     state->profile.choices = state->found;
+    optimize_add_policy(state);
     (void)snprintf(state->profile.made, sizeof state->profile.made, "%s", state->machine.started);
     profile_place_set(&place, &state->workload, state->options->devices, state->devices,
                       state->device_count);
