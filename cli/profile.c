@@ -276,8 +276,9 @@ static fgpu_status profile_compare(const cJSON *root, const struct profile_place
     if (strcmp(processor, place->processor) != 0)
         return profile_differs("processor", processor, place->processor, why, why_bytes);
     if (profile_number(root, "cores") != place->cores)
-        return why_fail(FGPU_E_VERSION, why, why_bytes, "it was made for %.4g cores, there are %.4g",
-                        profile_number(root, "cores"), place->cores);
+        return why_fail(FGPU_E_VERSION, why, why_bytes,
+                        "it was made for %.4g cores, this has %.4g", profile_number(root, "cores"),
+                        place->cores);
     if (strcmp(pattern, place->pattern) != 0)
         return profile_differs("--devices", pattern[0] ? pattern : "(all)",
                                place->pattern[0] ? place->pattern : "(all)", why, why_bytes);

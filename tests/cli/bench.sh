@@ -90,7 +90,8 @@ python3 -c 'import json
 result = json.load(open("json"))
 assert 0 <= result["cpu_share"] < 0.5 and result["wall_ns"] > 9e8, result'
 
-# Tasks that compute: results are checked, and figures are there. Without OpenCL the native side alone.
+# Tasks that compute: results are checked, and figures are there. Without OpenCL the native side
+# alone.
 "$FASTGPU" bench mix --devices cpu --each 2 --rounds 3 --json >json
 python3 - json <<'PYTHON'
 import json

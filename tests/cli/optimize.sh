@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Does `fastgpu optimize` do what its manual says, and does `fastgpu run` take what it wrote? Nothing
-# here depends on what is found to be fast: the profile and what is printed of it must agree, results
-# stay the same byte for byte, and profiles for something else are noticed and not used.
+# Does `fastgpu optimize` do what its manual says, and does `fastgpu run` take what it wrote?
+# Nothing here depends on what is found to be fast: the profile and what is printed of it must
+# agree, results stay the same byte for byte, and profiles for something else are not used.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -41,7 +41,8 @@ echo '{"fastgpu": 1,' >broken.json
 expect 4 stderr 'broken.json: ' "$FASTGPU" optimize broken.json
 sed 's/"outputs": .*/"outputs": []}/' grey.json >silent.json
 expect 4 stderr 'it has no outputs' "$FASTGPU" optimize silent.json
-expect 1 stderr 'the profile cannot be written' "$FASTGPU" optimize -d cpu -o no/such/p.json grey.json
+expect 1 stderr 'the profile cannot be written' \
+    "$FASTGPU" optimize -d cpu -o no/such/p.json grey.json
 expect 2 stderr 'is too short' "$FASTGPU" optimize -d cpu --budget 1ms grey.json
 expect 2 stderr '--pieces nobody: the workload has no constant' \
     "$FASTGPU" optimize -d cpu --pieces nobody grey.json
@@ -75,6 +76,7 @@ assert all(len(each["values"]) > 0 for each in said["dimensions"])'
 grep -qv 'as it stands$' errors || [[ ! -s errors ]]
 python3 - "$top" <<'PYTHON'
 import json
+import os
 import re
 import sys
 
@@ -105,7 +107,8 @@ assert said["before"]["tasks_done"] == 41
 assert (said["speed_up_low"] or 0) <= (said["speed_up_high"] or 9)
 profile = json.load(open(said["profile"]))
 assert profile["choices"] == said["choices"] and profile["pattern"] == "cpu"
-assert said["profile"].startswith("%s/fastgpu/profiles/" % __import__("os").environ["XDG_CACHE_HOME"])
+cache = os.environ["XDG_CACHE_HOME"]
+assert said["profile"].startswith(cache + "/fastgpu/profiles/"), said["profile"]
 # From here on choices that are known.
 profile["choices"] = [
     {"what": "constant", "name": "bands", "value": "3"},
@@ -127,7 +130,8 @@ expect 0 stdout 'done 41,' "$FASTGPU" run -d cpu --no-profile -o plain grey.json
 if grep -q 'profile' stdout; then exit 1; fi
 expect 0 stdout 'done 4,' "$FASTGPU" run -d cpu -o tuned grey.json
 grep -q 'policy fifo; 4 tasks' stdout
-grep -qF 'bands = 3; policy fifo; find: local 16x1; order critical; all kernels: variant native' stdout
+grep -qF 'bands = 3; policy fifo; find: local 16x1; order critical;' stdout
+grep -qF '; all kernels: variant native' stdout
 cmp plain/edges.raw tuned/edges.raw
 expect 0 stdout 'done 4,' "$FASTGPU" run -d cpu -o tuned --profile known.json grey.json
 expect 0 stdout 'policy eft; 4 tasks' "$FASTGPU" run -d cpu -o tuned --policy eft grey.json
