@@ -33,7 +33,7 @@ fgpu_status run_profile_take(const struct run_profile_options *options, struct w
     *profile = (struct profile){0};
     if (is_named)
         (void)snprintf(profile->path, sizeof profile->path, "%s", options->path);
-    else
+    else if (profile_is_any())
         profile_path(workload, options->devices, profile->path);
     if (!profile->path[0])
         return FGPU_OK;
