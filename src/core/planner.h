@@ -3,13 +3,14 @@
  * A plan says for each task which lane takes it and how urgent it is there. It is made when enough
  * tasks have been submitted that none covers, and again when what happens is not what was planned;
  * never for more than a fiftieth of the time that it governs, at a fixed price for each simulated
- * task, so that equal events give equal plans. Runs under the engine's lock.
+ * task, so that equal events give equal plans. The search itself (core/search.h) is the driver's to
+ * run where it wants to: until it is over tasks go on as before, and what has started or ended
+ * meanwhile is left out. All else runs under the engine's lock.
  */
 #ifndef FASTGPU_CORE_PLANNER_H
 #define FASTGPU_CORE_PLANNER_H
 
-#include "core/window.h"
-#include "policy/policy.h"
+#include "core/search.h"
 
 /* What the plan says of a task slot. */
 struct planned {
@@ -28,7 +29,9 @@ struct planner_early {
 };
 
 struct planner {
-    struct window window;
+    struct search search;
+    bool busy;          /* the search is under way */
+    bool arrived;       /* and over: its result is to be looked at */
     struct vec entries; /* struct planned, by task slot */
     struct vec early;   /* struct planner_early, by start */
     size_t early_done;
@@ -38,6 +41,7 @@ struct planner {
     uint64_t governed_ns; /* the time that it was for, until the plan in force */
     uint64_t made_ns;     /* when that was made */
     uint64_t left_ns;     /* of the plan: predicted makespan when it was made */
+    uint64_t typical_ns;  /* run time of the last tasks, smoothed; 0: none has run */
     uint64_t late_ns;     /* sum over its finished tasks */
     uint32_t fresh;       /* tasks linked that no plan covers */
     uint32_t covered;     /* tasks of the plan when it was made */

@@ -161,11 +161,12 @@ struct world {
     struct world_path *paths; /* [source * nodes + target] where there are few nodes; else NULL */
     struct world_path path;   /* the last one asked for, else */
     double *into_ns;          /* [node]: for a byte, from the fastest source */
-    struct world_memory *memory; /* NULL: no node has a limit */
-    int64_t *price;              /* [class]: what a nanosecond there is worth, in 1/65536 */
-    int64_t *least_ns;           /* [class]: of any type */
-    struct vec ready;            /* uint32_t: tasks that became ready in this event */
-    struct world_queue *shared;  /* [type]: lists of no worker, for policies that have such */
+    struct world_memory *memory;  /* NULL: no node has a limit */
+    int64_t *price;               /* [class]: what a nanosecond there is worth, in 1/65536 */
+    int64_t *least_ns;            /* [class]: of any type */
+    const _Atomic uint32_t *stop; /* set: searches for a plan end; NULL */
+    struct vec ready;             /* uint32_t: tasks that became ready in this event */
+    struct world_queue *shared;   /* [type]: lists of no worker, for policies that have such */
 };
 
 /* Room for a window; the window is borrowed until world_fini. False without memory. */

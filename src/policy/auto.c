@@ -6,6 +6,8 @@
  */
 #include "policy/policy.h"
 
+#include "base/atomic.h"
+
 #define AUTO_SHARE 50 /* of the makespan: what searching may cost */
 #define AUTO_NEAR 257 /* in 1/256 of the bound: near enough to stop */
 
@@ -18,6 +20,8 @@ struct auto_search {
 
 static bool auto_done(const struct auto_search *search)
 {
+    if (search->world->stop != NULL && atomic_load_relaxed_u32(search->world->stop))
+        return true;
     if (search->price_ns > 0 && search->tries > 0 &&
         (search->tries + 2) * search->price_ns > search->best.makespan_ns / AUTO_SHARE)
         return true;

@@ -1,0 +1,105 @@
+/* The search for a plan; see search.h. */
+#include "core/search.h"
+
+#include "core/object.h"
+#include "core/place.h"
+#include "plan/bound.h"
+
+void search_init(struct search *search, const struct engine *engine)
+{
+    memset(search, 0, sizeof *search);
+    window_init(&search->window, engine->hooks);
+    vec_init(&search->generations, sizeof(uint32_t), engine->hooks);
+    search->policy = engine->policy;
+}
+
+void search_fini(struct search *search)
+{
+    search_drop(search);
+    window_fini(&search->window);
+    vec_fini(&search->generations);
+}
+
+void search_drop(struct search *search)
+{
+    if (search->has_world)
+        world_fini(&search->world);
+    search->has_world = false;
+}
+
+static uint32_t search_losses(const struct engine *engine)
+{
+    uint32_t losses = 0;
+    for (uint32_t d = 0; d < engine->device_count; d++)
+        losses += engine->devices[d].lost;
+    return losses;
+}
+
+bool search_is_stale(const struct search *search, const struct engine *engine)
+{
+    return search->losses != search_losses(engine);
+}
+
+bool search_take(struct search *search, struct engine *engine, uint32_t limit)
+{
+    search->begun_ns = engine->now_ns;
+    search->always = engine->checks; /* a build that checks itself plans what would not pay, too */
+    search->losses = search_losses(engine);
+    search->found = (struct policy_found){.makespan_ns = INT64_MAX};
+    vec_clear(&search->generations);
+    if (!window_fill(&search->window, engine, limit))
+        return false;
+    for (uint32_t t = 0; t < search->window.tasks.count; t++) {
+        uint32_t slot = *(const uint32_t *)vec_at(&search->window.tasks, t);
+        uint32_t generation = task_generation(engine_task(engine, slot));
+        if (vec_push(&search->generations, &generation) == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* The area bound, which costs little: what the busiest class needs at least. 0: unknown. */
+static int64_t search_bound_ns(const struct plan_window *plan)
+{
+    uint32_t classes = plan_class_count(plan), types = plan->type_count;
+    size_t count = (size_t)types * classes + types;
+    double area_ns = 0, *costs = alloc_get_zeroed(NULL, (count + 1) * sizeof *costs, 16);
+    uint32_t *workers = alloc_get_zeroed(NULL, (classes + 1) * sizeof *workers, 16);
+    if (costs != NULL && workers != NULL) {
+        double *counts = costs + (size_t)types * classes;
+        for (uint32_t i = 0; i < types * classes; i++) {
+            int64_t ns = plan_cost_ns(plan, i / classes, i % classes);
+            costs[i] = ns == PLAN_CANNOT ? -1.0 : (double)ns;
+        }
+        for (uint32_t c = 0; c < classes; c++)
+            workers[c] = plan_class_at(plan, c)->worker_count;
+        for (uint32_t t = 0; t < plan->task_count; t++)
+            counts[plan_task_at(plan, t)->type]++;
+        if (plan_bound_area(types, classes, costs, workers, counts, &area_ns) != FGPU_OK)
+            area_ns = 0;
+    }
+    alloc_put(NULL, costs, (count + 1) * sizeof *costs);
+    alloc_put(NULL, workers, (classes + 1) * sizeof *workers);
+    return (int64_t)area_ns;
+}
+
+void search_run(struct search *search)
+{
+    const struct plan_window *plan = &search->window.plan;
+    const struct policy *policy = search->policy;
+    const struct policy_found *known = search->known.policy != NULL ? &search->known : NULL;
+    int64_t once_ns = (int64_t)plan->task_count * SEARCH_TASK_NS;
+    int64_t bound_ns = search_bound_ns(plan);
+    struct policy_found found = {.policy = policy, .tuning = policy->tuning, .tries = 1};
+    /* Is the window worth one simulation, at half the price? That is what the simplest cost. */
+    bool pays = plan->workers.count > 0 && bound_ns >= once_ns / 2 * (int64_t)SEARCH_SHARE;
+    if ((!pays && !search->always) || !world_init(&search->world, plan))
+        return;
+    search->has_world = true;
+    search->world.stop = &search->stop;
+    if (policy->searches)
+        found = policy_search(&search->world, search->most, known, bound_ns, once_ns);
+    else
+        found.makespan_ns = world_simulate(&search->world, policy->plan, &policy->tuning);
+    search->found = found;
+}
