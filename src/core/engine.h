@@ -74,7 +74,8 @@ struct lane {
     uint32_t backlog_head, backlog_tail; /* tasks placed here, through task.next */
     uint32_t backlog_count;
     uint64_t backlog_ns;
-    uint32_t moving; /* tasks that wait for data or memory, counted in the backlog's numbers */
+    uint32_t awaited; /* the task that the lane chose to wait for last */
+    uint32_t moving;  /* tasks that wait for data or memory, counted in the backlog's numbers */
     uint32_t chain_head, chain_tail; /* tasks whose unfinished predecessors are all on this lane */
     uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing

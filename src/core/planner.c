@@ -3,6 +3,7 @@
 #include "core/planner.h"
 
 #include "core/place.h"
+#include "core/sched.h"
 
 #define PLANNER_TASKS 65536u   /* of a window */
 #define PLANNER_ONCE 262144u   /* simulated tasks in one go, where others wait for the lock */
@@ -10,6 +11,8 @@
 #define PLANNER_FRESH 8u       /* uncovered tasks that are worth a plan */
 #define PLANNER_AGAIN 2u       /* simulations of a plan that is made again */
 #define PLANNER_SURE 8u        /* tasks shorter than an eighth of what pays on one lane */
+#define PLANNER_SOON_NS 40000u /* a lane that is at work for less is handed what there is */
+#define PLANNER_LOOKS 4u       /* how often it is looked at again, where it goes as planned */
 #define PLANNER_LATE 32u       /* late by a 32nd of what the plan had left: it is made again */
 
 bool planner_init(struct engine *engine)
@@ -54,6 +57,40 @@ const struct planned *planner_of(const struct engine *engine, const struct task 
     return entry->generation == task_generation(task) && entry->lane != PLAN_NONE ? entry : NULL;
 }
 
+bool planner_is_punctual(const struct engine *engine, const struct task *task,
+                         const struct lane *lane)
+{
+    const struct planned *planned = planner_of(engine, task);
+    if (planned == NULL || planned->lane != lane->index)
+        return false;
+    uint64_t end_ns = engine->now_ns + sched_flight_ns(engine, lane) + task->predicted_ns;
+    return end_ns <= planned->end_ns + engine->planner->left_ns / PLANNER_LATE;
+}
+
+bool planner_is_early(const struct engine *engine, const struct task *task, const struct lane *lane)
+{
+    const struct planned *planned = planner_of(engine, task);
+    if (planned == NULL || lane->flight_tasks == 0)
+        return false;
+    uint64_t busy_ns = sched_flight_ns(engine, lane);
+    return busy_ns > PLANNER_SOON_NS && planned->start_ns > engine->now_ns + busy_ns +
+                                                                task->predicted_ns / PLANNER_LATE +
+                                                                PLANNER_SOON_NS / 4;
+}
+
+bool planner_may_overtake(const struct engine *engine, const struct task *task,
+                          const struct task *awaited)
+{
+    const struct planned *its = planner_of(engine, awaited), *mine = planner_of(engine, task);
+    if (its == NULL || its->lane != awaited->lane)
+        return true;
+    if (mine != NULL && mine->lane == its->lane && mine->start_ns <= its->start_ns)
+        return true;
+    uint64_t slack_ns = engine->planner->left_ns / PLANNER_LATE;
+    return engine->now_ns > its->start_ns + slack_ns ||
+           engine->now_ns + task->predicted_ns <= its->start_ns + PLANNER_SOON_NS / 4;
+}
+
 void planner_ran(struct engine *engine, const struct task *task)
 {
     struct planner *planner = engine->planner;
@@ -63,9 +100,12 @@ void planner_ran(struct engine *engine, const struct task *task)
     planner->typical_ns = planner->typical_ns - planner->typical_ns / 8 + ns / 8 + 1;
     if (entry == NULL)
         return;
+    uint64_t late_ns = engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
+                                                      : entry->end_ns - engine->now_ns;
     planner->ran++;
-    planner->late_ns += engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
-                                                       : entry->end_ns - engine->now_ns;
+    /* One that filled a gap in the plan, and found none since, says little. */
+    uint64_t most_ns = planner->left_ns / PLANNER_LATE * 4;
+    planner->late_ns += late_ns < most_ns ? late_ns : most_ns;
 }
 
 const struct policy *planner_policy(const struct engine *engine)
@@ -120,6 +160,7 @@ static bool planner_keep(struct engine *engine)
             (struct planned){.generation = generation,
                              .lane = *(const uint32_t *)vec_at(&window->lanes, run->worker),
                              .rank = world->rank[t],
+                             .start_ns = planner->search.begun_ns + (uint64_t)run->start_ns,
                              .end_ns = planner->search.begun_ns + (uint64_t)run->end_ns};
     }
     return planner->covered > 0;
@@ -182,7 +223,6 @@ static bool planner_adopt(struct engine *engine)
     struct planner *planner = engine->planner;
     struct search *search = &planner->search;
     const struct policy_found *found = &search->found;
-    uint64_t once_ns = (uint64_t)search->window.plan.task_count * SEARCH_TASK_NS;
     uint64_t gone_ns = planner_gone_ns(engine);
     uint32_t tasks = search->window.plan.task_count;
     bool good =
@@ -190,14 +230,15 @@ static bool planner_adopt(struct engine *engine)
     planner->busy = planner->arrived = false;
     if (!good && found->makespan_ns != INT64_MAX)
         planner->fresh += tasks;
-    planner->reckoned_ns += found->tries * once_ns;
+    planner->reckoned_ns += search->cost_ns;
+    planner->task_ns = search->task_ns;
     if (good) {
         planner->found = *found;
         planner_early(engine);
         planner->governed_ns += gone_ns;
         planner->made_ns = search->begun_ns;
         planner->left_ns = (uint64_t)found->makespan_ns;
-        planner->plans++;
+        planner->plans += !found->kept || search->given < tasks;
         if (planner->covered < tasks / 4 * 3) /* too late for much of it */
             planner->again = 1;
         LOG_DEBUG(engine->log, "plan", "%u tasks by '%s' (%u simulations): %llu us",
@@ -205,7 +246,7 @@ static bool planner_adopt(struct engine *engine)
                   (unsigned long long)(planner->left_ns / 1000));
     }
     search_drop(search);
-    return good;
+    return good && !found->kept;
 }
 
 static bool planner_plan(struct engine *engine, uint32_t most)
@@ -242,12 +283,20 @@ static bool planner_is_off(const struct planner *planner)
            planner->late_ns / planner->ran > planner->left_ns / PLANNER_LATE;
 }
 
+/* A while ago: whether it is the best that can be done now costs little to ask. */
+static bool planner_is_due(const struct engine *engine)
+{
+    const struct planner *planner = engine->planner;
+    return engine->policy->searches &&
+           planner->ran >= planner->covered / PLANNER_LOOKS + PLANNER_FRESH;
+}
+
 /* Would making it again keep within the share of all the time that plans have governed? */
 static bool planner_affords(const struct engine *engine)
 {
     const struct planner *planner = engine->planner;
     uint64_t again_ns =
-        (uint64_t)(planner->covered - planner->done) * PLANNER_AGAIN * SEARCH_TASK_NS;
+        (uint64_t)(planner->covered - planner->done) * PLANNER_AGAIN * planner->task_ns;
     uint64_t governed_ns = planner->governed_ns + planner_gone_ns(engine) + planner->left_ns;
     return (planner->reckoned_ns + again_ns) * SEARCH_SHARE <= governed_ns + governed_ns / 4;
 }
@@ -257,7 +306,7 @@ static bool planner_is_hopeless(const struct engine *engine)
 {
     uint64_t typical_ns = engine->planner->typical_ns;
     return typical_ns > 0 && !engine->checks &&
-           typical_ns * PLANNER_SURE < SEARCH_TASK_NS / 2 * SEARCH_SHARE;
+           typical_ns * PLANNER_SURE < SEARCH_TASK_NS * SEARCH_SHARE;
 }
 
 bool planner_turn(struct engine *engine)
@@ -274,7 +323,8 @@ bool planner_turn(struct engine *engine)
         return planner_plan(engine, POLICY_TRIES);
     if (planner->again > 0 && planner->ended >= planner->again && planner_affords(engine))
         return planner_plan(engine, planner->plans == 0 ? POLICY_TRIES : PLANNER_AGAIN);
-    if (planner->covered > planner->done && planner_is_off(planner) && planner_affords(engine))
+    if (planner->covered > planner->done && (planner_is_off(planner) || planner_is_due(engine)) &&
+        planner_affords(engine))
         return planner_plan(engine, PLANNER_AGAIN);
     return false;
 }

@@ -17,7 +17,7 @@ struct planned {
     uint32_t generation; /* of the task that it was made for */
     uint32_t lane;
     int64_t rank;
-    uint64_t end_ns; /* when it is to have ended */
+    uint64_t start_ns, end_ns; /* when it is to run */
 };
 
 /* Data that a task will read as they are now, though it cannot run yet. */
@@ -38,6 +38,7 @@ struct planner {
     struct vec written; /* uint8_t: [data] of the window, while the list is made */
     struct policy_found found;
     uint64_t reckoned_ns; /* what planning has cost so far, at the fixed price */
+    uint64_t task_ns;     /* that price, of one task, in the last search */
     uint64_t governed_ns; /* the time that it was for, until the plan in force */
     uint64_t made_ns;     /* when that was made */
     uint64_t left_ns;     /* of the plan: predicted makespan when it was made */
@@ -67,6 +68,20 @@ bool planner_turn(struct engine *engine);
 
 /* What the plan says of the task, NULL when nothing. Lasts until the next call of planner_turn. */
 const struct planned *planner_of(const struct engine *engine, const struct task *task);
+
+/* Is the task, on the lane that the plan has it on, to end about as planned, so that nobody else
+ * should take it? */
+bool planner_is_punctual(const struct engine *engine, const struct task *task,
+                         const struct lane *lane);
+
+/* Is the lane at work for so long that the task had better wait, because the plan has something
+ * else there before it? */
+bool planner_is_early(const struct engine *engine, const struct task *task,
+                      const struct lane *lane);
+
+/* May the task, whose data are there, run on a lane before the one that is waited for there? */
+bool planner_may_overtake(const struct engine *engine, const struct task *task,
+                          const struct task *awaited);
 
 /* The policy that the last plan is of; where there was none, the one that places task by task. */
 const struct policy *planner_policy(const struct engine *engine);

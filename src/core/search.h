@@ -10,17 +10,22 @@
 #include "core/window.h"
 #include "policy/policy.h"
 
-#define SEARCH_TASK_NS 1000u /* what one task simulated once counts as */
-#define SEARCH_SHARE 50u     /* all simulations cost a fiftieth of the governed time */
+#define SEARCH_TASK_NS 500u /* what one task simulated once counts as, where nothing is known */
+#define SEARCH_SHARE 50u    /* all simulations cost a fiftieth of the governed time */
 
 struct search {
     struct window window;
     struct vec generations; /* uint32_t: of each of the window's tasks */
     struct world world;
     bool has_world;
+    struct vec given_rank;   /* int64_t: of each of the window's tasks in the plan in force */
+    struct vec given_worker; /* uint32_t: where that has it, PLAN_NONE: nowhere */
     const struct policy *policy;
     uint64_t begun_ns;         /* the engine's time of the snapshot */
     uint32_t most;             /* simulations at most */
+    uint32_t given;            /* tasks that have a place in it */
+    uint64_t task_ns;          /* what one task simulated once counts as */
+    uint64_t cost_ns;          /* what all of it has */
     uint32_t losses;           /* devices that were lost then */
     bool always;               /* even where it does not pay */
     struct policy_found known; /* where to begin */

@@ -9,11 +9,15 @@
 #include "base/atomic.h"
 
 #define AUTO_SHARE 50 /* of the makespan: what searching may cost */
+#define AUTO_LEAD 50  /* to change plans costs copies that have been made ahead */
 #define AUTO_NEAR 257 /* in 1/256 of the bound: near enough to stop */
 
 struct auto_search {
     struct world *world;
     struct policy_found best;
+    struct world_tuning base; /* the best of lookahead's */
+    int64_t base_ns;
+    int64_t lead_ns; /* by how much another plan must be better than the one that is followed */
     int64_t price_ns;
     uint32_t tries, most;
 };
@@ -22,11 +26,27 @@ static bool auto_done(const struct auto_search *search)
 {
     if (search->world->stop != NULL && atomic_load_relaxed_u32(search->world->stop))
         return true;
+    /* Two more: this one, and the best once again. */
+    uint64_t tasks = search->world->simulated + 2 * (uint64_t)search->world->window->task_count;
     if (search->price_ns > 0 && search->tries > 0 &&
-        (search->tries + 2) * search->price_ns > search->best.makespan_ns / AUTO_SHARE)
+        (int64_t)tasks * search->price_ns > search->best.makespan_ns / AUTO_SHARE)
         return true;
     return search->tries >= search->most ||
            search->best.makespan_ns / AUTO_NEAR <= search->best.bound_ns / 256;
+}
+
+static const struct world_policy *auto_plan(const struct policy *policy)
+{
+    return policy->plan != NULL ? policy->plan : policy->model;
+}
+
+/* What would become of the plan that is being followed. */
+static int64_t auto_keep(struct auto_search *search, const struct policy_found *known)
+{
+    struct world_tuning tuning = known->tuning;
+    tuning.rank = WORLD_RANK_GIVEN;
+    tuning.jitter = 0;
+    return world_simulate(search->world, &policy_follow, &tuning);
 }
 
 /* True when it is the best so far. */
@@ -35,13 +55,21 @@ static bool auto_try(struct auto_search *search, const struct policy *policy,
 {
     if (auto_done(search))
         return false;
-    int64_t ns = world_simulate(search->world, policy->plan, tuning);
+    if (search->best.makespan_ns < INT64_MAX)
+        search->world->limit_ns = search->best.makespan_ns - search->lead_ns;
+    int64_t ns = world_simulate(search->world, auto_plan(policy), tuning);
     search->tries++;
-    if (ns >= search->best.makespan_ns)
+    if (policy == &policy_lookahead && ns < search->base_ns) {
+        search->base_ns = ns;
+        search->base = *tuning;
+    }
+    if (ns >= search->best.makespan_ns - search->lead_ns)
         return false;
+    search->lead_ns = 0;
     search->best.policy = policy;
     search->best.tuning = *tuning;
     search->best.makespan_ns = ns;
+    search->best.kept = false;
     return true;
 }
 
@@ -75,6 +103,9 @@ static const struct auto_candidate auto_candidates[] = {
 
 static void auto_first(struct auto_search *search)
 {
+    static const struct policy *const singles[] = {&policy_heteroprio, &policy_eft, &policy_steal,
+                                                   &policy_fifo};
+    size_t next = 0, most = sizeof singles / sizeof singles[0];
     (void)auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
     for (size_t i = 0; i < sizeof auto_candidates / sizeof auto_candidates[0]; i++) {
         const struct auto_candidate *of = &auto_candidates[i];
@@ -88,9 +119,11 @@ static void auto_first(struct auto_search *search)
                                             .steal = of->steal,
                                             .target_ns = auto_target(search, of->share)};
         (void)auto_try(search, &policy_lookahead, &tuning);
+        if (next < most) { /* by turns */
+            (void)auto_try(search, singles[next], &singles[next]->tuning);
+            next++;
+        }
     }
-    (void)auto_try(search, &policy_heteroprio, &policy_heteroprio.tuning);
-    (void)auto_try(search, &policy_steal, &policy_steal.tuning);
 }
 
 /* One change to the best so far; false when it would change nothing. */
@@ -153,8 +186,8 @@ static void auto_steps(struct auto_search *search)
         {AUTO_SHAKE, 96},  {AUTO_SLACK, 560},  {AUTO_RANK, 2},     {AUTO_TARGET, 24},
         {AUTO_AHEAD, 4},   {AUTO_AHEAD, 2},    {AUTO_SHAKE, 64},   {AUTO_AHEAD, 8},
     };
-    for (size_t i = 0; !auto_done(search) && search->best.policy == &policy_lookahead; i++) {
-        struct world_tuning tuning = search->best.tuning;
+    for (size_t i = 0; !auto_done(search) && search->base_ns < INT64_MAX; i++) {
+        struct world_tuning tuning = search->base;
         if (auto_change(search, &steps[i % (sizeof steps / sizeof steps[0])], &tuning))
             (void)auto_try(search, &policy_lookahead, &tuning);
     }
@@ -166,9 +199,18 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
 {
     struct auto_search search = {.world = world,
                                  .best = {.makespan_ns = INT64_MAX},
+                                 .base_ns = INT64_MAX,
                                  .price_ns = price_ns,
                                  .most = tries < POLICY_TRIES ? tries : POLICY_TRIES};
     search.best.bound_ns = bound_ns > world->bound_ns ? bound_ns : world->bound_ns;
+    if (known != NULL && known->policy != NULL && world->given_rank != NULL) {
+        search.best.makespan_ns = auto_keep(&search, known);
+        search.best.policy = known->policy;
+        search.best.tuning = known->tuning;
+        search.best.kept = true;
+        search.lead_ns = search.best.makespan_ns / AUTO_LEAD;
+        search.tries++;
+    }
     if (known != NULL && known->policy != NULL) {
         struct world_tuning tuning = known->tuning;
         if (known->bound_ns > 0)
@@ -179,8 +221,13 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
     auto_first(&search);
     auto_steps(&search);
     search.best.tries = search.tries;
-    if (search.best.policy != NULL && world->makespan_ns != search.best.makespan_ns)
-        (void)world_simulate(world, search.best.policy->plan, &search.best.tuning);
+    world->limit_ns = INT64_MAX;
+    if (search.best.policy == NULL || world->makespan_ns == search.best.makespan_ns)
+        return search.best;
+    if (search.best.kept)
+        (void)auto_keep(&search, known);
+    else
+        (void)world_simulate(world, auto_plan(search.best.policy), &search.best.tuning);
     return search.best;
 }
 
