@@ -9,7 +9,7 @@
 #define PLANNER_ONCE 262144u   /* simulated tasks in one go, where others wait for the lock */
 #define PLANNER_APART 2097152u /* where they do not */
 #define PLANNER_FRESH 8u       /* uncovered tasks that are worth a plan */
-#define PLANNER_AGAIN 2u       /* simulations of a plan that is made again */
+#define PLANNER_AGAIN 4u       /* simulations of a plan that is made again */
 #define PLANNER_SURE 8u        /* tasks shorter than an eighth of what pays on one lane */
 #define PLANNER_SOON_NS 40000u /* a lane that is at work for less is handed what there is */
 #define PLANNER_LOOKS 4u       /* how often it is looked at again, where it goes as planned */
@@ -23,6 +23,7 @@ bool planner_init(struct engine *engine)
     if (planner == NULL)
         return false;
     search_init(&planner->search, engine);
+    uses_init(&planner->uses, engine->hooks);
     vec_init(&planner->entries, sizeof(struct planned), engine->hooks);
     vec_init(&planner->early, sizeof(struct planner_early), engine->hooks);
     vec_init(&planner->written, sizeof(uint8_t), engine->hooks);
@@ -36,6 +37,7 @@ void planner_fini(struct engine *engine)
     if (planner == NULL)
         return;
     search_fini(&planner->search);
+    uses_fini(&planner->uses);
     vec_fini(&planner->entries);
     vec_fini(&planner->early);
     vec_fini(&planner->written);
@@ -235,6 +237,10 @@ static bool planner_adopt(struct engine *engine)
     if (good) {
         planner->found = *found;
         planner_early(engine);
+        if (search->window.plan.capacity.count > 0)
+            uses_make(engine);
+        else
+            uses_forget(&planner->uses);
         planner->governed_ns += gone_ns;
         planner->made_ns = search->begun_ns;
         planner->left_ns = (uint64_t)found->makespan_ns;

@@ -11,6 +11,7 @@
 #define FASTGPU_CORE_PLANNER_H
 
 #include "core/search.h"
+#include "core/uses.h"
 
 /* What the plan says of a task slot. */
 struct planned {
@@ -35,6 +36,7 @@ struct planner {
     struct vec entries; /* struct planned, by task slot */
     struct vec early;   /* struct planner_early, by start */
     size_t early_done;
+    struct uses uses;   /* where memory is limited */
     struct vec written; /* uint8_t: [data] of the window, while the list is made */
     struct policy_found found;
     uint64_t reckoned_ns; /* what planning has cost so far, at the fixed price */

@@ -16,6 +16,7 @@ void search_init(struct search *search, const struct engine *engine)
     window_init(&search->window, engine->hooks);
     vec_init(&search->generations, sizeof(uint32_t), engine->hooks);
     vec_init(&search->given_rank, sizeof(int64_t), engine->hooks);
+    vec_init(&search->given_tail, sizeof(int64_t), engine->hooks);
     vec_init(&search->given_worker, sizeof(uint32_t), engine->hooks);
     search->policy = engine->policy;
 }
@@ -26,6 +27,7 @@ void search_fini(struct search *search)
     window_fini(&search->window);
     vec_fini(&search->generations);
     vec_fini(&search->given_rank);
+    vec_fini(&search->given_tail);
     vec_fini(&search->given_worker);
 }
 
@@ -119,6 +121,32 @@ static uint64_t search_task_ns(const struct world *world)
     return SEARCH_LEAST_NS + group_ns * (groups < SEARCH_GROUPS ? groups : SEARCH_GROUPS);
 }
 
+/* With what each task costs where the plan in force has it. False without memory. */
+static bool search_tails(struct search *search)
+{
+    const struct plan_window *plan = &search->window.plan;
+    const uint32_t *successors = plan_successors(plan);
+    vec_clear(&search->given_tail);
+    if (!vec_reserve(&search->given_tail, plan->task_count + 1u))
+        return false;
+    int64_t *tails = (int64_t *)(void *)search->given_tail.items;
+    search->given_tail.count = plan->task_count;
+    for (uint32_t t = plan->task_count; t-- > 0;) {
+        tails[t] = 0;
+        for (uint32_t s = plan_task_at(plan, t)->first_successor;
+             s < plan_task_at(plan, t + 1)->first_successor; s++) {
+            uint32_t next = successors[s];
+            uint32_t worker = *(const uint32_t *)vec_at(&search->given_worker, next);
+            uint32_t class_index =
+                worker != PLAN_NONE ? plan_worker_at(plan, worker)->class_index : 0;
+            int64_t ns = plan_cost_ns(plan, plan_task_at(plan, next)->type, class_index);
+            ns = worker == PLAN_NONE || ns == PLAN_CANNOT ? 0 : ns;
+            tails[t] = tails[next] + ns > tails[t] ? tails[next] + ns : tails[t];
+        }
+    }
+    return true;
+}
+
 void search_run(struct search *search)
 {
     const struct plan_window *plan = &search->window.plan;
@@ -135,7 +163,8 @@ void search_run(struct search *search)
         return;
     search->has_world = true;
     search->task_ns = search_task_ns(&search->world);
-    if (search->given >= plan->task_count / 2 && known != NULL) {
+    if (search->given >= plan->task_count / 2 && known != NULL && search_tails(search)) {
+        search->world.given_tail_ns = (int64_t *)(void *)search->given_tail.items;
         search->world.given_rank = (const int64_t *)(void *)search->given_rank.items;
         search->world.given_worker = (const uint32_t *)(void *)search->given_worker.items;
     }

@@ -19,6 +19,7 @@ struct search {
     struct world world;
     bool has_world;
     struct vec given_rank;   /* int64_t: of each of the window's tasks in the plan in force */
+    struct vec given_tail;   /* int64_t: longest way from its end, with what that says */
     struct vec given_worker; /* uint32_t: where that has it, PLAN_NONE: nowhere */
     const struct policy *policy;
     uint64_t begun_ns;         /* the engine's time of the snapshot */

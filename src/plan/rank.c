@@ -126,9 +126,10 @@ void world_ranks(struct world *world)
     uint32_t kind = world->tuning.rank, jitter = world->tuning.jitter;
     uint64_t dice = world->tuning.seed;
     struct rank_costs costs;
-    if (jitter == 0 && world->ranked == kind + 1)
+    uint32_t ranked = jitter > 0 ? 0 : world->tuning.flat ? ~kind : kind + 1;
+    if (ranked != 0 && world->ranked == ranked)
         return;
-    world->ranked = jitter == 0 ? kind + 1 : 0;
+    world->ranked = ranked;
     if (kind == WORLD_RANK_GIVEN) {
         memcpy(world->rank, world->given_rank, window->task_count * sizeof *world->rank);
         return;
@@ -144,8 +145,9 @@ void world_ranks(struct world *world)
                          rank_shaken(rank_cost(&costs, task->type), jitter, &dice);
     }
     for (uint32_t i = 0; i < window->task_count; i++)
-        world->rank[i] = rank_with_priority(kind == WORLD_RANK_NONE ? 0 : world->rank[i],
-                                            plan_task_at(window, i)->priority);
+        world->rank[i] =
+            rank_with_priority(kind == WORLD_RANK_NONE ? 0 : world->rank[i],
+                               world->tuning.flat ? 0 : plan_task_at(window, i)->priority);
 }
 
 /* ---- prices -------------------------------------------------------------------------------- */

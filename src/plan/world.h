@@ -41,6 +41,7 @@ struct world_tuning {
     uint32_t look;     /* tasks of its queue among which a worker takes the first with data */
     uint32_t ahead;    /* tasks of a queue, from its front, whose data are ordered; 0: of all */
     bool by_rank;      /* only what is ahead of a task in a queue delays it */
+    bool flat;         /* priorities are not in the ranks */
     bool steal;        /* an idle worker takes from others what it would end earlier */
 };
 
@@ -134,7 +135,7 @@ struct world {
     int64_t bound_ns; /* no makespan is below: of the area at `price`, and of the longest way */
     uint32_t *pending;
     struct world_run *runs;
-    uint32_t ranked; /* enum world_rank that `rank` is of, plus 1; 0: none */
+    uint32_t ranked; /* enum world_rank that `rank` is of, plus 1, flat ones negative; 0: none */
     /* of workers */
     struct world_worker *workers;
     struct world_group *groups;
@@ -172,6 +173,7 @@ struct world {
     uint64_t simulated;           /* tasks, in all simulations */
     const int64_t *given_rank;    /* [task]; NULL: no plan is being followed */
     const uint32_t *given_worker; /* [task]: where that has it; PLAN_NONE: nowhere */
+    int64_t *given_tail_ns;       /* [task]: longest way from its end to the window's, there */
     const _Atomic uint32_t *stop; /* set: searches for a plan end; NULL */
     struct vec ready;             /* uint32_t: tasks that became ready in this event */
     struct world_queue *shared;   /* [type]: lists of no worker, for policies that have such */

@@ -46,11 +46,27 @@ static void eft_push(struct world *world, uint32_t task)
 
 static const struct world_policy eft_model = {.name = "eft", .push = eft_push};
 
-/* Each task where the plan has it; others where they end first. */
+/* Would it end there in time for all that follows, where the plan has that? */
+static bool follow_holds(struct world *world, uint32_t task, uint32_t worker)
+{
+    const struct plan_worker *facts = plan_worker_at(world->window, worker);
+    int64_t load_ns = world->workers[worker].load_ns;
+    struct world_place place = {.worker = worker,
+                                .class_index = facts->class_index,
+                                .node = facts->node,
+                                .cost_ns = world_cost_ns(world, task, facts->class_index),
+                                .free_ns = load_ns > world->now_ns ? load_ns : world->now_ns,
+                                .latest_ns = INT64_MAX};
+    return world_look(world, task, &place, world->tuning.target_ns - world->given_tail_ns[task]);
+}
+
+/* Each task where the plan has it; others, and those that would be late for the target, where they
+ * end first. */
 static void follow_push(struct world *world, uint32_t task)
 {
     uint32_t worker = world->given_worker[task];
-    if (worker != PLAN_NONE && world_runs(world, task, worker))
+    if (worker != PLAN_NONE && world_runs(world, task, worker) &&
+        (world->tuning.target_ns == 0 || follow_holds(world, task, worker)))
         world_enqueue(world, worker, task);
     else
         eft_push(world, task);
