@@ -13,6 +13,7 @@
 #define PLANNER_SURE 8u        /* tasks shorter than an eighth of what pays on one lane */
 #define PLANNER_SOON_NS 40000u /* a lane that is at work for less is handed what there is */
 #define PLANNER_LOOKS 4u       /* how often it is looked at again, where it goes as planned */
+#define PLANNER_SAMPLES 8u     /* devices */
 #define PLANNER_LATE 32u       /* late by a 32nd of what the plan had left: it is made again */
 
 bool planner_init(struct engine *engine)
@@ -45,9 +46,27 @@ void planner_fini(struct engine *engine)
     engine->planner = NULL;
 }
 
+/* Before anything has run: what is known from earlier of the first few. */
+static void planner_sample(struct engine *engine, const struct task *task)
+{
+    uint64_t *most_ns = &engine->planner->foreseen_ns;
+    for (uint32_t d = 0; d < engine->device_count && d < PLANNER_SAMPLES; d++) {
+        bool known = false;
+        if (place_obstacle(engine, task, &engine->devices[d], d) != NULL)
+            continue;
+        uint64_t ns = place_cost_ns(engine, task, d, &known);
+        *most_ns = known && ns > *most_ns ? ns : *most_ns;
+    }
+}
+
 void planner_linked(struct engine *engine, const struct task *task)
 {
-    engine->planner->fresh += task->kind == TASK_KERNEL;
+    struct planner *planner = engine->planner;
+    if (task->kind != TASK_KERNEL)
+        return;
+    if (planner->typical_ns == 0 && planner->fresh < PLANNER_FRESH)
+        planner_sample(engine, task);
+    planner->fresh++;
 }
 
 const struct planned *planner_of(const struct engine *engine, const struct task *task)
@@ -307,12 +326,13 @@ static bool planner_affords(const struct engine *engine)
     return (planner->reckoned_ns + again_ns) * SEARCH_SHARE <= governed_ns + governed_ns / 4;
 }
 
-/* So short that no plan would pay: not even worth a look at all pending tasks. */
+/* Of unknown length, or so short that no plan would pay: not even worth a look at all pending
+ * tasks. */
 static bool planner_is_hopeless(const struct engine *engine)
 {
-    uint64_t typical_ns = engine->planner->typical_ns;
-    return typical_ns > 0 && !engine->checks &&
-           typical_ns * PLANNER_SURE < SEARCH_TASK_NS * SEARCH_SHARE;
+    const struct planner *planner = engine->planner;
+    uint64_t typical_ns = planner->typical_ns > 0 ? planner->typical_ns : planner->foreseen_ns;
+    return !engine->checks && typical_ns * PLANNER_SURE < SEARCH_TASK_NS * SEARCH_SHARE;
 }
 
 bool planner_turn(struct engine *engine)

@@ -45,6 +45,7 @@ struct planner {
     uint64_t made_ns;     /* when that was made */
     uint64_t left_ns;     /* of the plan: predicted makespan when it was made */
     uint64_t typical_ns;  /* run time of the last tasks, smoothed; 0: none has run */
+    uint64_t foreseen_ns; /* the longest of the first tasks, from what is known of earlier ones */
     uint64_t late_ns;     /* sum over its finished tasks */
     uint32_t fresh;       /* tasks linked that no plan covers */
     uint32_t covered;     /* tasks of the plan when it was made */

@@ -234,7 +234,7 @@ static void open_cache(struct driver *driver, const fgpu_pool_options *options)
 
 static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *options)
 {
-    static const char none[] = "eft";
+    static const char none[] = "auto";
     struct engine_device_config *configs = calloc(LIMITS_DEVICES, sizeof *configs);
     if (configs == NULL)
         return error_set(FGPU_E_NOMEM, "no memory for the pool");

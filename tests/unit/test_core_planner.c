@@ -14,6 +14,7 @@
 #define BYTES 4096u
 #define LONG_NS 1000000u
 #define SHORT_NS 1000u
+#define MIDDLE_NS 8000u
 #define LATE_NS 120000u /* a plan pays just so: the share is felt */
 #define MANY 512u
 
@@ -114,8 +115,8 @@ static void test_many_short_ones(void **state)
 {
     (void)state;
     open_as("auto");
-    knows(1, SHORT_NS);
-    knows(2, SHORT_NS);
+    knows(1, MIDDLE_NS);
+    knows(2, MIDDLE_NS);
     submit(MANY, NULL);
     engine_rig_turn(&rig);
     assert_int_equal(planner()->fresh, 0); /* looked at */
@@ -127,6 +128,21 @@ static void test_many_short_ones(void **state)
     assert_int_equal(planner()->fresh, 0);
     assert_int_equal(planner()->plans, 0);
     close_all();
+}
+
+/* Much shorter ones are not even looked at, nor are those of which nothing is known. */
+static void test_very_short_ones(void **state)
+{
+    (void)state;
+    for (uint32_t known = 0; known < 2; known++) {
+        open_as("auto");
+        if (known)
+            knows(1, SHORT_NS);
+        submit(MANY, NULL);
+        engine_rig_turn(&rig);
+        assert_int_equal(planner()->fresh, MANY);
+        close_all();
+    }
 }
 
 /* ---- apart ------------------------------------------------------------------------------ */
@@ -531,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_pays),
         cmocka_unit_test(test_without_a_planner),
         cmocka_unit_test(test_many_short_ones),
+        cmocka_unit_test(test_very_short_ones),
         cmocka_unit_test(test_apart),
         cmocka_unit_test(test_apart_recycled),
         cmocka_unit_test(test_apart_lost),
