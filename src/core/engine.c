@@ -304,7 +304,10 @@ static void engine_chain(struct engine *engine, struct task *task)
 {
     struct lane *lane = engine_lane(engine, task->follow);
     struct engine_device *device = &engine->devices[lane->device];
+    const struct planned *planned = planner_of(engine, task);
     if (place_obstacle(engine, task, device, lane->device) != NULL)
+        return;
+    if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
     if (task->kernel != TASK_NONE &&
         engine_code(engine, engine_kernel(engine, task->kernel), lane->device)->state != CODE_READY)
@@ -441,31 +444,67 @@ static void engine_ahead_list(struct engine *engine, struct lane *lane, uint32_t
     }
 }
 
+/* The planned task that a lane waits for, though others might run. NULL: there is none. */
+static struct task *engine_awaited(const struct engine *engine, const struct lane *lane)
+{
+    struct task *task;
+    if (engine->planner == NULL || lane->moving == 0)
+        return NULL;
+    task = engine_task(engine, lane->awaited);
+    bool waits = task_state(task) == FGPU_TASK_MOVING && task->lane == lane->index &&
+                 (task->marks & TASK_M_COUNTED);
+    return waits ? task : NULL;
+}
+
+static uint32_t engine_take(struct engine *engine, struct lane *lane, uint32_t index)
+{
+    sched_backlog_take(engine, lane, engine_task(engine, index));
+    return index;
+}
+
+/* Of a backlog's first few the first one whose data are there, and that may go before `awaited`. */
+static uint32_t engine_next_settled(struct engine *engine, struct lane *lane,
+                                    const struct task *awaited)
+{
+    uint32_t node = engine->devices[lane->device].node;
+    uint32_t at = lane->backlog_head;
+    for (uint32_t i = 0; i < ENGINE_LOOK && at != TASK_NONE; i++) {
+        struct task *task = engine_task(engine, at);
+        if (task->status != FGPU_OK ||
+            (move_settled(engine, task, node) &&
+             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited))))
+            return engine_take(engine, lane, at);
+        at = atomic_load_relaxed_u32(&task->next);
+    }
+    return TASK_NONE;
+}
+
 /* The next of the backlog: of its first few the first one whose data are there; else the front, one
  * at a time, so that tasks wait for data in the order of their urgency. */
 static uint32_t engine_next(struct engine *engine, struct lane *lane)
 {
     uint32_t node = engine->devices[lane->device].node;
     uint32_t at = lane->backlog_head;
-    if (!engine->has_copy_lanes || lane->backlog_head == TASK_NONE)
+    if (at == TASK_NONE || planner_is_early(engine, engine_task(engine, at), lane))
+        return TASK_NONE;
+    if (!engine->has_copy_lanes)
         return sched_backlog_pop(engine, lane);
-    for (uint32_t i = 0; i < ENGINE_LOOK && at != TASK_NONE; i++) {
-        struct task *task = engine_task(engine, at);
-        if (task->status != FGPU_OK || move_settled(engine, task, node)) {
-            sched_backlog_take(engine, lane, task);
-            return at;
-        }
-        at = atomic_load_relaxed_u32(&task->next);
+    const struct task *awaited = engine_awaited(engine, lane);
+    if (awaited == NULL)
+        awaited = engine_task(engine, at);
+    at = engine_next_settled(engine, lane, awaited);
+    if (at != TASK_NONE)
+        return at;
+    if (lane->moving == 0) {
+        lane->awaited = lane->backlog_head;
+        return sched_backlog_pop(engine, lane);
     }
-    if (lane->moving == 0)
-        return sched_backlog_pop(engine, lane);
     /* Whoever has the right to evict is waited for by all others. */
     at = engine->nodes[node].short_task;
     if (at == TASK_NONE || engine_task(engine, at)->lane != lane->index ||
         task_state(engine_task(engine, at)) != FGPU_TASK_PLACED)
         return TASK_NONE;
-    sched_backlog_take(engine, lane, engine_task(engine, at));
-    return at;
+    return engine_take(engine, lane, at);
 }
 
 static void engine_ahead_again(struct engine *engine, struct lane *lane)

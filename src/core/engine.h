@@ -41,6 +41,7 @@ enum action_kind {
     ACTION_FREE,      /* no answer */
     ACTION_BUILD,     /* compile: answer with engine_built, from any later moment */
     ACTION_CODE_FREE, /* no answer */
+    ACTION_PLAN,      /* search_run(engine_search()) on any thread: answer with engine_planned */
     ACTION_CALLBACK   /* call task_extra's on_done on the callback thread, then engine_callback_done
                        */
 };
@@ -74,7 +75,8 @@ struct lane {
     uint32_t backlog_head, backlog_tail; /* tasks placed here, through task.next */
     uint32_t backlog_count;
     uint64_t backlog_ns;
-    uint32_t moving; /* tasks that wait for data or memory, counted in the backlog's numbers */
+    uint32_t awaited; /* the task that the lane chose to wait for last */
+    uint32_t moving;  /* tasks that wait for data or memory, counted in the backlog's numbers */
     uint32_t chain_head, chain_tail; /* tasks whose unfinished predecessors are all on this lane */
     uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
@@ -184,12 +186,14 @@ struct engine_config {
                            0: ENGINE_LANE_RING */
     uint64_t budget_ns; /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
+    bool plans_apart;          /* plans are searched by ACTION_PLAN; else within the turn */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
 };
 
 struct lineage; /* core/lineage.h */
 struct planner; /* core/planner.h */
+struct search;  /* core/search.h */
 struct traffic; /* core/traffic.h */
 
 /* A failed task, as long as its record says so. */
@@ -272,6 +276,7 @@ struct engine {
     fgpu_pool_stats stats;
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
+    bool plans_apart;        /* see struct engine_config */
     struct planner *planner; /* NULL: the policy decides task by task */
     struct vec joined;       /* struct joined *: recorded graphs that run as one task; NULL: free */
     uint64_t joined_count;   /* launches as one task so far */
@@ -403,6 +408,9 @@ void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t by
 /* Answer to ACTION_BUILD. [take] built->log. */
 void engine_built(struct engine *engine, uint32_t kernel, uint32_t device, fgpu_status status,
                   const fgpu_code_built *built);
+/* Answer to ACTION_PLAN: its search has been run, and may be looked at in the next turn. */
+struct search *engine_search(struct engine *engine);
+void engine_planned(struct engine *engine);
 /* The caller lets go of a TASK_MAP that is RUNNING. */
 void engine_unmap(struct engine *engine, uint32_t task);
 /* FGPU_OK, or FGPU_E_BUSY when it has started or ended. */

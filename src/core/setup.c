@@ -173,6 +173,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->paths_user = config->paths_user;
     engine->flags = config->flags;
     engine->checks = config->checks;
+    engine->plans_apart = config->plans_apart;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;
     engine->first_generation = config->first_generation & ~1u;

@@ -4,7 +4,8 @@
  * the pool is idle or enough has been queued, threads that wait, and otherwise the progress thread,
  * which sleeps on the doorbell that the devices ring. Builds run on a build thread, completion
  * callbacks on a callback thread; each is started by the first call that will need it, which is
- * refused where that fails.
+ * refused where that fails. Plans are searched on a planning thread, without the lock; where no
+ * thread can be had, by whoever turns the crank.
  */
 #ifndef FASTGPU_RUN_DRIVER_H
 #define FASTGPU_RUN_DRIVER_H
@@ -116,7 +117,9 @@ struct driver {
     _Atomic uint32_t progress_started;
     struct driver_worker builder; /* jobs: struct driver_build */
     struct lock built_lock;
-    struct vec built; /* struct driver_build that the build thread has finished */
+    struct vec built;              /* struct driver_build that the build thread has finished */
+    struct driver_worker planning; /* jobs: struct search *; at most one */
+    _Atomic uint32_t planned;      /* it has been run, and nobody has told the engine */
     struct driver_callbacks callbacks;
 
     char cache_dir[4096];    /* "" none */
