@@ -18,6 +18,7 @@
 #include "core/place.h"
 #include "core/planner.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/steal.h"
 #include "core/submit.h"
 
@@ -64,6 +65,8 @@ static void engine_objects_gone(struct engine *engine, struct task *task)
 
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
+    if (__builtin_expect(task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE), 0))
+        split_ended(engine, task, status);
     if (engine->lineage != NULL)
         status = lineage_end(engine, task, status);
     bool placed = task->lane < TASK_LANE_MIXED || task->kind == TASK_MAP;
@@ -210,6 +213,8 @@ static void engine_place(struct engine *engine, struct task *task)
 {
     if (task->kernel != TASK_NONE)
         engine_prepare_kernel(engine, task);
+    if ((task->marks & TASK_M_DIVISIBLE) && split_begin(engine, task))
+        return;
     if (!place_task(engine, task)) {
         task_set_state(task, FGPU_TASK_LINKED);
         engine_look(engine, task->self);
@@ -229,7 +234,7 @@ static void engine_place(struct engine *engine, struct task *task)
 static bool engine_follow(struct engine *engine, struct task *task)
 {
     const struct planned *planned = planner_of(engine, task);
-    if (planned == NULL)
+    if (planned == NULL || (task->marks & TASK_M_DIVISIBLE))
         return false;
     struct lane *lane = engine_lane(engine, planned->lane);
     if (place_obstacle(engine, task, &engine->devices[lane->device], lane->device) != NULL)
@@ -305,7 +310,9 @@ static void engine_chain(struct engine *engine, struct task *task)
         engine_code(engine, engine_kernel(engine, task->kernel), lane->device)->state != CODE_READY)
         return;
     place_on(engine, task, lane->index);
-    if ((task->predicted_ns > ENGINE_CHAIN_LONG_NS && engine_other_can(engine, task, lane)) ||
+    bool is_long = task->predicted_ns >
+                   (task->marks & TASK_M_DIVISIBLE ? ENGINE_CHAIN_SHORT_NS : ENGINE_CHAIN_LONG_NS);
+    if ((is_long && engine_other_can(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
@@ -349,12 +356,22 @@ static void engine_linked(struct engine *engine, struct task *task)
     }
     if (task->kind == TASK_EMPTY)
         engine_end(engine, task, FGPU_OK);
+    else if ((task->marks & TASK_M_PIECE) && task->lineage == 0)
+        split_take_back(engine, task);
     else if (task->kind == TASK_MAP)
         engine_map(engine, task);
     else if (task->kind == TASK_HOST && !engine->host_visible)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
     else if (!engine_follow(engine, task))
         sched_ready(engine, task);
+}
+
+/* No piece of it is left. */
+static void engine_joined(struct engine *engine, struct task *task)
+{
+    fgpu_status status = split_finish(engine, task);
+    if (status != FGPU_E_AGAIN)
+        engine_end(engine, task, status);
 }
 
 static void engine_resume(struct engine *engine, struct task *task)
@@ -366,6 +383,10 @@ static void engine_resume(struct engine *engine, struct task *task)
     }
     if (task->kind == TASK_MAP) {
         engine_map(engine, task);
+        return;
+    }
+    if (task->marks & TASK_M_DIVISIBLE) {
+        engine_joined(engine, task);
         return;
     }
     /* While a kernel was being compiled its tasks counted nowhere: they choose anew, now that loads
@@ -535,9 +556,23 @@ static bool engine_steal_all(struct engine *engine)
     return any;
 }
 
+/* Lanes get their next pieces of tasks that are run so. */
+static bool engine_split(struct engine *engine)
+{
+    bool any = false;
+    struct task *piece;
+    while ((piece = split_next(engine)) != NULL) {
+        any = true;
+        if (!engine_dispatch(engine, piece))
+            break;
+    }
+    return any;
+}
+
 static bool engine_fill(struct engine *engine)
 {
-    bool any = !bitset_is_empty(&engine->due) && engine_fill_lanes(engine);
+    bool any = engine->split != NULL && engine_split(engine);
+    any |= !bitset_is_empty(&engine->due) && engine_fill_lanes(engine);
     uint32_t index;
     while ((index = sched_next(engine)) != TASK_NONE) {
         engine_place(engine, engine_task(engine, index));

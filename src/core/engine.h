@@ -188,6 +188,7 @@ struct engine_config {
 
 struct lineage; /* core/lineage.h */
 struct planner; /* core/planner.h */
+struct split;   /* core/split.h */
 struct traffic; /* core/traffic.h */
 
 /* A failed task, as long as its record says so. */
@@ -271,7 +272,8 @@ struct engine {
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;
     const void *paths_user;
-    struct vec torn; /* uint32_t, while a device is lost: tasks whose data may be gone */
+    struct split *split; /* tasks that are run in pieces; NULL until there is one */
+    struct vec torn;     /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 
 static inline struct task *engine_task(const struct engine *engine, uint32_t index)

@@ -137,6 +137,18 @@ static fgpu_arg random_arg(const struct random_graph *g, struct random_span span
     return fgpu_arg_span(g->buffers[span.buffer], FGPU_ACCESS_DEFAULT, 4u * span.at, 4u * words);
 }
 
+/* Element by element, or row by row; what is only read with a halo, or whole. */
+static void random_cuts(struct random_graph *g, const fgpu_arg *args, uint64_t rows, fgpu_cut *cuts)
+{
+    uint64_t bytes = 4;
+    if (rows > 1)
+        bytes = args[0].region.pitch_bytes;
+    cuts[0] = fgpu_cut_items(bytes, 0, 0);
+    cuts[1] = cuts[2] = fgpu_cut_whole();
+    if (args[1].kind == FGPU_ARG_BUFFER && random_below(g, 3) > 0)
+        cuts[1] = fgpu_cut_items(bytes, random_below(g, 4), random_below(g, 4));
+}
+
 static fgpu_status random_submit(struct random_graph *g, fgpu_kernel kernel, const fgpu_arg *args,
                                  uint64_t x, uint64_t y)
 {
@@ -149,6 +161,13 @@ static fgpu_status random_submit(struct random_graph *g, fgpu_kernel kernel, con
     desc.global[0] = x;
     desc.global[1] = y;
     desc.priority = (int32_t)random_below(g, 5) - 2;
+    fgpu_cut cuts[3];
+    if (g->kernels.divisible > 0 && random_below(g, 100) < g->kernels.divisible) {
+        desc.cuts = cuts;
+        random_cuts(g, args, y, cuts);
+        for (uint32_t d = 0; d < desc.dims && random_below(g, 8) > 0; d++)
+            desc.local[d] = 1;
+    }
     if (g->last.bits != 0 && random_below(g, 6) == 0) {
         desc.after = &g->last;
         desc.after_count = 1;

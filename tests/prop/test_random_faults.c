@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/split.h"
 #include "tests/lib/random_graph.h"
 #include "tests/lib/seed.h"
 
@@ -73,6 +74,8 @@ static bool faults_open(const struct faults_case *c, uint64_t seed, fgpu_pool *p
     return status == FGPU_OK;
 }
 
+static uint32_t faults_divisible; /* of 100 tasks */
+
 static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_t count)
 {
     static struct random_graph graph;
@@ -82,6 +85,7 @@ static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_
         struct random_graph_kernels kernels;
         assert_true(faults_open(c, first + i, &pool));
         assert_int_equal(random_graph_kernels(pool, &kernels), FGPU_OK);
+        kernels.divisible = faults_divisible;
         bool right = random_graph_run_faulty(&graph, pool, &kernels, first + i, OPS, c->overwrites);
         if (!right) {
             fprintf(stderr, "case %s, seed %llu: %s\n", c->name, (unsigned long long)(first + i),
@@ -117,10 +121,19 @@ static void test_random_faults(void **state)
                             seed_count(faults_cases[i].overwrites > 0 ? 20 : 30));
 }
 
+/* The same where kernels may be run in pieces, which always seem to pay. */
+static void test_divided(void **state)
+{
+    faults_divisible = 70;
+    split_tuning = (struct split_tuning){.gain = 1e300};
+    test_random_faults(state);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
         faults_only = argv[1];
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_faults)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_faults),
+                                       cmocka_unit_test(test_divided)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
