@@ -318,6 +318,7 @@ static void engine_chain(struct engine *engine, struct task *task)
         task->lane = TASK_LANE_NONE;
         return;
     }
+    task->marks &= (uint8_t)~TASK_M_DIVISIBLE; /* it runs whole */
     place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);

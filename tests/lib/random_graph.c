@@ -163,9 +163,10 @@ static fgpu_status random_submit(struct random_graph *g, fgpu_kernel kernel, con
     desc.priority = (int32_t)random_below(g, 5) - 2;
     fgpu_cut cuts[3];
     if (g->kernels.divisible > 0 && random_below(g, 100) < g->kernels.divisible) {
+        bool tiny = random_below(g, 8) > 0;
         desc.cuts = cuts;
         random_cuts(g, args, y, cuts);
-        for (uint32_t d = 0; d < desc.dims && random_below(g, 8) > 0; d++)
+        for (uint32_t d = 0; d < desc.dims && tiny; d++)
             desc.local[d] = 1;
     }
     if (g->last.bits != 0 && random_below(g, 6) == 0) {
