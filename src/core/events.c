@@ -18,6 +18,7 @@
 #include "core/move.h"
 #include "core/planner.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/submit.h"
 
 #define EVENTS_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
@@ -190,6 +191,8 @@ void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_s
                                 : "compiled for",
               device);
     lane_wake(engine, &code->waiting);
+    if (engine->split != NULL)
+        split_look(engine);
     engine->wakes++;
     if (kernel->destroyed && kernel->users == 0)
         engine_kernel_gone(engine, index);

@@ -421,6 +421,7 @@ bool split_begin(struct engine *engine, struct task *task)
         alloc_put(engine->hooks, open, sizeof *open);
         return false;
     }
+    engine->stats.tasks_divided++;
     task->marks |= TASK_M_DIVISIBLE;
     task_set_state(task, FGPU_TASK_RUNNING);
     return true;
@@ -625,6 +626,7 @@ static struct task *split_give(struct engine *engine, struct split_open *open,
         return NULL;
     }
     open->live++;
+    engine->stats.pieces++;
     share->fed = 1;
     place_on(engine, piece, lane->index);
     if (share->rate > 0) {
@@ -711,6 +713,13 @@ struct task *split_next(struct engine *engine)
         split_settle(engine, open);
     }
     return NULL;
+}
+
+void split_look(struct engine *engine)
+{
+    const struct vec *list = &engine->split->open;
+    for (size_t i = 0; i < list->count; i++)
+        engine_look(engine, (*(struct split_open **)vec_at(list, i))->task);
 }
 
 /* ---- the end ---------------------------------------------------------------------------- */

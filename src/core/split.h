@@ -26,6 +26,9 @@ bool split_begin(struct engine *engine, struct task *task);
 /* The next piece that a lane should have now, PLACED there; NULL: none. */
 struct task *split_next(struct engine *engine);
 
+/* Something has changed of which no piece waits, as a build: there is a turn to come. */
+void split_look(struct engine *engine);
+
 /* A piece without a lane, which nobody waits for: what it was to do is to be had again, and its
  * record is gone. */
 void split_take_back(struct engine *engine, struct task *piece);

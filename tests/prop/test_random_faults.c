@@ -75,6 +75,7 @@ static bool faults_open(const struct faults_case *c, uint64_t seed, fgpu_pool *p
 }
 
 static uint32_t faults_divisible; /* of 100 tasks */
+static uint64_t faults_pieces;
 
 static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_t count)
 {
@@ -98,6 +99,7 @@ static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_
         fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
         assert_int_equal(fgpu_pool_get_stats(pool, &stats), FGPU_OK);
         recomputed += stats.tasks_recomputed;
+        faults_pieces += stats.pieces;
         (void)fgpu_pool_close(pool); /* tells the first failure that nobody asked about */
     }
     fprintf(stderr,
@@ -127,6 +129,8 @@ static void test_divided(void **state)
     faults_divisible = 70;
     split_tuning = (struct split_tuning){.gain = 1e300};
     test_random_faults(state);
+    fprintf(stderr, "%llu pieces\n", (unsigned long long)faults_pieces);
+    assert_true(faults_pieces > 0);
 }
 
 int main(int argc, char **argv)

@@ -77,6 +77,7 @@ static bool graphs_select_library(const struct graphs_case *c)
 }
 
 static uint32_t graphs_divisible; /* of 100 tasks */
+static uint64_t graphs_pieces;
 
 /* Returns false on a wrong result. */
 static bool graphs_run_case(const struct graphs_case *c, uint64_t first, uint64_t count)
@@ -103,6 +104,9 @@ static bool graphs_run_case(const struct graphs_case *c, uint64_t first, uint64_
             seed_print("test_random_graphs", first + i);
             return false;
         }
+        fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
+        (void)fgpu_pool_get_stats(pool, &stats);
+        graphs_pieces += stats.pieces;
         status = fgpu_pool_close(pool);
         if (status != FGPU_OK) {
             fprintf(stderr, "%s: close: %s\n", c->name, fgpu_last_error());
@@ -132,6 +136,8 @@ static void test_divided(void **state)
     graphs_divisible = 70;
     split_tuning = (struct split_tuning){.gain = 1e300};
     test_random_graphs(state);
+    fprintf(stderr, "%llu pieces\n", (unsigned long long)graphs_pieces);
+    assert_true(graphs_pieces > 0);
 }
 
 int main(int argc, char **argv)
