@@ -6,6 +6,7 @@
 static const struct command bench_commands[] = {
     {"tasks", bench_tasks, "cost of an empty task in a graph of many"},
     {"launch", bench_launch, "an empty kernel through the pool, against a queue driven by hand"},
+    {"split", bench_split, "a divisible kernel on all devices, against each alone"},
     {"idle", bench_idle, "what an open pool without work uses"},
 };
 
