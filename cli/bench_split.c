@@ -196,18 +196,6 @@ static fgpu_status bench_split_round(struct bench_split *bench, uint64_t round, 
     return FGPU_OK;
 }
 
-static int bench_split_compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return left < right ? -1 : left > right;
-}
-
-static double figures_median(double *values, uint64_t count)
-{
-    qsort(values, count, sizeof *values, bench_split_compare);
-    return count % 2 != 0 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 static bool bench_split_print(struct bench_split *bench, bool is_json)
 {
     double share = figures_median(bench->share, bench->rounds);

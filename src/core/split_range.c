@@ -9,8 +9,9 @@
 
 #include "core/submit.h"
 
-#define SPLIT_RANGE_LOCAL 64u /* work items of a group where the pool chooses; at least an eighth  \
-                               */
+#define SPLIT_RANGE_LOCAL                                                                          \
+    64u /* work items of a group where the pool chooses; at least an eighth                        \
+         */
 
 /* ---- grid ------------------------------------------------------------------------------- */
 

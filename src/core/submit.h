@@ -47,6 +47,7 @@ struct submit_request {
     uint32_t slot;          /* of the task table, with `piece` */
     const uint8_t *pattern; /* FILL: 16 bytes */
     uint32_t pattern_bytes;
+    struct joined_run *joined; /* JOINED */
 };
 
 /* Makes the record. Thread: any, without the engine's lock. [out] index, generation: the task's
