@@ -268,8 +268,7 @@ static struct task *split_piece(struct engine *engine, struct split_open *open,
     if (!vec_reserve(&open->loose, open->loose.count + open->live + 2) ||
         !split_slot(engine, &slot))
         return NULL;
-    if (split_record(engine, parent, &open->grid, units.begin, units.end, slot, &index) !=
-        FGPU_OK) {
+    if (split_record(engine, parent, &open->grid, units, slot, &index) != FGPU_OK) {
         if (!split_keep_slot(engine, slot))
             table_free(&engine->tasks, slot);
         return NULL;

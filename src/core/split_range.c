@@ -136,7 +136,7 @@ static void split_range_args(const struct task *task, const struct split_grid *g
 }
 
 fgpu_status split_record(struct engine *engine, const struct task *task,
-                         const struct split_grid *grid, uint64_t begin, uint64_t end, uint32_t slot,
+                         const struct split_grid *grid, struct split_units units, uint32_t slot,
                          uint32_t *index)
 {
     const fgpu_cmd_launch *launch = task_body(task);
@@ -144,7 +144,7 @@ fgpu_status split_record(struct engine *engine, const struct task *task,
     _Alignas(struct task_piece) char
         room[sizeof(struct task_piece) + LIMITS_KERNEL_ARGS * sizeof(uint64_t)];
     struct task_piece *piece = (struct task_piece *)(void *)room;
-    uint64_t first = begin * grid->unit;
+    uint64_t first = units.begin * grid->unit;
     struct submit_request request = {.kind = TASK_KERNEL,
                                      .arg_count = task->arg_count,
                                      .flags = TASK_F_UNLISTED,
@@ -161,10 +161,11 @@ fgpu_status split_record(struct engine *engine, const struct task *task,
     piece->parent_generation = task_generation(task);
     for (uint32_t i = 0; i < task->access_count; i++)
         piece->base[i] = task_accesses(task)[i].begin;
-    split_range_args(task, grid, begin, end, args);
+    split_range_args(task, grid, units.begin, units.end, args);
     memcpy(request.global, launch->global, sizeof request.global);
     memcpy(request.local, grid->local, sizeof request.local);
-    request.global[grid->dim] = (end == grid->units ? grid->whole : end * grid->unit) - first;
+    request.global[grid->dim] =
+        (units.end == grid->units ? grid->whole : units.end * grid->unit) - first;
     uint32_t generation;
     fgpu_status status = submit_prepare(engine, &request, index, &generation);
     if (status != FGPU_OK)

@@ -16,13 +16,16 @@ struct split_grid {
     uint64_t units;
 };
 
+struct split_units {
+    uint64_t begin, end;
+};
+
 /* False: there is no way to cut it. */
 bool split_grid_make(const struct engine *engine, const struct task *task, struct split_grid *grid);
 
-/* The record of a piece in a slot of the task table: units begin..end of the task. As
- * submit_prepare. */
+/* The record of a piece in a slot of the task table. As submit_prepare. */
 fgpu_status split_record(struct engine *engine, const struct task *task,
-                         const struct split_grid *grid, uint64_t begin, uint64_t end, uint32_t slot,
+                         const struct split_grid *grid, struct split_units units, uint32_t slot,
                          uint32_t *index);
 
 #endif

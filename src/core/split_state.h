@@ -22,10 +22,6 @@ struct split_share {
     double fixed_ns;     /* until the data are there that all pieces need */
 };
 
-struct split_units {
-    uint64_t begin, end;
-};
-
 /* A task in pieces. */
 struct split_open {
     uint32_t task;
