@@ -19,6 +19,7 @@
 #include "core/move.h"
 #include "core/planner.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/submit.h"
 
 #define EVENTS_AHEAD 4u         /* tasks that are fetched ahead of their linking */
@@ -124,7 +125,8 @@ static void events_device_due(struct engine *engine, const struct engine_device 
         bitset_add(&engine->due, device->lane_first + i);
 }
 
-/* The record of command `at`: its device has written to it, and it was last touched here long ago. */
+/* The record of command `at`: its device has written to it, and it was last touched here long ago.
+ */
 static void events_fetch(const struct engine *engine, const struct lane *lane, uint64_t at,
                          uint64_t last)
 {
@@ -214,6 +216,8 @@ void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_s
                                 : "compiled for",
               device);
     lane_wake(engine, &code->waiting);
+    if (engine->split != NULL)
+        split_look(engine);
     engine->wakes++;
     if (kernel->destroyed && kernel->users == 0)
         engine_kernel_gone(engine, index);

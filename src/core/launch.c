@@ -71,7 +71,9 @@ static void launch_resolve(struct engine *engine, struct task *task, uint32_t no
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct heap_block *block = memory_at(engine_buffer(engine, accesses[i].buffer), node);
         args[accesses[i].arg].u.buffer.mem = block->mem;
-        args[accesses[i].arg].u.buffer.offset_bytes = block->offset + accesses[i].begin;
+        args[accesses[i].arg].u.buffer.offset_bytes =
+            block->offset +
+            (task->marks & TASK_M_PIECE ? task_piece(task)->base[i] : accesses[i].begin);
     }
 }
 
@@ -170,8 +172,7 @@ static uint32_t launch_body(struct engine *engine, struct task *task, uint32_t d
 
 static bool launch_is_timed(struct engine *engine, const struct task *task, struct lane *lane)
 {
-    if (engine->trace->on || task->predicted_ns >= LAUNCH_TIME_LONG_NS ||
-        task->kind == TASK_JOINED)
+    if (engine->trace->on || task->predicted_ns >= LAUNCH_TIME_LONG_NS || task->kind == TASK_JOINED)
         return true;
     if (task->kernel != TASK_NONE && history_slot_is_wanted(engine->history, task->model))
         return true;

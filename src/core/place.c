@@ -29,8 +29,9 @@ static bool place_aligned(const struct task *task, uint32_t align)
 {
     if (align <= 1)
         return true;
+    bool piece = task->marks & TASK_M_PIECE;
     for (uint32_t i = 0; i < task->access_count; i++)
-        if (task_accesses(task)[i].begin % align != 0)
+        if ((piece ? task_piece(task)->base[i] : task_accesses(task)[i].begin) % align != 0)
             return false;
     return true;
 }
@@ -57,6 +58,8 @@ static const char *place_kernel_obstacle(const struct engine *engine, const stru
         return "does not compile the kernel";
     if (!(task->flags & TASK_F_AUTO_LOCAL) && place_group_is_large(engine, task, device, index))
         return "has smaller work groups";
+    if ((task->marks & TASK_M_PIECE) && device->caps.parts == 0)
+        return "takes no parts of a grid";
     if (!place_aligned(task, device->caps.offset_align_bytes))
         return "needs more aligned offsets";
     return NULL;
@@ -148,8 +151,8 @@ static uint64_t place_source_ns(const struct engine *engine, const struct replic
     return node == 0 ? ns : ns + engine_copy_ns(engine, 0, node, bytes);
 }
 
-static uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
-                                uint32_t node)
+uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
+                         uint32_t node)
 {
     const struct buffer *buffer = engine_buffer(engine, access->buffer);
     uint64_t ns = 0;
@@ -445,7 +448,8 @@ static void place_log(struct engine *engine, const struct task *task,
                                         [FGPU_PLACED_PINNED] = "asked for",
                                         [FGPU_PLACED_CHAINED] = "behind what it waits for",
                                         [FGPU_PLACED_STOLEN] = "taken over by an idle queue",
-                                        [FGPU_PLACED_PLANNED] = "as planned"};
+                                        [FGPU_PLACED_PLANNED] = "as planned",
+                                        [FGPU_PLACED_PIECE] = "the next piece"};
     const struct lane *lane = engine_lane(engine, chosen->lane);
     const char *name = engine_task_name(engine, task);
     LOG_DEBUG(engine->log, "place",

@@ -11,6 +11,7 @@
 #include "core/object.h"
 #include "core/planner.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/submit.h"
 #include "core/traffic.h"
 
@@ -266,6 +267,7 @@ void engine_fini(struct engine *engine)
         return;
     engine_fini_objects(engine);
     lineage_fini(engine);
+    split_fini(engine);
     planner_fini(engine);
     traffic_fini(engine);
     submit_fini(engine);

@@ -81,7 +81,8 @@ bool window_takes(const struct task *task)
     bool waits = state == FGPU_TASK_LINKED || state == FGPU_TASK_READY ||
                  state == FGPU_TASK_PLACED || state == FGPU_TASK_BUILDING ||
                  state == FGPU_TASK_MOVING;
-    return waits && task->status == FGPU_OK && task->kind == TASK_KERNEL;
+    return waits && task->status == FGPU_OK && task->kind == TASK_KERNEL &&
+           !(task->marks & TASK_M_PIECE);
 }
 
 /* Submission order wraps: it is compared as a distance. */

@@ -44,7 +44,7 @@ struct simulator_lane {
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-static void simulator_caps(const struct simulator_device *device, uint32_t ring,
+static void simulator_caps(const struct simulator_device *device, uint32_t ring, bool described,
                            fgpu_device_caps *caps)
 {
     *caps = (fgpu_device_caps){.struct_bytes = sizeof *caps,
@@ -55,6 +55,7 @@ static void simulator_caps(const struct simulator_device *device, uint32_t ring,
                                .suballocate = 1,
                                .offset_align_bytes = 1,
                                .max_queue_commands = ring / 4,
+                               .parts = !described,
                                .copy_queue_count = device->copy_count,
                                .memory_bytes = device->memory_bytes};
 }
@@ -112,7 +113,7 @@ static fgpu_status simulator_engine(struct simulator *s)
         lanes += s->devices[d].queue_count;
     uint32_t ring = lanes <= SIMULATOR_FEW_LANES ? ENGINE_LANE_RING : SIMULATOR_SMALL_RING;
     for (uint32_t d = 0; d < count; d++) {
-        simulator_caps(&s->devices[d], ring, &configs[d].caps);
+        simulator_caps(&s->devices[d], ring, s->config.machine != NULL, &configs[d].caps);
         configs[d].alike = s->devices[d].alike;
         configs[d].key = s->devices[d].key != 0 ? s->devices[d].key : hash_u64(d + 1);
         configs[d].cores = s->devices[d].cores;
