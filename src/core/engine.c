@@ -344,8 +344,7 @@ static bool engine_is_next(const struct engine *engine)
 {
     return engine->direct && engine->lane_count == 1 && engine->ready_count == 0 &&
            engine->kept == 0 && engine->hungry > 0 && engine->ranked == 0 &&
-           (engine->planner == NULL || engine->planner->found.policy == NULL) &&
-           !engine->trace->on;
+           (engine->planner == NULL || engine->planner->found.policy == NULL) && !engine->trace->on;
 }
 
 static void engine_linked(struct engine *engine, struct task *task)

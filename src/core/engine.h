@@ -31,7 +31,7 @@
 
 #define OP_NONE UINT32_MAX
 #define ENGINE_PRIORITIES 2001u /* -1000 .. 1000 */
-#define ENGINE_FREED 32u         /* task slots that are given back at once */
+#define ENGINE_FREED 32u        /* task slots that are given back at once */
 #define ENGINE_LANE_RING 4096u  /* commands in flight in one lane at most, unless configured */
 
 /* ---- what the driver carries out -------------------------------------------------------- */
@@ -81,7 +81,7 @@ struct lane {
     uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
                          new may rely on them */
-    uint64_t fenced;       /* number of the newest fence */
+    uint64_t fenced;  /* number of the newest fence */
     fgpu_cmd_result fence; /* body of the fences, of which one is in flight; nobody reads it */
     uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */

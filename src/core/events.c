@@ -124,7 +124,8 @@ static void events_device_due(struct engine *engine, const struct engine_device 
         bitset_add(&engine->due, device->lane_first + i);
 }
 
-/* The record of command `at`: its device has written to it, and it was last touched here long ago. */
+/* The record of command `at`: its device has written to it, and it was last touched here long ago.
+ */
 static void events_fetch(const struct engine *engine, const struct lane *lane, uint64_t at,
                          uint64_t last)
 {

@@ -170,8 +170,7 @@ static uint32_t launch_body(struct engine *engine, struct task *task, uint32_t d
 
 static bool launch_is_timed(struct engine *engine, const struct task *task, struct lane *lane)
 {
-    if (engine->trace->on || task->predicted_ns >= LAUNCH_TIME_LONG_NS ||
-        task->kind == TASK_JOINED)
+    if (engine->trace->on || task->predicted_ns >= LAUNCH_TIME_LONG_NS || task->kind == TASK_JOINED)
         return true;
     if (task->kernel != TASK_NONE && history_slot_is_wanted(engine->history, task->model))
         return true;

@@ -51,10 +51,10 @@ struct submit_request {
 fgpu_status submit_prepare(struct engine *engine, const struct submit_request *request,
                            uint32_t *index, uint32_t *generation);
 
-/* The short way: the record of a one-dimensional kernel's task whose arguments are whole buffers and
- * that has nothing of what is seldom used. The caller fills task_args() and task_accesses()
- * (submit_quick_arg), then submit_quick_end(), or gives it back. NULL where it must be made the long
- * way. Thread: any. */
+/* The short way: the record of a one-dimensional kernel's task whose arguments are whole buffers
+ * and that has nothing of what is seldom used. The caller fills task_args() and task_accesses()
+ * (submit_quick_arg), then submit_quick_end(), or gives it back. NULL where it must be made the
+ * long way. Thread: any. */
 #define SUBMIT_QUICK_ARGS 3u
 struct task *submit_quick(struct engine *engine, uint32_t arg_count);
 void submit_quick_drop(struct engine *engine, struct task *task);
