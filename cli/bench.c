@@ -14,7 +14,7 @@ static const struct command bench_commands[] = {
 
 static const struct command_group bench_group = {
     .name = "fastgpu bench",
-    .summary = "Measures what FastGPU itself costs. Results are medians.",
+    .summary = "Measures what FastGPU itself costs, and what it brings. Results are medians.",
     .commands = bench_commands,
     .count = sizeof bench_commands / sizeof bench_commands[0],
     .options = "",

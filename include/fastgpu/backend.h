@@ -60,7 +60,10 @@ enum fgpu_cmd_flag {
      * succeeded when this one was submitted. After a command has finished with a status other than
      * FGPU_OK, the device skips commands with this flag (status FGPU_E_CANCELLED, no effect) until
      * the next FGPU_CMD_FENCE. */
-    FGPU_CMD_CHAINED = 4
+    FGPU_CMD_CHAINED = 4,
+    /* On the last command of a call: more will follow soon and nobody waits, so a device that is
+     * idle may leave them for a tenth of a millisecond, or until submit is called without LAZY. */
+    FGPU_CMD_LAZY = 8
 };
 
 /* Head of every body. The device fills it before poll reports the command's number. */
@@ -247,7 +250,8 @@ typedef struct fgpu_backend {
     void (*queue_close)(
         void *queue); /* waits for what is in flight; never hangs on a lost device */
     /* Accept a prefix of cmds. Returns how many; *last is the number of the newest accepted so far.
-     * An error of the queue is told by poll. */
+     * An error of the queue is told by poll. Without commands (count 0): what FGPU_CMD_LAZY has let
+     * lie is to begin now. */
     uint32_t (*submit)(void *queue, const fgpu_cmd *cmds, uint32_t count, uint64_t *last);
     fgpu_status (*poll)(void *queue, uint64_t *number);
 

@@ -31,8 +31,8 @@ typedef struct fgpu_pool_stats {
     uint64_t turns;             /* engine turns */
     uint64_t tasks_recomputed;  /* run again, after they had ended well, because their results were
                                    lost with a device; not counted again as submitted or done */
-    uint64_t tasks_divided; /* run in pieces */
-    uint64_t pieces;        /* of them; devices count each as a task */
+    uint64_t tasks_divided;     /* run in pieces */
+    uint64_t pieces;            /* of them; devices count each as a task */
 } fgpu_pool_stats;
 
 typedef struct fgpu_device_stats {

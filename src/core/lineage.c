@@ -507,6 +507,7 @@ static void lineage_start(struct engine *engine, struct task *task)
     task->root = TASK_NONE;
     task_set_state(task, FGPU_TASK_LINKED);
     engine->pending_tasks++;
+    engine->ranked += task->priority != 0;
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct task_access *access = &task_accesses(task)[i];
         struct buffer *buffer = engine_buffer(engine, access->buffer);

@@ -174,6 +174,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->paths_user = config->paths_user;
     engine->flags = config->flags;
     engine->checks = config->checks;
+    engine->plans_apart = config->plans_apart;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;
     engine->first_generation = config->first_generation & ~1u;
@@ -197,6 +198,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
         status = setup_lanes(engine, config->ring != 0 ? config->ring : ENGINE_LANE_RING);
         if (status == FGPU_OK)
             status = setup_tables(engine, config);
+        engine->direct = engine->node_count == 1 && engine->lineage == NULL &&
+                         engine->traffic == NULL && !engine->has_copy_lanes;
     }
     if (status != FGPU_OK)
         engine_fini(engine);

@@ -15,6 +15,8 @@
 
 #define SUBMIT_CLASS_MIN_SHIFT 9 /* 512 bytes */
 #define SUBMIT_CLASSES 16
+/* Of a record's head: everything between the two atomics and the payload. */
+#define SUBMIT_HEAD_CLEAR (offsetof(struct task, inline_payload) - offsetof(struct task, self))
 
 /* Where the parts of a payload lie. Offsets in bytes, each a multiple of 8. */
 struct submit_layout {
@@ -282,6 +284,60 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     return FGPU_OK;
 }
 
+/* A record is small enough that the compiler's way of clearing it in one instruction is slow. */
+typedef uint64_t submit_pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+static inline void submit_clear(void *at, size_t bytes)
+{
+    submit_pair *pairs = at;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < bytes / sizeof *pairs; i++)
+        pairs[i] = (submit_pair){0, 0};
+    if (bytes % sizeof *pairs != 0)
+        memset((char *)at + bytes - sizeof(uint64_t), 0, sizeof(uint64_t));
+}
+
+struct task *submit_quick(struct engine *engine, uint32_t arg_count)
+{
+    uint32_t slot;
+    if (arg_count > SUBMIT_QUICK_ARGS || table_alloc(&engine->tasks, &slot) != FGPU_OK)
+        return NULL;
+    struct task *task = engine_task(engine, slot);
+    size_t accesses = sizeof(fgpu_cmd_launch) + arg_count * sizeof(fgpu_cmd_arg);
+    size_t total = accesses + arg_count * sizeof(struct task_access);
+    submit_clear(&task->self, SUBMIT_HEAD_CLEAR);
+    task->self = slot;
+    task->flags = TASK_F_AUTO_LOCAL;
+    task->access_count = task->arg_count = (uint8_t)arg_count;
+    task->pin = TASK_DEVICE_ANY;
+    task->lane = task->follow = TASK_LANE_NONE;
+    task->succ = task->no_memory = LINKS_NONE;
+    task->root = TASK_NONE;
+    task->payload = task->inline_payload;
+    task->payload_bytes = (uint32_t)total;
+    task->args_offset = sizeof(fgpu_cmd_launch) / 8;
+    task->access_offset = (uint16_t)(accesses / 8);
+    task->rect_offset = task->after_offset = task->extra_offset = (uint16_t)(total / 8);
+    fgpu_cmd_launch *launch = task_body(task);
+    submit_clear(launch, sizeof *launch);
+    launch->args = task_args(task);
+    launch->arg_count = arg_count;
+    launch->dims = 1;
+    launch->global[1] = launch->global[2] = 1;
+    return task;
+}
+
+void submit_quick_drop(struct engine *engine, struct task *task)
+{
+    table_free(&engine->tasks, task->self);
+}
+
+_Static_assert(SUBMIT_HEAD_CLEAR % 8 == 0 && sizeof(fgpu_cmd_launch) % 8 == 0, "whole words");
+_Static_assert(sizeof(fgpu_cmd_launch) +
+                       SUBMIT_QUICK_ARGS * (sizeof(fgpu_cmd_arg) + sizeof(struct task_access)) <=
+                   TASK_INLINE_BYTES,
+               "a quick record needs no block of its own");
+
 void submit_push(struct engine *engine, uint32_t index)
 {
     (void)inbox_push(&engine->inbox, index);
@@ -303,5 +359,13 @@ void submit_recycle(struct engine *engine, struct task *task)
         atomic_store_relaxed_u32(&engine->wrapped, 1);
     if (__builtin_expect(task->marks & TASK_M_PIECE, 0) && split_keep_slot(engine, task->self))
         return;
-    table_free(&engine->tasks, task->self);
+    engine->freed[engine->freed_count++] = task->self;
+    if (engine->freed_count == ENGINE_FREED)
+        submit_give_back(engine);
+}
+
+void submit_give_back(struct engine *engine)
+{
+    table_free_n(&engine->tasks, engine->freed, engine->freed_count);
+    engine->freed_count = 0;
 }

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "core/search.h"
 
 #define SIMULATOR_ALLOC_BYTES (UINT64_C(1) << 20) /* distance of invented addresses */
 
@@ -134,6 +135,7 @@ static fgpu_status simulator_engine(struct simulator *s)
         .path_link_count = s->config.machine != NULL ? s->config.machine->instance_count : 0,
         .paths_user = s,
         .ring = ring,
+        .plans_apart = s->config.plan_turns > 0,
         .checks = s->config.checks};
     fgpu_status status = engine_init(&s->engine, &config);
     alloc_put(NULL, configs, count * sizeof *configs);
@@ -341,6 +343,10 @@ bool simulator_act(struct simulator *s)
         case ACTION_CALLBACK:
             engine_callback_done(&s->engine, action.index);
             break;
+        case ACTION_PLAN:
+            search_run(engine_search(&s->engine));
+            s->plan_due = s->turns + 1 + rng_below(&s->rng, s->config.plan_turns);
+            break;
         case ACTION_FREE:
         case ACTION_CODE_FREE:
             break;
@@ -364,6 +370,10 @@ static void simulator_turn(struct simulator *s)
     uint64_t begin_ns = clock_now_ns();
     engine_clock(&s->engine, s->now_ns);
     (void)engine_drain(&s->engine);
+    if (s->plan_due != 0 && ++s->turns >= s->plan_due) {
+        s->plan_due = 0;
+        engine_planned(&s->engine);
+    }
     do {
         engine_turn(&s->engine);
         (void)simulator_hand_out(s);

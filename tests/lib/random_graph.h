@@ -8,6 +8,8 @@
 #ifndef FASTGPU_TESTS_LIB_RANDOM_GRAPH_H
 #define FASTGPU_TESTS_LIB_RANDOM_GRAPH_H
 
+#include <string.h>
+
 #include <fastgpu/fastgpu.h>
 #include "base/rng.h"
 
@@ -78,6 +80,14 @@ struct random_graph {
 
 /* Makes the kernels (native and OpenCL C variants). Returns a status with fgpu_last_error(). */
 fgpu_status random_graph_kernels(fgpu_pool pool, struct random_graph_kernels *kernels);
+
+/* A scalar argument of a native kernel or a host function. */
+static inline uint32_t random_graph_value(void *const *args, int index)
+{
+    uint32_t value;
+    memcpy(&value, args[index], sizeof value);
+    return value;
+}
 
 /* Runs one graph of `op_count` operations made from the seed and compares every byte. True when all
  * is equal; else graph->why says what differs, or which call failed. */

@@ -14,6 +14,7 @@
 #define CPU_WORKER_SPIN_LEAST_NS 1000u
 #define CPU_WORKER_PAUSES 16      /* looks at the ring between two looks at the clock */
 #define CPU_WORKER_WATCH_EVERY 7  /* odd: meets both of two kinds of launches that alternate */
+#define CPU_WORKER_NAP_NS 50000   /* with the kernel's slack a tenth of a millisecond at most */
 #define CPU_WORKER_FETCH_AHEAD 2u /* commands whose bodies are fetched before their turn */
 
 fgpu_status cpu_crew_init(struct cpu_crew *crew, uint32_t worker_count, const fgpu_doorbell *bell)
@@ -45,9 +46,9 @@ void cpu_crew_fini(struct cpu_crew *crew)
 /* After publishing and fencing: wakes the worker if it sleeps. */
 static bool cpu_worker_wake(struct cpu_worker *worker)
 {
-    if (atomic_load_relaxed_u32(&worker->sleeping) == 0)
+    if (atomic_load_relaxed_u32(&worker->sleeping) == CPU_WORKER_AWAKE)
         return false;
-    if (atomic_exchange_seqcst_u32(&worker->sleeping, 0) == 0)
+    if (atomic_exchange_seqcst_u32(&worker->sleeping, CPU_WORKER_AWAKE) == CPU_WORKER_AWAKE)
         return false; /* somebody else wakes it */
     (void)futex_wake(&worker->sleeping, 1);
     return true;
@@ -59,10 +60,12 @@ uint32_t cpu_worker_submit(struct cpu_worker *worker, const fgpu_cmd *cmds, uint
     uint64_t taken = spsc_push_n(&worker->ring, cmds, count);
 
     *last = atomic_load_relaxed_u64(&worker->ring.tail);
-    if (taken > 0) {
-        atomic_fence_seqcst();
+    if (taken == 0 && count > 0)
+        return 0;
+    atomic_fence_seqcst();
+    bool lazy = taken > 0 && (cmds[taken - 1].flags & FGPU_CMD_LAZY) != 0;
+    if (!lazy || atomic_load_relaxed_u32(&worker->sleeping) != CPU_WORKER_NAPS)
         (void)cpu_worker_wake(worker);
-    }
     return (uint32_t)taken;
 }
 
@@ -232,6 +235,7 @@ static void cpu_worker_execute(struct cpu_worker *worker, const fgpu_cmd *cmd)
     result->status = status;
     if (status != FGPU_OK)
         worker->skipping = true;
+    worker->lazy = (cmd->flags & FGPU_CMD_LAZY) != 0;
     spsc_pop_n(&worker->ring, 1);
     worker->bell_owed = !notify && status == FGPU_OK;
     if (!worker->bell_owed)
@@ -295,11 +299,23 @@ static bool cpu_worker_is_wanted(struct cpu_worker *worker)
 
 static void cpu_worker_sleep(struct cpu_worker *worker)
 {
-    atomic_store_seqcst_u32(&worker->sleeping, 1);
+    atomic_store_seqcst_u32(&worker->sleeping, CPU_WORKER_SLEEPS);
     atomic_fence_seqcst();
-    while (!cpu_worker_is_wanted(worker) && atomic_load_relaxed_u32(&worker->sleeping) != 0)
-        (void)futex_wait(&worker->sleeping, 1, -1);
-    atomic_store_seqcst_u32(&worker->sleeping, 0);
+    while (!cpu_worker_is_wanted(worker) &&
+           atomic_load_relaxed_u32(&worker->sleeping) != CPU_WORKER_AWAKE)
+        (void)futex_wait(&worker->sleeping, CPU_WORKER_SLEEPS, -1);
+    atomic_store_seqcst_u32(&worker->sleeping, CPU_WORKER_AWAKE);
+}
+
+/* What comes while tiny commands stream in is left to lie until it is worth being awake for: a
+ * wake-up for each batch costs both sides more than the batch. */
+static void cpu_worker_nap(struct cpu_worker *worker)
+{
+    atomic_store_seqcst_u32(&worker->sleeping, CPU_WORKER_NAPS);
+    atomic_fence_seqcst();
+    if (!cpu_worker_is_wanted(worker))
+        (void)futex_wait(&worker->sleeping, CPU_WORKER_NAPS, CPU_WORKER_NAP_NS);
+    atomic_store_seqcst_u32(&worker->sleeping, CPU_WORKER_AWAKE);
 }
 
 /* Spins, then sleeps, until there is something to do. Spinning pays only where work comes back
@@ -309,6 +325,11 @@ static void cpu_worker_idle(struct cpu_worker *worker)
     uint64_t begin_ns = 0;
     uint64_t now_ns = 0;
 
+    if (worker->lazy) {
+        worker->lazy = false;
+        cpu_worker_nap(worker);
+        return;
+    }
     for (uint32_t pauses = 1; !cpu_worker_is_wanted(worker); pauses++) {
         atomic_pause();
         if (pauses % CPU_WORKER_PAUSES != 0)

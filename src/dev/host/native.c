@@ -52,10 +52,11 @@ fgpu_status native_args(struct native_scratch *scratch, const fgpu_cmd_arg *args
     for (uint32_t i = 0; i < count; i++) {
         const fgpu_cmd_arg *arg = &args[i];
 
-        switch (arg->kind) {
-        case FGPU_ARG_BUFFER:
+        if (__builtin_expect(arg->kind == FGPU_ARG_BUFFER, 1)) {
             scratch->args[i] = (void *)(uintptr_t)(arg->u.buffer.mem + arg->u.buffer.offset_bytes);
-            break;
+            continue;
+        }
+        switch (arg->kind) {
         case FGPU_ARG_SCALAR:
             scratch->args[i] = (void *)(uintptr_t)arg->u.value;
             break;
@@ -97,6 +98,15 @@ fgpu_status native_range(fgpu_range *range, const fgpu_cmd_launch *launch)
 {
     uint64_t count = 1;
 
+    if (launch->dims == 1 && launch->global[0] - 1 < launch->local[0]) { /* one group */
+        *range = (fgpu_range){.dims = 1,
+                              .worker = range->worker,
+                              .global = {launch->global[0], 1, 1},
+                              .local = {launch->local[0], 1, 1},
+                              .groups = {1, 1, 1},
+                              .group_end = 1};
+        return FGPU_OK;
+    }
     if (launch->dims == 0 || launch->dims > LIMITS_DIMS)
         return FGPU_E_INVAL;
     range->dims = launch->dims;

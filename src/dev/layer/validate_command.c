@@ -7,7 +7,8 @@
 #include "base/limits.h"
 #include "dev/host/region.h"
 
-#define VALIDATE_FLAGS ((uint32_t)(FGPU_CMD_NOTIFY | FGPU_CMD_TIMED | FGPU_CMD_CHAINED))
+#define VALIDATE_FLAGS                                                                             \
+    ((uint32_t)(FGPU_CMD_NOTIFY | FGPU_CMD_TIMED | FGPU_CMD_CHAINED | FGPU_CMD_LAZY))
 
 /* Where a check stands, for its text. */
 struct validate_place {
