@@ -11,6 +11,7 @@
 #include "core/object.h"
 #include "core/planner.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/submit.h"
 #include "core/traffic.h"
 
@@ -173,6 +174,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->paths_user = config->paths_user;
     engine->flags = config->flags;
     engine->checks = config->checks;
+    engine->plans_apart = config->plans_apart;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;
     engine->first_generation = config->first_generation & ~1u;
@@ -196,6 +198,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
         status = setup_lanes(engine, config->ring != 0 ? config->ring : ENGINE_LANE_RING);
         if (status == FGPU_OK)
             status = setup_tables(engine, config);
+        engine->direct = engine->node_count == 1 && engine->lineage == NULL &&
+                         engine->traffic == NULL && !engine->has_copy_lanes;
     }
     if (status != FGPU_OK)
         engine_fini(engine);
@@ -263,6 +267,7 @@ void engine_fini(struct engine *engine)
         return;
     engine_fini_objects(engine);
     lineage_fini(engine);
+    split_fini(engine);
     planner_fini(engine);
     traffic_fini(engine);
     submit_fini(engine);

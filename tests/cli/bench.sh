@@ -38,6 +38,23 @@ wavefront 49 49
 cholesky 84 49
 SHAPES
 
+# Launches of a recorded graph: 5 that are not measured beside 3 that are; a few more tasks join
+# the ends.
+for device in null cpu; do
+    "$FASTGPU" bench tasks --shape wavefront --count 7 --device "$device" --workers 1 --recorded \
+        --repeat 3 --check --json >json
+    python3 - json "$device" <<'PYTHON'
+import json
+import sys
+
+result = json.load(open(sys.argv[1]))
+assert result["recorded"] is True and result["tasks"] == 49
+assert result["tasks_done"] >= 8 * 49, result["tasks_done"]
+assert result["tasks_ran"] == (8 * 49 if sys.argv[2] == "cpu" else None)
+assert result["ns_cpu_per_task"] > 0
+PYTHON
+done
+
 # What is said of memory is about memory: 20,000 pending tasks cannot do with less than their
 # arguments (a handle and an access each), nor will they take a page each. Without the check of all
 # invariants after each turn, which takes a minute for so many and is no question here.
@@ -84,6 +101,13 @@ case $code in
     exit 1
     ;;
 esac
+
+# Divided, the same bytes come out, and it is in pieces: the devices have cores of their own.
+"$FASTGPU" bench split --devices sim:2 --items 65536 --steps 3000 --rounds 2 --json >json
+python3 -c 'import json
+result = json.load(open("json"))
+assert len(result["alone_ns"]) == 2 and result["divided_ns"] > 0 and result["share"] > 0, result
+assert result["pieces"] > 1, result'
 
 "$FASTGPU" bench idle --seconds 1 --devices cpu --json >json
 python3 -c 'import json
@@ -163,5 +187,6 @@ stopped INT 130 bench tasks --shape wavefront --count 300 --device cpu --repeat 
 stopped INT 130 bench tasks --count 1000000 --device cpu --repeat 1000
 stopped TERM 143 bench idle --seconds 60 --devices cpu
 stopped INT 130 bench mix --devices cpu --rounds 99 --each 50
+stopped INT 130 bench split --devices cpu --items 1024 --steps 100 --rounds 1000
 stopped INT 130 bench launch --device cpu --rounds 1000 --trips 10000
 echo "bench: all checks passed"
