@@ -1,8 +1,8 @@
 /* The short way of submitting: checks and record in one.
  *
  * For one-dimensional kernels on a few whole buffers, without predecessors, name, callback, group
- * size or device of the caller's. All that task_check() would find wrong, and all that it would find
- * unusual, is left to it: here is only asked whether everything is as usual. Thread: any.
+ * size or device of the caller's. All that task_check() would find wrong, and all that it would
+ * find unusual, is left to it: here is only asked whether everything is as usual. Thread: any.
  */
 #include "api/quick.h"
 
@@ -63,17 +63,16 @@ static bool quick_is_usual(const fgpu_task_desc *desc)
     return desc != NULL && desc->struct_bytes == sizeof *desc && desc->kind == FGPU_TASK_KERNEL &&
            desc->arg_count <= SUBMIT_QUICK_ARGS && desc->args != NULL && desc->dims == 1 &&
            desc->after_count == 0 && desc->flags == 0 && desc->device.bits == 0 &&
-           desc->on_done == NULL && desc->name == NULL && desc->priority >= -1000 &&
-           desc->priority <= 1000 && desc->local[0] == 0 && desc->local[1] == 0 &&
-           desc->local[2] == 0 && desc->global[0] - 1 < QUICK_GLOBAL_MOST;
+           desc->cuts == NULL && desc->on_done == NULL && desc->name == NULL &&
+           desc->priority >= -1000 && desc->priority <= 1000 && desc->local[0] == 0 &&
+           desc->local[1] == 0 && desc->local[2] == 0 && desc->global[0] - 1 < QUICK_GLOBAL_MOST;
 }
 
 bool quick_submit(struct pool *pool, const fgpu_task_desc *desc, fgpu_task *task)
 {
     struct driver *driver = pool->driver;
     const struct kernel *kernel = quick_is_usual(desc) ? quick_kernel(pool, desc) : NULL;
-    struct task *record =
-        kernel != NULL ? submit_quick(&driver->engine, desc->arg_count) : NULL;
+    struct task *record = kernel != NULL ? submit_quick(&driver->engine, desc->arg_count) : NULL;
     if (record == NULL)
         return false;
     for (uint32_t i = 0; i < desc->arg_count; i++) {
