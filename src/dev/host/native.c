@@ -98,7 +98,8 @@ fgpu_status native_range(fgpu_range *range, const fgpu_cmd_launch *launch)
 {
     uint64_t count = 1;
 
-    if (launch->dims == 1 && launch->global[0] - 1 < launch->local[0]) { /* one group */
+    if (launch->dims == 1 && launch->part == 0 &&
+        launch->global[0] - 1 < launch->local[0]) { /* one group */
         *range = (fgpu_range){.dims = 1,
                               .worker = range->worker,
                               .global = {launch->global[0], 1, 1},
