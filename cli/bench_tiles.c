@@ -50,7 +50,7 @@ static bool tiles_print_json(const struct tiles_words *words, const struct tiles
     cJSON *root = cJSON_CreateObject();
 
     json_out_text(root, "benchmark", "tiles");
-    json_out_text(root, "policy", words->policy ? words->policy : "eft");
+    json_out_text(root, "policy", words->policy ? words->policy : "auto");
     json_out_number(root, "slow", (double)words->slow);
     json_out_number(root, "size", (double)words->run.size);
     cJSON *list = cJSON_AddArrayToObject(root, "shapes");
