@@ -47,7 +47,7 @@ typedef enum fgpu_access {
     FGPU_READ = 1,
     FGPU_WRITE = 2,
     FGPU_READ_WRITE = 3,
-    FGPU_REDUCE = 4 /* reserved: answers FGPU_E_UNSUPPORTED in this version */
+    FGPU_REDUCE = 4 /* accumulates: see fastgpu/reduction.h */
 } fgpu_access;
 
 /* A 2-D region of a buffer: `rows` rows of `row_bytes` bytes, the first at `offset_bytes`, each

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "api/graph.h"
+#include "api/reduce.h"
 #include "api/task.h"
 
 #define LAUNCH_SETTLE 2u /* earlier launches looked at in each: one more than are made */
@@ -132,7 +133,7 @@ static fgpu_status launch_submit(struct pool *pool, const struct graph_exec *exe
         memcpy(&after[2 * (size_t)i], &flight->tasks[2 * (size_t)places[i]], 2 * sizeof *after);
     request->after = after;
     uint32_t *name = &flight->tasks[2 * (size_t)flight->count];
-    fgpu_status status = driver_submit(pool->driver, request, &name[0], &name[1]);
+    fgpu_status status = reduce_submit(pool, request, &name[0], &name[1]);
     flight->count += status == FGPU_OK;
     return status;
 }

@@ -10,6 +10,7 @@
 #include "api/buffer.h"
 #include "api/graph.h"
 #include "api/map.h"
+#include "api/reduce.h"
 #include "api/task.h"
 #include "base/clock.h"
 #include "policy/policy.h"
@@ -76,9 +77,13 @@ fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *handle)
         return FGPU_E_LIMIT;
     status = driver_create(options, pool->index, pool->first_generation, &pool->driver);
     if (status == FGPU_OK) {
-        status = graph_tables_init(pool);
-        if (status != FGPU_OK)
+        status = reduce_init(pool);
+        if (status == FGPU_OK)
+            status = graph_tables_init(pool);
+        if (status != FGPU_OK) {
+            reduce_fini(pool);
             driver_destroy(pool->driver);
+        }
     }
     if (status != FGPU_OK) {
         lookup_pool_free(pool, false);
@@ -217,6 +222,7 @@ fgpu_status fgpu_pool_close(fgpu_pool handle)
         status = returned;
     pool->first_generation = graph_next_generation(pool);
     graph_tables_fini(pool);
+    reduce_fini(pool);
     vec_fini(&pool->maps);
     driver_destroy(pool->driver);
     pool->driver = NULL;
