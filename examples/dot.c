@@ -2,8 +2,9 @@
  *
  *   cc dot.c $(pkg-config --cflags --libs fastgpu) && ./a.out
  *
- * 64 tasks accumulate into the same 256 sums. With FGPU_READ_WRITE they would run one after another;
- * with FGPU_REDUCE each adds to an array of the pool's own, and reading the sums combines them.
+ * 64 tasks accumulate into the same 256 sums. With FGPU_READ_WRITE they would run one after
+ * another; with FGPU_REDUCE each adds to an array of the pool's own, and reading the sums combines
+ * them.
  */
 #include <fastgpu/fastgpu.h>
 #include <stdint.h>
@@ -14,14 +15,14 @@
 #define PIECE 65536u
 #define SUMS 256u
 
-static const char text[] =
-    "__kernel void dot(__global const int *a, __global const int *b, __global long *sums, uint n)"
-    "{"
-    "    long sum = 0;"
-    "    for (uint i = get_global_id(0); i < n; i += get_global_size(0))"
-    "        sum += (long)a[i] * b[i];"
-    "    sums[get_global_id(0)] += sum;"
-    "}";
+static const char text[] = "__kernel void add_up(__global const int *a, __global const int *b,"
+                           " __global long *sums, uint n)"
+                           "{"
+                           "    long sum = 0;"
+                           "    for (uint i = get_global_id(0); i < n; i += get_global_size(0))"
+                           "        sum += (long)a[i] * b[i];"
+                           "    sums[get_global_id(0)] += sum;"
+                           "}";
 
 static void need(fgpu_status status)
 {
@@ -49,7 +50,7 @@ int main(void)
         expected += (int64_t)numbers[i] * numbers[i];
     }
     need(fgpu_pool_open(NULL, &pool));
-    need(fgpu_kernel_create_opencl(pool, text, "dot", NULL, &kernel));
+    need(fgpu_kernel_create_opencl(pool, text, "add_up", NULL, &kernel));
     need(fgpu_buffer_create_from(pool, numbers, PIECES * bytes, &a));
     need(fgpu_buffer_create(pool, PIECES * bytes, &b));
     need(fgpu_buffer_create(pool, sizeof parts, &sums));
