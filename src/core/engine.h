@@ -88,6 +88,8 @@ struct lane {
     uint8_t idle;          /* counted in engine->idle */
     uint8_t hidden;        /* takes no tasks unless nobody else can */
     uint8_t copies;        /* takes nothing else */
+    uint8_t single;        /* one command at a time: a power cap wants to know when each starts */
+    uint8_t held;          /* by the power cap: takes nothing for a while */
 };
 
 #define RING_OP 0x80000000u
@@ -178,6 +180,7 @@ struct engine_config {
     double (*path_rate)(const void *user, uint32_t link); /* bytes per ns */
     uint32_t path_link_count;
     const void *paths_user;
+    const struct power_config *power; /* NULL: no cap */
     uint32_t ring;      /* commands in flight in a lane at most: a power of two of at least 16;
                            0: ENGINE_LANE_RING */
     uint64_t budget_ns; /* predicted time in flight per lane; 0: the default */
@@ -188,6 +191,8 @@ struct engine_config {
 
 struct lineage; /* core/lineage.h */
 struct planner; /* core/planner.h */
+struct power;   /* core/power.h */
+struct power_config;
 struct traffic; /* core/traffic.h */
 
 /* A failed task, as long as its record says so. */
@@ -267,6 +272,7 @@ struct engine {
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     struct planner *planner; /* NULL: the policy decides task by task */
+    struct power *power;     /* NULL: no power cap */
     void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;

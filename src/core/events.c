@@ -17,6 +17,7 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/planner.h"
+#include "core/power.h"
 #include "core/sched.h"
 #include "core/submit.h"
 
@@ -79,6 +80,8 @@ static void events_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     complete_flight(lane, task);
+    if (engine->power != NULL)
+        power_end(engine, lane);
     lane->since_ns = engine->now_ns;
     learn_task(engine, task, status);
     if (engine->planner != NULL)

@@ -18,6 +18,7 @@
 #include "core/lineage.h"
 #include "core/memory.h"
 #include "core/move.h"
+#include "core/power.h"
 #include "core/sched.h"
 #include "core/traffic.h"
 
@@ -38,6 +39,8 @@ void fault_take_back(struct engine *engine, struct task *task, bool torn)
     struct lane *lane = engine_lane(engine, task->lane);
     uint32_t node = lane_node(engine, task);
     complete_flight(lane, task);
+    if (engine->power != NULL)
+        power_end(engine, lane);
     bool whole = move_unclaim(engine, task, node, torn);
     move_unpin(engine, task, node);
     graph_unissue(engine, task);

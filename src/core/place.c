@@ -7,6 +7,7 @@
  */
 #include "core/place.h"
 
+#include "core/power.h"
 #include "core/sched.h"
 
 #include <stdio.h>
@@ -68,6 +69,8 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
         return device->caps.host_calls ? NULL : "runs no host functions";
     if (device->hidden)
         return "was not chosen";
+    if (engine->power != NULL && power_forbids(engine, task, device_index))
+        return "would exceed the power cap";
     return task->kernel == TASK_NONE ? NULL
                                      : place_kernel_obstacle(engine, task, device, device_index);
 }

@@ -110,6 +110,8 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
     if (lane->flight_hosts > 0)
         return false;
     uint64_t in_flight = lane->issued - lane->done;
+    if (lane->held || (in_flight > 0 && lane->single))
+        return false;
     /* What is handed out cannot go elsewhere any more, and here it could only wait. */
     if (in_flight > 0 && lane->flight_ns > SCHED_LONG_NS)
         return false;

@@ -9,6 +9,7 @@
 #include "core/lineage.h"
 #include "core/object.h"
 #include "core/planner.h"
+#include "core/power.h"
 #include "core/sched.h"
 #include "core/submit.h"
 #include "core/traffic.h"
@@ -135,7 +136,8 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
         status = FGPU_E_NOMEM;
     if (status == FGPU_OK)
         status = lineage_init(engine);
-    if (status == FGPU_OK && (!planner_init(engine) || !traffic_init(engine)))
+    if (status == FGPU_OK &&
+        (!planner_init(engine) || !traffic_init(engine) || !power_init(engine, config->power)))
         status = FGPU_E_NOMEM;
     return status;
 }
@@ -261,6 +263,7 @@ void engine_fini(struct engine *engine)
     engine_fini_objects(engine);
     lineage_fini(engine);
     planner_fini(engine);
+    power_fini(engine);
     traffic_fini(engine);
     submit_fini(engine);
     for (uint32_t i = 0; i < engine->lane_count; i++) {

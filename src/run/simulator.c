@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "core/power.h"
 
 #define SIMULATOR_ALLOC_BYTES (UINT64_C(1) << 20) /* distance of invented addresses */
 
@@ -134,8 +135,19 @@ static fgpu_status simulator_engine(struct simulator *s)
         .paths_user = s,
         .ring = ring,
         .checks = s->config.checks};
-    fgpu_status status = engine_init(&s->engine, &config);
+    struct power_config power = {
+        .cap_watt = s->config.cap_watt, .most_ns = simulator_most_ns, .user = s};
+    double *watts = alloc_get_zeroed(NULL, count * sizeof *watts, 16);
+    if (s->config.cap_watt > 0 && watts != NULL) {
+        for (uint32_t d = 0; d < count; d++)
+            watts[d] = simulator_extra_watt(s->config.machine, s->devices[d].class_index);
+        power.idle_watt = simulator_idle_watt(s->config.machine);
+        power.extra_watt = watts;
+        config.power = &power;
+    }
+    fgpu_status status = watts != NULL ? engine_init(&s->engine, &config) : FGPU_E_NOMEM;
     alloc_put(NULL, configs, count * sizeof *configs);
+    alloc_put(NULL, watts, count * sizeof *watts);
     return status;
 }
 
@@ -155,7 +167,7 @@ static fgpu_status simulator_lanes(struct simulator *s)
 {
     uint32_t lanes = s->engine.lane_count;
     s->lanes = alloc_get_zeroed(NULL, lanes * sizeof *s->lanes, 16);
-    if (s->lanes == NULL || !agenda_init(&s->agenda, lanes + s->device_count + 1))
+    if (s->lanes == NULL || !agenda_init(&s->agenda, lanes + s->device_count + 2))
         return FGPU_E_NOMEM;
     for (uint32_t i = 0; i < lanes; i++)
         vec_init(&s->lanes[i].queue, sizeof(struct simulator_command), NULL);
@@ -183,6 +195,7 @@ fgpu_status simulator_init(struct simulator *s, const struct simulator_config *c
     vec_init(&s->types, sizeof(struct simulator_type), NULL);
     vec_init(&s->costs, sizeof(struct simulator_cost), NULL);
     vec_init(&s->busy, sizeof(uint64_t), NULL);
+    vec_init(&s->draws, sizeof(struct simulator_draw), NULL);
     map_init(&s->type_ids, NULL);
     map_init(&s->kernel_types, NULL);
     s->next_mem = SIMULATOR_ALLOC_BYTES;
@@ -214,6 +227,7 @@ void simulator_fini(struct simulator *s)
     vec_fini(&s->types);
     vec_fini(&s->costs);
     vec_fini(&s->busy);
+    vec_fini(&s->draws);
     map_fini(&s->type_ids);
     map_fini(&s->kernel_types);
     history_fini(&s->history);
@@ -358,6 +372,12 @@ bool simulator_act(struct simulator *s)
     return fed;
 }
 
+/* Under what a lane's waiting for power is in the agenda. */
+static uint32_t simulator_wake(const struct simulator *s)
+{
+    return s->engine.lane_count + s->device_count + 1;
+}
+
 static void simulator_turn(struct simulator *s)
 {
     uint64_t begin_ns = clock_now_ns();
@@ -367,6 +387,8 @@ static void simulator_turn(struct simulator *s)
         engine_turn(&s->engine);
         (void)simulator_hand_out(s);
     } while (simulator_act(s) || s->engine.actions.count > 0);
+    if (s->engine.power != NULL)
+        agenda_set(&s->agenda, simulator_wake(s), s->engine.power->wake_ns);
     s->turn_ns += clock_now_ns() - begin_ns;
 }
 
@@ -441,9 +463,13 @@ static void simulator_count(struct simulator *s, uint32_t index, int32_t status)
     const struct lane *of = &s->engine.lanes[index];
     s->ended++;
     s->last_ns = lane->end_ns;
-    if (s->config.machine != NULL && status != FGPU_E_CANCELLED)
-        *(uint64_t *)vec_at(&s->busy, s->devices[of->device].first + of->queue) +=
-            lane->end_ns - lane->start_ns;
+    s->response_ns += (double)lane->end_ns;
+    if (s->config.machine == NULL || status == FGPU_E_CANCELLED)
+        return;
+    *(uint64_t *)vec_at(&s->busy, s->devices[of->device].first + of->queue) +=
+        lane->end_ns - lane->start_ns;
+    bool kept = simulator_drew(s, s->devices[of->device].class_index, lane->start_ns, lane->end_ns);
+    FGPU_ASSERT(kept);
 }
 
 static void simulator_finish(struct simulator *s, uint32_t index)
@@ -514,6 +540,8 @@ static void simulator_event(struct simulator *s, uint32_t id)
         simulator_finish(s, id);
     } else if (id < lanes + s->device_count) {
         simulator_lose(s, id - lanes);
+    } else if (id == simulator_wake(s)) {
+        agenda_set(&s->agenda, id, AGENDA_NEVER); /* the turn sees to it */
     } else {
         uint32_t lost = simulator_machine_loss(s);
         agenda_set(&s->agenda, id, lost != UINT32_MAX ? s->next_loss_ns : AGENDA_NEVER);
