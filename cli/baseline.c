@@ -177,6 +177,7 @@ fgpu_status baseline_run(struct baseline *baseline, enum baseline_way way,
     status = baseline->driver->run(baseline, &run);
     result->wall_ns = figures_wall_ns() - wall_ns;
     result->cpu_ns = figures_cpu_ns() - cpu_ns;
+    result->work_ns = run.work_ns;
     result->copied_bytes = run.copied_bytes;
     return status;
 }

@@ -25,6 +25,7 @@ struct baseline;
 struct baseline_result {
     uint64_t wall_ns;
     uint64_t cpu_ns;       /* of the whole process meanwhile */
+    uint64_t work_ns;      /* of that for computing and copying, not for waiting; 0: not known */
     uint64_t copied_bytes; /* in and out */
 };
 

@@ -3,6 +3,7 @@
  * and after. The function is called as the pool's cpu device calls it (kernel.h). */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "baseline_side.h"
 #include "baseline_team.h"
@@ -36,7 +37,7 @@ static fgpu_status native_check_kernels(const struct baseline *baseline, char *w
 
     for (uint32_t i = 0; i < workload->task_count; i++) {
         const struct workload_kernel *kernel = &workload->kernels[workload->tasks[i].kernel];
-        if (!kernel->filter || !kernel->filter->native)
+        if (!kernel->native)
             return why_fail(FGPU_E_UNSUPPORTED, why, why_bytes,
                             "the kernel %s is OpenCL C and has no variant for the device %s",
                             kernel->name, baseline->info.id);
@@ -203,10 +204,19 @@ static int native_launch(const struct native_side *side, const struct workload_t
     if (range.group_begin == range.group_end)
         return 0;
     native_fill_args(side, task, member, args);
-    return kernel->filter->native(&range, args, NULL);
+    return kernel->native(&range, args, NULL);
 }
 
 /* ---- all tasks, on each member */
+
+/* CPU time of the calling thread. */
+static uint64_t native_cpu_ns(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
 
 static void native_member(struct baseline_team *team, uint32_t member, void *user)
 {
@@ -214,22 +224,31 @@ static void native_member(struct baseline_team *team, uint32_t member, void *use
     const struct workload *workload = side->baseline->workload;
     bool is_by_hand = side->run->way == BASELINE_BY_HAND, is_first = member == 0;
     uint32_t verdict = NATIVE_GOES_ON, i = 0;
+    uint64_t work_ns = 0;
 
     for (; i < workload->task_count && verdict == NATIVE_GOES_ON; i++) {
         const struct workload_task *task = &workload->tasks[workload->order[i]];
         if (is_by_hand) {
+            uint64_t begin_ns = native_cpu_ns();
             if (is_first)
                 native_copy(side, task, true);
+            work_ns += native_cpu_ns() - begin_ns;
             (void)baseline_team_meet(team, member, 0);
         }
-        if (native_launch(side, task, member) != 0)
+        uint64_t begin_ns = native_cpu_ns();
+        int result = native_launch(side, task, member);
+        work_ns += native_cpu_ns() - begin_ns;
+        if (result != 0)
             verdict = NATIVE_FAILED;
         else if (is_first && baseline_is_stopped(side->run))
             verdict = NATIVE_STOPPED;
         verdict = baseline_team_meet(team, member, verdict);
+        begin_ns = native_cpu_ns();
         if (is_by_hand && is_first && verdict == NATIVE_GOES_ON)
             native_copy(side, task, false);
+        work_ns += native_cpu_ns() - begin_ns;
     }
+    (void)__atomic_fetch_add(&side->run->work_ns, work_ns, __ATOMIC_RELAXED);
     if (is_first) {
         side->verdict = verdict;
         side->failed_task = i > 0 ? workload->order[i - 1] : 0;

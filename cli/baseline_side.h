@@ -21,6 +21,7 @@ struct baseline_run {
     enum baseline_way way;
     const volatile sig_atomic_t *stop;
     uint64_t copied_bytes;
+    uint64_t work_ns; /* CPU time for computing and copying, where the driver knows it */
     char *why;
     size_t why_bytes;
 };

@@ -7,6 +7,8 @@
 
 int bench_tasks(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_launch(int argc, char **argv, const volatile sig_atomic_t *stop);
+int bench_mix(int argc, char **argv, const volatile sig_atomic_t *stop);
+int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_idle(int argc, char **argv, const volatile sig_atomic_t *stop);
 
 /* Says that the user ended it. Returns COMMAND_INTERRUPTED. */

@@ -127,6 +127,7 @@ struct bench_run {
     const struct bench_graph *graph;
     fgpu_task_desc desc;
     fgpu_arg args[BENCH_ARGS];
+    fgpu_graph record; /* tasks go there; 0: they are submitted */
     uint64_t submitted;
     fgpu_status status;
 };
@@ -143,7 +144,8 @@ static bool bench_put(struct bench_run *run, enum bench_modes modes, uint64_t a,
     run->args[2].buffer = buffers[c];
     run->desc.kernel = graph->kernels[modes];
     run->desc.arg_count = bench_modes[modes].arg_count;
-    run->status = fgpu_task_submit(graph->pool, &run->desc, NULL);
+    run->status = run->record.bits != 0 ? fgpu_graph_add(run->record, &run->desc, NULL)
+                                        : fgpu_task_submit(graph->pool, &run->desc, NULL);
     if (run->status != FGPU_OK)
         return false;
     run->submitted++;
@@ -202,33 +204,55 @@ static bool bench_put_column(struct bench_run *run, uint64_t k)
     return true;
 }
 
+static void bench_put_all(struct bench_run *run)
+{
+    const struct bench_graph *graph = run->graph;
+
+    fgpu_task_desc_init(&run->desc);
+    run->desc.dims = 1;
+    run->desc.global[0] = 1;
+    run->desc.args = run->args;
+    run->desc.after = graph->after;
+    run->desc.after_count = graph->after ? 1 : 0;
+    for (uint32_t i = 0; i < BENCH_ARGS; i++)
+        run->args[i] = fgpu_arg_buffer(graph->buffers[0]);
+    switch (graph->shape) {
+    case BENCH_INDEPENDENT:
+        bench_put_each(run, 1);
+        break;
+    case BENCH_CHAIN:
+        bench_put_each(run, 0);
+        break;
+    case BENCH_WAVEFRONT:
+        bench_put_wavefront(run);
+        break;
+    default:
+        for (uint64_t k = 0; k < graph->edge; k++)
+            if (!bench_put_column(run, k))
+                break;
+    }
+}
+
 fgpu_status bench_graph_submit(const struct bench_graph *graph, uint64_t *submitted)
 {
     struct bench_run run = {.graph = graph};
 
-    fgpu_task_desc_init(&run.desc);
-    run.desc.dims = 1;
-    run.desc.global[0] = 1;
-    run.desc.args = run.args;
-    run.desc.after = graph->after;
-    run.desc.after_count = graph->after ? 1 : 0;
-    for (uint32_t i = 0; i < BENCH_ARGS; i++)
-        run.args[i] = fgpu_arg_buffer(graph->buffers[0]);
-    switch (graph->shape) {
-    case BENCH_INDEPENDENT:
-        bench_put_each(&run, 1);
-        break;
-    case BENCH_CHAIN:
-        bench_put_each(&run, 0);
-        break;
-    case BENCH_WAVEFRONT:
-        bench_put_wavefront(&run);
-        break;
-    default:
-        for (uint64_t k = 0; k < graph->edge; k++)
-            if (!bench_put_column(&run, k))
-                break;
-    }
+    bench_put_all(&run);
     *submitted = run.submitted;
     return run.status;
+}
+
+fgpu_status bench_graph_record(const struct bench_graph *graph, fgpu_graph_exec *exec)
+{
+    struct bench_run run = {.graph = graph};
+    fgpu_status status = fgpu_graph_create(graph->pool, &run.record);
+
+    if (status != FGPU_OK)
+        return status;
+    bench_put_all(&run);
+    status = run.status;
+    if (status == FGPU_OK)
+        status = fgpu_graph_instantiate(run.record, exec);
+    (void)fgpu_graph_destroy(run.record);
+    return status;
 }

@@ -53,6 +53,9 @@ void bench_graph_fini(struct bench_graph *graph);
 /* Submits all tasks. *submitted: how many were; fewer when `stop` ended it (FGPU_E_CANCELLED). */
 fgpu_status bench_graph_submit(const struct bench_graph *graph, uint64_t *submitted);
 
+/* Records all tasks and makes them ready to be launched. FGPU_E_CANCELLED when `stop` ended it. */
+fgpu_status bench_graph_record(const struct bench_graph *graph, fgpu_graph_exec *exec);
+
 /* How many bodies have run since the last call, on all workers. No task may be pending. */
 uint64_t bench_graph_take_ran(void);
 

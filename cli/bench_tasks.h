@@ -17,6 +17,7 @@ struct bench_tasks_options {
     uint64_t edge;
     uint64_t workers; /* 0: the pool's choice */
     uint64_t repeat;
+    bool is_recorded; /* rounds are launches of one recorded graph */
     bool is_checked;
     bool is_json;
     struct log_options log;
@@ -45,11 +46,12 @@ struct bench_tasks_result {
     uint32_t workers;
     struct bench_tasks_memory memory;
     struct bench_tasks_round *rounds;
-    uint32_t round_count; /* measured whole */
-    uint64_t allocations; /* by the pool during those rounds */
-    uint64_t other_count; /* tasks that held the first graph back */
-    uint64_t done_count;  /* tasks of all graphs that the pool counted as done */
-    uint64_t ran_count;   /* bodies that ran; counted only with is_checked on a device that runs */
+    uint32_t round_count;  /* measured whole */
+    uint32_t other_rounds; /* that were held back, or to warm up */
+    uint64_t allocations;  /* by the pool during those rounds */
+    uint64_t other_count;  /* tasks that held the first graph back */
+    uint64_t done_count;   /* tasks of all graphs that the pool counted as done */
+    uint64_t ran_count;    /* bodies that ran; counted only with is_checked on a device that runs */
 };
 
 /* Holds one graph back for its memory, runs one to warm up, then `repeat` measured ones. What was

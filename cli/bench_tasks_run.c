@@ -19,6 +19,10 @@
 /* After the user's end: tasks that are pending still run, but not for ever. */
 #define BENCH_DRAIN_NS UINT64_C(500000000)
 
+/* Launches of a recorded graph before it is measured: in the first ones the pool learns how long
+ * its tasks take, and what can be done about them. */
+#define BENCH_RECORDED_WARM 4u
+
 struct bench_levels {
     double heap_bytes, rss_bytes, pool_bytes;
 };
@@ -51,11 +55,13 @@ static struct bench_levels bench_read_levels(fgpu_pool pool)
 }
 
 /* All tasks of one graph; *round may be NULL. */
-static fgpu_status bench_round(const struct bench_graph *graph, struct bench_tasks_round *round)
+static fgpu_status bench_round(const struct bench_graph *graph, fgpu_graph_exec exec,
+                               struct bench_tasks_round *round)
 {
     uint64_t submitted;
     uint64_t cpu_ns = figures_cpu_ns(), wall_ns = figures_wall_ns();
-    fgpu_status status = bench_graph_submit(graph, &submitted);
+    fgpu_status status =
+        exec.bits != 0 ? fgpu_graph_launch(exec, NULL) : bench_graph_submit(graph, &submitted);
     uint64_t submit_ns = figures_wall_ns() - wall_ns;
 
     if (status != FGPU_OK)
@@ -112,16 +118,24 @@ static fgpu_status bench_rounds(struct bench_graph *graph,
                                 const struct bench_tasks_options *options,
                                 struct bench_tasks_result *result)
 {
-    fgpu_status status = bench_round(graph, NULL);
+    fgpu_graph_exec exec = {0};
+    fgpu_status status = options->is_recorded ? bench_graph_record(graph, &exec) : FGPU_OK;
+    uint32_t warm = options->is_recorded ? BENCH_RECORDED_WARM : 1;
+
+    for (; warm > 0 && status == FGPU_OK; warm--) {
+        status = bench_round(graph, exec, NULL);
+        result->other_rounds += status == FGPU_OK;
+    }
     uint64_t before = bench_stats(graph->pool).allocations;
 
     while (status == FGPU_OK && result->round_count < options->repeat) {
-        status = bench_round(graph, &result->rounds[result->round_count]);
+        status = bench_round(graph, exec, &result->rounds[result->round_count]);
         if (status != FGPU_OK)
             break;
         result->round_count++;
         result->allocations = bench_stats(graph->pool).allocations - before;
     }
+    (void)fgpu_graph_exec_destroy(exec);
     return status;
 }
 

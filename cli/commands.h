@@ -61,6 +61,7 @@ int commands_fail(const char *command, const char *what, fgpu_status status);
 int commands_fail_open(const char *command, fgpu_status status);
 
 int command_run(int argc, char **argv, const volatile sig_atomic_t *stop);
+int command_optimize(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_check(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_sim(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_bench(int argc, char **argv, const volatile sig_atomic_t *stop);

@@ -52,6 +52,7 @@ struct evaluate_state {
     /* By round; the last is the traced one's. */
     struct evaluate_share shares[EVALUATION_ROUNDS_LIMIT + 1][EVALUATION_DEVICES_LIMIT];
     uint64_t side_cpu_ns[EVALUATION_SIDES_LIMIT][EVALUATION_ROUNDS_LIMIT];
+    uint64_t side_work_ns[EVALUATION_SIDES_LIMIT][EVALUATION_ROUNDS_LIMIT];
 };
 
 static fgpu_status evaluate_fail(struct evaluate_state *state, fgpu_status status, const char *what)
@@ -454,6 +455,8 @@ static void evaluate_run_side(struct evaluate_state *state, uint32_t number, boo
         return;
     }
     state->side_cpu_ns[number][side->round_count] = result.cpu_ns;
+    state->side_work_ns[number][side->round_count] =
+        result.work_ns > 0 && result.work_ns < result.cpu_ns ? result.work_ns : result.cpu_ns;
     side->wall_ns[side->round_count++] = result.wall_ns;
 }
 
@@ -492,10 +495,12 @@ static void evaluate_find_medians(struct evaluate_state *state)
             continue;
         uint32_t place = evaluate_median(side->wall_ns, side->round_count);
         side->median_ns = side->wall_ns[place];
-        double share =
-            (double)state->side_cpu_ns[i][place] / ((double)side->median_ns * out->machine.cores);
-        side->cpu_share =
-            share < 1.0 ? share : 1.0; /* the kernel adds threads' time at its ticks */
+        double whole_ns = (double)side->median_ns * out->machine.cores;
+        double share = (double)state->side_cpu_ns[i][place] / whole_ns;
+        double work = (double)state->side_work_ns[i][place] / whole_ns;
+        /* the kernel adds threads' time at its ticks */
+        side->cpu_share = share < 1.0 ? share : 1.0;
+        side->work_share = work < 1.0 ? work : 1.0;
     }
 }
 

@@ -15,6 +15,7 @@
 #include "baseline.h"
 #include "bound.h"
 #include "image.h"
+#include "profile.h"
 #include "sampler.h"
 #include "workload_edges.h"
 
@@ -86,6 +87,8 @@ struct evaluation_side {
     uint64_t wall_ns[EVALUATION_ROUNDS_LIMIT];
     uint64_t median_ns; /* 0: not measured */
     double cpu_share;   /* of the machine's cores, in the median round */
+    double work_share;  /* the same without threads that spin while they wait; where that is not
+                           known apart, cpu_share */
     uint64_t copied_bytes;
     bool is_equal; /* its outputs are those of the pool, bit for bit */
     char error[CLI_WHY_BYTES];
@@ -111,8 +114,9 @@ enum evaluation_step {
 struct evaluation {
     enum evaluation_step step;
     const struct workload *workload;
-    const char *path;   /* of the workload; shown */
-    const char *policy; /* shown */
+    const char *path;              /* of the workload; shown */
+    const char *policy;            /* shown */
+    const struct profile *profile; /* whose choices the workload has; NULL: none. [borrow] */
     struct evaluation_machine machine;
     struct evaluation_device devices[EVALUATION_DEVICES_LIMIT];
     uint32_t device_count;

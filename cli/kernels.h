@@ -16,7 +16,8 @@ struct kernel_text {
 extern const struct kernel_text kernel_texts[];
 extern const size_t kernel_text_count;
 
-/* examples/workloads/demo.json. */
+/* examples/workloads/demo.json and mix.json. */
 extern const char kernels_demo_workload[];
+extern const char kernels_mix_workload[];
 
 #endif

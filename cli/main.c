@@ -26,6 +26,7 @@
 static const struct command main_commands[] = {
     {"devices", command_devices, "list the compute devices and how fast they are"},
     {"run", command_run, "run a workload file on all devices, and say how it went"},
+    {"optimize", command_optimize, "tune a workload file for this machine, by measuring it"},
     {"check", command_check, "check a workload file without running it"},
     {"explain", command_explain, "tell from a trace why a task ran where and when"},
     {"sim", command_sim, "run a task graph on a described machine, in virtual time"},

@@ -124,6 +124,11 @@ void report_head(struct report *report)
     report_fact(text, "began", began[0] ? began : NULL);
     report_fact(text, "FastGPU", machine->version[0] ? machine->version : NULL);
     report_fact(text, "policy", evaluation->policy);
+    for (uint32_t i = 0; evaluation->profile && i < evaluation->profile->choices.count; i++) {
+        char choice[192];
+        tune_choice_text(&evaluation->profile->choices.list[i], choice);
+        report_fact(text, "from the profile", choice);
+    }
     (void)snprintf(room, sizeof room, "%" PRIu32, evaluation->round_count);
     report_fact(text, "rounds timed", room);
     report_text_add(text, "</dl>\n");

@@ -12,6 +12,7 @@
 #include "report.h"
 #include "run.h"
 #include "run_print.h"
+#include "run_profile.h"
 #include "waiting.h"
 #include "why.h"
 #include "workload_words.h"
@@ -43,6 +44,8 @@ struct run_state {
     uint32_t picture_count;
     uint64_t picture_bytes;
     uint32_t missing_count; /* outputs that are not whole */
+    struct profile profile;
+    bool has_profile; /* it is used */
 };
 
 static int run_say(const struct run_state *state, const char *text, int code)
@@ -193,9 +196,14 @@ static int run_finish(struct run_state *state)
 static int run_workload(struct run_state *state)
 {
     const struct run_options *options = state->options;
+    const struct tune_choices *choices = &state->profile.choices; /* none without a profile */
+    const char *devices = tune_choices_find(choices, TUNE_DEVICES);
+    const char *policy = options->policy;
+    if (!policy)
+        policy = tune_choices_find(choices, TUNE_POLICY);
     const struct evaluate_options how = {
-        .devices = options->devices,
-        .policy = options->policy,
+        .devices = devices ? devices : options->devices,
+        .policy = policy,
         .rounds = (uint32_t)options->rounds,
         .has_baseline = options->has_baseline,
         .is_traced = options->report != NULL,
@@ -208,6 +216,7 @@ static int run_workload(struct run_state *state)
     fgpu_status status =
         evaluate_workload(&state->workload, &state->data, &how, &taker, &watch, &state->evaluation);
     state->evaluation.path = options->path;
+    state->evaluation.profile = state->has_profile ? &state->profile : NULL;
     progress_fini(&state->progress);
     if (status != FGPU_OK)
         return run_say(state, state->evaluation.error, run_code(&state->evaluation, status));
@@ -243,6 +252,26 @@ static fgpu_status run_read(struct run_state *state)
     return workload_load(options->path, &options->constants, &state->workload);
 }
 
+/* The profile, where there is one for this workload. */
+static int run_take_profile(struct run_state *state)
+{
+    const struct run_options *options = state->options;
+    const struct run_profile_options how = {.path = options->profile,
+                                            .from = options->path,
+                                            .devices = options->devices,
+                                            .is_quiet = options->is_quiet,
+                                            .constants = &options->constants};
+    char why[CLI_WHY_BYTES] = "";
+
+    if (options->text || options->has_no_profile)
+        return COMMAND_OK;
+    fgpu_status status = run_profile_take(&how, &state->workload, &state->profile,
+                                          &state->has_profile, why, sizeof why);
+    if (!state->has_profile)
+        state->profile.choices.count = 0;
+    return status == FGPU_OK ? COMMAND_OK : run_say(state, why, COMMAND_NO_INPUT);
+}
+
 static int run_file(struct run_state *state)
 {
     char why[CLI_WHY_BYTES] = "";
@@ -252,6 +281,9 @@ static int run_file(struct run_state *state)
         return run_say(state, "stopped before anything was done", COMMAND_INTERRUPTED);
     if (status != FGPU_OK)
         return run_refuse(state, status);
+    int code = run_take_profile(state);
+    if (code != COMMAND_OK)
+        return code;
     if (run_check_outputs(state, why, sizeof why) != FGPU_OK)
         return run_say(state, why, COMMAND_FAILED);
     status = workload_data_init(&state->data, &state->workload, state->stop, why, sizeof why);
@@ -293,6 +325,8 @@ static enum options_outcome run_check_options(const struct options_page *page, c
                               count);
     if (!words[0][0])
         return options_refuse(page, "the name of the workload file is empty");
+    if (options->profile && options->has_no_profile)
+        return options_refuse(page, "--profile and --no-profile contradict each other");
     if (options->rounds > 0 && !options->has_baseline)
         return options_refuse(page, "--rounds: only --baseline has rounds; add it");
     if (options->rounds == 0 && options->has_baseline)
@@ -314,6 +348,10 @@ static enum options_outcome run_take_options(int argc, char **argv, char **words
          "give a constant of the workload this\nvalue; a list has one for each time", 0, 0, NULL},
         {"policy", 'p', OPTION_TEXT, &to->policy, "P",
          "how tasks are placed: eft (default) or fifo", 0, 0, NULL},
+        {"profile", 0, OPTION_TEXT, &to->profile, "FILE",
+         "use this profile of fastgpu optimize\n(default: the one in the cache folder)", 0, 0,
+         NULL},
+        {"no-profile", 0, OPTION_FLAG, &to->has_no_profile, NULL, "use none", 0, 0, NULL},
         {"output-dir", 'o', OPTION_TEXT, &to->output_dir, "DIR",
          "put the outputs there, and what folders\nthey name (default: where you are)", 0, 0, NULL},
         {"report", 0, OPTION_TEXT, &to->report, "FILE", "write a report to look at, one HTML file",

@@ -17,9 +17,10 @@ struct run_options {
     struct workload_options constants;
     const char *wrong; /* text: becomes a sentence for the user where the workload is not good;
                           NULL: its mistakes are listed */
-    const char *devices, *policy, *report, *trace, *output_dir; /* NULL: not given */
-    uint64_t rounds;                                            /* 0: once */
-    bool has_baseline, is_json, is_quiet;
+    /* NULL: not given */
+    const char *devices, *policy, *report, *trace, *output_dir, *profile;
+    uint64_t rounds; /* 0: once */
+    bool has_baseline, is_json, is_quiet, has_no_profile;
     struct log_options log;
 };
 

@@ -149,6 +149,14 @@ void run_add_json(cJSON *root, const struct evaluation *evaluation)
     json_memory(evaluation, cJSON_AddObjectToObject(root, "memory"));
     json_balance(evaluation, cJSON_AddObjectToObject(root, "balance"));
     json_evaluate(evaluation, cJSON_AddObjectToObject(root, "evaluate"));
+    if (evaluation->profile) {
+        cJSON *profile = cJSON_AddObjectToObject(root, "profile");
+        json_out_text(profile, "path", evaluation->profile->path);
+        json_out_text(profile, "made", evaluation->profile->made);
+        profile_json_choices(profile, "choices", &evaluation->profile->choices);
+    } else {
+        (void)cJSON_AddNullToObject(root, "profile");
+    }
     json_out_number(root, "outputs_written", evaluation->written_count);
     json_out_bool(root, "interrupted", evaluation->is_interrupted);
     if (evaluation->error[0])

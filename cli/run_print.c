@@ -102,6 +102,20 @@ static void print_assess(const struct evaluation *evaluation)
     text_table_fini(&table);
 }
 
+/* What was chosen by a profile. */
+static void print_profile(const struct profile *profile)
+{
+    char text[192];
+
+    printf("  profile %s:\n   ", profile->path);
+    for (uint32_t i = 0; i < profile->choices.count; i++) {
+        tune_choice_text(&profile->choices.list[i], text);
+        printf("%s %s", i > 0 ? ";" : "", text);
+    }
+    printf("%s\n",
+           profile->choices.count == 0 ? " nothing was faster than the file as it stands" : "");
+}
+
 static void print_schedule(const struct evaluation *evaluation)
 {
     const struct workload *workload = evaluation->workload;
@@ -119,6 +133,8 @@ static void print_schedule(const struct evaluation *evaluation)
         printf("%s%s %" PRIu64, i == 0 ? "; placed: " : ", ", evaluation->devices[i].info.id,
                evaluation->devices[i].task_count);
     printf("\n");
+    if (evaluation->profile)
+        print_profile(evaluation->profile);
 }
 
 static void print_memory(const struct evaluation *evaluation)

@@ -64,9 +64,14 @@ struct workload_param {
     uint32_t lanes;         /* of a scalar: elements of its vector, or 1 */
 };
 
+/* Which of its variants a kernel has in the pool. */
+enum workload_variant { WORKLOAD_ALL_VARIANTS, WORKLOAD_NATIVE, WORKLOAD_OPENCL };
+
 struct workload_kernel {
     char name[WORKLOAD_NAME_BYTES];
+    enum workload_variant variant; /* not of the file: what a profile chose (tune_space.h) */
     const struct filter *filter; /* a built-in one; NULL: of the file */
+    fgpu_native_fn native;       /* beside the text; NULL: none */
     const char *path;            /* OpenCL C */
     const char *source;
     const char *entry;

@@ -197,6 +197,7 @@ static bool kernel_set_filter_params(struct workload_reader *reader,
     kernel->params = reader_keep(reader, params, kernel->param_count * sizeof params[0]);
     kernel->source = described->text;
     kernel->entry = kernel->filter->name;
+    kernel->native = described->native;
     return kernel->params != NULL;
 }
 

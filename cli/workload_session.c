@@ -38,7 +38,7 @@ static fgpu_status session_make_kernel(fgpu_pool pool, const struct workload_ker
     const char *options = from->filter ? SESSION_FILTER_OPTIONS : from->options;
 
     fgpu_status status = fgpu_kernel_create(pool, from->name, kernel);
-    if (status == FGPU_OK)
+    if (status == FGPU_OK && from->variant != WORKLOAD_NATIVE)
         status = fgpu_kernel_add_opencl(*kernel, from->source, from->entry, options);
     for (uint32_t i = 0; i < from->param_count && status == FGPU_OK; i++) {
         const struct workload_param *param = &from->params[i];
@@ -46,8 +46,8 @@ static fgpu_status session_make_kernel(fgpu_pool pool, const struct workload_ker
             status = fgpu_kernel_set_arg(*kernel, i, param->kind, param->access,
                                          elements[param->type].size_bytes * param->lanes);
     }
-    if (status == FGPU_OK && from->filter && from->filter->native)
-        status = fgpu_kernel_add_native(*kernel, from->filter->native, NULL);
+    if (status == FGPU_OK && from->native && from->variant != WORKLOAD_OPENCL)
+        status = fgpu_kernel_add_native(*kernel, from->native, NULL);
     return status;
 }
 

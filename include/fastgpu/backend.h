@@ -49,7 +49,8 @@ typedef enum fgpu_cmd_kind {
     FGPU_CMD_FILL = 3,   /* body: fgpu_cmd_fill */
     FGPU_CMD_HOST = 4,   /* body: fgpu_cmd_host; devices with caps.host_calls only */
     FGPU_CMD_FENCE =
-        5 /* body: fgpu_cmd_result alone; ends the skipping after a failed command (see CHAINED) */
+        5, /* body: fgpu_cmd_result alone; ends the skipping after a failed command (see CHAINED) */
+    FGPU_CMD_BATCH = 6 /* body: fgpu_cmd_batch; devices with caps.batches only */
 } fgpu_cmd_kind;
 
 enum fgpu_cmd_flag {
@@ -132,6 +133,21 @@ typedef struct fgpu_cmd {
     void *body;
 } fgpu_cmd;
 
+/* Several commands as one: as if each had been submitted, in their order, but that they have one
+ * number and one result, and that the first failure ends the whole. They are launches, copies and
+ * fills; their flags are 0, and their own results need not be written. */
+typedef struct fgpu_cmd_batch {
+    fgpu_cmd_result result; /* FGPU_OK, or the failure of cmds[done]: those behind it did not run */
+    const fgpu_cmd *cmds;   /* [borrow] as the body, with all bodies */
+    uint32_t count;         /* may be 0 */
+    /* [out] 0 at submit. That many from the first have succeeded; at most that many may have had an
+     * effect. Right when the number was reported; when the queue was closed before, `done` may be
+     * too small and `begun` too large. */
+    uint32_t done;
+    uint32_t begun;
+    uint32_t reserved;
+} fgpu_cmd_batch;
+
 /* ---- code ------------------------------------------------------------------------------- */
 
 typedef enum fgpu_variant_kind {
@@ -189,7 +205,7 @@ typedef struct fgpu_device_caps {
     uint32_t
         copy_queue_count; /* of queue_count, the last ones: the pool gives them copies and fills
                              only, and the others none between memories; 0: all take all */
-    uint32_t reserved;
+    uint32_t batches;     /* takes FGPU_CMD_BATCH */
     uint64_t memory_bytes;
     uint64_t memory_max_alloc_bytes;
 } fgpu_device_caps;

@@ -8,6 +8,7 @@
 
 #include "api/lookup.h"
 #include "base/arena.h"
+#include "core/joined.h"
 
 #define GRAPH_ARENA_BYTES 8192u /* blocks of memory of a graph: most graphs are small */
 
@@ -65,6 +66,11 @@ struct graph_exec {
     struct graph_use *uses;
     uint32_t node_count, sink_count, use_count;
     uint32_t after_max; /* predecessors of one task, joins included */
+    /* Under the driver's lock: see graph_joined.c. */
+    struct joined *joined; /* NULL: not, or not yet */
+    uint32_t apart;        /* launches task by task so far */
+    uint32_t join_at;      /* so many of them before it is tried */
+    bool is_joinable;      /* constant */
 };
 
 fgpu_status graph_tables_init(struct pool *pool);
@@ -103,6 +109,18 @@ void graph_exec_fini(struct pool *pool, struct graph_exec *exec);
 struct graph_exec *graph_exec_enter(fgpu_graph_exec handle, const char *who, struct pool **pool,
                                     fgpu_status *status);
 void graph_exec_leave(struct pool *pool, struct graph_exec *exec);
+
+/* graph_joined.c: can the whole be one task? After the nodes are there. */
+bool graph_is_joinable(const struct graph_exec *exec);
+
+/* Launches it as one task, where that can be done and pays. False: launch it task by task. */
+bool graph_joined_launch(struct pool *pool, struct graph_exec *exec, fgpu_task *task);
+
+/* Nobody launches it any more. */
+void graph_joined_drop(struct pool *pool, struct graph_exec *exec);
+
+/* graph_launch.c: forgets what failed in launches that nobody remembers. */
+void graph_flights_settle(struct pool *pool, struct graph_exec *exec);
 
 /* graph_launch.c: how much memory a flight of this exec takes. */
 size_t graph_flight_bytes(const struct graph_exec *exec);

@@ -129,6 +129,7 @@ static fgpu_status exec_build(const struct pool *pool, struct graph_exec *exec,
         status = FGPU_E_NOMEM;
     if (status == FGPU_OK && uses->count > 0)
         memcpy(exec->uses, uses->items, uses->count * uses->item_bytes);
+    exec->is_joinable = status == FGPU_OK && graph_is_joinable(exec);
     alloc_put(hooks, order, bytes);
     return status;
 }
@@ -229,6 +230,7 @@ void graph_exec_leave(struct pool *pool, struct graph_exec *exec)
     /* What has not ended by now is remembered, if it fails, until the pool closes. */
     for (struct graph_flight *flight = exec->oldest; flight != NULL; flight = flight->next)
         (void)graph_flight_settle(pool, flight);
+    graph_joined_drop(pool, exec);
     graph_exec_fini(pool, exec);
     table_free(&pool->execs, exec->self);
 }

@@ -94,8 +94,7 @@ static struct graph_flight *launch_pop(struct pool *pool, struct graph_flight **
     return flight;
 }
 
-/* A flight to fill: that of an earlier launch, or a new one. NULL without memory. */
-static struct graph_flight *launch_flight(struct pool *pool, struct graph_exec *exec)
+void graph_flights_settle(struct pool *pool, struct graph_exec *exec)
 {
     for (uint32_t i = 0; i < LAUNCH_SETTLE; i++) {
         struct graph_flight *old = launch_pop(pool, &exec->oldest);
@@ -111,6 +110,12 @@ static struct graph_flight *launch_flight(struct pool *pool, struct graph_exec *
         }
         lock_release(&pool->graphs_lock);
     }
+}
+
+/* A flight to fill: that of an earlier launch, or a new one. NULL without memory. */
+static struct graph_flight *launch_flight(struct pool *pool, struct graph_exec *exec)
+{
+    graph_flights_settle(pool, exec);
     struct graph_flight *flight = launch_pop(pool, &exec->spare);
     if (flight == NULL)
         flight = alloc_get(pool->driver->alloc, graph_flight_bytes(exec), 16);
@@ -203,6 +208,9 @@ static void launch_cancel(struct pool *pool, const struct graph_flight *flight)
 
 static fgpu_status launch_run(struct pool *pool, struct graph_exec *exec, fgpu_task *task)
 {
+    /* Where buffers are reduced each task must be looked at. */
+    if (exec->is_joinable && !reduce_any(pool) && graph_joined_launch(pool, exec, task))
+        return FGPU_OK;
     for (uint32_t i = 0; i < exec->use_count; i++) {
         fgpu_status status = graph_check_use(pool, &exec->uses[i], launch_who);
         if (status != FGPU_OK)

@@ -74,11 +74,17 @@ void reduce_buffer_gone(struct pool *pool);
 fgpu_status reduce_submit_slow(struct pool *pool, const struct submit_request *request,
                                uint32_t *index, uint32_t *generation);
 
+/* Has any buffer of the pool a reduction? */
+static inline bool reduce_any(const struct pool *pool)
+{
+    return atomic_load_relaxed_u32(&pool->reduces->declared) != 0;
+}
+
 /* driver_submit for requests whose arguments may reduce or touch what is being reduced. */
 static inline fgpu_status reduce_submit(struct pool *pool, const struct submit_request *request,
                                         uint32_t *index, uint32_t *generation)
 {
-    if (__builtin_expect(atomic_load_relaxed_u32(&pool->reduces->declared) == 0, 1))
+    if (__builtin_expect(!reduce_any(pool), 1))
         return driver_submit(pool->driver, request, index, generation);
     return reduce_submit_slow(pool, request, index, generation);
 }

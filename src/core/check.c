@@ -55,7 +55,7 @@ static void check_lane(const struct engine *engine, const struct lane *lane)
         }
         const struct task *task = engine_task(engine, entry);
         FGPU_ASSERT(task_state(task) == FGPU_TASK_RUNNING && task->lane == lane->index);
-        FGPU_ASSERT(task->flags & TASK_F_ISSUED);
+        FGPU_ASSERT(task->flags & TASK_F_ISSUED || task->kind == TASK_JOINED);
         tasks++;
         ns += task->predicted_ns;
     }

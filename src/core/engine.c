@@ -11,6 +11,7 @@
 
 #include "core/complete.h"
 #include "core/graph.h"
+#include "core/joined.h"
 #include "core/lane.h"
 #include "core/launch.h"
 #include "core/lineage.h"
@@ -74,6 +75,8 @@ void engine_end(struct engine *engine, struct task *task, fgpu_status status)
             move_write_through(engine, task, node);
         move_unpin(engine, task, node);
     }
+    if (task->kind == TASK_JOINED)
+        status = joined_end(engine, task, status);
     if (engine->planner != NULL)
         planner_ended(engine, task);
     graph_release(engine, task, status);
@@ -158,7 +161,8 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         launch_task(engine, task, chained);
         if (engine->power != NULL)
             power_start(engine, lane, task);
-        graph_issue(engine, task);
+        if (task->kind != TASK_JOINED || joined_is_last(task))
+            graph_issue(engine, task);
         sched_update_hunger(engine, lane);
         return true;
     case MOVE_WAIT:
@@ -354,7 +358,7 @@ static void engine_linked(struct engine *engine, struct task *task)
         move_unpin(engine, task, lane_node(engine, task));
         task->lane = TASK_LANE_NONE;
     }
-    if (task->kind == TASK_EMPTY)
+    if (task->kind == TASK_EMPTY || (task->kind == TASK_JOINED && joined_is_over(engine, task)))
         engine_end(engine, task, FGPU_OK);
     else if (task->kind == TASK_MAP)
         engine_map(engine, task);

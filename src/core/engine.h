@@ -78,7 +78,8 @@ struct lane {
     uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
                          new may rely on them */
-    fgpu_cmd_result fence; /* body of the fences; nobody reads it */
+    uint64_t fenced;       /* number of the newest fence */
+    fgpu_cmd_result fence; /* body of the fences, of which one is in flight; nobody reads it */
     uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */
     uint64_t timed_end_ns; /* when the last timed command ended, by the device's clock */
@@ -273,6 +274,9 @@ struct engine {
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     struct planner *planner; /* NULL: the policy decides task by task */
     struct power *power;     /* NULL: no power cap */
+    struct vec joined;       /* struct joined *: recorded graphs that run as one task; NULL: free */
+    uint64_t joined_count;   /* launches as one task so far */
+    uint64_t gone;           /* buffers and kernels that have been destroyed */
     void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;

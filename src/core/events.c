@@ -11,6 +11,7 @@
 #include "core/complete.h"
 #include "core/fault.h"
 #include "core/graph.h"
+#include "core/joined.h"
 #include "core/lane.h"
 #include "core/learn.h"
 #include "core/lineage.h"
@@ -67,8 +68,10 @@ uint32_t engine_drain(struct engine *engine)
  * fence. */
 static void events_suspect(struct engine *engine, struct lane *lane)
 {
-    lane->fence_due = 1;
-    bitset_add(&engine->due, lane->index);
+    /* One that is on its way already comes behind what failed. */
+    lane->fence_due |= lane->fenced <= lane->done;
+    if (lane->fence_due)
+        bitset_add(&engine->due, lane->index);
     lane->suspect = lane->issued;
 }
 
@@ -83,6 +86,13 @@ static void events_task_finished(struct engine *engine, struct lane *lane, struc
     if (engine->power != NULL)
         power_end(engine, lane);
     lane->since_ns = engine->now_ns;
+    if (task->kind == TASK_JOINED) {
+        if (status != FGPU_OK)
+            events_suspect(engine, lane);
+        if (joined_ran(engine, task, status))
+            engine_end(engine, task, FGPU_OK);
+        return;
+    }
     learn_task(engine, task, status);
     if (engine->planner != NULL)
         planner_ran(engine, task);
@@ -210,6 +220,10 @@ fgpu_status engine_cancel(struct engine *engine, uint32_t index)
 {
     struct task *task = engine_task(engine, index);
     fgpu_task_state state = task_state(task);
+    if (task->kind == TASK_JOINED && !task_state_ended(state)) {
+        joined_cancel(task);
+        return FGPU_OK;
+    }
     if (state == FGPU_TASK_RUNNING || task_state_ended(state))
         return FGPU_E_BUSY;
     graph_doom(task, FGPU_E_CANCELLED, task->self, task_word(task));

@@ -14,6 +14,7 @@
 
 #include "core/complete.h"
 #include "core/graph.h"
+#include "core/joined.h"
 #include "core/lane.h"
 #include "core/lineage.h"
 #include "core/memory.h"
@@ -41,6 +42,10 @@ void fault_take_back(struct engine *engine, struct task *task, bool torn)
     complete_flight(lane, task);
     if (engine->power != NULL)
         power_end(engine, lane);
+    if (task->kind == TASK_JOINED) {
+        joined_take_back(engine, task, torn);
+        return;
+    }
     bool whole = move_unclaim(engine, task, node, torn);
     move_unpin(engine, task, node);
     graph_unissue(engine, task);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/handle.h"
+#include "core/joined.h"
 #include "core/lane.h"
 #include "core/lineage.h"
 #include "core/memory.h"
@@ -200,7 +201,7 @@ bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool 
     return true;
 }
 
-static void graph_sweep_readers(struct engine *engine, struct segment *segment)
+void graph_sweep_readers(struct engine *engine, struct segment *segment)
 {
     uint32_t kept = LINKS_NONE;
     segment->reader_count = 0;
@@ -215,10 +216,12 @@ static void graph_sweep_readers(struct engine *engine, struct segment *segment)
     segment->reader_limit = 2 * segment->reader_count + GRAPH_READERS_SWEPT;
 }
 
-static bool graph_link_read(struct engine *engine, struct task *task, struct segment *segment)
+static bool graph_link_read(struct engine *engine, struct task *task, uint32_t buffer,
+                            struct segment *segment)
 {
     struct task *writer = graph_live(engine, segment->writer, segment->writer_generation);
-    if (writer != NULL && !graph_edge(engine, writer, task, true))
+    if (writer != NULL &&
+        !graph_edge(engine, writer, task, !joined_inherits(writer, task, buffer, segment)))
         return false;
     if (segment->reader_count >= segment->reader_limit)
         graph_sweep_readers(engine, segment);
@@ -232,11 +235,12 @@ static bool graph_link_read(struct engine *engine, struct task *task, struct seg
     return true;
 }
 
-static bool graph_link_write(struct engine *engine, struct task *task, struct segment *segment,
-                             bool reads)
+static bool graph_link_write(struct engine *engine, struct task *task, uint32_t buffer,
+                             struct segment *segment, bool reads)
 {
     struct task *writer = graph_live(engine, segment->writer, segment->writer_generation);
-    if (writer != NULL && !graph_edge(engine, writer, task, reads))
+    if (writer != NULL &&
+        !graph_edge(engine, writer, task, reads && !joined_inherits(writer, task, buffer, segment)))
         return false;
     while (segment->readers != LINKS_NONE) {
         struct links_item item = links_pop(&engine->links, &segment->readers);
@@ -259,12 +263,13 @@ static bool graph_link_segment(struct engine *engine, struct task *task, uint32_
     (void)user;
     struct segment *segment = graph_segment(seg);
     uint8_t mode = task_accesses(task)[access].mode;
+    uint32_t buffer = task_accesses(task)[access].buffer;
     if ((mode & FGPU_READ) && segment->poison != FGPU_OK)
         graph_doom(task, graph_heritage((fgpu_status)segment->poison), segment->root,
                    segment->root_word);
     if (mode == FGPU_READ)
-        return graph_link_read(engine, task, segment);
-    return graph_link_write(engine, task, segment, mode == FGPU_READ_WRITE);
+        return graph_link_read(engine, task, buffer, segment);
+    return graph_link_write(engine, task, buffer, segment, mode == FGPU_READ_WRITE);
 }
 
 /* Room for the readers that a split copies. */
@@ -276,7 +281,7 @@ static bool graph_split_room(struct engine *engine, struct buffer *buffer, uint6
     return links_reserve(&engine->links, segment->reader_count);
 }
 
-static bool graph_split(struct engine *engine, struct buffer *buffer, uint64_t begin, uint64_t end)
+bool graph_split(struct engine *engine, struct buffer *buffer, uint64_t begin, uint64_t end)
 {
     if (begin == 0 && end == buffer->segments.size_bytes)
         return true;
@@ -350,6 +355,7 @@ static void graph_link_objects(struct engine *engine, struct task *task)
             graph_gone(engine, task, "buffer");
             continue;
         }
+        joined_touch(engine, buffer);
         buffer->users++;
         buffer->linked++;
         if (kept != i)
@@ -453,6 +459,14 @@ static bool graph_commit_segment(struct engine *engine, struct task *task, uint3
     return true;
 }
 
+void graph_merge(struct engine *engine, struct buffer *buffer)
+{
+    (void)engine;
+    if (buffer->segments.seg_count > 1)
+        imap_merge(&buffer->segments, 0, buffer->segments.size_bytes, graph_equal,
+                   graph_segment_drop);
+}
+
 static void graph_release_access(struct engine *engine, struct task *task, uint32_t i,
                                  fgpu_status status)
 {
@@ -466,9 +480,8 @@ static void graph_release_access(struct engine *engine, struct task *task, uint3
         buffer->linked--;
     /* Not earlier: the borders of a task's ranges must stay until it has ended, also where a later
      * writer has taken over. */
-    if (buffer->users == 0 && buffer->segments.seg_count > 1)
-        imap_merge(&buffer->segments, 0, buffer->segments.size_bytes, graph_equal,
-                   graph_segment_drop);
+    if (buffer->users == 0)
+        graph_merge(engine, buffer);
 }
 
 void graph_release(struct engine *engine, struct task *task, fgpu_status status)
@@ -487,7 +500,9 @@ void graph_release(struct engine *engine, struct task *task, fgpu_status status)
         succ->undone--;
         if (!issued)
             succ->unissued--;
-        if (status != FGPU_OK && item.data)
+        if (status != FGPU_OK && item.data && succ->kind == TASK_JOINED)
+            joined_feed(succ, item.data, status, task);
+        else if (status != FGPU_OK && item.data)
             graph_doom(succ, graph_heritage(status), task->root, task->root_word);
         /* One that runs behind it in the same queue needs nobody. */
         if ((succ->undone == 0 || succ->unissued == 0) && task_state(succ) != FGPU_TASK_RUNNING)

@@ -44,6 +44,15 @@ typedef bool (*graph_segment_fn)(struct engine *engine, struct task *task, uint3
 bool graph_walk(struct engine *engine, struct task *task, uint32_t access, graph_segment_fn fn,
                 void *user);
 
+/* Makes `begin` and `end` borders of segments. False without memory. */
+bool graph_split(struct engine *engine, struct buffer *buffer, uint64_t begin, uint64_t end);
+
+/* Takes the ended ones out of a segment's list of readers. */
+void graph_sweep_readers(struct engine *engine, struct segment *segment);
+
+/* Nobody uses the buffer now: equal neighbours among its segments become one. */
+void graph_merge(struct engine *engine, struct buffer *buffer);
+
 static inline struct segment *graph_segment(struct imap_seg *seg)
 {
     return imap_payload(seg);

@@ -23,6 +23,8 @@ uint64_t lane_append(struct engine *engine, struct lane *lane, const fgpu_cmd *c
     if (lane->commands.count == 1)
         bitset_add(&engine->loaded, lane->index);
     uint64_t number = ++lane->issued;
+    if (entry == RING_FENCE)
+        lane->fenced = number;
     lane->ring[number & lane->ring_mask] = entry;
     if (number % LANE_NOTIFY_EVERY == 0)
         out->flags |= FGPU_CMD_NOTIFY;

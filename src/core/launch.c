@@ -7,6 +7,7 @@
  */
 #include "core/launch.h"
 
+#include "core/joined.h"
 #include "core/lane.h"
 #include "core/memory.h"
 
@@ -45,6 +46,8 @@ void launch_build(struct engine *engine, struct kernel *kernel, uint32_t device)
 
 enum launch_answer launch_code(struct engine *engine, struct task *task)
 {
+    if (task->kind == TASK_JOINED)
+        return joined_code(engine, task);
     if (task->kernel == TASK_NONE)
         return LAUNCH_ISSUED;
     struct kernel *kernel = engine_kernel(engine, task->kernel);
@@ -72,12 +75,10 @@ static void launch_resolve(struct engine *engine, struct task *task, uint32_t no
     }
 }
 
-static void launch_kernel_body(struct engine *engine, struct task *task, uint32_t device)
+void launch_with(fgpu_cmd_launch *launch, const struct code *code, bool auto_local)
 {
-    fgpu_cmd_launch *launch = task_body(task);
-    const struct code *code = engine_code(engine, engine_kernel(engine, task->kernel), device);
     launch->code = code->code;
-    if (!(task->flags & TASK_F_AUTO_LOCAL))
+    if (!auto_local)
         return;
     launch->local[0] = launch->local[1] = launch->local[2] = 0;
     if (code->required_local[0] != 0) {
@@ -88,6 +89,12 @@ static void launch_kernel_body(struct engine *engine, struct task *task, uint32_
                                                                    : LAUNCH_NATIVE_ITEMS;
         launch->local[1] = launch->local[2] = 1;
     } /* else 0: the device knows best */
+}
+
+static void launch_kernel_body(struct engine *engine, struct task *task, uint32_t device)
+{
+    const struct code *code = engine_code(engine, engine_kernel(engine, task->kernel), device);
+    launch_with(task_body(task), code, task->flags & TASK_F_AUTO_LOCAL);
 }
 
 static void launch_copy_body(struct engine *engine, struct task *task, uint32_t node)
@@ -153,6 +160,9 @@ static uint32_t launch_body(struct engine *engine, struct task *task, uint32_t d
     case TASK_COPY:
         launch_copy_body(engine, task, node);
         return FGPU_CMD_COPY;
+    case TASK_JOINED:
+        joined_body(engine, task);
+        return FGPU_CMD_BATCH;
     default:
         FGPU_UNREACHABLE();
     }

@@ -19,6 +19,9 @@ enum launch_answer launch_code(struct engine *engine, struct task *task);
 /* Ask for a build on `device` unless it was asked for. */
 void launch_build(struct engine *engine, struct kernel *kernel, uint32_t device);
 
+/* The code of a launch, and its work-group size where the caller left that to the pool. */
+void launch_with(fgpu_cmd_launch *launch, const struct code *code, bool auto_local);
+
 /* PLACED -> RUNNING: append the command. Everything is there. */
 void launch_task(struct engine *engine, struct task *task, bool chained);
 

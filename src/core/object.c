@@ -10,6 +10,7 @@
 
 #include "core/engine.h"
 #include "core/graph.h"
+#include "core/joined.h"
 #include "core/launch.h"
 #include "core/lineage.h"
 #include "core/memory.h"
@@ -43,6 +44,7 @@ fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, voi
     /* All but `live`, which others may read at any time. */
     memset(buffer, 0, offsetof(struct buffer, live));
     buffer->destroyed = 0;
+    buffer->lease = 0;
     buffer->self = *index;
     buffer->born = lineage_now(engine);
     status = blocks_open(engine, buffer, blocks);
@@ -77,6 +79,8 @@ void engine_buffer_destroy(struct engine *engine, uint32_t index)
 {
     struct buffer *buffer = engine_buffer(engine, index);
     object_flip(&buffer->live);
+    engine->gone++;
+    joined_touch(engine, buffer);
     buffer->destroyed = 1;
     if (buffer->users == 0)
         engine_buffer_gone(engine, index);
@@ -141,6 +145,7 @@ void engine_kernel_destroy(struct engine *engine, uint32_t index)
 {
     struct kernel *kernel = engine_kernel(engine, index);
     object_flip(&kernel->live);
+    engine->gone++;
     kernel->destroyed = 1;
     if (kernel->users == 0)
         engine_kernel_gone(engine, index);

@@ -67,6 +67,7 @@ struct buffer {
     uint32_t self;
     _Atomic uint32_t live; /* (api) */
     uint8_t destroyed;     /* goes when users is 0 */
+    uint32_t lease;        /* number of the recorded graph that holds it (core/joined.h), 0: none */
     struct block home;
 };
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/joined.h"
 #include "core/memory.h"
 
 #define PLACE_UNKNOWN_NS 60000u    /* a run that nobody has measured yet */
@@ -71,6 +72,8 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
         return "was not chosen";
     if (engine->power != NULL && power_forbids(engine, task, device_index))
         return "would exceed the power cap";
+    if (task->kind == TASK_JOINED)
+        return joined_obstacle(engine, task, device_index);
     return task->kernel == TASK_NONE ? NULL
                                      : place_kernel_obstacle(engine, task, device, device_index);
 }
@@ -94,6 +97,8 @@ static uint64_t place_exec_ns(struct engine *engine, const struct task *task, ui
                               uint32_t *known)
 {
     *known = 1;
+    if (task->kind == TASK_JOINED)
+        return joined_exec_ns(task, device);
     if (task->kernel == TASK_NONE)
         return task->kind == TASK_HOST ? PLACE_UNKNOWN_NS
                                        : PLACE_COPY_NS + task->size / PLACE_COPY_BYTES_PER_NS;

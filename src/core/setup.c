@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "core/joined.h"
 #include "core/lineage.h"
 #include "core/object.h"
 #include "core/planner.h"
@@ -130,6 +131,7 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     vec_init(&engine->actions, sizeof(struct action), engine->hooks);
     vec_init(&engine->runs, 24, engine->hooks);
     vec_init(&engine->torn, sizeof(uint32_t), engine->hooks);
+    vec_init(&engine->joined, sizeof(struct joined *), engine->hooks);
     /* How many tasks are looked at in one turn depends on timing: room for a full lane from the
      * start. */
     if (status == FGPU_OK && !vec_reserve(&engine->work, ENGINE_LANE_RING))
@@ -206,6 +208,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
 
 void engine_fini_objects(struct engine *engine)
 {
+    joined_clear(engine);
     lineage_clear(engine);
     for (uint32_t i = 0; engine->kernels.chunks != NULL && i < table_high_water(&engine->kernels);
          i++) {
@@ -286,6 +289,7 @@ void engine_fini(struct engine *engine)
     vec_fini(&engine->failures);
     vec_fini(&engine->runs);
     vec_fini(&engine->torn);
+    vec_fini(&engine->joined);
     alloc_put(engine->hooks, engine->devices, engine->device_count * sizeof *engine->devices);
     alloc_put(engine->hooks, engine->nodes, (engine->device_count + 1u) * sizeof *engine->nodes);
     alloc_put(engine->hooks, engine->lanes, engine->lane_count * sizeof *engine->lanes);

@@ -178,6 +178,8 @@ static void submit_body(struct task *task, const struct submit_request *request,
         fill->pattern_bytes = request->pattern_bytes;
         memcpy(fill->pattern, request->pattern, request->pattern_bytes);
     }
+    if (request->kind == TASK_JOINED)
+        ((struct task_joined *)task_body(task))->run = request->joined;
     if (request->kind == TASK_FILL || request->kind == TASK_COPY)
         task->size = request->args[0].shape.row_bytes * request->args[0].shape.rows;
 }

@@ -43,6 +43,7 @@ struct submit_request {
     const char *name;       /* NULL: none */
     const uint8_t *pattern; /* FILL: 16 bytes */
     uint32_t pattern_bytes;
+    struct joined_run *joined; /* JOINED */
 };
 
 /* Makes the record. Thread: any, without the engine's lock. [out] index, generation: the task's

@@ -41,7 +41,8 @@ enum task_kind {
     TASK_EMPTY = FGPU_TASK_EMPTY,
     TASK_FILL,
     TASK_COPY,
-    TASK_MAP /* holds a range on the host until the caller lets go */
+    TASK_MAP,   /* holds a range on the host until the caller lets go */
+    TASK_JOINED /* all tasks of a recorded graph (core/joined.h) */
 };
 
 enum task_flag {
@@ -127,6 +128,12 @@ struct task {
 _Static_assert(sizeof(struct task) == TASK_SLOT_BYTES,
                "the record is a head of two lines and 256 bytes");
 
+/* The body of a TASK_JOINED. */
+struct task_joined {
+    fgpu_cmd_batch batch;
+    struct joined_run *run;
+};
+
 #define TASK_STATE_BITS 4u
 #define TASK_STATE_MASK 15u
 #define TASK_GENERATION_MASK (UINT32_MAX >> TASK_STATE_BITS)
@@ -170,6 +177,8 @@ static inline size_t task_body_bytes(uint8_t kind)
         return sizeof(fgpu_cmd_fill);
     case TASK_COPY:
         return sizeof(fgpu_cmd_copy);
+    case TASK_JOINED:
+        return sizeof(struct task_joined);
     default:
         return sizeof(fgpu_cmd_result);
     }

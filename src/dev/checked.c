@@ -155,8 +155,9 @@ void device_check_submit(const struct device_queue *queue, const fgpu_cmd *cmds,
     FGPU_ASSERT(count == 0 || cmds != NULL);
     for (uint32_t i = 0; i < count; i++) {
         FGPU_ASSERT(cmds[i].body != NULL);
-        FGPU_ASSERT(cmds[i].kind >= FGPU_CMD_LAUNCH && cmds[i].kind <= FGPU_CMD_FENCE);
+        FGPU_ASSERT(cmds[i].kind >= FGPU_CMD_LAUNCH && cmds[i].kind <= FGPU_CMD_BATCH);
         FGPU_ASSERT(cmds[i].kind != FGPU_CMD_HOST || queue->device->caps.host_calls != 0);
+        FGPU_ASSERT(cmds[i].kind != FGPU_CMD_BATCH || queue->device->caps.batches != 0);
     }
 }
 #endif

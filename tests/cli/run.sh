@@ -106,7 +106,7 @@ for name in ("known", "unknown"):
     assert len(keys) > 40 and keys <= manual, keys - manual
 said = json.load(open("json"))
 assert list(said) == ["workload", "assess", "schedule", "memory", "balance", "evaluate",
-                      "outputs_written", "interrupted", "error"], list(said)
+                      "profile", "outputs_written", "interrupted", "error"], list(said)
 assert said["workload"] == "grey.json" and said["outputs_written"] == 3
 assert said["error"] is None and said["interrupted"] is False
 assert [device["id"] for device in said["assess"]["devices"]] == ["cpu"]

@@ -40,6 +40,8 @@ static int native_update(const fgpu_range *range, void *const *args, void *user)
     uint32_t *p = args[0], a = random_graph_value(args, 1), b = random_graph_value(args, 2);
     uint64_t i, end;
     (void)user;
+    if (b == RANDOM_GRAPH_FAILS)
+        return 1;
     for (random_graph_items(range, &i, &end); i < end; i++)
         p[i] = p[i] * a + b;
     return 0;
@@ -51,6 +53,8 @@ static int native_combine(const fgpu_range *range, void *const *args, void *user
     const uint32_t *s = args[1];
     uint64_t i, end;
     (void)user;
+    if (c == RANDOM_GRAPH_FAILS)
+        return 1;
     for (random_graph_items(range, &i, &end); i < end; i++)
         d[i] = d[i] * 31u + s[i] * 17u + c;
     return 0;
@@ -62,6 +66,8 @@ static int native_derive(const fgpu_range *range, void *const *args, void *user)
     const uint32_t *s = args[1];
     uint64_t i, end;
     (void)user;
+    if (c == RANDOM_GRAPH_FAILS)
+        return 1;
     for (random_graph_items(range, &i, &end); i < end; i++)
         d[i] = s[i] ^ c;
     return 0;
@@ -71,6 +77,8 @@ static int native_tile(const fgpu_range *range, void *const *args, void *user)
 {
     uint32_t *p = args[0], pitch = random_graph_value(args, 1), c = random_graph_value(args, 2);
     (void)user;
+    if (c == RANDOM_GRAPH_FAILS)
+        return 1;
     for (uint64_t group = range->group_begin; group < range->group_end; group++) {
         uint64_t gx = group % range->groups[0], y = group / range->groups[0];
         uint64_t end = (gx + 1) * range->local[0];
@@ -112,10 +120,6 @@ fgpu_status random_graph_kernels(fgpu_pool pool, struct random_graph_kernels *k)
 
 /* ---- operations ------------------------------------------------------------------------- */
 
-struct random_span {
-    uint32_t buffer, at, words;
-};
-
 static uint32_t random_below(struct random_graph *g, uint32_t n)
 {
     return (uint32_t)rng_below(&g->rng, n);
@@ -137,37 +141,14 @@ static fgpu_arg random_arg(const struct random_graph *g, struct random_span span
     return fgpu_arg_span(g->buffers[span.buffer], FGPU_ACCESS_DEFAULT, 4u * span.at, 4u * words);
 }
 
-static fgpu_status random_submit(struct random_graph *g, fgpu_kernel kernel, const fgpu_arg *args,
-                                 uint64_t x, uint64_t y)
-{
-    fgpu_task_desc desc;
-    fgpu_task_desc_init(&desc);
-    desc.kernel = kernel;
-    desc.args = args;
-    desc.arg_count = 3;
-    desc.dims = y > 1 ? 2 : 1;
-    desc.global[0] = x;
-    desc.global[1] = y;
-    desc.priority = (int32_t)random_below(g, 5) - 2;
-    if (g->last.bits != 0 && random_below(g, 6) == 0) {
-        desc.after = &g->last;
-        desc.after_count = 1;
-    }
-    fgpu_task task;
-    fgpu_status status = fgpu_task_submit(g->pool, &desc, &task);
-    if (status == FGPU_OK && random_below(g, 3) == 0)
-        g->last = task;
-    return status;
-}
+/* ---- kernels: chosen, done to the model, submitted or recorded */
 
-static fgpu_status random_update(struct random_graph *g)
+static struct random_step random_step_update(struct random_graph *g)
 {
-    struct random_span s = random_span(g);
-    uint32_t a = 2 * random_below(g, 1000) + 1, b = random_below(g, 1u << 30);
-    fgpu_arg args[3] = {random_arg(g, s, s.words), fgpu_arg_scalar(&a, 4), fgpu_arg_scalar(&b, 4)};
-    for (uint32_t i = 0; i < s.words; i++)
-        g->model[s.buffer][s.at + i] = g->model[s.buffer][s.at + i] * a + b;
-    return random_submit(g, g->kernels.update, args, s.words, 1);
+    struct random_step step = {.kind = RANDOM_UPDATE, .d = random_span(g)};
+    step.a = 2 * random_below(g, 1000) + 1;
+    step.c = random_below(g, 1u << 30);
+    return step;
 }
 
 /* Two spans of equal length that do not overlap. */
@@ -180,38 +161,227 @@ static void random_pair(struct random_graph *g, struct random_span *d, struct ra
     d->words = s->words = d->words < s->words ? d->words : s->words;
 }
 
-static fgpu_status random_combine(struct random_graph *g, bool overwrite)
+static struct random_step random_step_combine(struct random_graph *g, bool overwrite)
 {
-    struct random_span d, s;
-    random_pair(g, &d, &s);
-    uint32_t c = random_below(g, 1u << 30);
-    fgpu_arg args[3] = {random_arg(g, d, d.words), random_arg(g, s, s.words),
-                        fgpu_arg_scalar(&c, 4)};
-    for (uint32_t i = 0; i < d.words; i++) {
-        uint32_t *out = &g->model[d.buffer][d.at + i], in = g->model[s.buffer][s.at + i];
-        *out = overwrite ? in ^ c : *out * 31u + in * 17u + c;
-    }
-    return random_submit(g, overwrite ? g->kernels.derive : g->kernels.combine, args, d.words, 1);
+    struct random_step step = {.kind = overwrite ? RANDOM_DERIVE : RANDOM_COMBINE};
+    random_pair(g, &step.d, &step.s);
+    step.c = random_below(g, 1u << 30);
+    return step;
 }
 
-static fgpu_status random_tile(struct random_graph *g)
+static struct random_step random_step_tile(struct random_graph *g)
 {
-    uint32_t pitch = 8u << random_below(g, 2),
-             rows = 1 + random_below(g, RANDOM_GRAPH_WORDS / pitch);
-    uint32_t cols = 1 + random_below(g, pitch), buffer = random_below(g, RANDOM_GRAPH_BUFFERS);
-    uint32_t at = g->align_words > 1
-                      ? 0
-                      : random_below(g, RANDOM_GRAPH_WORDS - (rows - 1) * pitch - cols + 1);
-    uint32_t c = random_below(g, 1u << 30);
-    fgpu_arg args[3] = {fgpu_arg_region(g->buffers[buffer], FGPU_READ_WRITE,
-                                        fgpu_region_rect(4u * at, 4u * cols, 4u * pitch, rows)),
-                        fgpu_arg_scalar(&pitch, 4), fgpu_arg_scalar(&c, 4)};
-    for (uint32_t y = 0; y < rows; y++)
-        for (uint32_t x = 0; x < cols; x++) {
-            uint32_t *p = &g->model[buffer][at + y * pitch + x];
-            *p = *p * 5u + c + y * 7 + x;
+    struct random_step step = {.kind = RANDOM_TILE};
+    step.pitch = 8u << random_below(g, 2);
+    step.rows = 1 + random_below(g, RANDOM_GRAPH_WORDS / step.pitch);
+    step.d.words = 1 + random_below(g, step.pitch);
+    step.d.buffer = random_below(g, RANDOM_GRAPH_BUFFERS);
+    step.d.at =
+        g->align_words > 1
+            ? 0
+            : random_below(g, RANDOM_GRAPH_WORDS - (step.rows - 1) * step.pitch - step.d.words + 1);
+    step.c = random_below(g, 1u << 30);
+    return step;
+}
+
+/* Word `i` of what a step writes. */
+static uint32_t random_step_word(const struct random_step *step, uint32_t i)
+{
+    return step->d.at + i / step->d.words * step->pitch + i % step->d.words;
+}
+
+/* Does it fail, after a task that did or did not? And what does that spoil or heal? */
+static bool random_step_fails(struct random_graph *g, const struct random_step *step, bool after)
+{
+    uint32_t count = step->d.words * (step->kind == RANDOM_TILE ? step->rows : 1);
+    bool *d = g->spoilt[step->d.buffer];
+    bool fails = after || step->c == RANDOM_GRAPH_FAILS;
+    for (uint32_t i = 0; i < count; i++)
+        fails |= step->kind != RANDOM_DERIVE && d[random_step_word(step, i)];
+    for (uint32_t i = 0; i < count; i++)
+        fails |= (step->kind == RANDOM_COMBINE || step->kind == RANDOM_DERIVE) &&
+                 g->spoilt[step->s.buffer][step->s.at + i];
+    for (uint32_t i = 0; i < count; i++)
+        d[random_step_word(step, i)] = fails;
+    g->tasks_failed += fails;
+    g->tasks_done += !fails;
+    return fails;
+}
+
+static void random_step_model(struct random_graph *g, const struct random_step *step)
+{
+    uint32_t *d = &g->model[step->d.buffer][step->d.at];
+    const uint32_t *s = &g->model[step->s.buffer][step->s.at];
+    uint32_t rows = step->kind == RANDOM_TILE ? step->rows : 1;
+    for (uint32_t i = 0; i < step->d.words * rows; i++) {
+        uint32_t x = i % step->d.words, y = i / step->d.words;
+        uint32_t *out = &d[y * step->pitch + x];
+        switch (step->kind) {
+        case RANDOM_UPDATE:
+            *out = *out * step->a + step->c;
+            break;
+        case RANDOM_COMBINE:
+            *out = *out * 31u + s[i] * 17u + step->c;
+            break;
+        case RANDOM_DERIVE:
+            *out = s[i] ^ step->c;
+            break;
+        default:
+            *out = *out * 5u + step->c + y * 7 + x;
         }
-    return random_submit(g, g->kernels.tile, args, cols, rows);
+    }
+}
+
+static void random_step_desc(const struct random_graph *g, const struct random_step *step,
+                             fgpu_arg args[3], fgpu_task_desc *desc)
+{
+    fgpu_task_desc_init(desc);
+    desc->args = args;
+    desc->arg_count = 3;
+    desc->dims = 1;
+    desc->global[0] = step->d.words;
+    desc->global[1] = 1;
+    args[0] = random_arg(g, step->d, step->d.words);
+    args[2] = fgpu_arg_scalar(&step->c, 4);
+    if (step->kind == RANDOM_UPDATE) {
+        desc->kernel = g->kernels.update;
+        args[1] = fgpu_arg_scalar(&step->a, 4);
+    } else if (step->kind == RANDOM_TILE) {
+        desc->kernel = g->kernels.tile;
+        desc->dims = step->rows > 1 ? 2 : 1;
+        desc->global[1] = step->rows;
+        args[0] = fgpu_arg_region(
+            g->buffers[step->d.buffer], FGPU_READ_WRITE,
+            fgpu_region_rect(4u * step->d.at, 4u * step->d.words, 4u * step->pitch, step->rows));
+        args[1] = fgpu_arg_scalar(&step->pitch, 4);
+    } else {
+        desc->kernel = step->kind == RANDOM_DERIVE ? g->kernels.derive : g->kernels.combine;
+        args[1] = random_arg(g, step->s, step->d.words);
+    }
+}
+
+static fgpu_status random_step_run(struct random_graph *g, struct random_step step)
+{
+    fgpu_task_desc desc;
+    fgpu_arg args[3];
+    if (g->failing > 0 && random_below(g, 100) < g->failing)
+        step.c = RANDOM_GRAPH_FAILS;
+    random_step_desc(g, &step, args, &desc);
+    desc.priority = (int32_t)random_below(g, 5) - 2;
+    if (g->last.bits != 0 && random_below(g, 6) == 0) {
+        desc.after = &g->last;
+        desc.after_count = 1;
+    }
+    fgpu_task task;
+    bool failed = random_step_fails(g, &step, desc.after_count > 0 && g->last_failed);
+    if (!failed)
+        random_step_model(g, &step);
+    fgpu_status status = fgpu_task_submit(g->pool, &desc, &task);
+    if (status == FGPU_OK && random_below(g, 3) == 0) {
+        g->last = task;
+        g->last_failed = failed;
+    }
+    return status;
+}
+
+/* ---- recorded graphs */
+
+/* One kernel of the graph; sometimes it is named to come after an earlier one, or there is an empty
+ * task between them. */
+static fgpu_status random_record_step(struct random_graph *g, struct random_recorded *recorded,
+                                      fgpu_graph graph)
+{
+    struct random_step *step = &recorded->steps[recorded->count++];
+    fgpu_task_desc desc;
+    fgpu_arg args[3];
+    uint32_t choice = random_below(g, 4), node, before = recorded->nodes;
+    *step = choice == 0   ? random_step_tile(g)
+            : choice == 1 ? random_step_update(g)
+                          : random_step_combine(g, choice == 2);
+    step->after = step->empty_after = RANDOM_GRAPH_NONE;
+    if (g->failing > 0 && random_below(g, 100) < g->failing)
+        step->c = RANDOM_GRAPH_FAILS;
+    random_step_desc(g, step, args, &desc);
+    fgpu_status status = FGPU_OK;
+    if (before > 0 && random_below(g, 8) == 0) {
+        fgpu_task_desc empty;
+        fgpu_task_desc_init(&empty);
+        empty.kind = FGPU_TASK_EMPTY;
+        status = fgpu_graph_add(graph, &empty, &node);
+        step->empty_after = random_below(g, before);
+        if (status == FGPU_OK)
+            status = fgpu_graph_depend(graph, node, step->empty_after);
+        before++;
+    }
+    if (before > 0 && random_below(g, 5) == 0)
+        step->after = random_below(g, before);
+    if (status == FGPU_OK)
+        status = fgpu_graph_add(graph, &desc, &step->node);
+    if (status == FGPU_OK && step->after != RANDOM_GRAPH_NONE)
+        status = fgpu_graph_depend(graph, step->node, step->after);
+    recorded->nodes = step->node + 1;
+    return status;
+}
+
+static fgpu_status random_record(struct random_graph *g, struct random_recorded *recorded)
+{
+    fgpu_graph graph;
+    uint32_t count = 2 + random_below(g, RANDOM_GRAPH_STEPS - 1);
+    *recorded = (struct random_recorded){0};
+    fgpu_status status = fgpu_graph_create(g->pool, &graph);
+    while (status == FGPU_OK && recorded->count < count)
+        status = random_record_step(g, recorded, graph);
+    if (status == FGPU_OK)
+        status = fgpu_graph_instantiate(graph, &recorded->exec);
+    (void)fgpu_graph_destroy(graph);
+    return status;
+}
+
+/* What a launch leaves; returns whether a node failed. */
+static bool random_launch_model(struct random_graph *g, const struct random_recorded *recorded)
+{
+    bool failed[2 * RANDOM_GRAPH_STEPS] = {false}, any = false;
+    for (uint32_t n = 0; n < recorded->count; n++) {
+        const struct random_step *step = &recorded->steps[n];
+        if (step->empty_after != RANDOM_GRAPH_NONE) {
+            failed[step->node - 1] = failed[step->empty_after];
+            g->tasks_failed += failed[step->node - 1];
+            g->tasks_done += !failed[step->node - 1];
+        }
+        failed[step->node] =
+            random_step_fails(g, step, step->after != RANDOM_GRAPH_NONE && failed[step->after]);
+        any |= failed[step->node];
+        if (!failed[step->node])
+            random_step_model(g, step);
+    }
+    return any;
+}
+
+/* Launches one of the graphs, a few times. One whose buffers have been replaced is made anew. */
+static fgpu_status random_launch(struct random_graph *g)
+{
+    struct random_recorded *recorded = &g->recorded[random_below(g, RANDOM_GRAPH_RECORDED)];
+    uint32_t launches = 1 + random_below(g, 4);
+    fgpu_status status = FGPU_OK;
+    for (uint32_t i = 0; i < launches && status == FGPU_OK; i++) {
+        bool named = random_below(g, 3) == 0;
+        if (recorded->exec.bits == 0)
+            status = random_record(g, recorded);
+        if (status == FGPU_OK)
+            status = fgpu_graph_launch(recorded->exec, named ? &g->last : NULL);
+        if (status == FGPU_E_STALE) {
+            status = fgpu_graph_exec_destroy(recorded->exec);
+            recorded->exec.bits = 0;
+            continue;
+        }
+        bool failed = status == FGPU_OK && random_launch_model(g, recorded);
+        if (status != FGPU_OK || !named)
+            continue;
+        g->last_failed = failed;
+        g->tasks_failed += failed;
+        g->tasks_done += !failed;
+    }
+    return status;
 }
 
 static fgpu_status random_fill(struct random_graph *g)
@@ -374,7 +544,7 @@ static fgpu_status random_overwrite(struct random_graph *g)
     case 1:
         return random_copy(g);
     default:
-        return random_combine(g, true);
+        return random_step_run(g, random_step_combine(g, true));
     }
 }
 
@@ -382,6 +552,8 @@ static fgpu_status random_op(struct random_graph *g)
 {
     if (g->overwrites > 0 && random_below(g, 100) < g->overwrites)
         return random_overwrite(g);
+    if (g->launches > 0 && random_below(g, 100) < g->launches)
+        return random_launch(g);
     switch (random_below(g, 24)) {
     case 0:
         return random_map(g);
@@ -406,17 +578,17 @@ static fgpu_status random_op(struct random_graph *g)
     case 11:
     case 12:
     case 13:
-        return random_tile(g);
+        return random_step_run(g, random_step_tile(g));
     case 14:
     case 15:
     case 16:
-        return random_combine(g, true);
+        return random_step_run(g, random_step_combine(g, true));
     case 17:
     case 18:
     case 19:
-        return random_combine(g, false);
+        return random_step_run(g, random_step_combine(g, false));
     default:
-        return random_update(g);
+        return random_step_run(g, random_step_update(g));
     }
 }
 
@@ -495,6 +667,8 @@ static void random_begin(struct random_graph *g, fgpu_pool pool,
 
 static bool random_end(struct random_graph *g, fgpu_status status)
 {
+    for (uint32_t i = 0; i < RANDOM_GRAPH_RECORDED; i++)
+        (void)fgpu_graph_exec_destroy(g->recorded[i].exec);
     for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS; i++) {
         if (g->buffers[i].bits == 0)
             continue;
@@ -507,12 +681,9 @@ static bool random_end(struct random_graph *g, fgpu_status status)
     return status == FGPU_OK;
 }
 
-bool random_graph_run(struct random_graph *g, fgpu_pool pool,
-                      const struct random_graph_kernels *kernels, uint64_t seed, uint32_t op_count,
-                      uint32_t align_words)
+static bool random_run(struct random_graph *g, uint32_t op_count)
 {
-    random_begin(g, pool, kernels, seed);
-    g->align_words = align_words;
+    fgpu_pool pool = g->pool;
     fgpu_status status = FGPU_OK;
     for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS && status == FGPU_OK; i++)
         status = random_make_buffer(g, i);
@@ -525,13 +696,18 @@ bool random_graph_run(struct random_graph *g, fgpu_pool pool,
     return random_end(g, status);
 }
 
-bool random_graph_run_faulty(struct random_graph *g, fgpu_pool pool,
-                             const struct random_graph_kernels *kernels, uint64_t seed,
-                             uint32_t op_count, uint32_t overwrites)
+bool random_graph_run(struct random_graph *g, fgpu_pool pool,
+                      const struct random_graph_kernels *kernels, uint64_t seed, uint32_t op_count,
+                      uint32_t align_words)
 {
     random_begin(g, pool, kernels, seed);
-    g->align_words = 1;
-    g->overwrites = overwrites;
+    g->align_words = align_words;
+    return random_run(g, op_count);
+}
+
+static bool random_run_faulty(struct random_graph *g, uint32_t op_count)
+{
+    fgpu_pool pool = g->pool;
     g->faulty = true;
     fgpu_status status = FGPU_OK;
     for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS && status == FGPU_OK; i++)
@@ -548,5 +724,113 @@ bool random_graph_run_faulty(struct random_graph *g, fgpu_pool pool,
         status = waited;
     if (status == FGPU_OK)
         status = random_compare_readable(g);
+    return random_end(g, status);
+}
+
+bool random_graph_run_faulty(struct random_graph *g, fgpu_pool pool,
+                             const struct random_graph_kernels *kernels, uint64_t seed,
+                             uint32_t op_count, uint32_t overwrites)
+{
+    random_begin(g, pool, kernels, seed);
+    g->align_words = 1;
+    g->overwrites = overwrites;
+    return random_run_faulty(g, op_count);
+}
+
+bool random_graph_run_recorded(struct random_graph *g, fgpu_pool pool,
+                               const struct random_graph_kernels *kernels, uint64_t seed,
+                               uint32_t op_count, bool faulty)
+{
+    random_begin(g, pool, kernels, seed);
+    g->align_words = 1;
+    g->launches = 40;
+    return faulty ? random_run_faulty(g, op_count) : random_run(g, op_count);
+}
+
+/* ---- kernels that fail by themselves */
+
+static fgpu_status random_failing_op(struct random_graph *g)
+{
+    switch (random_below(g, 16)) {
+    case 0:
+        (void)fgpu_pool_wait(g->pool, FGPU_FOREVER); /* tells of a failure */
+        return FGPU_OK;
+    case 1:
+        return random_step_run(g, random_step_tile(g));
+    case 2:
+        return random_step_run(g, random_step_update(g));
+    case 3:
+    case 4:
+        return random_step_run(g, random_step_combine(g, false));
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+        return random_step_run(g, random_step_combine(g, true));
+    default:
+        return random_launch(g);
+    }
+}
+
+static fgpu_status random_compare_spoilt(struct random_graph *g)
+{
+    for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS; i++) {
+        for (uint32_t w = 0; w < RANDOM_GRAPH_WORDS; w++) {
+            fgpu_region region = fgpu_region_span(4u * w, 4);
+            uint32_t got;
+            bool reads = fgpu_buffer_read(g->buffers[i], &region, &got, 0) == FGPU_OK;
+            if (reads == g->spoilt[i][w]) {
+                snprintf(g->why, sizeof g->why, "buffer %u word %u can %sbe read: %s", i, w,
+                         reads ? "" : "not ", reads ? "" : fgpu_last_error());
+                return FGPU_E_TASK;
+            }
+            if (reads && got != g->model[i][w])
+                return random_wrong_word(g, i, w, got);
+            g->compared += reads;
+            g->failures += !reads;
+        }
+    }
+    return FGPU_OK;
+}
+
+static fgpu_status random_compare_counts(struct random_graph *g, const fgpu_pool_stats *before,
+                                         const fgpu_pool_stats *now)
+{
+    uint64_t failed = now->tasks_failed - before->tasks_failed;
+    uint64_t done = now->tasks_done - before->tasks_done;
+    if (failed == g->tasks_failed && done == g->tasks_done)
+        return FGPU_OK;
+    snprintf(g->why, sizeof g->why, "%llu tasks failed and %llu are done, not %llu and %llu",
+             (unsigned long long)failed, (unsigned long long)done,
+             (unsigned long long)g->tasks_failed, (unsigned long long)g->tasks_done);
+    return FGPU_E_TASK;
+}
+
+bool random_graph_run_failing(struct random_graph *g, fgpu_pool pool,
+                              const struct random_graph_kernels *kernels, uint64_t seed,
+                              uint32_t op_count)
+{
+    fgpu_pool_stats before = {.struct_bytes = sizeof before};
+    random_begin(g, pool, kernels, seed);
+    g->align_words = 1;
+    g->faulty = true;
+    g->failing = 1 + random_below(g, 6);
+    fgpu_status status = FGPU_OK;
+    for (uint32_t i = 0; i < RANDOM_GRAPH_BUFFERS && status == FGPU_OK; i++)
+        status = random_make_buffer(g, i);
+    if (status == FGPU_OK)
+        status = fgpu_pool_wait(pool, FGPU_FOREVER);
+    if (status == FGPU_OK)
+        status = fgpu_pool_get_stats(pool, &before);
+    for (uint32_t i = 0; i < op_count && status == FGPU_OK; i++)
+        status = random_failing_op(g);
+    (void)fgpu_pool_wait(pool, FGPU_FOREVER);
+    fgpu_pool_stats now = {.struct_bytes = sizeof now};
+    if (status == FGPU_OK)
+        status = fgpu_pool_get_stats(pool, &now);
+    if (status == FGPU_OK)
+        status = random_compare_spoilt(g);
+    if (status == FGPU_OK)
+        status = random_compare_counts(g, &before, &now);
     return random_end(g, status);
 }

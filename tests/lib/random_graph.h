@@ -21,6 +21,31 @@ struct random_graph_kernels {
     fgpu_kernel tile;    /* rows x cols of p at a pitch: p = p * 5 + c + index */
 };
 
+struct random_span {
+    uint32_t buffer, at, words;
+};
+
+/* One kernel and what it is run with. */
+struct random_step {
+    enum { RANDOM_UPDATE, RANDOM_COMBINE, RANDOM_DERIVE, RANDOM_TILE } kind;
+    struct random_span d, s;
+    uint32_t a, c, pitch, rows;
+    uint32_t after;       /* node that it comes after, or none */
+    uint32_t empty_after; /* the node before it is an empty one, that comes after this; or none */
+    uint32_t node;
+};
+#define RANDOM_GRAPH_NONE UINT32_MAX
+#define RANDOM_GRAPH_FAILS 0x7fffffffu /* as `c`: the kernel fails */
+
+#define RANDOM_GRAPH_RECORDED 3 /* recorded graphs at a time */
+#define RANDOM_GRAPH_STEPS 20   /* kernels in one of them */
+
+struct random_recorded {
+    fgpu_graph_exec exec; /* 0: not recorded */
+    uint32_t count, nodes;
+    struct random_step steps[RANDOM_GRAPH_STEPS];
+};
+
 struct random_graph {
     fgpu_pool pool;
     struct random_graph_kernels kernels;
@@ -40,6 +65,13 @@ struct random_graph {
     uint32_t align_words; /* offsets are multiples of it */
     uint32_t overwrites;  /* so many of 100 operations are kernels, copies and fills that only
                              overwrite, beside those that are so anyway */
+    uint32_t launches;    /* so many of 100 operations launch a recorded graph */
+    struct random_recorded recorded[RANDOM_GRAPH_RECORDED];
+    /* Where kernels fail: what that spoils, and how many tasks end in which way. */
+    uint32_t failing; /* so many of 100 kernels fail */
+    bool spoilt[RANDOM_GRAPH_BUFFERS][RANDOM_GRAPH_WORDS];
+    bool last_failed;
+    uint64_t tasks_failed, tasks_done;
     char why[256];
 };
 
@@ -58,5 +90,17 @@ bool random_graph_run(struct random_graph *graph, fgpu_pool pool,
 bool random_graph_run_faulty(struct random_graph *graph, fgpu_pool pool,
                              const struct random_graph_kernels *kernels, uint64_t seed,
                              uint32_t op_count, uint32_t overwrites);
+
+/* As random_graph_run, or random_graph_run_faulty, with recorded graphs among the operations. */
+bool random_graph_run_recorded(struct random_graph *graph, fgpu_pool pool,
+                               const struct random_graph_kernels *kernels, uint64_t seed,
+                               uint32_t op_count, bool faulty);
+
+/* Kernels of recorded graphs and others fail by themselves. What can be read in the end must be
+ * exactly what they leave, and the pool must have counted each task that failed or was poisoned. On
+ * devices that run native kernels. */
+bool random_graph_run_failing(struct random_graph *graph, fgpu_pool pool,
+                              const struct random_graph_kernels *kernels, uint64_t seed,
+                              uint32_t op_count);
 
 #endif

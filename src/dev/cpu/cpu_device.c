@@ -116,6 +116,7 @@ static fgpu_status cpu_open(const fgpu_backend_options *options, uint32_t index,
         .offset_align_bytes = 1,
         .max_group_items = CPU_MAX_GROUP_ITEMS,
         .max_queue_commands = CPU_QUEUE_COMMANDS,
+        .batches = 1,
         .memory_bytes = facts.memory_bytes,
         .memory_max_alloc_bytes = facts.memory_bytes,
     };

@@ -184,12 +184,33 @@ static fgpu_status cpu_worker_run_launch(struct cpu_worker *worker, const fgpu_c
 
 /* ---- the queue -------------------------------------------------------------------------- */
 
+static fgpu_status cpu_worker_run_batch(struct cpu_worker *worker, fgpu_cmd_batch *batch)
+{
+    fgpu_status status = FGPU_OK;
+
+    for (uint32_t i = 0; i < batch->count && status == FGPU_OK; i++) {
+        const fgpu_cmd *cmd = &batch->cmds[i];
+        if (i + CPU_WORKER_FETCH_AHEAD < batch->count)
+            __builtin_prefetch(cmd[CPU_WORKER_FETCH_AHEAD].body, 0);
+        batch->begun = i + 1;
+        if (cmd->kind == FGPU_CMD_LAUNCH)
+            status = cpu_worker_run_launch(worker, cmd->body);
+        else
+            status = cmd->kind == FGPU_CMD_COPY || cmd->kind == FGPU_CMD_FILL ? cpu_run_simple(cmd)
+                                                                              : FGPU_E_INVAL;
+        batch->done += status == FGPU_OK;
+    }
+    return status;
+}
+
 static fgpu_status cpu_worker_run_command(struct cpu_worker *worker, const fgpu_cmd *cmd)
 {
     if (cmd->kind == FGPU_CMD_FENCE)
         worker->skipping = false;
     else if (worker->skipping && (cmd->flags & FGPU_CMD_CHAINED) != 0)
         return FGPU_E_CANCELLED;
+    if (cmd->kind == FGPU_CMD_BATCH)
+        return cpu_worker_run_batch(worker, cmd->body);
     return cmd->kind == FGPU_CMD_LAUNCH ? cpu_worker_run_launch(worker, cmd->body)
                                         : cpu_run_simple(cmd);
 }

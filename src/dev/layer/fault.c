@@ -28,6 +28,8 @@ struct fault_swap {
     uint64_t number;
     fgpu_cmd_result *real;
     fgpu_cmd_launch decoy; /* no code, no dimensions: refused by every device */
+    fgpu_cmd_batch part;   /* of a batch: what goes before the one that fails, and the decoy */
+    fgpu_cmd *part_cmds;   /* NULL: it is no batch */
 };
 
 /* Everything up to `number` was submitted by then. */
@@ -139,29 +141,70 @@ static fgpu_status fault_queue_open(void *device, uint32_t index, void **queue)
     return FGPU_OK;
 }
 
+static void fault_swap_out(struct fault_queue *queue, uint64_t finished);
+
 static void fault_queue_close(void *queue)
 {
     struct fault_queue *fault = queue;
 
     fault->base.layer->inner.backend->queue_close(fault->base.inner);
+    fault_swap_out(fault, UINT64_MAX);
     alloc_put(NULL, fault, sizeof *fault);
 }
 
 /* ---- submit ----------------------------------------------------------------------------- */
 
+/* Which of the commands of a batch fails, or how many there are. */
+static uint32_t fault_strikes_batch(struct fault_queue *queue, const fgpu_cmd_batch *batch)
+{
+    uint32_t at = 0;
+
+    while (at < batch->count && !fault_strikes(&queue->rng, fault_of(queue)->faults.task_permille))
+        at++;
+    return at;
+}
+
+/* The batch ends with a decoy. Without memory it does not fail. */
+static bool fault_swap_batch(struct fault_queue *queue, struct fault_swap *swap,
+                             const fgpu_cmd_batch *batch)
+{
+    uint32_t at = fault_strikes_batch(queue, batch);
+    if (at == batch->count)
+        return false;
+    swap->part_cmds = alloc_get(NULL, (at + 1) * sizeof *swap->part_cmds, 16);
+    if (swap->part_cmds == NULL)
+        return false;
+    memcpy(swap->part_cmds, batch->cmds, at * sizeof *swap->part_cmds);
+    swap->part_cmds[at] = (fgpu_cmd){.kind = FGPU_CMD_LAUNCH, .body = &swap->decoy};
+    swap->part = (fgpu_cmd_batch){.cmds = swap->part_cmds, .count = at + 1};
+    return true;
+}
+
+static void fault_swap_free(struct fault_swap *swap)
+{
+    alloc_put(NULL, swap->part_cmds, swap->part.count * sizeof *swap->part_cmds);
+    swap->part_cmds = NULL;
+}
+
 /* Replaces a command that is to fail. */
 static void fault_swap_in(struct fault_queue *queue, fgpu_cmd *cmd, uint64_t number)
 {
     const struct fault_device *fault = fault_of(queue);
-    struct fault_swap *swap;
+    struct fault_swap *swap = &queue->swaps[(queue->swap_first + queue->swap_count) % FAULT_SWAPS];
 
     if (cmd->kind == FGPU_CMD_FENCE || queue->swap_count == FAULT_SWAPS ||
-        !fault_strikes(&queue->rng, fault->faults.task_permille))
+        (cmd->kind != FGPU_CMD_BATCH && !fault_strikes(&queue->rng, fault->faults.task_permille)))
         return;
-    swap = &queue->swaps[(queue->swap_first + queue->swap_count++) % FAULT_SWAPS];
     *swap = (struct fault_swap){.number = number, .real = cmd->body};
-    cmd->kind = FGPU_CMD_LAUNCH;
-    cmd->body = &swap->decoy;
+    if (cmd->kind == FGPU_CMD_BATCH) {
+        if (!fault_swap_batch(queue, swap, cmd->body))
+            return;
+        cmd->body = &swap->part;
+    } else {
+        cmd->kind = FGPU_CMD_LAUNCH;
+        cmd->body = &swap->decoy;
+    }
+    queue->swap_count++;
 }
 
 /* Swaps of commands that the device below did not accept are off. */
@@ -171,6 +214,7 @@ static void fault_swap_forget(struct fault_queue *queue)
         uint32_t newest = (queue->swap_first + queue->swap_count - 1) % FAULT_SWAPS;
         if (queue->swaps[newest].number <= queue->accepted)
             return;
+        fault_swap_free(&queue->swaps[newest]);
         queue->swap_count--;
     }
 }
@@ -292,7 +336,12 @@ static void fault_swap_out(struct fault_queue *queue, uint64_t finished)
         struct fault_swap *swap = &queue->swaps[queue->swap_first];
         if (swap->number > finished)
             return;
-        *swap->real = swap->decoy.result;
+        *swap->real = swap->part_cmds != NULL ? swap->part.result : swap->decoy.result;
+        if (swap->part_cmds != NULL) {
+            ((fgpu_cmd_batch *)(void *)swap->real)->done = swap->part.done;
+            ((fgpu_cmd_batch *)(void *)swap->real)->begun = swap->part.begun;
+            fault_swap_free(swap);
+        }
         if (swap->real->status != FGPU_E_CANCELLED)
             swap->real->status = FGPU_E_DEVICE;
         queue->swap_first = (queue->swap_first + 1) % FAULT_SWAPS;

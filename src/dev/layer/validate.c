@@ -34,6 +34,7 @@ static bool validate_is_broken(const struct validate_device *device)
 
 static bool validate_cmd_uses_memory(const fgpu_cmd *cmd, fgpu_mem mem)
 {
+    const fgpu_cmd_batch *batch = cmd->body;
     const fgpu_cmd_launch *launch = cmd->body;
     const fgpu_cmd_copy *copy = cmd->body;
     const fgpu_cmd_fill *fill = cmd->body;
@@ -43,10 +44,23 @@ static bool validate_cmd_uses_memory(const fgpu_cmd *cmd, fgpu_mem mem)
                (copy->dst == mem && copy->dst_is_host == 0);
     if (cmd->kind == FGPU_CMD_FILL)
         return fill->mem == mem;
+    for (uint32_t i = 0; cmd->kind == FGPU_CMD_BATCH && i < batch->count; i++)
+        if (validate_cmd_uses_memory(&batch->cmds[i], mem))
+            return true;
     for (uint32_t i = 0; cmd->kind == FGPU_CMD_LAUNCH && i < launch->arg_count; i++)
         if (launch->args[i].kind == FGPU_ARG_BUFFER && launch->args[i].u.buffer.mem == mem)
             return true;
     return false;
+}
+
+static bool validate_cmd_uses_code(const fgpu_cmd *cmd, fgpu_code code)
+{
+    const fgpu_cmd_batch *batch = cmd->body;
+
+    for (uint32_t i = 0; cmd->kind == FGPU_CMD_BATCH && i < batch->count; i++)
+        if (validate_cmd_uses_code(&batch->cmds[i], code))
+            return true;
+    return cmd->kind == FGPU_CMD_LAUNCH && ((const fgpu_cmd_launch *)cmd->body)->code == code;
 }
 
 static const fgpu_cmd *validate_flying(const struct validate_queue *queue, uint64_t number)
@@ -73,12 +87,9 @@ bool validate_code_flies(const struct validate_device *device, fgpu_code code)
     for (uint32_t i = 0; i < device->caps.queue_count; i++) {
         const struct validate_queue *queue = device->queues[i];
         for (uint64_t n = queue != NULL ? queue->finished + 1 : 1;
-             queue != NULL && n <= queue->accepted; n++) {
-            const fgpu_cmd *cmd = validate_flying(queue, n);
-            const fgpu_cmd_launch *launch = cmd->body;
-            if (cmd->kind == FGPU_CMD_LAUNCH && launch->code == code)
+             queue != NULL && n <= queue->accepted; n++)
+            if (validate_cmd_uses_code(validate_flying(queue, n), code))
                 return true;
-        }
     }
     return false;
 }
@@ -251,6 +262,12 @@ static void validate_land(struct validate_queue *queue, uint64_t number)
     bool skipped =
         queue->skipping && (cmd->flags & FGPU_CMD_CHAINED) != 0 && cmd->kind != FGPU_CMD_FENCE;
 
+    const fgpu_cmd_batch *batch = cmd->kind == FGPU_CMD_BATCH ? cmd->body : NULL;
+    if (batch != NULL && (batch->done > batch->begun || batch->begun > batch->count ||
+                          (status == FGPU_OK && batch->done != batch->count)))
+        (void)validate_violation(device, "queue %u command %" PRIu64 ": %u of %u done, %u begun",
+                                 queue->base.index, number, batch->done, batch->count,
+                                 batch->begun);
     if (status == VALIDATE_UNWRITTEN || status > 0)
         (void)validate_violation(device, "queue %u command %" PRIu64 ": result not written",
                                  queue->base.index, number);

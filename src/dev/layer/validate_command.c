@@ -130,6 +130,27 @@ static bool validate_fill(const struct validate_place *place, const fgpu_cmd_fil
     return validate_memory(place, fill->mem, end, "fill ends behind the allocation");
 }
 
+static bool validate_batch(const struct validate_place *place, const fgpu_cmd_batch *batch)
+{
+    if (place->device->caps.batches == 0 || (batch->count > 0 && batch->cmds == NULL))
+        return validate_fail(place, "batch without commands, or not taken here", batch->count, 0);
+    if (batch->done != 0 || batch->begun != 0)
+        return validate_fail(place, "batch has begun before", batch->begun, 0);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const fgpu_cmd *cmd = &batch->cmds[i];
+        if (cmd->body == NULL || cmd->flags != 0)
+            return validate_fail(place, "flags, or no body, in a batch", cmd->flags, 0);
+        bool good = cmd->kind == FGPU_CMD_LAUNCH ? validate_launch(place, cmd->body)
+                    : cmd->kind == FGPU_CMD_COPY ? validate_copy(place, cmd->body)
+                    : cmd->kind == FGPU_CMD_FILL
+                        ? validate_fill(place, cmd->body)
+                        : validate_fail(place, "unknown kind in a batch", cmd->kind, FGPU_CMD_FILL);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
 bool validate_command(struct validate_queue *queue, const fgpu_cmd *cmd, uint64_t number)
 {
     struct validate_device *device = (struct validate_device *)queue->base.layer;
@@ -154,7 +175,9 @@ bool validate_command(struct validate_queue *queue, const fgpu_cmd *cmd, uint64_
         return true;
     case FGPU_CMD_FENCE:
         return true;
+    case FGPU_CMD_BATCH:
+        return validate_batch(&place, cmd->body);
     default:
-        return validate_fail(&place, "unknown kind", cmd->kind, FGPU_CMD_FENCE);
+        return validate_fail(&place, "unknown kind", cmd->kind, FGPU_CMD_BATCH);
     }
 }

@@ -83,6 +83,7 @@ static fgpu_status null_open(const fgpu_backend_options *options, uint32_t index
         .max_group_items = 1024,
         .max_queue_commands = NULL_QUEUE_COMMANDS,
         .resource_group = NULL_RESOURCE_GROUP + index,
+        .batches = 1,
         .memory_bytes = null_memory_bytes(options),
         .memory_max_alloc_bytes = null_memory_bytes(options),
     };
@@ -155,6 +156,20 @@ static void null_queue_close(void *queue)
     alloc_put(NULL, queue, sizeof(struct null_queue));
 }
 
+static fgpu_status null_judge(const fgpu_cmd *cmd);
+
+static fgpu_status null_judge_batch(fgpu_cmd_batch *batch)
+{
+    fgpu_status status = FGPU_OK;
+
+    for (uint32_t i = 0; i < batch->count && status == FGPU_OK; i++) {
+        status = batch->cmds[i].kind <= FGPU_CMD_FILL ? null_judge(&batch->cmds[i]) : FGPU_E_INVAL;
+        batch->begun = i + 1;
+        batch->done += status == FGPU_OK;
+    }
+    return status;
+}
+
 static fgpu_status null_judge(const fgpu_cmd *cmd)
 {
     switch (cmd->kind) {
@@ -166,6 +181,8 @@ static fgpu_status null_judge(const fgpu_cmd *cmd)
         return FGPU_OK;
     case FGPU_CMD_HOST:
         return FGPU_E_UNSUPPORTED;
+    case FGPU_CMD_BATCH:
+        return null_judge_batch(cmd->body);
     default:
         return FGPU_E_INVAL;
     }
