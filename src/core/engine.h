@@ -78,7 +78,7 @@ struct lane {
     uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
                          new may rely on them */
-    uint64_t fenced;       /* number of the newest fence */
+    uint64_t fenced;  /* number of the newest fence */
     fgpu_cmd_result fence; /* body of the fences, of which one is in flight; nobody reads it */
     uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */
@@ -91,6 +91,7 @@ struct lane {
     uint8_t copies;        /* takes nothing else */
     uint8_t single;        /* one command at a time: a power cap wants to know when each starts */
     uint8_t held;          /* by the power cap: takes nothing for a while */
+    uint8_t rests;         /* the plan leaves it idle: takes no tasks unless nobody else can */
 };
 
 #define RING_OP 0x80000000u
@@ -182,6 +183,8 @@ struct engine_config {
     uint32_t path_link_count;
     const void *paths_user;
     const struct power_config *power; /* NULL: no cap */
+    struct plan_aim aim;              /* of plans */
+    const double *extra_watt; /* [device]: of its lanes; [borrow] as long as the engine; NULL */
     uint32_t ring;      /* commands in flight in a lane at most: a power of two of at least 16;
                            0: ENGINE_LANE_RING */
     uint64_t budget_ns; /* predicted time in flight per lane; 0: the default */
@@ -274,9 +277,11 @@ struct engine {
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     struct planner *planner; /* NULL: the policy decides task by task */
     struct power *power;     /* NULL: no power cap */
-    struct vec joined;       /* struct joined *: recorded graphs that run as one task; NULL: free */
-    uint64_t joined_count;   /* launches as one task so far */
-    uint64_t gone;           /* buffers and kernels that have been destroyed */
+    struct plan_aim aim;
+    const double *extra_watt; /* [device], borrowed: see struct power_config; NULL: not known */
+    struct vec joined;     /* struct joined *: recorded graphs that run as one task; NULL: free */
+    uint64_t joined_count; /* launches as one task so far */
+    uint64_t gone;         /* buffers and kernels that have been destroyed */
     void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;

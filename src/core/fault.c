@@ -20,6 +20,7 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/power.h"
+#include "core/rest.h"
 #include "core/sched.h"
 #include "core/traffic.h"
 
@@ -205,6 +206,7 @@ void fault_device(struct engine *engine, uint32_t index, const char *reason)
     if (device->lost)
         return;
     device->lost = 1;
+    rest_end(engine);
     snprintf(device->reason, sizeof device->reason, "%s", reason);
     LOG_WARN(engine->log, "fault", "device %u is lost: %s", index, device->reason);
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,

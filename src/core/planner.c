@@ -3,6 +3,7 @@
 #include "core/planner.h"
 
 #include "core/place.h"
+#include "core/rest.h"
 #include "plan/bound.h"
 
 #define PLANNER_TASK_NS 1000u /* one task simulated once */
@@ -112,6 +113,7 @@ static bool planner_keep(struct engine *engine, const struct world *world)
                              .rank = world->rank[t],
                              .end_ns = engine->now_ns + (uint64_t)run->end_ns};
     }
+    rest_plan(engine);
     return true;
 }
 
@@ -230,7 +232,8 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     if (planner->window.known == 0)
         return false;
     /* A build that checks itself plans what would not pay, too. */
-    if ((!planner_pays(&planner->window.plan) && !engine->checks) ||
+    if ((!planner_pays(&planner->window.plan) && !engine->checks &&
+         !plan_aim_is_wanted(&engine->aim)) ||
         !world_init(&world, &planner->window.plan))
         return false;
     uint32_t once = PLANNER_ONCE / planner->window.plan.task_count + 1;

@@ -174,6 +174,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->path_link_count = config->path_link_count;
     engine->paths_user = config->paths_user;
     engine->flags = config->flags;
+    engine->aim = config->aim;
+    engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;

@@ -98,6 +98,26 @@ static double simulator_path_rate(const void *user, uint32_t link)
     return machine_instance_bytes_per_ns(s->config.machine, link);
 }
 
+/* What the engine is told of power, where the machine says something about it and it matters. */
+static fgpu_status simulator_power(struct simulator *s, struct engine_config *config,
+                                   struct power_config *power)
+{
+    const struct machine *machine = s->config.machine;
+    if (machine == NULL || !simulator_has_power(machine))
+        return FGPU_OK;
+    s->extra_watt = alloc_get_zeroed(NULL, s->device_count * sizeof *s->extra_watt + 1, 16);
+    if (s->extra_watt == NULL)
+        return FGPU_E_NOMEM;
+    for (uint32_t d = 0; d < s->device_count; d++)
+        s->extra_watt[d] = simulator_extra_watt(machine, s->devices[d].class_index);
+    power->idle_watt = simulator_idle_watt(machine);
+    power->extra_watt = config->extra_watt = s->extra_watt;
+    config->aim = (struct plan_aim){.idle_watt = power->idle_watt, .cap_watt = power->cap_watt};
+    if (power->cap_watt > 0)
+        config->power = power;
+    return FGPU_OK;
+}
+
 static fgpu_status simulator_engine(struct simulator *s)
 {
     uint32_t count = s->device_count;
@@ -137,17 +157,11 @@ static fgpu_status simulator_engine(struct simulator *s)
         .checks = s->config.checks};
     struct power_config power = {
         .cap_watt = s->config.cap_watt, .most_ns = simulator_most_ns, .user = s};
-    double *watts = alloc_get_zeroed(NULL, count * sizeof *watts, 16);
-    if (s->config.cap_watt > 0 && watts != NULL) {
-        for (uint32_t d = 0; d < count; d++)
-            watts[d] = simulator_extra_watt(s->config.machine, s->devices[d].class_index);
-        power.idle_watt = simulator_idle_watt(s->config.machine);
-        power.extra_watt = watts;
-        config.power = &power;
-    }
-    fgpu_status status = watts != NULL ? engine_init(&s->engine, &config) : FGPU_E_NOMEM;
+    fgpu_status status = simulator_power(s, &config, &power);
+    config.aim.objective = s->config.objective;
+    if (status == FGPU_OK)
+        status = engine_init(&s->engine, &config);
     alloc_put(NULL, configs, count * sizeof *configs);
-    alloc_put(NULL, watts, count * sizeof *watts);
     return status;
 }
 
@@ -216,6 +230,8 @@ void simulator_fini(struct simulator *s)
     alloc_put(NULL, s->lanes, s->engine.lane_count * sizeof *s->lanes);
     s->lanes = NULL;
     engine_fini(&s->engine);
+    alloc_put(NULL, s->extra_watt, s->device_count * sizeof *s->extra_watt + 1);
+    s->extra_watt = NULL;
     alloc_put(NULL, s->devices, s->device_count * sizeof *s->devices + 1);
     s->devices = NULL;
     agenda_fini(&s->agenda);

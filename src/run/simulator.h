@@ -119,6 +119,7 @@ struct simulator_lane;
 
 struct simulator {
     struct engine engine;
+    double *extra_watt; /* [device of the engine]; NULL: not known */
     struct history history;
     struct trace trace;
     struct log log;
