@@ -172,14 +172,28 @@ static bool objective_has_pins(const struct plan_window *window)
     return false;
 }
 
-/* True when it is the best so far. */
-static bool objective_try(struct objective_search *search, const struct objective_part *part)
+static struct policy_found objective_plan(struct objective_search *search, struct world *world,
+                                          const struct world_tuning *tuning)
+{
+    uint32_t left = search->most - search->tries;
+    if (tuning == NULL)
+        return policy_search(world, left < OBJECTIVE_TRIES ? left : OBJECTIVE_TRIES, NULL,
+                             search->bound_ns, search->price_ns);
+    struct policy_found found = {.policy = &policy_lookahead, .tuning = *tuning, .tries = 1};
+    found.makespan_ns = world_simulate(world, policy_lookahead.plan, tuning);
+    found.bound_ns = world->bound_ns;
+    return found;
+}
+
+/* [in] tuning: of lookahead; NULL: what `auto` finds. True when it is the best so far. */
+static bool objective_try(struct objective_search *search, const struct objective_part *part,
+                          const struct world_tuning *tuning)
 {
     struct plan_window cut;
     struct vec original;
     struct world world;
     bool better = false;
-    for (uint32_t i = 0; i < search->seen_count; i++)
+    for (uint32_t i = 0; i < search->seen_count && tuning == NULL; i++)
         if (memcmp(&search->seen[i], part, sizeof *part) == 0)
             return false;
     if (search->seen_count == OBJECTIVE_PARTS || search->tries >= search->most ||
@@ -188,10 +202,7 @@ static bool objective_try(struct objective_search *search, const struct objectiv
     search->seen[search->seen_count++] = *part;
     bool made = objective_cut(search->window, part, &cut, &original);
     if (made && world_init(&world, &cut)) {
-        uint32_t left = search->most - search->tries;
-        struct policy_found found =
-            policy_search(&world, left < OBJECTIVE_TRIES ? left : OBJECTIVE_TRIES, NULL,
-                          search->bound_ns, search->price_ns);
+        struct policy_found found = objective_plan(search, &world, tuning);
         search->tries += found.tries;
         if (found.makespan_ns != INT64_MAX) {
             cut.aim = search->window->aim;
@@ -255,23 +266,39 @@ static void objective_fill(const struct objective_search *search, bool by_speed,
     }
 }
 
+/* Short tasks first: the best order on one worker (W. Smith, Naval Research Logistics Quarterly 3,
+ * 1956), a good one on several. */
+static void objective_short(struct objective_search *search)
+{
+    for (uint32_t i = 0; i < 6; i++) {
+        struct world_tuning tuning = policy_lookahead.tuning;
+        tuning.rank = i < 4 ? WORLD_RANK_SHORT : WORLD_RANK_NONE;
+        tuning.by_rank = i & 1;
+        tuning.steal = i & 2;
+        tuning.look = 1;
+        (void)objective_try(search, &search->whole, &tuning);
+    }
+}
+
 static void objective_first(struct objective_search *search)
 {
     struct objective_part part;
-    (void)objective_try(search, &search->whole);
+    (void)objective_try(search, &search->whole, NULL);
+    if (search->window->aim.objective == PLAN_LATENCY)
+        objective_short(search);
     if (search->window->aim.cap_watt > 0) {
         objective_fill(search, false, &part);
-        (void)objective_try(search, &part);
+        (void)objective_try(search, &part, NULL);
         objective_fill(search, true, &part);
-        (void)objective_try(search, &part);
+        (void)objective_try(search, &part, NULL);
     }
     for (uint32_t c = 0; search->classes > 1 && c < search->classes; c++) {
         part = (struct objective_part){{0}};
         part.count[c] = search->whole.count[c];
-        (void)objective_try(search, &part);
+        (void)objective_try(search, &part, NULL);
         part = search->whole;
         part.count[c] = 0;
-        (void)objective_try(search, &part);
+        (void)objective_try(search, &part, NULL);
     }
 }
 
@@ -286,7 +313,7 @@ static void objective_steps(struct objective_search *search)
             for (uint32_t i = 0; i < 4 && now > 0; i++) {
                 struct objective_part part = search->best_part;
                 part.count[c] = counts[i];
-                better |= objective_try(search, &part);
+                better |= objective_try(search, &part, NULL);
             }
         }
     }
