@@ -67,15 +67,29 @@ static double objective_response_s(const struct world *world)
                       : all_ns / (window->task_count > 0 ? window->task_count : 1) * 1e-9;
 }
 
+/* Of all workers that have something to do: they may do it at the same time. */
+static double objective_used_watt(const struct world *world)
+{
+    const struct plan_window *window = world->window;
+    size_t count = window->workers.count;
+    uint8_t *used = alloc_get_zeroed(world->hooks, count + 1, 16);
+    double watt = 0;
+    for (uint32_t t = 0; t < window->task_count && used != NULL; t++)
+        used[world->runs[t].worker] = 1;
+    for (uint32_t w = 0; w < count; w++)
+        if (used == NULL || used[w])
+            watt += plan_class_at(window, plan_worker_at(window, w)->class_index)->extra_watt;
+    alloc_put(world->hooks, used, count + 1);
+    return watt;
+}
+
 double objective_score(const struct world *world)
 {
     const struct plan_window *window = world->window;
     const struct plan_aim *aim = &window->aim;
-    double extra_joule = objective_extra_joule(world), all_watt = 0;
+    double extra_joule = objective_extra_joule(world);
     double s = (double)world->makespan_ns * 1e-9, slower = 1;
-    for (uint32_t c = 0; c < plan_class_count(window); c++)
-        all_watt += plan_class_at(window, c)->extra_watt * plan_class_at(window, c)->worker_count;
-    if (aim->cap_watt > 0 && aim->idle_watt + all_watt > aim->cap_watt) {
+    if (aim->cap_watt > 0 && aim->idle_watt + objective_used_watt(world) > aim->cap_watt) {
         double least_s = extra_joule / (aim->cap_watt - aim->idle_watt) * OBJECTIVE_OVER;
         slower = s > 0 && least_s > s ? least_s / s : 1;
     }
