@@ -25,15 +25,6 @@ enum fgpu_sim_flag {
     FGPU_SIM_NO_PRIORITIES = 8 /* ignore the tasks' priorities */
 };
 
-/* What `auto` looks for among the schedules that it tries. */
-typedef enum fgpu_objective {
-    FGPU_OBJECTIVE_MAKESPAN = 0, /* the end of the last task */
-    FGPU_OBJECTIVE_LATENCY = 1,  /* the mean time from submission to end; of the tasks with a
-                                    priority above 0 where there are such */
-    FGPU_OBJECTIVE_ENERGY = 2,   /* joules, idle ones until the end of the last task included */
-    FGPU_OBJECTIVE_EDP = 3       /* energy times makespan */
-} fgpu_objective;
-
 typedef struct fgpu_sim_options {
     uint32_t struct_bytes;       /* set by the caller */
     uint32_t flags;              /* enum fgpu_sim_flag */

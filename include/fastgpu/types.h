@@ -84,6 +84,15 @@ static inline fgpu_region fgpu_region_rect(uint64_t offset_bytes, uint64_t row_b
     return r;
 }
 
+/* What `auto` looks for among the schedules that it tries. */
+typedef enum fgpu_objective {
+    FGPU_OBJECTIVE_MAKESPAN = 0, /* the end of the last task */
+    FGPU_OBJECTIVE_LATENCY = 1,  /* the mean time from submission to end; of the tasks with a
+                                    priority above 0 where there are such */
+    FGPU_OBJECTIVE_ENERGY = 2,   /* joules, idle ones until the end of the last task included */
+    FGPU_OBJECTIVE_EDP = 3       /* energy times makespan */
+} fgpu_objective;
+
 /* Time-out that never passes, in nanoseconds. */
 #define FGPU_FOREVER UINT64_MAX
 

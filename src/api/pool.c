@@ -25,6 +25,25 @@ void fgpu_pool_options_init(fgpu_pool_options *options)
     options->log_level = FGPU_LOG_WARN;
 }
 
+static fgpu_status pool_check_objective(const fgpu_pool_options *options)
+{
+    const char *policy = options->policy != NULL ? options->policy : "eft";
+    if (options->objective > FGPU_OBJECTIVE_EDP)
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.objective is %u, at most %d",
+                         options->objective, FGPU_OBJECTIVE_EDP);
+    if (options->objective >= FGPU_OBJECTIVE_ENERGY)
+        return error_set(FGPU_E_UNSUPPORTED,
+                         "fgpu_pool_open: options.objective is %u, but what the kernels draw on "
+                         "real devices is not known; `fastgpu sim` takes that objective",
+                         options->objective);
+    if (options->objective != FGPU_OBJECTIVE_MAKESPAN && strcmp(policy, "auto") != 0)
+        return error_set(FGPU_E_INVAL,
+                         "fgpu_pool_open: options.objective is %u and options.policy '%s'; another "
+                         "objective than the makespan needs 'auto'",
+                         options->objective, policy);
+    return FGPU_OK;
+}
+
 static fgpu_status pool_check_options(const fgpu_pool_options *options)
 {
     if (options->struct_bytes != sizeof *options)
@@ -57,7 +76,7 @@ static fgpu_status pool_check_options(const fgpu_pool_options *options)
     if (options->flags & ~31u)
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.flags has unknown bits 0x%x",
                          options->flags & ~31u);
-    return FGPU_OK;
+    return pool_check_objective(options);
 }
 
 fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *handle)
