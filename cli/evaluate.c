@@ -631,7 +631,7 @@ fgpu_status evaluate_workload(const struct workload *workload, const struct work
 
     *evaluation = (struct evaluation){
         .workload = workload,
-        .policy = options->policy ? options->policy : "eft",
+        .policy = options->policy ? options->policy : "auto",
         .shown = EVALUATION_NONE,
         .others_share = -1.0,
         .traced = {.cpu_share = -1.0, .own_share = -1.0, .cpu_share_middle = -1.0}};

@@ -38,8 +38,8 @@ typedef struct fgpu_pool_options {
      * but null and sim), "auto" (every OpenCL device that is found, and cpu); a leading '-' takes
      * away. NULL or "": "auto". */
     const char *devices;
-    const char *policy;  /* "eft" (default), "fifo"; planners of all pending tasks: "auto", "steal",
-                            "heteroprio", "lookahead" */
+    const char *policy;  /* planners of all pending tasks: "auto" (default), "steal", "heteroprio",
+                            "lookahead"; task by task: "eft", "fifo" */
     uint32_t subdevices; /* present each CPU OpenCL device as that many sub-devices; 0, 1: whole */
     uint32_t task_limit; /* pending tasks at most; 0: 4194304 */
     uint64_t device_memory_bytes; /* use at most that much memory of each device that has its own;

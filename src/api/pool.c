@@ -27,7 +27,7 @@ void fgpu_pool_options_init(fgpu_pool_options *options)
 
 static fgpu_status pool_check_objective(const fgpu_pool_options *options)
 {
-    const char *policy = options->policy != NULL ? options->policy : "eft";
+    const char *policy = options->policy != NULL ? options->policy : "auto";
     if (options->objective > FGPU_OBJECTIVE_EDP)
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.objective is %u, at most %d",
                          options->objective, FGPU_OBJECTIVE_EDP);

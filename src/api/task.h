@@ -20,6 +20,12 @@ struct task_room {
 fgpu_status task_check(struct pool *pool, const fgpu_task_desc *desc, const char *who,
                        struct task_room *room, struct submit_request *request);
 
+/* How the arguments of a divisible task are cut; sets request->cuts unless its kernel must not be
+ * divided. */
+fgpu_status task_check_cuts(const struct pool *pool, const fgpu_task_desc *desc,
+                            const struct kernel *kernel, const char *who,
+                            struct submit_request *request);
+
 /* A region of a buffer of that size, normalised. */
 fgpu_status task_check_region(const fgpu_region *region, uint64_t size_bytes, const char *who,
                               uint64_t *offset, struct task_rect *shape);

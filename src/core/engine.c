@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/complete.h"
+#include "core/direct.h"
 #include "core/graph.h"
 #include "core/joined.h"
 #include "core/lane.h"
@@ -20,6 +21,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/steal.h"
 #include "core/submit.h"
 
@@ -29,12 +31,6 @@
 #define ENGINE_CHAIN_LONG_NS 1000000u
 #define ENGINE_FEW_DEVICES 64u /* of more it is taken for granted that another can */
 #define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
-
-void engine_look(struct engine *engine, uint32_t task)
-{
-    void *place = vec_push(&engine->work, &task);
-    FGPU_ASSERT(place != NULL);
-}
 
 void engine_act(struct engine *engine, struct action action)
 {
@@ -49,7 +45,7 @@ void engine_clock(struct engine *engine, uint64_t now_ns)
 
 /* ---- the end of a task ------------------------------------------------------------------ */
 
-static void engine_objects_gone(struct engine *engine, struct task *task)
+void engine_objects_gone(struct engine *engine, struct task *task)
 {
     for (uint32_t i = 0; i < task->access_count; i++) {
         uint32_t index = task_accesses(task)[i].buffer;
@@ -66,6 +62,10 @@ static void engine_objects_gone(struct engine *engine, struct task *task)
 
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
+    if (__builtin_expect(task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE), 0))
+        split_ended(engine, task, status);
+    else if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
+        return;
     if (engine->lineage != NULL)
         status = lineage_end(engine, task, status);
     bool placed = task->lane < TASK_LANE_MIXED || task->kind == TASK_MAP;
@@ -149,6 +149,8 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_backlog_push(engine, task, true);
         return false;
     }
+    if (engine->power == NULL && direct_launch(engine, lane, task))
+        return true;
     enum launch_answer code = launch_code(engine, task);
     if (code == LAUNCH_FAILED)
         engine_release_lane(engine, task);
@@ -219,8 +221,12 @@ static void engine_prepare_kernel(struct engine *engine, struct task *task)
 /* Step 4 for a task that was picked. */
 static void engine_place(struct engine *engine, struct task *task)
 {
+    if (direct_place(engine, task))
+        return;
     if (task->kernel != TASK_NONE)
         engine_prepare_kernel(engine, task);
+    if ((task->marks & TASK_M_DIVISIBLE) && split_begin(engine, task))
+        return;
     if (!place_task(engine, task)) {
         task_set_state(task, FGPU_TASK_LINKED);
         engine_look(engine, task->self);
@@ -240,7 +246,7 @@ static void engine_place(struct engine *engine, struct task *task)
 static bool engine_follow(struct engine *engine, struct task *task)
 {
     const struct planned *planned = planner_of(engine, task);
-    if (planned == NULL)
+    if (planned == NULL || (task->marks & TASK_M_DIVISIBLE))
         return false;
     struct lane *lane = engine_lane(engine, planned->lane);
     if (place_obstacle(engine, task, &engine->devices[lane->device], lane->device) != NULL)
@@ -310,18 +316,24 @@ static void engine_chain(struct engine *engine, struct task *task)
 {
     struct lane *lane = engine_lane(engine, task->follow);
     struct engine_device *device = &engine->devices[lane->device];
+    const struct planned *planned = planner_of(engine, task);
     if (place_obstacle(engine, task, device, lane->device) != NULL)
+        return;
+    if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
     if (task->kernel != TASK_NONE &&
         engine_code(engine, engine_kernel(engine, task->kernel), lane->device)->state != CODE_READY)
         return;
     place_on(engine, task, lane->index);
-    if ((task->predicted_ns > ENGINE_CHAIN_LONG_NS && engine_other_can(engine, task, lane)) ||
+    bool is_long = task->predicted_ns >
+                   (task->marks & TASK_M_DIVISIBLE ? ENGINE_CHAIN_SHORT_NS : ENGINE_CHAIN_LONG_NS);
+    if ((is_long && engine_other_can(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
         return;
     }
+    task->marks &= (uint8_t)~TASK_M_DIVISIBLE; /* it runs whole */
     place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
@@ -342,6 +354,14 @@ static void engine_doomed(struct engine *engine, struct task *task)
     engine_end(engine, task, (fgpu_status)task->status);
 }
 
+/* A task that is ready now would be the next one to be placed, whatever else is looked at. */
+static bool engine_is_next(const struct engine *engine)
+{
+    return engine->direct && engine->lane_count == 1 && engine->ready_count == 0 &&
+           engine->kept == 0 && engine->hungry > 0 && engine->ranked == 0 &&
+           (engine->planner == NULL || engine->planner->found.policy == NULL) && !engine->trace->on;
+}
+
 static void engine_linked(struct engine *engine, struct task *task)
 {
     if (task->undone > 0) {
@@ -360,12 +380,24 @@ static void engine_linked(struct engine *engine, struct task *task)
     }
     if (task->kind == TASK_EMPTY || (task->kind == TASK_JOINED && joined_is_over(engine, task)))
         engine_end(engine, task, FGPU_OK);
+    else if ((task->marks & TASK_M_PIECE) && task->lineage == 0)
+        split_take_back(engine, task);
     else if (task->kind == TASK_MAP)
         engine_map(engine, task);
     else if (task->kind == TASK_HOST && !engine->host_visible)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
+    else if (engine_is_next(engine))
+        engine_place(engine, task);
     else if (!engine_follow(engine, task))
         sched_ready(engine, task);
+}
+
+/* No piece of it is left. */
+static void engine_joined(struct engine *engine, struct task *task)
+{
+    fgpu_status status = split_finish(engine, task);
+    if (status != FGPU_E_AGAIN)
+        engine_end(engine, task, status);
 }
 
 static void engine_resume(struct engine *engine, struct task *task)
@@ -377,6 +409,10 @@ static void engine_resume(struct engine *engine, struct task *task)
     }
     if (task->kind == TASK_MAP) {
         engine_map(engine, task);
+        return;
+    }
+    if (task->marks & TASK_M_DIVISIBLE) {
+        engine_joined(engine, task);
         return;
     }
     /* While a kernel was being compiled its tasks counted nowhere: they choose anew, now that loads
@@ -436,31 +472,67 @@ static void engine_ahead_list(struct engine *engine, struct lane *lane, uint32_t
     }
 }
 
+/* The planned task that a lane waits for, though others might run. NULL: there is none. */
+static struct task *engine_awaited(const struct engine *engine, const struct lane *lane)
+{
+    struct task *task;
+    if (engine->planner == NULL || lane->moving == 0)
+        return NULL;
+    task = engine_task(engine, lane->awaited);
+    bool waits = task_state(task) == FGPU_TASK_MOVING && task->lane == lane->index &&
+                 (task->marks & TASK_M_COUNTED);
+    return waits ? task : NULL;
+}
+
+static uint32_t engine_take(struct engine *engine, struct lane *lane, uint32_t index)
+{
+    sched_backlog_take(engine, lane, engine_task(engine, index));
+    return index;
+}
+
+/* Of a backlog's first few the first one whose data are there, and that may go before `awaited`. */
+static uint32_t engine_next_settled(struct engine *engine, struct lane *lane,
+                                    const struct task *awaited)
+{
+    uint32_t node = engine->devices[lane->device].node;
+    uint32_t at = lane->backlog_head;
+    for (uint32_t i = 0; i < ENGINE_LOOK && at != TASK_NONE; i++) {
+        struct task *task = engine_task(engine, at);
+        if (task->status != FGPU_OK ||
+            (move_settled(engine, task, node) &&
+             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited))))
+            return engine_take(engine, lane, at);
+        at = atomic_load_relaxed_u32(&task->next);
+    }
+    return TASK_NONE;
+}
+
 /* The next of the backlog: of its first few the first one whose data are there; else the front, one
  * at a time, so that tasks wait for data in the order of their urgency. */
 static uint32_t engine_next(struct engine *engine, struct lane *lane)
 {
     uint32_t node = engine->devices[lane->device].node;
     uint32_t at = lane->backlog_head;
-    if (!engine->has_copy_lanes || lane->backlog_head == TASK_NONE)
+    if (at == TASK_NONE || planner_is_early(engine, engine_task(engine, at), lane))
+        return TASK_NONE;
+    if (!engine->has_copy_lanes)
         return sched_backlog_pop(engine, lane);
-    for (uint32_t i = 0; i < ENGINE_LOOK && at != TASK_NONE; i++) {
-        struct task *task = engine_task(engine, at);
-        if (task->status != FGPU_OK || move_settled(engine, task, node)) {
-            sched_backlog_take(engine, lane, task);
-            return at;
-        }
-        at = atomic_load_relaxed_u32(&task->next);
+    const struct task *awaited = engine_awaited(engine, lane);
+    if (awaited == NULL)
+        awaited = engine_task(engine, at);
+    at = engine_next_settled(engine, lane, awaited);
+    if (at != TASK_NONE)
+        return at;
+    if (lane->moving == 0) {
+        lane->awaited = lane->backlog_head;
+        return sched_backlog_pop(engine, lane);
     }
-    if (lane->moving == 0)
-        return sched_backlog_pop(engine, lane);
     /* Whoever has the right to evict is waited for by all others. */
     at = engine->nodes[node].short_task;
     if (at == TASK_NONE || engine_task(engine, at)->lane != lane->index ||
         task_state(engine_task(engine, at)) != FGPU_TASK_PLACED)
         return TASK_NONE;
-    sched_backlog_take(engine, lane, engine_task(engine, at));
-    return at;
+    return engine_take(engine, lane, at);
 }
 
 static void engine_ahead_again(struct engine *engine, struct lane *lane)
@@ -496,6 +568,8 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
         if (!engine_dispatch(engine, task))
             break;
     }
+    if (any)
+        sched_update_hunger(engine, lane);
     if (lane->ahead_due)
         engine_ahead_again(engine, lane);
     return any;
@@ -530,14 +604,14 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
 static bool engine_steal_all(struct engine *engine)
 {
     bool any = false;
+    if (engine->kept == 0 || engine->ready_count > 0 || engine->lane_count == 1)
+        return false;
     if (engine->lane_count <= STEAL_FEW_LANES) {
-        for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count;
-             i++)
-            any |= engine_steal(engine, engine_lane(engine, i));
+        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++)
+            if (engine_lane(engine, i)->idle)
+                any |= engine_steal(engine, engine_lane(engine, i));
         return any;
     }
-    if (engine->kept == 0 || engine->ready_count > 0)
-        return false;
     for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;
          i = bitset_next(&engine->rested, i + 1)) {
         bitset_remove(&engine->rested, i);
@@ -546,9 +620,23 @@ static bool engine_steal_all(struct engine *engine)
     return any;
 }
 
+/* Lanes get their next pieces of tasks that are run so. */
+static bool engine_split(struct engine *engine)
+{
+    bool any = false;
+    struct task *piece;
+    while ((piece = split_next(engine)) != NULL) {
+        any = true;
+        if (!engine_dispatch(engine, piece))
+            break;
+    }
+    return any;
+}
+
 static bool engine_fill(struct engine *engine)
 {
-    bool any = !bitset_is_empty(&engine->due) && engine_fill_lanes(engine);
+    bool any = engine->split != NULL && engine_split(engine);
+    any |= !bitset_is_empty(&engine->due) && engine_fill_lanes(engine);
     uint32_t index;
     while ((index = sched_next(engine)) != TASK_NONE) {
         engine_place(engine, engine_task(engine, index));
@@ -591,5 +679,7 @@ void engine_turn(struct engine *engine)
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
     }
+    if (engine->freed_count > 0)
+        submit_give_back(engine);
     engine_check_now_and_then(engine);
 }

@@ -31,6 +31,7 @@
 
 #define OP_NONE UINT32_MAX
 #define ENGINE_PRIORITIES 2001u /* -1000 .. 1000 */
+#define ENGINE_FREED 32u        /* task slots that are given back at once */
 #define ENGINE_LANE_RING 4096u  /* commands in flight in one lane at most, unless configured */
 
 /* ---- what the driver carries out -------------------------------------------------------- */
@@ -40,6 +41,7 @@ enum action_kind {
     ACTION_FREE,      /* no answer */
     ACTION_BUILD,     /* compile: answer with engine_built, from any later moment */
     ACTION_CODE_FREE, /* no answer */
+    ACTION_PLAN,      /* search_run(engine_search()) on any thread: answer with engine_planned */
     ACTION_CALLBACK   /* call task_extra's on_done on the callback thread, then engine_callback_done
                        */
 };
@@ -73,7 +75,8 @@ struct lane {
     uint32_t backlog_head, backlog_tail; /* tasks placed here, through task.next */
     uint32_t backlog_count;
     uint64_t backlog_ns;
-    uint32_t moving; /* tasks that wait for data or memory, counted in the backlog's numbers */
+    uint32_t awaited; /* the task that the lane chose to wait for last */
+    uint32_t moving;  /* tasks that wait for data or memory, counted in the backlog's numbers */
     uint32_t chain_head, chain_tail; /* tasks whose unfinished predecessors are all on this lane */
     uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
@@ -189,6 +192,7 @@ struct engine_config {
                            0: ENGINE_LANE_RING */
     uint64_t budget_ns; /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
+    bool plans_apart;          /* plans are searched by ACTION_PLAN; else within the turn */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
 };
@@ -197,6 +201,8 @@ struct lineage; /* core/lineage.h */
 struct planner; /* core/planner.h */
 struct power;   /* core/power.h */
 struct power_config;
+struct search;  /* core/search.h */
+struct split;   /* core/split.h */
 struct traffic; /* core/traffic.h */
 
 /* A failed task, as long as its record says so. */
@@ -210,6 +216,8 @@ struct engine {
     struct table buffers; /* struct buffer */
     struct table kernels; /* struct kernel */
     struct inbox inbox;
+    uint32_t freed[ENGINE_FREED]; /* slots of tasks that have ended, not yet given back */
+    uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
     uint64_t now_ns;
@@ -235,6 +243,7 @@ struct engine {
     uint32_t lane_count;
     struct engine_node *nodes;
     uint32_t node_count;
+    bool direct;           /* all memory is the host's: see direct.h */
     uint32_t code_count;   /* of different devices */
     struct bitset due;     /* lanes that may take something from their lists, or have a fence due */
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
@@ -260,6 +269,7 @@ struct engine {
     struct vec runs;    /* scratch of the move step */
 
     uint32_t pending_tasks; /* linked and not ended */
+    uint32_t ranked;        /* of them with a priority that is not the usual one */
     uint32_t held_maps;     /* mappings that the caller holds: pending tasks that only he can end */
     uint64_t wakes;    /* tasks that ended, mappings that became ready, records that became free:
                           somebody may wait for one */
@@ -275,6 +285,7 @@ struct engine {
     fgpu_pool_stats stats;
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
+    bool plans_apart;        /* see struct engine_config */
     struct planner *planner; /* NULL: the policy decides task by task */
     struct power *power;     /* NULL: no power cap */
     struct plan_aim aim;
@@ -286,27 +297,36 @@ struct engine {
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;
     const void *paths_user;
-    struct vec torn; /* uint32_t, while a device is lost: tasks whose data may be gone */
+    struct split *split; /* tasks that are run in pieces; NULL until there is one */
+    struct vec torn;     /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 
 static inline struct task *engine_task(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->tasks, index);
+    return table_item(&engine->tasks, index, sizeof(struct task));
 }
 
 static inline struct buffer *engine_buffer(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->buffers, index);
+    return table_item(&engine->buffers, index, sizeof(struct buffer));
 }
 
 static inline struct kernel *engine_kernel(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->kernels, index);
+    return table_item(&engine->kernels, index, sizeof(struct kernel));
 }
 
 /* The task is looked at (again) before the turn ends: something that it may have waited for has
  * changed. */
-void engine_look(struct engine *engine, uint32_t task);
+static inline void engine_look(struct engine *engine, uint32_t task)
+{
+    struct vec *work = &engine->work;
+    if (__builtin_expect(work->count == work->capacity, 0)) {
+        bool grown = vec_reserve(work, 2 * work->capacity + 8);
+        FGPU_ASSERT(grown);
+    }
+    ((uint32_t *)(void *)work->items)[work->count++] = task;
+}
 
 /* Number of a task in traces; 0 is none. */
 static inline uint64_t engine_trace_id(const struct task *task)
@@ -359,6 +379,8 @@ static inline struct block *engine_block(struct buffer *buffer, uint32_t node)
     return blocks_at(buffer, node);
 }
 
+/* Of what an ended task names: what waited for that to go. */
+void engine_objects_gone(struct engine *engine, struct task *task);
 /* The last user of a destroyed buffer has ended. */
 void engine_buffer_gone(struct engine *engine, uint32_t buffer);
 /* The last user of a destroyed kernel has ended. */
@@ -399,6 +421,9 @@ void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t by
 /* Answer to ACTION_BUILD. [take] built->log. */
 void engine_built(struct engine *engine, uint32_t kernel, uint32_t device, fgpu_status status,
                   const fgpu_code_built *built);
+/* Answer to ACTION_PLAN: its search has been run, and may be looked at in the next turn. */
+struct search *engine_search(struct engine *engine);
+void engine_planned(struct engine *engine);
 /* The caller lets go of a TASK_MAP that is RUNNING. */
 void engine_unmap(struct engine *engine, uint32_t task);
 /* FGPU_OK, or FGPU_E_BUSY when it has started or ended. */

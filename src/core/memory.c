@@ -15,10 +15,12 @@
 #include <stdio.h>
 
 #include "core/lane.h"
+#include "core/planner.h"
 
 /* What memory_cost() adds up. */
 #define MEMORY_DIRTY 2u
 #define MEMORY_WANTED 4u
+#define MEMORY_LOOK 64u  /* blocks that may go among which one is chosen */
 #define MEMORY_SPILLS 2u /* write-backs that make room ahead of a task, at a time and node */
 
 /* ---- list of blocks in the order of eviction -------------------------------------------- */
@@ -224,12 +226,48 @@ static bool memory_is_dirty(uint32_t cost)
     return (cost & MEMORY_DIRTY) != 0;
 }
 
-static uint32_t memory_victim(struct engine *engine, const struct task *task, uint32_t node,
-                              bool *busy)
+/* What may go, and how good it would be to let it go. */
+struct memory_choice {
+    uint32_t buffer;
+    uint32_t cost;
+    uint64_t next_ns; /* the plan's next use on the node; without a plan 0 */
+};
+
+static bool memory_knows_uses(const struct engine *engine)
 {
-    uint32_t best = TASK_NONE, best_cost = UINT32_MAX;
+    return engine->planner != NULL && engine->planner->uses.known;
+}
+
+/* With a plan: what it needs last, but a clean one where that is needed in half that time or later;
+ * without: the one of least cost, and of those the oldest. */
+static bool memory_better(const struct engine *engine, const struct memory_choice *a,
+                          const struct memory_choice *b)
+{
+    if (b->buffer == TASK_NONE || !memory_knows_uses(engine))
+        return a->cost < b->cost;
+    if ((a->cost >= MEMORY_WANTED) != (b->cost >= MEMORY_WANTED))
+        return a->cost < MEMORY_WANTED;
+    uint64_t a_ns = a->next_ns > engine->now_ns ? a->next_ns - engine->now_ns : 0;
+    uint64_t b_ns = b->next_ns > engine->now_ns ? b->next_ns - engine->now_ns : 0;
+    if (memory_is_dirty(a->cost) != memory_is_dirty(b->cost))
+        return memory_is_dirty(a->cost) ? a_ns / 2 > b_ns : a_ns >= b_ns / 2;
+    return a_ns > b_ns;
+}
+
+static bool memory_is_perfect(const struct engine *engine, const struct memory_choice *choice)
+{
+    return choice->cost == 0 && (!memory_knows_uses(engine) || choice->next_ns == USES_NEVER);
+}
+
+/* Among the first few that may go. */
+static struct memory_choice memory_victim(struct engine *engine, const struct task *task,
+                                          uint32_t node, bool *busy)
+{
+    struct memory_choice best = {.buffer = TASK_NONE, .cost = UINT32_MAX};
+    uint32_t looked = 0;
     *busy = false;
-    for (uint32_t at = engine->nodes[node].use_head; at != TASK_NONE && best_cost > 0;) {
+    for (uint32_t at = engine->nodes[node].use_head;
+         at != TASK_NONE && looked < MEMORY_LOOK && !memory_is_perfect(engine, &best);) {
         struct buffer *buffer = engine_buffer(engine, at);
         struct block *block = engine_block(buffer, node);
         if (block->used && block->next_use != TASK_NONE) {
@@ -243,13 +281,15 @@ static uint32_t memory_victim(struct engine *engine, const struct task *task, ui
         if (block->pins > 0 || block->ops != OP_NONE || memory_is_preimage(buffer, node)) {
             *busy = true;
         } else if (!block->adopted && !memory_named_by(task, at)) {
-            uint32_t cost = memory_cost(buffer, node);
-            if (node == 0 && memory_is_dirty(cost))
-                cost = UINT32_MAX; /* the host is the last resort: nothing to write back to */
-            if (cost < best_cost) {
-                best_cost = cost;
-                best = at;
-            }
+            struct memory_choice choice = {.buffer = at, .cost = memory_cost(buffer, node)};
+            if (node == 0 && memory_is_dirty(choice.cost))
+                choice.cost =
+                    UINT32_MAX; /* the host is the last resort: nothing to write back to */
+            else if (memory_knows_uses(engine))
+                choice.next_ns = uses_next_ns(engine, at, node);
+            looked += choice.cost < UINT32_MAX;
+            if (choice.cost < UINT32_MAX && memory_better(engine, &choice, &best))
+                best = choice;
         }
         at = block->next_use;
     }
@@ -335,7 +375,7 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
         return memory_park(engine, task, &n->memory_waiters);
     n->short_task = task->self;
     bool busy;
-    uint32_t found = memory_victim(engine, task, node, &busy);
+    uint32_t found = memory_victim(engine, task, node, &busy).buffer;
     if (found == TASK_NONE) {
         if (busy)
             return memory_park(engine, task, &n->memory_waiters);
@@ -458,12 +498,13 @@ static bool memory_spare(struct engine *engine, const struct task *task, uint32_
      * still go elsewhere. */
     if (n->short_task != TASK_NONE || task->undone > 0)
         return false;
-    uint32_t found = memory_victim(engine, task, node, &busy);
-    if (found == TASK_NONE)
+    const struct memory_choice choice = memory_victim(engine, task, node, &busy);
+    uint32_t found = choice.buffer, cost = choice.cost;
+    if (found == TASK_NONE || cost >= MEMORY_WANTED)
         return false;
-    uint32_t cost = memory_cost(engine_buffer(engine, found), node);
-    if (cost >= MEMORY_WANTED)
-        return false;
+    const struct planned *planned = planner_of(engine, task);
+    if (planned != NULL && memory_knows_uses(engine) && choice.next_ns <= planned->start_ns)
+        return false; /* somebody needs it before */
     if (!memory_is_dirty(cost)) {
         memory_evict_clean(engine, engine_buffer(engine, found), node);
         return true;

@@ -4,15 +4,18 @@
 
 #include "core/place.h"
 #include "core/rest.h"
-#include "plan/bound.h"
+#include "core/sched.h"
 
-#define PLANNER_TASK_NS 1000u /* one task simulated once */
-#define PLANNER_SHARE 50u     /* a fiftieth of the governed time */
-#define PLANNER_TASKS 65536u  /* of a window */
-#define PLANNER_ONCE 262144u  /* simulated tasks in one go: others wait for the lock meanwhile */
-#define PLANNER_FRESH 8u      /* uncovered tasks that are worth a plan */
-#define PLANNER_AGAIN 2u      /* simulations of a plan that is made again */
-#define PLANNER_LATE 32u      /* late by a 32nd of what the plan had left: it is made again */
+#define PLANNER_TASKS 65536u   /* of a window */
+#define PLANNER_ONCE 262144u   /* simulated tasks in one go, where others wait for the lock */
+#define PLANNER_APART 2097152u /* where they do not */
+#define PLANNER_FRESH 8u       /* uncovered tasks that are worth a plan */
+#define PLANNER_AGAIN 4u       /* simulations of a plan that is made again */
+#define PLANNER_SURE 8u        /* tasks shorter than an eighth of what pays on one lane */
+#define PLANNER_SOON_NS 40000u /* a lane that is at work for less is handed what there is */
+#define PLANNER_LOOKS 4u       /* how often it is looked at again, where it goes as planned */
+#define PLANNER_SAMPLES 8u     /* devices */
+#define PLANNER_LATE 32u       /* late by a 32nd of what the plan had left: it is made again */
 
 bool planner_init(struct engine *engine)
 {
@@ -21,7 +24,8 @@ bool planner_init(struct engine *engine)
     struct planner *planner = alloc_get_zeroed(engine->hooks, sizeof *planner, 16);
     if (planner == NULL)
         return false;
-    window_init(&planner->window, engine->hooks);
+    search_init(&planner->search, engine);
+    uses_init(&planner->uses, engine->hooks);
     vec_init(&planner->entries, sizeof(struct planned), engine->hooks);
     vec_init(&planner->early, sizeof(struct planner_early), engine->hooks);
     vec_init(&planner->written, sizeof(uint8_t), engine->hooks);
@@ -34,7 +38,8 @@ void planner_fini(struct engine *engine)
     struct planner *planner = engine->planner;
     if (planner == NULL)
         return;
-    window_fini(&planner->window);
+    search_fini(&planner->search);
+    uses_fini(&planner->uses);
     vec_fini(&planner->entries);
     vec_fini(&planner->early);
     vec_fini(&planner->written);
@@ -42,9 +47,27 @@ void planner_fini(struct engine *engine)
     engine->planner = NULL;
 }
 
+/* Before anything has run: what is known from earlier of the first few. */
+static void planner_sample(struct engine *engine, const struct task *task)
+{
+    uint64_t *most_ns = &engine->planner->foreseen_ns;
+    for (uint32_t d = 0; d < engine->device_count && d < PLANNER_SAMPLES; d++) {
+        bool known = false;
+        if (place_obstacle(engine, task, &engine->devices[d], d) != NULL)
+            continue;
+        uint64_t ns = place_cost_ns(engine, task, d, &known);
+        *most_ns = known && ns > *most_ns ? ns : *most_ns;
+    }
+}
+
 void planner_linked(struct engine *engine, const struct task *task)
 {
-    engine->planner->fresh += task->kind == TASK_KERNEL;
+    struct planner *planner = engine->planner;
+    if (task->kind != TASK_KERNEL)
+        return;
+    if (planner->typical_ns == 0 && planner->fresh < PLANNER_FRESH)
+        planner_sample(engine, task);
+    planner->fresh++;
 }
 
 const struct planned *planner_of(const struct engine *engine, const struct task *task)
@@ -56,15 +79,55 @@ const struct planned *planner_of(const struct engine *engine, const struct task 
     return entry->generation == task_generation(task) && entry->lane != PLAN_NONE ? entry : NULL;
 }
 
+bool planner_is_punctual(const struct engine *engine, const struct task *task,
+                         const struct lane *lane)
+{
+    const struct planned *planned = planner_of(engine, task);
+    if (planned == NULL || planned->lane != lane->index)
+        return false;
+    uint64_t end_ns = engine->now_ns + sched_flight_ns(engine, lane) + task->predicted_ns;
+    return end_ns <= planned->end_ns + engine->planner->left_ns / PLANNER_LATE;
+}
+
+bool planner_is_early(const struct engine *engine, const struct task *task, const struct lane *lane)
+{
+    const struct planned *planned = planner_of(engine, task);
+    if (planned == NULL || lane->flight_tasks == 0)
+        return false;
+    uint64_t busy_ns = sched_flight_ns(engine, lane);
+    return busy_ns > PLANNER_SOON_NS && planned->start_ns > engine->now_ns + busy_ns +
+                                                                task->predicted_ns / PLANNER_LATE +
+                                                                PLANNER_SOON_NS / 4;
+}
+
+bool planner_may_overtake(const struct engine *engine, const struct task *task,
+                          const struct task *awaited)
+{
+    const struct planned *its = planner_of(engine, awaited), *mine = planner_of(engine, task);
+    if (its == NULL || its->lane != awaited->lane)
+        return true;
+    if (mine != NULL && mine->lane == its->lane && mine->start_ns <= its->start_ns)
+        return true;
+    uint64_t slack_ns = engine->planner->left_ns / PLANNER_LATE;
+    return engine->now_ns > its->start_ns + slack_ns ||
+           engine->now_ns + task->predicted_ns <= its->start_ns + PLANNER_SOON_NS / 4;
+}
+
 void planner_ran(struct engine *engine, const struct task *task)
 {
     struct planner *planner = engine->planner;
     const struct planned *entry = planner_of(engine, task);
+    const fgpu_cmd_result *result = task_result(task);
+    uint64_t ns = result->timed ? result->end_ns - result->start_ns : task->predicted_ns;
+    planner->typical_ns = planner->typical_ns - planner->typical_ns / 8 + ns / 8 + 1;
     if (entry == NULL)
         return;
+    uint64_t late_ns = engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
+                                                      : entry->end_ns - engine->now_ns;
     planner->ran++;
-    planner->late_ns += engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
-                                                       : entry->end_ns - engine->now_ns;
+    /* One that filled a gap in the plan, and found none since, says little. */
+    uint64_t most_ns = planner->left_ns / PLANNER_LATE * 4;
+    planner->late_ns += late_ns < most_ns ? late_ns : most_ns;
 }
 
 const struct policy *planner_policy(const struct engine *engine)
@@ -87,10 +150,13 @@ void planner_ended(struct engine *engine, const struct task *task)
 
 /* ---- making a plan ------------------------------------------------------------------------- */
 
-static bool planner_keep(struct engine *engine, const struct world *world)
+/* Of the snapshot's tasks those that still wait; the first of a type go wherever it is to be tried.
+ * False without memory, or where too few are left. */
+static bool planner_keep(struct engine *engine)
 {
     struct planner *planner = engine->planner;
-    const struct window *window = &planner->window;
+    const struct window *window = &planner->search.window;
+    const struct world *world = &planner->search.world;
     uint32_t slots = table_high_water(&engine->tasks);
     if (!vec_reserve(&planner->entries, slots))
         return false;
@@ -98,23 +164,29 @@ static bool planner_keep(struct engine *engine, const struct world *world)
     for (size_t i = 0; i < slots; i++)
         entries[i] = (struct planned){.lane = PLAN_NONE};
     planner->entries.count = slots;
+    planner->covered = planner->done = 0;
     for (uint32_t t = 0; t < window->plan.task_count; t++) {
         uint32_t slot = *(const uint32_t *)vec_at(&window->tasks, t);
+        uint32_t generation = *(const uint32_t *)vec_at(&planner->search.generations, t);
+        const struct task *task = engine_task(engine, slot);
         const struct world_run *run = &world->runs[t];
-        /* The first of a type go wherever it is to be tried. */
+        if (task_generation(task) != generation || !window_takes(task))
+            continue;
+        planner->covered++;
         uint32_t *untried = vec_at(&window->untried, plan_task_at(&window->plan, t)->type);
         if (*untried > 0) {
             --*untried;
             continue;
         }
         entries[slot] =
-            (struct planned){.generation = task_generation(engine_task(engine, slot)),
+            (struct planned){.generation = generation,
                              .lane = *(const uint32_t *)vec_at(&window->lanes, run->worker),
                              .rank = world->rank[t],
-                             .end_ns = engine->now_ns + (uint64_t)run->end_ns};
+                             .start_ns = planner->search.begun_ns + (uint64_t)run->start_ns,
+                             .end_ns = planner->search.begun_ns + (uint64_t)run->end_ns};
     }
     rest_plan(engine);
-    return true;
+    return planner->covered > 0;
 }
 
 static int planner_by_start(const void *a, const void *b)
@@ -127,13 +199,15 @@ static int planner_by_start(const void *a, const void *b)
 
 /* What nobody will have written before its reader runs may travel at once: for each piece of data
  * the readers before its first writer in the order of submission. Without memory: fewer. */
-static void planner_early(struct engine *engine, const struct world *world)
+static void planner_early(struct engine *engine)
 {
     struct planner *planner = engine->planner;
-    const struct plan_window *plan = &planner->window.plan;
+    const struct window *window = &planner->search.window;
+    const struct world *world = &planner->search.world;
+    const struct plan_window *plan = &window->plan;
     vec_clear(&planner->early);
     planner->early_done = 0;
-    if (planner->window.plan.capacity.count > 0)
+    if (plan->capacity.count > 0)
         return; /* no room for what is not needed soon */
     if (engine->traffic == NULL || !vec_reserve(&planner->written, plan->data.count + 1))
         return;
@@ -145,8 +219,8 @@ static void planner_early(struct engine *engine, const struct world *world)
             const struct plan_access *access = &plan_accesses(plan)[a];
             struct planner_early early = {
                 .start_ns = (uint64_t)world->runs[t].start_ns,
-                .task = *(const uint32_t *)vec_at(&planner->window.tasks, t),
-                .lane = *(const uint32_t *)vec_at(&planner->window.lanes, world->runs[t].worker),
+                .task = *(const uint32_t *)vec_at(&window->tasks, t),
+                .lane = *(const uint32_t *)vec_at(&window->lanes, world->runs[t].worker),
                 .access = a - first};
             if ((access->mode & PLAN_READ) && !written[access->data])
                 (void)vec_push(&planner->early, &early);
@@ -158,57 +232,6 @@ static void planner_early(struct engine *engine, const struct world *world)
               planner_by_start);
 }
 
-/* The area bound, which costs little: what the busiest class needs at least. 0: unknown. */
-static int64_t planner_bound_ns(const struct plan_window *plan)
-{
-    uint32_t classes = plan_class_count(plan), types = plan->type_count;
-    size_t count = (size_t)types * classes + types;
-    double area_ns = 0, *costs = alloc_get_zeroed(NULL, (count + 1) * sizeof *costs, 16);
-    uint32_t *workers = alloc_get_zeroed(NULL, (classes + 1) * sizeof *workers, 16);
-    if (costs != NULL && workers != NULL) {
-        double *counts = costs + (size_t)types * classes;
-        for (uint32_t i = 0; i < types * classes; i++) {
-            int64_t ns = plan_cost_ns(plan, i / classes, i % classes);
-            costs[i] = ns == PLAN_CANNOT ? -1.0 : (double)ns;
-        }
-        for (uint32_t c = 0; c < classes; c++)
-            workers[c] = plan_class_at(plan, c)->worker_count;
-        for (uint32_t t = 0; t < plan->task_count; t++)
-            counts[plan_task_at(plan, t)->type]++;
-        if (plan_bound_area(types, classes, costs, workers, counts, &area_ns) != FGPU_OK)
-            area_ns = 0;
-    }
-    alloc_put(NULL, costs, (count + 1) * sizeof *costs);
-    alloc_put(NULL, workers, (classes + 1) * sizeof *workers);
-    return (int64_t)area_ns;
-}
-
-/* Is the window worth one simulation, at half the price? That is what the simplest ones cost. */
-static bool planner_pays(const struct plan_window *plan)
-{
-    uint64_t once_ns = (uint64_t)plan->task_count * PLANNER_TASK_NS / 2;
-    return plan->workers.count > 0 && (uint64_t)planner_bound_ns(plan) >= once_ns * PLANNER_SHARE;
-}
-
-static bool planner_simulate(struct engine *engine, struct world *world, uint32_t tries)
-{
-    struct planner *planner = engine->planner;
-    const struct policy *policy = engine->policy;
-    const struct policy_found *known = planner->found.policy != NULL ? &planner->found : NULL;
-    int64_t once_ns = (int64_t)world->window->task_count * PLANNER_TASK_NS;
-    struct policy_found found = {.policy = policy, .tuning = policy->tuning, .tries = 1};
-    if (policy->searches)
-        found = policy_search(world, tries, known, planner_bound_ns(world->window), once_ns);
-    else
-        found.makespan_ns = world_simulate(world, policy->plan, &policy->tuning);
-    planner->reckoned_ns += found.tries * (uint64_t)once_ns;
-    if (found.makespan_ns == INT64_MAX || !planner_keep(engine, world))
-        return false;
-    planner->found = found;
-    planner_early(engine, world);
-    return true;
-}
-
 /* Of the time that the plan in force was made for. */
 static uint64_t planner_gone_ns(const struct engine *engine)
 {
@@ -217,40 +240,67 @@ static uint64_t planner_gone_ns(const struct engine *engine)
     return planner->plans == 0 ? 0 : gone_ns < planner->left_ns ? gone_ns : planner->left_ns;
 }
 
+/* What the search has found is followed from now on. */
+static bool planner_adopt(struct engine *engine)
+{
+    struct planner *planner = engine->planner;
+    struct search *search = &planner->search;
+    const struct policy_found *found = &search->found;
+    uint64_t gone_ns = planner_gone_ns(engine);
+    uint32_t tasks = search->window.plan.task_count;
+    bool good =
+        found->makespan_ns != INT64_MAX && !search_is_stale(search, engine) && planner_keep(engine);
+    planner->busy = planner->arrived = false;
+    if (!good && found->makespan_ns != INT64_MAX)
+        planner->fresh += tasks;
+    planner->reckoned_ns += search->cost_ns;
+    planner->task_ns = search->task_ns;
+    if (good) {
+        planner->found = *found;
+        planner_early(engine);
+        if (search->window.plan.capacity.count > 0)
+            uses_make(engine);
+        else
+            uses_forget(&planner->uses);
+        planner->governed_ns += gone_ns;
+        planner->made_ns = search->begun_ns;
+        planner->left_ns = (uint64_t)found->makespan_ns;
+        planner->plans += !found->kept || search->given < tasks;
+        if (planner->covered < tasks / 4 * 3) /* too late for much of it */
+            planner->again = 1;
+        LOG_DEBUG(engine->log, "plan", "%u tasks by '%s' (%u simulations): %llu us",
+                  planner->covered, found->policy->name, found->tries,
+                  (unsigned long long)(planner->left_ns / 1000));
+    }
+    search_drop(search);
+    return good && !found->kept;
+}
+
 static bool planner_plan(struct engine *engine, uint32_t most)
 {
     struct planner *planner = engine->planner;
-    struct world world;
+    struct search *search = &planner->search;
     planner->fresh = planner->ended = planner->again = planner->ran = planner->seen = 0;
     planner->late_ns = 0;
-    bool filled = window_fill(&planner->window, engine, PLANNER_TASKS);
-    planner->seen = (uint32_t)planner->window.tasks.count;
-    if (!filled || planner->window.plan.task_count < PLANNER_FRESH)
+    bool filled = search_take(search, engine, PLANNER_TASKS);
+    uint32_t tasks = search->window.plan.task_count;
+    planner->seen = (uint32_t)search->window.tasks.count;
+    if (!filled || tasks < PLANNER_FRESH)
         return false;
-    if (planner->window.gaps > 0)
-        planner->again = planner->window.plan.task_count / 8 + PLANNER_FRESH;
-    if (planner->window.known == 0)
+    if (search->window.gaps > 0)
+        planner->again = tasks / 8 + PLANNER_FRESH;
+    if (search->window.known == 0)
         return false;
-    /* A build that checks itself plans what would not pay, too. */
-    if ((!planner_pays(&planner->window.plan) && !engine->checks &&
-         !plan_aim_is_wanted(&engine->aim)) ||
-        !world_init(&world, &planner->window.plan))
+    uint32_t once = (engine->plans_apart ? PLANNER_APART : PLANNER_ONCE) / tasks + 1;
+    search->most = most < once ? most : once;
+    search->known = planner->found;
+    planner->busy = true;
+    if (engine->plans_apart) {
+        engine_act(engine, (struct action){.kind = ACTION_PLAN});
         return false;
-    uint32_t once = PLANNER_ONCE / planner->window.plan.task_count + 1;
-    bool good = planner_simulate(engine, &world, most < once ? most : once);
-    if (good) {
-        planner->governed_ns += planner_gone_ns(engine);
-        planner->made_ns = engine->now_ns;
-        planner->covered = planner->window.plan.task_count;
-        planner->done = 0;
-        planner->left_ns = (uint64_t)planner->found.makespan_ns;
-        planner->plans++;
-        LOG_DEBUG(engine->log, "plan", "%u tasks by '%s' (%u simulations): %llu us",
-                  planner->covered, planner->found.policy->name, planner->found.tries,
-                  (unsigned long long)(planner->left_ns / 1000));
     }
-    world_fini(&world);
-    return good;
+    search_run(search);
+    return planner_adopt(engine);
 }
 
 /* On average, in terms of what the plan had before it. */
@@ -260,19 +310,40 @@ static bool planner_is_off(const struct planner *planner)
            planner->late_ns / planner->ran > planner->left_ns / PLANNER_LATE;
 }
 
+/* A while ago: whether it is the best that can be done now costs little to ask. */
+static bool planner_is_due(const struct engine *engine)
+{
+    const struct planner *planner = engine->planner;
+    return engine->policy->searches &&
+           planner->ran >= planner->covered / PLANNER_LOOKS + PLANNER_FRESH;
+}
+
 /* Would making it again keep within the share of all the time that plans have governed? */
 static bool planner_affords(const struct engine *engine)
 {
     const struct planner *planner = engine->planner;
     uint64_t again_ns =
-        (uint64_t)(planner->covered - planner->done) * PLANNER_AGAIN * PLANNER_TASK_NS;
+        (uint64_t)(planner->covered - planner->done) * PLANNER_AGAIN * planner->task_ns;
     uint64_t governed_ns = planner->governed_ns + planner_gone_ns(engine) + planner->left_ns;
-    return (planner->reckoned_ns + again_ns) * PLANNER_SHARE <= governed_ns + governed_ns / 4;
+    return (planner->reckoned_ns + again_ns) * SEARCH_SHARE <= governed_ns + governed_ns / 4;
+}
+
+/* Of unknown length, or so short that no plan would pay: not even worth a look at all pending
+ * tasks. */
+static bool planner_is_hopeless(const struct engine *engine)
+{
+    const struct planner *planner = engine->planner;
+    uint64_t typical_ns = planner->typical_ns > 0 ? planner->typical_ns : planner->foreseen_ns;
+    return !engine->checks && typical_ns * PLANNER_SURE < SEARCH_TASK_NS * SEARCH_SHARE;
 }
 
 bool planner_turn(struct engine *engine)
 {
     struct planner *planner = engine->planner;
+    if (planner->arrived && planner_adopt(engine))
+        return true;
+    if (planner->busy || planner_is_hopeless(engine))
+        return false;
     /* Whether they were worth a plan or not: a look at all of them for every few would cost more.
      */
     uint32_t before = planner->seen > planner->ended ? planner->seen - planner->ended : 0;
@@ -280,7 +351,20 @@ bool planner_turn(struct engine *engine)
         return planner_plan(engine, POLICY_TRIES);
     if (planner->again > 0 && planner->ended >= planner->again && planner_affords(engine))
         return planner_plan(engine, planner->plans == 0 ? POLICY_TRIES : PLANNER_AGAIN);
-    if (planner->covered > planner->done && planner_is_off(planner) && planner_affords(engine))
+    if (planner->covered > planner->done && (planner_is_off(planner) || planner_is_due(engine)) &&
+        planner_affords(engine))
         return planner_plan(engine, PLANNER_AGAIN);
     return false;
+}
+
+struct search *engine_search(struct engine *engine)
+{
+    return &engine->planner->search;
+}
+
+void engine_planned(struct engine *engine)
+{
+    struct planner *planner = engine->planner;
+    FGPU_ASSERT(planner->busy && !planner->arrived);
+    planner->arrived = true;
 }

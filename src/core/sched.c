@@ -228,9 +228,11 @@ static bool sched_before(const struct engine *engine, uint32_t there, const stru
                          const struct planned *planned)
 {
     const struct task *other = engine_task(engine, there);
-    if (other->priority != task->priority || planned == NULL)
+    const struct planned *as = planned != NULL ? planner_of(engine, other) : NULL;
+    /* Priorities are in the ranks, as far as the plan has found that good for those that have any.
+     */
+    if (as == NULL && (other->priority != task->priority || planned == NULL))
         return other->priority >= task->priority;
-    const struct planned *as = planner_of(engine, other);
     /* Of equal rank as they were submitted, which is how they were planned: those that waited for
      * memory come back in any order. */
     if (as != NULL && as->rank == planned->rank)
@@ -302,6 +304,7 @@ void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane_in
     bitset_add(&engine->due, lane_index);
     engine->kept++;
     sched_append(engine, &lane->chain_head, &lane->chain_tail, task->self);
+    sched_update_hunger(engine, lane);
 }
 
 uint32_t sched_chain_pop(struct engine *engine, struct lane *lane)

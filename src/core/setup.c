@@ -12,6 +12,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/submit.h"
 #include "core/traffic.h"
 
@@ -177,6 +178,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->aim = config->aim;
     engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
+    engine->plans_apart = config->plans_apart;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;
     engine->first_generation = config->first_generation & ~1u;
@@ -200,6 +202,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
         status = setup_lanes(engine, config->ring != 0 ? config->ring : ENGINE_LANE_RING);
         if (status == FGPU_OK)
             status = setup_tables(engine, config);
+        engine->direct = engine->node_count == 1 && engine->lineage == NULL &&
+                         engine->traffic == NULL && !engine->has_copy_lanes;
     }
     if (status != FGPU_OK)
         engine_fini(engine);
@@ -267,6 +271,7 @@ void engine_fini(struct engine *engine)
         return;
     engine_fini_objects(engine);
     lineage_fini(engine);
+    split_fini(engine);
     planner_fini(engine);
     power_fini(engine);
     traffic_fini(engine);

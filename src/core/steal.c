@@ -9,6 +9,7 @@
 #include "core/lane.h"
 #include "core/move.h"
 #include "core/place.h"
+#include "core/planner.h"
 #include "core/sched.h"
 
 /* When a task that is in no backlog would finish on the device's best lane. */
@@ -84,7 +85,8 @@ struct task *steal_for(struct engine *engine, struct lane *thief)
         return NULL;
     struct task *task = engine_task(engine, victim->backlog_head);
     if (task->undone > 0 || (task->flags & TASK_F_PINNED) ||
-        place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL)
+        place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL ||
+        planner_is_punctual(engine, task, victim))
         return NULL;
     uint32_t old_ns = task->predicted_ns, old_model = task->model;
     (void)sched_backlog_pop(engine, victim);

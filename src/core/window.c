@@ -28,6 +28,8 @@ void window_init(struct window *window, const struct alloc_hooks *hooks)
     vec_init(&window->place, sizeof(uint32_t), hooks);
     vec_init(&window->untried, sizeof(uint32_t), hooks);
     vec_init(&window->pinned, sizeof(uint8_t), hooks);
+    vec_init(&window->latency, sizeof(uint64_t), hooks);
+    vec_init(&window->reach, sizeof(uint8_t), hooks);
     map_init(&window->types, hooks);
     map_init(&window->data, hooks);
 }
@@ -43,6 +45,8 @@ void window_fini(struct window *window)
     vec_fini(&window->place);
     vec_fini(&window->untried);
     vec_fini(&window->pinned);
+    vec_fini(&window->latency);
+    vec_fini(&window->reach);
     map_fini(&window->types);
     map_fini(&window->data);
 }
@@ -56,10 +60,10 @@ static void window_clear(struct window *window)
 {
     struct plan_window *plan = &window->plan;
     struct vec *const all[] = {
-        &plan->classes,  &plan->workers,    &plan->costs,     &plan->tasks,
-        &plan->accesses, &plan->successors, &plan->data,      &plan->holders,
-        &plan->links,    &plan->capacity,   &window->tasks,   &window->samples,
-        &window->lanes,  &window->worker,   &window->classes, &window->place};
+        &plan->classes,    &plan->workers,   &plan->costs,   &plan->tasks,    &plan->accesses,
+        &plan->successors, &plan->data,      &plan->holders, &plan->links,    &plan->capacity,
+        &window->tasks,    &window->samples, &window->lanes, &window->worker, &window->classes,
+        &window->place,    &window->latency, &window->reach};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         vec_clear(all[i]);
     map_clear(&window->types);
@@ -71,13 +75,14 @@ static void window_clear(struct window *window)
 
 /* ---- tasks --------------------------------------------------------------------------------- */
 
-static bool window_takes(const struct task *task)
+bool window_takes(const struct task *task)
 {
     fgpu_task_state state = task_state(task);
     bool waits = state == FGPU_TASK_LINKED || state == FGPU_TASK_READY ||
                  state == FGPU_TASK_PLACED || state == FGPU_TASK_BUILDING ||
                  state == FGPU_TASK_MOVING;
-    return waits && task->status == FGPU_OK && task->kind == TASK_KERNEL;
+    return waits && task->status == FGPU_OK && task->kind == TASK_KERNEL &&
+           !(task->marks & TASK_M_PIECE);
 }
 
 /* Submission order wraps: it is compared as a distance. */
@@ -334,41 +339,66 @@ static bool window_costs(struct window *window, struct engine *engine)
 
 /* ---- links --------------------------------------------------------------------------------- */
 
-/* Without a description of the links each pair of nodes has one of its own, by way of the host
- * where two devices do not reach each other. */
-static void window_path(const void *context, uint32_t source, uint32_t target,
-                        struct plan_path *path)
+/* Described paths: the driver's, for whoever asks. */
+static void window_described(const void *context, uint32_t source, uint32_t target,
+                             struct plan_path *path)
 {
     const struct engine *engine = ((const struct window *)context)->engine;
     *path = (struct plan_path){.link_count = 0, .bytes_per_ns = 1};
+    if (source != target)
+        engine->paths(engine->paths_user, source, target, path);
+}
+
+/* Without a description of the links each pair of nodes has one of its own, by way of the host
+ * where two devices do not reach each other. From the snapshot: the model goes on learning. */
+static void window_path(const void *context, uint32_t source, uint32_t target,
+                        struct plan_path *path)
+{
+    const struct window *window = context;
+    uint32_t nodes = window->plan.node_count;
+    *path = (struct plan_path){.link_count = 0, .bytes_per_ns = 1};
     if (source == target)
         return;
-    if (engine->paths != NULL) {
-        engine->paths(engine->paths_user, source, target, path);
-        return;
-    }
     uint32_t stops[3] = {source, target, target}, hops = 1;
-    if (source != 0 && target != 0 &&
-        (engine->reaches == NULL || !engine->reaches(engine->reaches_user, source, target))) {
+    if (!*(const uint8_t *)vec_at(&window->reach, (size_t)source * nodes + target)) {
         stops[1] = 0;
         hops = 2;
     }
-    double ns = 0;
+    double ns_per_byte = 0;
     for (uint32_t h = 0; h < hops; h++) {
-        uint64_t latency_ns = link_predict_ns(engine->link, stops[h], stops[h + 1], 0);
-        path->latency_ns += latency_ns;
-        ns += (double)(link_predict_ns(engine->link, stops[h], stops[h + 1], WINDOW_RATE_BYTES) -
-                       latency_ns);
-        path->links[path->link_count++] = stops[h] * engine->node_count + stops[h + 1];
+        uint32_t pair = stops[h] * nodes + stops[h + 1];
+        path->latency_ns += *(const uint64_t *)vec_at(&window->latency, pair);
+        ns_per_byte +=
+            1 / ((const struct plan_link *)vec_at(&window->plan.links, pair))->bytes_per_ns;
+        path->links[path->link_count++] = pair;
     }
-    path->bytes_per_ns = (double)WINDOW_RATE_BYTES / (ns > 1 ? ns : 1);
+    path->bytes_per_ns = 1 / ns_per_byte;
+}
+
+/* What the model knows of the way between two nodes. */
+static bool window_pair(struct window *window, const struct engine *engine, uint32_t source,
+                        uint32_t target)
+{
+    struct plan_link link = {.bytes_per_ns = 1};
+    uint64_t latency_ns = 0;
+    uint8_t reach =
+        source == 0 || target == 0 ||
+        (engine->reaches != NULL && engine->reaches(engine->reaches_user, source, target));
+    if (source != target) {
+        latency_ns = link_predict_ns(engine->link, source, target, 0);
+        uint64_t ns = link_predict_ns(engine->link, source, target, WINDOW_RATE_BYTES) - latency_ns;
+        link.bytes_per_ns = (double)WINDOW_RATE_BYTES / (double)(ns > 0 ? ns : 1);
+    }
+    return vec_push(&window->plan.links, &link) != NULL &&
+           vec_push(&window->latency, &latency_ns) != NULL &&
+           vec_push(&window->reach, &reach) != NULL;
 }
 
 static bool window_links(struct window *window, struct engine *engine)
 {
     struct plan_window *plan = &window->plan;
     uint32_t nodes = engine->node_count;
-    plan->path = window_path;
+    plan->path = engine->paths != NULL ? window_described : window_path;
     plan->context = window;
     plan->transfers = nodes > 1;
     if (nodes == 1)
@@ -381,17 +411,9 @@ static bool window_links(struct window *window, struct engine *engine)
         }
         return true;
     }
-    for (uint32_t i = 0; i < nodes * nodes; i++) {
-        struct plan_link link = {.bytes_per_ns = 1};
-        uint32_t source = i / nodes, target = i % nodes;
-        if (source != target) {
-            uint64_t ns = link_predict_ns(engine->link, source, target, WINDOW_RATE_BYTES) -
-                          link_predict_ns(engine->link, source, target, 0);
-            link.bytes_per_ns = (double)WINDOW_RATE_BYTES / (double)(ns > 0 ? ns : 1);
-        }
-        if (vec_push(&plan->links, &link) == NULL)
+    for (uint32_t i = 0; i < nodes * nodes; i++)
+        if (!window_pair(window, engine, i / nodes, i % nodes))
             return false;
-    }
     return true;
 }
 

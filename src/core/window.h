@@ -25,6 +25,8 @@ struct window {
     struct vec untried; /* uint32_t: classes where nobody has measured each type */
     uint32_t gaps;      /* of all types together */
     uint32_t known;     /* types whose cost is known somewhere */
+    struct vec latency; /* uint64_t [source * nodes + target], where no paths are described */
+    struct vec reach;   /* uint8_t [the same]: directly, or by way of the host */
     const struct engine *engine;
 };
 
@@ -34,5 +36,8 @@ void window_fini(struct window *window);
 /* From the tasks that are linked and not handed out. At most `most` tasks: beyond that nothing is
  * done. False without memory, or when there are too many. */
 bool window_fill(struct window *window, struct engine *engine, uint32_t most);
+
+/* Does the task still wait to be handed out, so that a plan may cover it? */
+bool window_takes(const struct task *task);
 
 #endif

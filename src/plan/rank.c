@@ -41,6 +41,7 @@ static int64_t rank_cost_ns(const struct plan_window *window, uint32_t type, uin
     case WORLD_RANK_LEAST:
     case WORLD_RANK_SHORT:
     case WORLD_RANK_NONE:
+    case WORLD_RANK_GIVEN:
         break;
     }
     return (int64_t)least;
@@ -126,9 +127,14 @@ void world_ranks(struct world *world)
     uint32_t kind = world->tuning.rank, jitter = world->tuning.jitter;
     uint64_t dice = world->tuning.seed;
     struct rank_costs costs;
-    if (jitter == 0 && world->ranked == kind + 1)
+    uint32_t ranked = jitter > 0 ? 0 : world->tuning.flat ? ~kind : kind + 1;
+    if (ranked != 0 && world->ranked == ranked)
         return;
-    world->ranked = jitter == 0 ? kind + 1 : 0;
+    world->ranked = ranked;
+    if (kind == WORLD_RANK_GIVEN) {
+        memcpy(world->rank, world->given_rank, window->task_count * sizeof *world->rank);
+        return;
+    }
     rank_costs_of(&costs, window, kind);
     for (uint32_t i = window->task_count; i-- > 0;) {
         const struct plan_task *task = plan_task_at(window, i);
@@ -144,7 +150,7 @@ void world_ranks(struct world *world)
         int64_t rank = kind == WORLD_RANK_NONE    ? 0
                        : kind == WORLD_RANK_SHORT ? -rank_cost(&costs, task->type)
                                                   : world->rank[i];
-        world->rank[i] = rank_with_priority(rank, task->priority);
+        world->rank[i] = rank_with_priority(rank, world->tuning.flat ? 0 : task->priority);
     }
 }
 
@@ -196,8 +202,10 @@ static void rank_area(struct world *world, const double *counts)
             if (ns != PLAN_CANNOT && plan_class_at(window, c)->worker_count > 0)
                 least = fmin(least, (double)ns * (double)world->price[c]);
         }
-        worth += counts[t] > 0 && isfinite(least) ? counts[t] * least : 0;
+        world->worth[t] = isfinite(least) ? least : 0;
+        worth += counts[t] * world->worth[t];
     }
+    world->worth_per_ns = all;
     int64_t area_ns = all > 0 && worth / all < RANK_AREA_MOST ? (int64_t)(worth / all) : 0;
     world->bound_ns = area_ns > world->bound_ns ? area_ns : world->bound_ns;
 }

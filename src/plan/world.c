@@ -44,12 +44,14 @@ bool world_init(struct world *world, const struct plan_window *window)
     world->price = world_array(world, window->classes.count, sizeof *world->price);
     world->least_ns = world_array(world, window->classes.count, sizeof *world->least_ns);
     world->shared = world_array(world, window->type_count, sizeof *world->shared);
+    world->worth = world_array(world, window->type_count, sizeof *world->worth);
+    world->limit_ns = INT64_MAX;
     bool good = world->rank != NULL && world->tail_ns != NULL && world->pending != NULL &&
                 world->runs != NULL && world->workers != NULL && world->heap != NULL &&
                 world->touched != NULL && world->price != NULL && world->shared != NULL &&
-                world->least_ns != NULL && vec_reserve(&world->ready, tasks + 1) &&
-                world_places_init(world) && world_data_init(world) && world_memory_init(world) &&
-                world_judge(world);
+                world->least_ns != NULL && world->worth != NULL &&
+                vec_reserve(&world->ready, tasks + 1) && world_places_init(world) &&
+                world_data_init(world) && world_memory_init(world) && world_judge(world);
     if (!good) {
         world_fini(world);
         return false;
@@ -80,6 +82,7 @@ void world_fini(struct world *world)
     world_drop(world, world->touched, 2 * workers, sizeof *world->touched);
     world_drop(world, world->least_ns, window->classes.count, sizeof *world->least_ns);
     world_drop(world, world->price, window->classes.count, sizeof *world->price);
+    world_drop(world, world->worth, window->type_count, sizeof *world->worth);
     for (size_t t = 0; world->shared != NULL && t < window->type_count; t++)
         alloc_put(world->hooks, world->shared[t].items,
                   world->shared[t].capacity * sizeof(struct world_item));
@@ -213,6 +216,11 @@ static uint32_t world_front(struct world *world, uint32_t worker)
 
 /* ---- the loop ------------------------------------------------------------------------------ */
 
+static double world_worth(const struct world *world, uint32_t task)
+{
+    return world->worth[plan_task_at(world->window, task)->type];
+}
+
 static void world_run(struct world *world, uint32_t worker, uint32_t task)
 {
     struct world_worker *of = &world->workers[worker];
@@ -223,6 +231,7 @@ static void world_run(struct world *world, uint32_t worker, uint32_t task)
     begin_ns = world->now_ns > begin_ns ? world->now_ns : begin_ns;
     begin_ns = of->end_ns > begin_ns ? of->end_ns : begin_ns;
     of->running = task;
+    world->left -= world_worth(world, task);
     of->end_ns = begin_ns + world_cost_ns(world, task, facts->class_index);
     world->runs[task] = (struct world_run){
         .start_ns = begin_ns, .end_ns = of->end_ns, .worker = worker, .order = world->started++};
@@ -291,6 +300,7 @@ static bool world_reset(struct world *world)
     world->now_ns = world->makespan_ns = 0;
     world->bytes_moved = 0;
     world->version = 0;
+    world->left = 0;
     world->started = world->done = world->heap_count = world->touched_count = 0;
     vec_clear(&world->ready);
     for (uint32_t t = 0; t < window->type_count; t++)
@@ -308,6 +318,7 @@ static bool world_reset(struct world *world)
     world_places_reset(world);
     for (uint32_t i = 0; i < window->task_count; i++) {
         world->pending[i] = plan_task_at(window, i)->predecessors;
+        world->left += world_worth(world, i);
         if (world->pending[i] == 0 && vec_push(&world->ready, &i) == NULL)
             return false;
     }
@@ -331,6 +342,14 @@ static void world_end(struct world *world, uint32_t worker)
     world_touch(world, worker);
 }
 
+/* Below the limit it cannot end: of what follows from the task that has just ended, or because what
+ * has not begun is more than all workers can do by then. */
+static bool world_is_over(const struct world *world, uint32_t task)
+{
+    return world->now_ns + world->tail_ns[task] >= world->limit_ns ||
+           world->left > (double)(world->limit_ns - world->now_ns) * world->worth_per_ns;
+}
+
 int64_t world_simulate(struct world *world, const struct world_policy *policy,
                        const struct world_tuning *tuning)
 {
@@ -344,10 +363,13 @@ int64_t world_simulate(struct world *world, const struct world_policy *policy,
         world_start(world);
         if (world->heap_count == 0)
             break;
-        uint32_t worker = world_heap_pop(world);
+        uint32_t worker = world_heap_pop(world), task = world->workers[worker].running;
         world->now_ns = world->workers[worker].end_ns;
         world_end(world, worker);
+        if (world->limit_ns < INT64_MAX && world_is_over(world, task))
+            break;
     }
-    world->makespan_ns = world->now_ns;
-    return world->done == world->window->task_count ? world->makespan_ns : INT64_MAX;
+    world->simulated += world->started;
+    world->makespan_ns = world->done == world->window->task_count ? world->now_ns : INT64_MAX;
+    return world->makespan_ns;
 }

@@ -25,7 +25,8 @@ enum world_rank {
     WORLD_RANK_LEAST, /* the cheapest class */
     WORLD_RANK_RATE,  /* as fast as all workers are together on average: harmonic mean */
     WORLD_RANK_BOTH,  /* geometric mean of mean and least */
-    WORLD_RANK_SHORT  /* the shorter the task, at its least, the higher: for mean response times */
+    WORLD_RANK_SHORT, /* the shorter the task, at its least, the higher: for mean response times */
+    WORLD_RANK_GIVEN  /* of the plan that is being followed: world->given_rank */
 };
 
 /* Factors are in 1/256. */
@@ -41,6 +42,7 @@ struct world_tuning {
     uint32_t look;     /* tasks of its queue among which a worker takes the first with data */
     uint32_t ahead;    /* tasks of a queue, from its front, whose data are ordered; 0: of all */
     bool by_rank;      /* only what is ahead of a task in a queue delays it */
+    bool flat;         /* priorities are not in the ranks */
     bool steal;        /* an idle worker takes from others what it would end earlier */
 };
 
@@ -134,7 +136,7 @@ struct world {
     int64_t bound_ns; /* no makespan is below: of the area at `price`, and of the longest way */
     uint32_t *pending;
     struct world_run *runs;
-    uint32_t ranked; /* enum world_rank that `rank` is of, plus 1; 0: none */
+    uint32_t ranked; /* enum world_rank that `rank` is of, plus 1, flat ones negative; 0: none */
     /* of workers */
     struct world_worker *workers;
     struct world_group *groups;
@@ -162,11 +164,20 @@ struct world {
     struct world_path *paths; /* [source * nodes + target] where there are few nodes; else NULL */
     struct world_path path;   /* the last one asked for, else */
     double *into_ns;          /* [node]: for a byte, from the fastest source */
-    struct world_memory *memory; /* NULL: no node has a limit */
-    int64_t *price;              /* [class]: what a nanosecond there is worth, in 1/65536 */
-    int64_t *least_ns;           /* [class]: of any type */
-    struct vec ready;            /* uint32_t: tasks that became ready in this event */
-    struct world_queue *shared;  /* [type]: lists of no worker, for policies that have such */
+    struct world_memory *memory;  /* NULL: no node has a limit */
+    int64_t *price;               /* [class]: what a nanosecond there is worth, in 1/65536 */
+    int64_t *least_ns;            /* [class]: of any type */
+    double *worth;                /* [type]: least cost anywhere, at these prices */
+    double worth_per_ns;          /* of all workers together */
+    double left;                  /* worth of what has not begun */
+    int64_t limit_ns;             /* a simulation that cannot end before is given up; INT64_MAX */
+    uint64_t simulated;           /* tasks, in all simulations */
+    const int64_t *given_rank;    /* [task]; NULL: no plan is being followed */
+    const uint32_t *given_worker; /* [task]: where that has it; PLAN_NONE: nowhere */
+    int64_t *given_tail_ns;       /* [task]: longest way from its end to the window's, there */
+    const _Atomic uint32_t *stop; /* set: searches for a plan end; NULL */
+    struct vec ready;             /* uint32_t: tasks that became ready in this event */
+    struct world_queue *shared;   /* [type]: lists of no worker, for policies that have such */
 };
 
 /* Room for a window; the window is borrowed until world_fini. False without memory. */
@@ -174,7 +185,8 @@ bool world_init(struct world *world, const struct plan_window *window);
 void world_fini(struct world *world);
 
 /* Simulates the whole window from its beginning. Returns the makespan; INT64_MAX without memory,
- * where tasks are left that no worker takes, or where times do not fit (WORLD_MOST_NS). */
+ * where tasks are left that no worker takes, where times do not fit (WORLD_MOST_NS), or where it
+ * would not be below world->limit_ns. */
 int64_t world_simulate(struct world *world, const struct world_policy *policy,
                        const struct world_tuning *tuning);
 

@@ -7,23 +7,95 @@
 #include "policy/objective.h"
 #include "policy/policy.h"
 
-#define AUTO_SHARE 50 /* of the makespan: what searching may cost */
-#define AUTO_NEAR 257 /* in 1/256 of the bound: near enough to stop */
+#include "base/atomic.h"
+
+#define AUTO_SHARE 50   /* of the makespan: what searching may cost */
+#define AUTO_LEAD 50    /* to change plans costs copies that have been made ahead */
+#define AUTO_MENDED 128 /* by how much moving a few tasks must make it better */
+#define AUTO_NEAR 257   /* in 1/256 of the bound: near enough to stop */
+
+#define AUTO_LEVELS 64u /* of priorities that are told apart */
+#define AUTO_LATER 32   /* by how much of it all a level may end later where they are not strict */
+
+/* When the tasks with a priority of at least a level end, on average. */
+struct auto_levels {
+    int64_t end_ns[AUTO_LEVELS];
+};
 
 struct auto_search {
     struct world *world;
     struct policy_found best;
+    struct world_tuning base; /* the best of lookahead's */
+    int64_t base_ns;
+    int64_t lead_ns; /* by how much another plan must be better than the one that is followed */
     int64_t price_ns;
     uint32_t tries, most;
+    int32_t low, high;         /* priorities of the window */
+    struct auto_levels strict; /* of the best plan that keeps to them */
+    int64_t strict_ns;
+    int64_t mended_ns; /* target of the plan in force with late tasks elsewhere; 0: not the best */
 };
 
 static bool auto_done(const struct auto_search *search)
 {
+    if (search->world->stop != NULL && atomic_load_relaxed_u32(search->world->stop))
+        return true;
+    /* Two more: this one, and the best once again. */
+    uint64_t tasks = search->world->simulated + 2 * (uint64_t)search->world->window->task_count;
     if (search->price_ns > 0 && search->tries > 0 &&
-        (search->tries + 2) * search->price_ns > search->best.makespan_ns / AUTO_SHARE)
+        (int64_t)tasks * search->price_ns > search->best.makespan_ns / AUTO_SHARE)
         return true;
     return search->tries >= search->most ||
            search->best.makespan_ns / AUTO_NEAR <= search->best.bound_ns / 256;
+}
+
+static const struct world_policy *auto_plan(const struct policy *policy)
+{
+    return policy->plan != NULL ? policy->plan : policy->model;
+}
+
+/* What would become of the plan that is being followed. */
+static int64_t auto_keep(struct auto_search *search, const struct policy_found *known,
+                         int64_t target_ns)
+{
+    struct world_tuning tuning = known->tuning;
+    tuning.rank = WORLD_RANK_GIVEN;
+    tuning.jitter = 0;
+    tuning.target_ns = target_ns;
+    return world_simulate(search->world, &policy_follow, &tuning);
+}
+
+static void auto_levels(const struct auto_search *search, struct auto_levels *levels)
+{
+    const struct world *world = search->world;
+    int64_t span = (int64_t)search->high - search->low + 1;
+    uint32_t count[AUTO_LEVELS] = {0}, tasks = 0;
+    double sum[AUTO_LEVELS] = {0}, all = 0;
+    for (uint32_t t = 0; t < world->window->task_count; t++) {
+        int64_t above = (int64_t)plan_task_at(world->window, t)->priority - search->low;
+        sum[above * AUTO_LEVELS / span] += (double)world->runs[t].end_ns;
+        count[above * AUTO_LEVELS / span]++;
+    }
+    for (uint32_t l = AUTO_LEVELS; l-- > 0;) {
+        all += sum[l];
+        tasks += count[l];
+        levels->end_ns[l] = tasks > 0 ? (int64_t)(all / tasks) : 0;
+    }
+}
+
+/* Does nobody who has a priority wait noticeably longer than if they were kept to strictly? */
+static bool auto_is_fair(const struct auto_search *search, int64_t ns)
+{
+    struct auto_levels levels;
+    if (search->high == search->low)
+        return true;
+    if (search->strict_ns == INT64_MAX)
+        return false;
+    auto_levels(search, &levels);
+    for (uint32_t l = 0; l < AUTO_LEVELS; l++)
+        if (levels.end_ns[l] > search->strict.end_ns[l] + ns / AUTO_LATER)
+            return false;
+    return true;
 }
 
 /* True when it is the best so far. */
@@ -32,13 +104,28 @@ static bool auto_try(struct auto_search *search, const struct policy *policy,
 {
     if (auto_done(search))
         return false;
-    int64_t ns = world_simulate(search->world, policy->plan, tuning);
+    if (search->best.makespan_ns < INT64_MAX)
+        search->world->limit_ns = search->best.makespan_ns - search->lead_ns;
+    int64_t ns = world_simulate(search->world, auto_plan(policy), tuning);
     search->tries++;
-    if (ns >= search->best.makespan_ns)
+    if (ns < search->best.makespan_ns && tuning->flat && !auto_is_fair(search, ns))
         return false;
+    if (!tuning->flat && ns < search->strict_ns && search->high > search->low) {
+        search->strict_ns = ns;
+        auto_levels(search, &search->strict);
+    }
+    if (policy == &policy_lookahead && ns < search->base_ns) {
+        search->base_ns = ns;
+        search->base = *tuning;
+    }
+    if (ns >= search->best.makespan_ns - search->lead_ns)
+        return false;
+    search->lead_ns = 0;
     search->best.policy = policy;
     search->best.tuning = *tuning;
     search->best.makespan_ns = ns;
+    search->best.kept = false;
+    search->mended_ns = 0;
     return true;
 }
 
@@ -72,22 +159,30 @@ static const struct auto_candidate auto_candidates[] = {
 
 static void auto_first(struct auto_search *search)
 {
+    static const struct policy *const singles[] = {&policy_heteroprio, &policy_eft, &policy_steal,
+                                                   &policy_fifo};
+    size_t next = 0, most = sizeof singles / sizeof singles[0];
     (void)auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
     for (size_t i = 0; i < sizeof auto_candidates / sizeof auto_candidates[0]; i++) {
         const struct auto_candidate *of = &auto_candidates[i];
-        const struct world_tuning tuning = {.rank = of->rank,
-                                            .move = of->move,
-                                            .move_own = of->move_own,
-                                            .slack = of->slack,
-                                            .look = of->look,
-                                            .ahead = of->ahead,
-                                            .by_rank = of->by_rank,
-                                            .steal = of->steal,
-                                            .target_ns = auto_target(search, of->share)};
+        struct world_tuning tuning = {.rank = of->rank,
+                                      .move = of->move,
+                                      .move_own = of->move_own,
+                                      .slack = of->slack,
+                                      .look = of->look,
+                                      .ahead = of->ahead,
+                                      .by_rank = of->by_rank,
+                                      .steal = of->steal,
+                                      .target_ns = auto_target(search, of->share)};
         (void)auto_try(search, &policy_lookahead, &tuning);
+        tuning.flat = true;
+        if (search->high > search->low)
+            (void)auto_try(search, &policy_lookahead, &tuning);
+        if (next < most) { /* by turns */
+            (void)auto_try(search, singles[next], &singles[next]->tuning);
+            next++;
+        }
     }
-    (void)auto_try(search, &policy_heteroprio, &policy_heteroprio.tuning);
-    (void)auto_try(search, &policy_steal, &policy_steal.tuning);
 }
 
 /* One change to the best so far; false when it would change nothing. */
@@ -100,7 +195,8 @@ struct auto_step {
         AUTO_FLAGS,
         AUTO_SLACK,
         AUTO_OWN,
-        AUTO_AHEAD
+        AUTO_AHEAD,
+        AUTO_FLAT
     } kind;
     uint32_t value;
 };
@@ -133,6 +229,9 @@ static bool auto_change(const struct auto_search *search, const struct auto_step
     case AUTO_OWN:
         tuning->move_own = step->value;
         return tuning->move_own != before.move_own && before.move > 0;
+    case AUTO_FLAT:
+        tuning->flat = !tuning->flat;
+        return search->high > search->low;
     case AUTO_AHEAD:
         tuning->ahead = step->value;
         return tuning->ahead != before.ahead;
@@ -143,17 +242,43 @@ static bool auto_change(const struct auto_search *search, const struct auto_step
 static void auto_steps(struct auto_search *search)
 {
     static const struct auto_step steps[] = {
-        {AUTO_SHAKE, 64},  {AUTO_TARGET, 128}, {AUTO_SHAKE, 32},   {AUTO_TARGET, 48},
-        {AUTO_SHAKE, 128}, {AUTO_MOVE, 512},   {AUTO_TARGET, 220}, {AUTO_MOVE, 128},
-        {AUTO_SHAKE, 64},  {AUTO_RANK, 1},     {AUTO_FLAGS, 1},    {AUTO_FLAGS, 2},
-        {AUTO_SHAKE, 32},  {AUTO_OWN, 768},    {AUTO_SLACK, 256},  {AUTO_OWN, 0},
-        {AUTO_SHAKE, 96},  {AUTO_SLACK, 560},  {AUTO_RANK, 2},     {AUTO_TARGET, 24},
-        {AUTO_AHEAD, 4},   {AUTO_AHEAD, 2},    {AUTO_SHAKE, 64},   {AUTO_AHEAD, 8},
+        {AUTO_FLAT, 0},    {AUTO_SHAKE, 64},  {AUTO_TARGET, 128}, {AUTO_SHAKE, 32},
+        {AUTO_TARGET, 48}, {AUTO_SHAKE, 128}, {AUTO_MOVE, 512},   {AUTO_TARGET, 220},
+        {AUTO_MOVE, 128},  {AUTO_SHAKE, 64},  {AUTO_RANK, 1},     {AUTO_FLAGS, 1},
+        {AUTO_FLAGS, 2},   {AUTO_SHAKE, 32},  {AUTO_OWN, 768},    {AUTO_SLACK, 256},
+        {AUTO_OWN, 0},     {AUTO_SHAKE, 96},  {AUTO_SLACK, 560},  {AUTO_RANK, 2},
+        {AUTO_TARGET, 24}, {AUTO_AHEAD, 4},   {AUTO_AHEAD, 2},    {AUTO_SHAKE, 64},
+        {AUTO_AHEAD, 8},
     };
-    for (size_t i = 0; !auto_done(search) && search->best.policy == &policy_lookahead; i++) {
-        struct world_tuning tuning = search->best.tuning;
+    for (size_t i = 0; !auto_done(search) && search->base_ns < INT64_MAX; i++) {
+        struct world_tuning tuning = search->base;
         if (auto_change(search, &steps[i % (sizeof steps / sizeof steps[0])], &tuning))
             (void)auto_try(search, &policy_lookahead, &tuning);
+    }
+}
+
+static void auto_priorities(struct auto_search *search)
+{
+    const struct plan_window *window = search->world->window;
+    for (uint32_t t = 0; t < window->task_count; t++) {
+        int32_t priority = plan_task_at(window, t)->priority;
+        search->low = t == 0 || priority < search->low ? priority : search->low;
+        search->high = t == 0 || priority > search->high ? priority : search->high;
+    }
+}
+
+/* The same with tasks elsewhere that are late for a better end. */
+static void auto_mend(struct auto_search *search, const struct policy_found *known)
+{
+    for (int64_t share = 16; share <= 64 && !auto_done(search); share *= 4) {
+        int64_t target_ns = search->best.makespan_ns - search->best.makespan_ns / share;
+        int64_t ns = auto_keep(search, known, target_ns);
+        search->tries++;
+        if (ns >= search->best.makespan_ns - search->best.makespan_ns / AUTO_MENDED)
+            continue;
+        search->best.makespan_ns = ns;
+        search->best.kept = false;
+        search->mended_ns = target_ns;
     }
 }
 
@@ -165,9 +290,21 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
         return objective_search(world, tries, bound_ns, price_ns);
     struct auto_search search = {.world = world,
                                  .best = {.makespan_ns = INT64_MAX},
+                                 .base_ns = INT64_MAX,
+                                 .strict_ns = INT64_MAX,
                                  .price_ns = price_ns,
                                  .most = tries < POLICY_TRIES ? tries : POLICY_TRIES};
+    auto_priorities(&search);
     search.best.bound_ns = bound_ns > world->bound_ns ? bound_ns : world->bound_ns;
+    if (known != NULL && known->policy != NULL && world->given_rank != NULL) {
+        search.best.makespan_ns = auto_keep(&search, known, 0);
+        search.best.policy = known->policy;
+        search.best.tuning = known->tuning;
+        search.best.kept = true;
+        search.tries++;
+        auto_mend(&search, known);
+        search.lead_ns = search.best.makespan_ns / AUTO_LEAD;
+    }
     if (known != NULL && known->policy != NULL) {
         struct world_tuning tuning = known->tuning;
         if (known->bound_ns > 0)
@@ -178,8 +315,15 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
     auto_first(&search);
     auto_steps(&search);
     search.best.tries = search.tries;
-    if (search.best.policy != NULL && world->makespan_ns != search.best.makespan_ns)
-        (void)world_simulate(world, search.best.policy->plan, &search.best.tuning);
+    world->limit_ns = INT64_MAX;
+    if (search.best.policy == NULL || world->makespan_ns == search.best.makespan_ns)
+        return search.best;
+    if (search.best.kept)
+        (void)auto_keep(&search, known, 0);
+    else if (search.mended_ns > 0)
+        (void)auto_keep(&search, known, search.mended_ns);
+    else
+        (void)world_simulate(world, auto_plan(search.best.policy), &search.best.tuning);
     return search.best;
 }
 

@@ -216,6 +216,7 @@ static bool objective_try(struct objective_search *search, const struct objectiv
     search->seen[search->seen_count++] = *part;
     bool made = objective_cut(search->window, part, &cut, &original);
     if (made && world_init(&world, &cut)) {
+        world.stop = search->world->stop;
         struct policy_found found = objective_plan(search, &world, tuning);
         search->tries += found.tries;
         if (found.makespan_ns != INT64_MAX) {
@@ -229,6 +230,7 @@ static bool objective_try(struct objective_search *search, const struct objectiv
                 objective_take(search->world, &world, &original);
             }
         }
+        search->world->simulated += world.simulated;
         world_fini(&world);
     }
     objective_cut_fini(&cut, &original);

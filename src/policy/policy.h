@@ -5,7 +5,7 @@
  * place step fills one policy_lane for every queue that may run the task, in index order, and the
  * policy says which. `plan` runs in a simulated world of the pending tasks (plan/world.h); the
  * engine then follows what happened there. A policy without `plan` decides task by task; what no
- * plan covers is placed by `choose`.
+ * plan covers is placed by `choose`. `auto` has all of them among its candidates.
  */
 #ifndef FASTGPU_POLICY_POLICY_H
 #define FASTGPU_POLICY_POLICY_H
@@ -37,8 +37,9 @@ struct policy {
     bool searches;       /* `auto`: policy_search() plans */
     /* Place in `lanes` of the choice; count > 0. */
     uint32_t (*choose)(const struct policy_lane *lanes, uint32_t count);
-    const struct world_policy *plan; /* NULL: decides task by task only */
-    struct world_tuning tuning;      /* of the plan */
+    const struct world_policy *plan;  /* NULL: decides task by task only, and then */
+    const struct world_policy *model; /* does this in a simulated world, for `auto` */
+    struct world_tuning tuning;       /* of the plan, or the model */
 };
 
 extern const struct policy policy_auto;
@@ -67,13 +68,17 @@ struct policy_found {
     int64_t makespan_ns;
     int64_t bound_ns; /* lower bound of it */
     uint32_t tries;
+    bool kept; /* the plan that is being followed goes on as it is; policy and tuning are its own */
 };
+
+/* The plan that is being followed (world->given_*), in a simulated world. */
+extern const struct world_policy policy_follow;
 
 /* Simulates candidates on the world's window, the best tuning of the best last, so that the world
  * holds its runs. [in] tries: simulations, at most POLICY_TRIES. [in] known: where to begin, from
  * an earlier window; NULL. [in] bound_ns: a lower bound of the makespan; 0: world->bound_ns.
- * [in] price_ns: what one simulation costs; all of them together cost no more than a fiftieth of
- * the makespan; 0: as many as `tries` says. INT64_MAX in makespan_ns when no candidate ends. */
+ * [in] price_ns: what one simulated task costs; all of them together cost no more than a fiftieth
+ * of the makespan; 0: as many as `tries` says. INT64_MAX in makespan_ns when no candidate ends. */
 struct policy_found policy_search(struct world *world, uint32_t tries,
                                   const struct policy_found *known, int64_t bound_ns,
                                   int64_t price_ns);

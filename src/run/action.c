@@ -1,13 +1,14 @@
-/* The embedded driver carries out the engine's actions: memory, builds; callbacks are in
- * callback.c.
+/* The embedded driver carries out the engine's actions: memory, builds, plans; callbacks
+ * are in callback.c.
  *
  * Takes struct action records after a turn, feeds the answers back as events. Runs under the
- * driver's lock; builds of text run on a thread of their own and come back through a list. Keeps
- * true: every ALLOC and BUILD is answered.
+ * driver's lock; builds of text and searches for plans run on threads of their own. Keeps
+ * true: every ALLOC, BUILD and PLAN is answered.
  */
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "core/search.h"
 #include "run/driver.h"
 
 #define ACTION_HOST_ALIGN 4096u
@@ -86,6 +87,27 @@ fgpu_status driver_need_builder(struct driver *driver, uint32_t variant_kind)
                : error_set(status, "the thread that would compile it cannot be started");
 }
 
+/* ---- plans ------------------------------------------------------------------------------ */
+
+/* Thread: planning thread. */
+static void action_plan_job(struct driver *driver, void *job)
+{
+    search_run(*(struct search **)job);
+    atomic_store_release_u32(&driver->planned, 1);
+    doorbell_ring(&driver->bell);
+}
+
+static bool action_plan(struct driver *driver)
+{
+    struct search *search = engine_search(&driver->engine);
+    if (worker_start(driver, &driver->planning, "fgpu-plan", action_plan_job) == FGPU_OK &&
+        worker_add(&driver->planning, &search))
+        return false;
+    search_run(search);
+    engine_planned(&driver->engine);
+    return true;
+}
+
 /* ---- memory ----------------------------------------------------------------------------- */
 
 static void action_alloc(struct driver *driver, const struct action *action)
@@ -128,6 +150,9 @@ bool driver_act(struct driver *driver)
         case ACTION_BUILD:
             fed |= action_build(driver, &action);
             break;
+        case ACTION_PLAN:
+            fed |= action_plan(driver);
+            break;
         case ACTION_CODE_FREE:
             device_code_free(&driver->devices[action.device], action.handle);
             break;
@@ -159,6 +184,11 @@ bool driver_feed(struct driver *driver)
     while (driver->building > 0 && action_take(&driver->built_lock, &driver->built, &build)) {
         driver->building--;
         action_built(driver, &build);
+        fed = true;
+    }
+    if (atomic_load_acquire_u32(&driver->planned)) {
+        atomic_store_release_u32(&driver->planned, 0);
+        engine_planned(&driver->engine);
         fed = true;
     }
     return callback_feed(driver) || fed;

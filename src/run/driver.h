@@ -4,7 +4,8 @@
  * the pool is idle or enough has been queued, threads that wait, and otherwise the progress thread,
  * which sleeps on the doorbell that the devices ring. Builds run on a build thread, completion
  * callbacks on a callback thread; each is started by the first call that will need it, which is
- * refused where that fails.
+ * refused where that fails. Plans are searched on a planning thread, without the lock; where no
+ * thread can be had, by whoever turns the crank.
  */
 #ifndef FASTGPU_RUN_DRIVER_H
 #define FASTGPU_RUN_DRIVER_H
@@ -74,6 +75,7 @@ struct driver {
     _Atomic uint32_t soon;    /* nothing was in flight when somebody last pumped, or little that is
                                  short: an answer may come within the spinning time */
     _Atomic uint32_t serves;  /* tasks are long: a device's thread may turn the crank, too */
+    _Atomic uint32_t flow;    /* tiny tasks stream in: the progress thread looks from time to time */
     _Atomic uint32_t helpers; /* threads that wait and pump */
     _Atomic uint32_t hasty;   /* those of them that wait for less than all tasks */
     _Atomic uint32_t standby; /* the progress thread sleeps here, leaving the bell to the helpers */
@@ -88,6 +90,11 @@ struct driver {
     uint64_t serve_ns;      /* how long a task must take for that */
     bool serving;           /* under the lock: it is a device's thread that pumps, */
     bool lose_due;          /* and it has found a device lost, whose threads it must not stop */
+    bool submits;           /* ... or a submitter while nobody waits */
+    bool dozes;             /* a device may let lie what it was given */
+    bool flow_begins;       /* and the progress thread has not been told */
+    uint32_t flow_pumps;    /* of submitters in a row, of tiny tasks */
+    uint64_t flow_ns;       /* when the last one was */
     bool stuck_told;        /* waiters know that `stuck` is set */
     uint64_t wakes_told;    /* engine.wakes when waiters were last woken */
     _Atomic uint32_t stuck; /* a device took less than it was given: try again soon */
@@ -110,7 +117,9 @@ struct driver {
     _Atomic uint32_t progress_started;
     struct driver_worker builder; /* jobs: struct driver_build */
     struct lock built_lock;
-    struct vec built; /* struct driver_build that the build thread has finished */
+    struct vec built;              /* struct driver_build that the build thread has finished */
+    struct driver_worker planning; /* jobs: struct search *; at most one */
+    _Atomic uint32_t planned;      /* it has been run, and nobody has told the engine */
     struct driver_callbacks callbacks;
 
     char cache_dir[4096];    /* "" none */
@@ -142,6 +151,9 @@ void driver_destroy(struct driver *driver);
  * FGPU_E_NOMEM, with a text. */
 fgpu_status driver_submit(struct driver *driver, const struct submit_request *request,
                           uint32_t *index, uint32_t *generation);
+
+/* The same for a record that has been prepared. */
+void driver_push(struct driver *driver, uint32_t index, uint8_t kind);
 
 /* Take the lock with all submitted tasks linked; and let go, handing out what has become possible.
  * Between them the caller may use the engine. */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "core/search.h"
 #include "base/futex.h"
 #include "base/map.h"
 #include "dev/layer/fault.h"
@@ -233,7 +234,7 @@ static void open_cache(struct driver *driver, const fgpu_pool_options *options)
 
 static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *options)
 {
-    static const char none[] = "eft";
+    static const char none[] = "auto";
     struct engine_device_config *configs = calloc(LIMITS_DEVICES, sizeof *configs);
     if (configs == NULL)
         return error_set(FGPU_E_NOMEM, "no memory for the pool");
@@ -251,6 +252,7 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
         .flags = options->flags,
         .aim = {.objective = options->objective},
         .first_generation = driver->first_generation,
+        .plans_apart = true,
 #ifdef FGPU_DEBUG_CHECKS
         .checks = getenv("FASTGPU_CHECK") != NULL,
 #endif
@@ -350,6 +352,7 @@ fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool,
     history_init(&driver->history, 0, hooks);
     trace_init(&driver->trace, open_trace_events(options), hooks);
     worker_init(&driver->builder, sizeof(struct driver_build), hooks);
+    worker_init(&driver->planning, sizeof(struct search *), hooks);
     vec_init(&driver->built, sizeof(struct driver_build), hooks);
     driver->devices = calloc(LIMITS_DEVICES, sizeof *driver->devices);
     driver->samples = calloc(LIMITS_DEVICES, sizeof *driver->samples);
@@ -386,6 +389,9 @@ static void open_stop(struct driver *driver)
         (void)futex_wake(&driver->closing, 1);
         pthread_join(driver->progress, NULL);
     }
+    if (driver->engine.planner != NULL) /* what nobody will follow need not be the best */
+        atomic_store_release_u32(&engine_search(&driver->engine)->stop, 1);
+    worker_fini(&driver->planning);
     worker_fini(&driver->builder);
     callback_fini(driver);
 }

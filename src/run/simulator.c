@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "core/power.h"
+#include "core/search.h"
 
 #define SIMULATOR_ALLOC_BYTES (UINT64_C(1) << 20) /* distance of invented addresses */
 
@@ -44,7 +45,7 @@ struct simulator_lane {
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-static void simulator_caps(const struct simulator_device *device, uint32_t ring,
+static void simulator_caps(const struct simulator_device *device, uint32_t ring, bool described,
                            fgpu_device_caps *caps)
 {
     *caps = (fgpu_device_caps){.struct_bytes = sizeof *caps,
@@ -55,6 +56,7 @@ static void simulator_caps(const struct simulator_device *device, uint32_t ring,
                                .suballocate = 1,
                                .offset_align_bytes = 1,
                                .max_queue_commands = ring / 4,
+                               .parts = !described,
                                .copy_queue_count = device->copy_count,
                                .memory_bytes = device->memory_bytes};
 }
@@ -132,7 +134,7 @@ static fgpu_status simulator_engine(struct simulator *s)
         lanes += s->devices[d].queue_count;
     uint32_t ring = lanes <= SIMULATOR_FEW_LANES ? ENGINE_LANE_RING : SIMULATOR_SMALL_RING;
     for (uint32_t d = 0; d < count; d++) {
-        simulator_caps(&s->devices[d], ring, &configs[d].caps);
+        simulator_caps(&s->devices[d], ring, s->config.machine != NULL, &configs[d].caps);
         configs[d].alike = s->devices[d].alike;
         configs[d].key = s->devices[d].key != 0 ? s->devices[d].key : hash_u64(d + 1);
         configs[d].cores = s->devices[d].cores;
@@ -154,6 +156,7 @@ static fgpu_status simulator_engine(struct simulator *s)
         .path_link_count = s->config.machine != NULL ? s->config.machine->instance_count : 0,
         .paths_user = s,
         .ring = ring,
+        .plans_apart = s->config.plan_turns > 0,
         .checks = s->config.checks};
     struct power_config power = {
         .cap_watt = s->config.cap_watt, .most_ns = simulator_most_ns, .user = s};
@@ -370,6 +373,10 @@ bool simulator_act(struct simulator *s)
         case ACTION_CALLBACK:
             engine_callback_done(&s->engine, action.index);
             break;
+        case ACTION_PLAN:
+            search_run(engine_search(&s->engine));
+            s->plan_due = s->turns + 1 + rng_below(&s->rng, s->config.plan_turns);
+            break;
         case ACTION_FREE:
         case ACTION_CODE_FREE:
             break;
@@ -399,6 +406,10 @@ static void simulator_turn(struct simulator *s)
     uint64_t begin_ns = clock_now_ns();
     engine_clock(&s->engine, s->now_ns);
     (void)engine_drain(&s->engine);
+    if (s->plan_due != 0 && ++s->turns >= s->plan_due) {
+        s->plan_due = 0;
+        engine_planned(&s->engine);
+    }
     do {
         engine_turn(&s->engine);
         (void)simulator_hand_out(s);

@@ -48,6 +48,7 @@ struct simulator_config {
     const char *policy;
     uint32_t task_limit;
     uint64_t seed;
+    uint32_t plan_turns;      /* plans come up to so many turns late; 0: at once */
     uint64_t group_ps;        /* time of one work group at speed 1, in picoseconds */
     uint32_t fail_permille;   /* commands that end with FGPU_E_DEVICE */
     uint32_t refuse_permille; /* allocations that fail */
@@ -147,7 +148,9 @@ struct simulator {
     uint64_t last_ns;        /* when the last task ended */
     double response_ns;      /* sum over the tasks that ended, of their ends */
     uint64_t copies, bytes_moved;
-    uint64_t turn_ns; /* time spent in the engine's turns, by the wall */
+    uint64_t turns;    /* of the engine */
+    uint64_t plan_due; /* when a plan that was searched is told of; 0: there is none */
+    uint64_t turn_ns;  /* time spent in the engine's turns, by the wall */
 };
 
 /* FGPU_E_INVAL for an unknown policy, FGPU_E_NOMEM, FGPU_E_LIMIT. [in] config is copied. */

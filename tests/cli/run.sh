@@ -43,7 +43,7 @@ cat >grey.json <<'JSON'
              {"buffer": "photo", "raw": "photo.raw"}]}
 JSON
 expect 0 stdout '3 of 3 outputs written to out' "$FASTGPU" run --devices cpu -o out grey.json
-for word in Assess Schedule Memory Balance Evaluate 'policy eft; 6 tasks of 1 kernel' \
+for word in Assess Schedule Memory Balance Evaluate 'policy auto; 6 tasks of 1 kernel' \
     'done 6, failed 0, cancelled 0; placed: cpu 6' 'task latency: unknown'; do
     grep -qF -- "$word" stdout || { echo "no $word in:"; cat stdout; exit 1; }
 done

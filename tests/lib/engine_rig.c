@@ -81,6 +81,7 @@ void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *s
                                    .paths = setup->paths,
                                    .path_rate = setup->path_rate,
                                    .path_link_count = setup->path_link_count,
+                                   .plans_apart = setup->plans_apart,
                                    .budget_ns = setup->budget_ns,
                                    .checks = true};
     if (engine_init(&rig->engine, &config) != FGPU_OK)
@@ -235,6 +236,8 @@ static bool rig_act(struct engine_rig *rig)
             engine_slab(&rig->engine, action.node, (uint64_t)(uintptr_t)slab, action.bytes);
         } else if (action.kind == ACTION_BUILD) {
             engine_built(&rig->engine, action.index, action.device, FGPU_OK, &built);
+        } else if (action.kind == ACTION_PLAN) {
+            rig->plans_due++;
         }
     }
     vec_clear(&rig->engine.actions);

@@ -39,6 +39,7 @@ struct engine_rig {
     } slabs[256];
     uint32_t slab_count;
     struct engine_rig_lane lanes[RIG_LANES];
+    uint32_t plans_due;
 };
 
 /* Devices with memory of their own and so many queues each. flags: enum fgpu_pool_flag. */
@@ -60,6 +61,7 @@ struct engine_rig_setup {
     uint32_t path_link_count;
     uint32_t flags;
     uint64_t budget_ns, host_bytes;
+    bool plans_apart; /* ACTION_PLAN is counted in plans_due and left to the caller */
 };
 void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *setup);
 void engine_rig_close(struct engine_rig *rig);

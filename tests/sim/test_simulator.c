@@ -65,6 +65,7 @@ static void world_open(struct sim_world *w, uint64_t seed, bool faults)
                                       .policy = sim_policies[rng_below(&rng, 6)],
                                       .task_limit = 4096,
                                       .seed = seed,
+                                      .plan_turns = seed % 4 == 1 ? 1 + (uint32_t)(seed % 7) : 0,
                                       .group_ps = 1000 * (1 + rng_below(&rng, 50000)),
                                       .fail_permille = faults ? 15 : 0,
                                       .refuse_permille = faults ? 30 : 0,

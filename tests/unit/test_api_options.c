@@ -256,7 +256,7 @@ static void test_a_pool_refuses(void **state)
         const char *says;
     } cases[] = {
         {"trace-events=16777217", FGPU_E_INVAL, "trace_events is 16777217, at most 16777216"},
-        {"objective=latency", FGPU_E_INVAL, "needs 'auto'"},
+        {"objective=latency;policy=eft", FGPU_E_INVAL, "needs 'auto'"},
         {"objective=energy;policy=auto", FGPU_E_UNSUPPORTED, "not known"},
         {"objective=edp", FGPU_E_UNSUPPORTED, "not known"},
         {"log-file=/nonexistent/x.log", FGPU_E_IO, "/nonexistent/x.log cannot be opened: No such"},

@@ -14,6 +14,7 @@
 #define BYTES 4096u
 #define LONG_NS 1000000u
 #define SHORT_NS 1000u
+#define MIDDLE_NS 8000u
 #define LATE_NS 120000u /* a plan pays just so: the share is felt */
 #define MANY 512u
 
@@ -114,8 +115,8 @@ static void test_many_short_ones(void **state)
 {
     (void)state;
     open_as("auto");
-    knows(1, SHORT_NS);
-    knows(2, SHORT_NS);
+    knows(1, MIDDLE_NS);
+    knows(2, MIDDLE_NS);
     submit(MANY, NULL);
     engine_rig_turn(&rig);
     assert_int_equal(planner()->fresh, 0); /* looked at */
@@ -125,6 +126,125 @@ static void test_many_short_ones(void **state)
     submit(MANY / 2, NULL);
     engine_rig_turn(&rig);
     assert_int_equal(planner()->fresh, 0);
+    assert_int_equal(planner()->plans, 0);
+    close_all();
+}
+
+/* Much shorter ones are not even looked at, nor are those of which nothing is known. */
+static void test_very_short_ones(void **state)
+{
+    (void)state;
+    for (uint32_t known = 0; known < 2; known++) {
+        open_as("auto");
+        if (known)
+            knows(1, SHORT_NS);
+        submit(MANY, NULL);
+        engine_rig_turn(&rig);
+        assert_int_equal(planner()->fresh, MANY);
+        close_all();
+    }
+}
+
+/* ---- apart ------------------------------------------------------------------------------ */
+
+static void open_apart(void)
+{
+    const struct engine_rig_setup setup = {
+        .queues = queues, .devices = 2, .policy = "auto", .plans_apart = true};
+    contents = calloc(BYTES, 1);
+    assert_non_null(contents);
+    engine_rig_open_as(&rig, &setup);
+    rig.engine.checks = false;
+    engine_clock(&rig.engine, 1000);
+    knows(1, LONG_NS);
+    knows(2, LONG_NS);
+}
+
+/* While a plan is searched tasks go on; what has started or ended is left out of it. */
+static void test_apart(void **state)
+{
+    (void)state;
+    uint32_t slots[64], covered = 0;
+    const uint64_t ns[] = {LONG_NS, LONG_NS};
+    open_apart();
+    submit(64, slots);
+    engine_rig_turn(&rig);
+    assert_int_equal(rig.plans_due, 1);
+    assert_int_equal(planner()->plans, 0);
+    assert_true(step(ns) > 0); /* eft has placed some */
+    search_run(engine_search(&rig.engine));
+    assert_true(step(ns) > 0);
+    assert_int_equal(planner()->plans, 0); /* nobody has told of it */
+    engine_planned(&rig.engine);
+    engine_rig_turn(&rig);
+    assert_int_equal(planner()->plans, 1);
+    assert_int_equal(rig.plans_due, 1);
+    for (uint32_t i = 0; i < 64; i++)
+        covered += planner_of(&rig.engine, engine_task(&rig.engine, slots[i])) != NULL;
+    assert_in_range(covered, 32, 62);
+    assert_true(planner()->covered >= covered);
+    close_all();
+}
+
+/* A slot that serves another task by then is none of the plan's. */
+static void test_apart_recycled(void **state)
+{
+    (void)state;
+    uint32_t slots[16];
+    const uint64_t ns[] = {LONG_NS, LONG_NS};
+    open_apart();
+    submit(16, slots);
+    engine_rig_turn(&rig);
+    assert_int_equal(rig.plans_due, 1);
+    while (step(ns) > 0)
+        ;
+    submit(16, slots); /* in the slots of those that have ended */
+    engine_rig_turn(&rig);
+    search_run(engine_search(&rig.engine));
+    engine_planned(&rig.engine);
+    engine_rig_turn(&rig);
+    for (uint32_t i = 0; i < 16; i++)
+        assert_null(planner_of(&rig.engine, engine_task(&rig.engine, slots[i])));
+    assert_int_equal(rig.plans_due, 2); /* for the new ones */
+    search_run(engine_search(&rig.engine));
+    engine_planned(&rig.engine);
+    close_all();
+}
+
+/* A plan for a machine that has lost a device since is not followed; another one is made. */
+static void test_apart_lost(void **state)
+{
+    (void)state;
+    open_apart();
+    submit(64, NULL);
+    engine_rig_turn(&rig);
+    assert_int_equal(rig.plans_due, 1);
+    search_run(engine_search(&rig.engine));
+    engine_device_lost(&rig.engine, 1, "the test says so");
+    engine_planned(&rig.engine);
+    engine_rig_turn(&rig);
+    assert_int_equal(planner()->plans, 0);
+    assert_int_equal(rig.plans_due, 2);
+    search_run(engine_search(&rig.engine));
+    engine_planned(&rig.engine);
+    engine_rig_turn(&rig);
+    assert_int_equal(planner()->plans, 1);
+    close_all();
+}
+
+/* Nobody waits for a search that nobody wants. */
+static void test_apart_stopped(void **state)
+{
+    (void)state;
+    open_apart();
+    submit(64, NULL);
+    engine_rig_turn(&rig);
+    struct search *search = engine_search(&rig.engine);
+    atomic_store_relaxed_u32(&search->stop, 1);
+    search_run(search);
+    assert_int_equal(search->found.tries, 0);
+    engine_planned(&rig.engine);
+    engine_rig_turn(&rig);
     assert_int_equal(planner()->plans, 0);
     close_all();
 }
@@ -427,6 +547,11 @@ int main(void)
         cmocka_unit_test(test_pays),
         cmocka_unit_test(test_without_a_planner),
         cmocka_unit_test(test_many_short_ones),
+        cmocka_unit_test(test_very_short_ones),
+        cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_apart_recycled),
+        cmocka_unit_test(test_apart_lost),
+        cmocka_unit_test(test_apart_stopped),
         cmocka_unit_test(test_more_while_followed),
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_late),

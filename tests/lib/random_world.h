@@ -1,0 +1,45 @@
+/* Random graphs on random machines, for whoever asks a simulation what policies make of them.
+ *
+ * A seed says all: up to three classes of devices with links, four kernels, a graph. Texts go to
+ * fgpu_machine_parse().
+ */
+#ifndef FASTGPU_TESTS_RANDOM_WORLD_H
+#define FASTGPU_TESTS_RANDOM_WORLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fastgpu/sim.h>
+
+#define RANDOM_TASKS 96u
+#define RANDOM_DATA 16u
+#define RANDOM_KERNELS 4u
+#define RANDOM_DATA_BYTES 1000000u /* at most */
+#define RANDOM_ACCESSES 3u
+
+struct random_access {
+    uint32_t data, mode;
+};
+
+struct random_task {
+    struct random_access accesses[RANDOM_ACCESSES];
+    uint32_t access_count;
+    uint32_t kernel, after;
+    int32_t priority;
+};
+
+/* What a seed says, apart from the policy. */
+struct random_world {
+    char text[4096];
+    size_t length;
+    struct random_task tasks[RANDOM_TASKS];
+    uint32_t task_count;
+    uint64_t bytes[RANDOM_DATA];
+    fgpu_sim_options options;
+};
+
+void random_world_make(struct random_world *world, uint64_t seed);
+/* Kernels, data and tasks; what goes wrong fails the test. */
+void random_world_add(fgpu_sim *sim, const struct random_world *world);
+
+#endif
