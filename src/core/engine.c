@@ -149,7 +149,7 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_backlog_push(engine, task, true);
         return false;
     }
-    if (engine->power == NULL && direct_launch(engine, lane, task))
+    if (direct_launch(engine, lane, task))
         return true;
     enum launch_answer code = launch_code(engine, task);
     if (code == LAUNCH_FAILED)

@@ -203,7 +203,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
         if (status == FGPU_OK)
             status = setup_tables(engine, config);
         engine->direct = engine->node_count == 1 && engine->lineage == NULL &&
-                         engine->traffic == NULL && !engine->has_copy_lanes;
+                         engine->power == NULL && engine->traffic == NULL &&
+                         !engine->has_copy_lanes;
     }
     if (status != FGPU_OK)
         engine_fini(engine);

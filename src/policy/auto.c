@@ -287,7 +287,7 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
                                   int64_t price_ns)
 {
     if (plan_aim_is_wanted(&world->window->aim))
-        return objective_search(world, tries, bound_ns, price_ns);
+        return objective_search(world, tries, known, bound_ns, price_ns);
     struct auto_search search = {.world = world,
                                  .best = {.makespan_ns = INT64_MAX},
                                  .base_ns = INT64_MAX,

@@ -1,10 +1,11 @@
 /* Plans by other objectives; see objective.h.
  *
- * A part of the machine is a number of workers for each class. Tried are the whole, each class
- * alone, the whole without each class; under a cap the largest parts that may all work at once,
- * filled up in the order of the classes' thrift and of their speed; then the best so far with one
- * class halved, or left out, as long as that helps and simulations are left. Parts are tried with
- * few simulations each. Ties go to the earlier. Thread: any; pure.
+ * First the whole machine is planned for as if the makespan counted, with all that `auto` knows. A
+ * part of it is a number of workers for each class. Tried are each class alone, the whole without
+ * each class; under a cap the largest parts that may all work at once, filled up in the order of
+ * the classes' thrift and of their speed; then the best so far with one class halved, smaller, or
+ * left out, as long as that helps and simulations are left. Parts are tried with few simulations
+ * each. Ties go to the earlier. Thread: any; pure.
  */
 #include "policy/objective.h"
 
@@ -14,7 +15,7 @@
 #define OBJECTIVE_CLASSES 16u /* of more, only the whole machine and what fits are tried */
 #define OBJECTIVE_TRIES 9u    /* simulations for a part */
 #define OBJECTIVE_PARTS 40u
-#define OBJECTIVE_OVER 1.1 /* a part that may not work all at once waits, who knows when */
+#define OBJECTIVE_OVER 1.2 /* a part that may not work all at once waits, who knows when */
 
 struct objective_part {
     uint32_t count[OBJECTIVE_CLASSES];
@@ -299,7 +300,6 @@ static void objective_short(struct objective_search *search)
 static void objective_first(struct objective_search *search)
 {
     struct objective_part part;
-    (void)objective_try(search, &search->whole, NULL);
     if (search->window->aim.objective == PLAN_LATENCY)
         objective_short(search);
     if (search->window->aim.cap_watt > 0) {
@@ -335,7 +335,25 @@ static void objective_steps(struct objective_search *search)
     }
 }
 
-struct policy_found objective_search(struct world *world, uint32_t tries, int64_t bound_ns,
+/* The whole machine as for the makespan, with all that `auto` knows: the plan in force, too. */
+static void objective_whole(struct objective_search *search, uint32_t tries,
+                            const struct policy_found *known)
+{
+    struct world *world = search->world;
+    struct plan_window *window = (struct plan_window *)(uintptr_t)search->window;
+    const struct plan_aim aim = window->aim;
+    window->aim = (struct plan_aim){.objective = PLAN_MAKESPAN};
+    search->found = policy_search(world, tries, known, search->bound_ns, search->price_ns);
+    window->aim = aim;
+    search->tries = search->found.tries;
+    search->best_part = search->whole;
+    search->seen[search->seen_count++] = search->whole;
+    if (search->found.makespan_ns != INT64_MAX)
+        search->best = objective_score(world);
+}
+
+struct policy_found objective_search(struct world *world, uint32_t tries,
+                                     const struct policy_found *known, int64_t bound_ns,
                                      int64_t price_ns)
 {
     const struct plan_window *window = world->window;
@@ -344,19 +362,14 @@ struct policy_found objective_search(struct world *world, uint32_t tries, int64_
                                       .classes = plan_class_count(window),
                                       .best = INFINITY,
                                       .found = {.makespan_ns = INT64_MAX},
-                                      .most = OBJECTIVE_PARTS * OBJECTIVE_TRIES,
+                                      .most = tries + OBJECTIVE_PARTS * OBJECTIVE_TRIES,
                                       .bound_ns = bound_ns,
                                       .price_ns = price_ns};
-    if (search.classes > OBJECTIVE_CLASSES || objective_has_pins(window)) {
-        struct plan_window *own = (struct plan_window *)(uintptr_t)window;
-        const struct plan_aim aim = own->aim;
-        own->aim = (struct plan_aim){.objective = PLAN_MAKESPAN};
-        search.found = policy_search(world, tries, NULL, bound_ns, price_ns);
-        own->aim = aim;
-        return search.found;
-    }
-    for (uint32_t c = 0; c < search.classes; c++)
+    for (uint32_t c = 0; c < search.classes && c < OBJECTIVE_CLASSES; c++)
         search.whole.count[c] = plan_class_at(window, c)->worker_count;
+    objective_whole(&search, tries, known);
+    if (search.classes > OBJECTIVE_CLASSES || objective_has_pins(window))
+        return search.found;
     objective_first(&search);
     objective_steps(&search);
     search.found.tries = search.tries;

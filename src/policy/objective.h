@@ -10,7 +10,8 @@
 #include "policy/policy.h"
 
 /* As policy_search(); of the world it fills in runs, ranks and makespan. */
-struct policy_found objective_search(struct world *world, uint32_t tries, int64_t bound_ns,
+struct policy_found objective_search(struct world *world, uint32_t tries,
+                                     const struct policy_found *known, int64_t bound_ns,
                                      int64_t price_ns);
 
 /* What a plan comes to, the less the better: by what the window aims at. For tests. */
