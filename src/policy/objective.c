@@ -15,7 +15,7 @@
 #define OBJECTIVE_CLASSES 16u /* of more, only the whole machine and what fits are tried */
 #define OBJECTIVE_TRIES 9u    /* simulations for a part */
 #define OBJECTIVE_PARTS 40u
-#define OBJECTIVE_OVER 1.2 /* a part that may not work all at once waits, who knows when */
+#define OBJECTIVE_OVER 1.1 /* a part that may not work all at once waits, who knows when */
 
 struct objective_part {
     uint32_t count[OBJECTIVE_CLASSES];
