@@ -46,6 +46,7 @@ struct bench_split {
     double *alone_ns;   /* [device][round] */
     double *divided_ns; /* [round] */
     double *share;      /* [round]: of the sum of the speeds alone */
+    double *busy;       /* [device][round]: share of the divided run */
     uint32_t *expected, *found;
     uint64_t pieces; /* of all rounds */
     const volatile sig_atomic_t *stop;
@@ -106,9 +107,11 @@ static fgpu_status bench_split_make(struct bench_split *bench)
     bench->alone_ns = calloc(bench->device_count * bench->rounds, sizeof *bench->alone_ns);
     bench->divided_ns = calloc(bench->rounds, sizeof *bench->divided_ns);
     bench->share = calloc(bench->rounds, sizeof *bench->share);
+    bench->busy = calloc(bench->device_count * bench->rounds, sizeof *bench->busy);
     bench->expected = malloc(bytes);
     bench->found = malloc(bytes);
-    return bench->alone_ns && bench->divided_ns && bench->share && bench->expected && bench->found
+    return bench->alone_ns && bench->divided_ns && bench->share && bench->busy && bench->expected &&
+                   bench->found
                ? FGPU_OK
                : FGPU_E_NOMEM;
 }
@@ -118,6 +121,7 @@ static void bench_split_free(struct bench_split *bench)
     free(bench->alone_ns);
     free(bench->divided_ns);
     free(bench->share);
+    free(bench->busy);
     free(bench->expected);
     free(bench->found);
 }
@@ -163,6 +167,50 @@ static fgpu_status bench_split_look(struct bench_split *bench, bool first)
     return memcmp(to, bench->expected, bench->items * sizeof *to) == 0 ? FGPU_OK : FGPU_E_TASK;
 }
 
+/* Adds what the devices have been busy to `busy`, times `sign`. */
+static fgpu_status bench_split_busy(const struct bench_split *bench, double *busy, double sign)
+{
+    fgpu_status status = FGPU_OK;
+
+    for (uint32_t d = 0; d < bench->device_count && status == FGPU_OK; d++) {
+        fgpu_device_stats stats = {.struct_bytes = sizeof stats};
+        fgpu_device device;
+        status = fgpu_device_at(bench->pool, d, &device);
+        if (status == FGPU_OK)
+            status = fgpu_device_get_stats(device, &stats);
+        busy[d] += sign * (double)stats.busy_ns;
+    }
+    return status;
+}
+
+/* [in] speed: the sum of those alone. */
+static fgpu_status bench_split_divided(struct bench_split *bench, uint64_t round, bool counts,
+                                       double speed)
+{
+    fgpu_pool_stats before = {.struct_bytes = sizeof before}, after = before;
+    double busy[BENCH_SPLIT_DEVICES] = {0}, ns = 1;
+    fgpu_status status = fgpu_pool_get_stats(bench->pool, &before);
+
+    if (status == FGPU_OK)
+        status = bench_split_busy(bench, busy, -1);
+    if (status == FGPU_OK)
+        status = bench_split_once(bench, NULL, &ns);
+    if (status == FGPU_OK)
+        status = bench_split_busy(bench, busy, 1);
+    if (status == FGPU_OK)
+        status = fgpu_pool_get_stats(bench->pool, &after);
+    if (status == FGPU_OK)
+        status = bench_split_look(bench, false);
+    if (status != FGPU_OK || !counts)
+        return status;
+    bench->divided_ns[round] = ns;
+    bench->share[round] = 1 / (ns * speed);
+    bench->pieces += after.pieces - before.pieces;
+    for (uint32_t d = 0; d < bench->device_count; d++)
+        bench->busy[d * bench->rounds + round] = busy[d] / ns;
+    return FGPU_OK;
+}
+
 static fgpu_status bench_split_round(struct bench_split *bench, uint64_t round, bool counts)
 {
     fgpu_status status = FGPU_OK;
@@ -179,21 +227,7 @@ static fgpu_status bench_split_round(struct bench_split *bench, uint64_t round, 
         if (counts)
             bench->alone_ns[d * bench->rounds + round] = ns;
     }
-    fgpu_pool_stats before = {.struct_bytes = sizeof before}, after = before;
-    if (status == FGPU_OK)
-        status = fgpu_pool_get_stats(bench->pool, &before);
-    if (status == FGPU_OK)
-        status = bench_split_once(bench, NULL, &ns);
-    if (status == FGPU_OK)
-        status = fgpu_pool_get_stats(bench->pool, &after);
-    if (status == FGPU_OK)
-        status = bench_split_look(bench, false);
-    if (status != FGPU_OK || !counts)
-        return status;
-    bench->divided_ns[round] = ns;
-    bench->share[round] = 1 / (ns * speed);
-    bench->pieces += after.pieces - before.pieces;
-    return FGPU_OK;
+    return status == FGPU_OK ? bench_split_divided(bench, round, counts, speed) : status;
 }
 
 static bool bench_split_print(struct bench_split *bench, bool is_json)
@@ -203,16 +237,21 @@ static bool bench_split_print(struct bench_split *bench, bool is_json)
     double pieces = (double)bench->pieces / (double)bench->rounds;
     cJSON *root = is_json ? cJSON_CreateObject() : NULL;
     cJSON *alone = is_json ? cJSON_AddArrayToObject(root, "alone_ns") : NULL;
+    cJSON *busies = is_json ? cJSON_AddArrayToObject(root, "busy") : NULL;
 
     for (uint32_t d = 0; d < bench->device_count; d++) {
         double ns = figures_median(bench->alone_ns + d * bench->rounds, bench->rounds);
+        double busy = figures_median(bench->busy + d * bench->rounds, bench->rounds);
         fgpu_device device;
         fgpu_device_info info = {.struct_bytes = sizeof info};
-        if (is_json)
+        if (is_json) {
             (void)cJSON_AddItemToArray(alone, cJSON_CreateNumber(ns));
-        else if (fgpu_device_at(bench->pool, d, &device) == FGPU_OK &&
-                 fgpu_device_get_info(device, &info) == FGPU_OK)
-            printf("alone on %-16s %10.3f ms\n", info.id, ns / 1e6);
+            (void)cJSON_AddItemToArray(busies, cJSON_CreateNumber(busy));
+        } else if (fgpu_device_at(bench->pool, d, &device) == FGPU_OK &&
+                   fgpu_device_get_info(device, &info) == FGPU_OK) {
+            printf("alone on %-16s %10.3f ms; busy %.3f of the divided run\n", info.id, ns / 1e6,
+                   busy);
+        }
     }
     if (!is_json) {
         printf("divided %27.3f ms, %.1f pieces\nshare of the sum of the speeds alone: %.3f "

@@ -63,7 +63,8 @@ fgpu_pool lookup_pool_handle(const struct pool *pool);
  * scope; until then the pool is not freed. The variable is NULL or holds what these returned. */
 #define LOOKUP_GUEST __attribute__((cleanup(lookup_leave))) struct pool
 
-/* The calling thread's + 1; 0: none yet. Every call asks for it twice: without a function's help. */
+/* The calling thread's + 1; 0: none yet. Every call asks for it twice: without a function's help.
+ */
 #define LOOKUP_TLS _Thread_local __attribute__((tls_model("initial-exec")))
 extern LOOKUP_TLS uint32_t lookup_door;
 

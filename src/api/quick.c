@@ -1,8 +1,8 @@
 /* The short way of submitting: checks and record in one.
  *
  * For one-dimensional kernels on a few whole buffers, without predecessors, name, callback, group
- * size or device of the caller's. All that task_check() would find wrong, and all that it would find
- * unusual, is left to it: here is only asked whether everything is as usual. Thread: any.
+ * size or device of the caller's. All that task_check() would find wrong, and all that it would
+ * find unusual, is left to it: here is only asked whether everything is as usual. Thread: any.
  */
 #include "api/quick.h"
 
@@ -72,8 +72,7 @@ bool quick_submit(struct pool *pool, const fgpu_task_desc *desc, fgpu_task *task
 {
     struct driver *driver = pool->driver;
     const struct kernel *kernel = quick_is_usual(desc) ? quick_kernel(pool, desc) : NULL;
-    struct task *record =
-        kernel != NULL ? submit_quick(&driver->engine, desc->arg_count) : NULL;
+    struct task *record = kernel != NULL ? submit_quick(&driver->engine, desc->arg_count) : NULL;
     if (record == NULL)
         return false;
     for (uint32_t i = 0; i < desc->arg_count; i++) {

@@ -1,4 +1,7 @@
-/* The short way of submitting: see quick.c. Thread: any. */
+/* The short way of submitting: a task that has nothing unusual. See quick.c.
+ *
+ * Thread: any.
+ */
 #ifndef FASTGPU_API_QUICK_H
 #define FASTGPU_API_QUICK_H
 

@@ -63,8 +63,7 @@ static void direct_resolve(struct task *task, struct buffer *buffers[DIRECT_ACCE
 static bool direct_is_usual(const struct engine *engine, const struct task *task)
 {
     return task->kind == TASK_KERNEL && !(task->flags & TASK_F_PINNED) && task->marks == 0 &&
-           task->waits == 0 && task->status == FGPU_OK &&
-           engine->nodes[0].short_task != task->self;
+           task->waits == 0 && task->status == FGPU_OK && engine->nodes[0].short_task != task->self;
 }
 
 static bool direct_launch_code(struct engine *engine, struct lane *lane, struct task *task,
@@ -89,9 +88,8 @@ bool direct_launch(struct engine *engine, struct lane *lane, struct task *task)
 {
     if (!engine->direct || !direct_is_usual(engine, task))
         return false;
-    return direct_launch_code(engine, lane, task,
-                              engine_code(engine, engine_kernel(engine, task->kernel),
-                                          lane->device));
+    return direct_launch_code(
+        engine, lane, task, engine_code(engine, engine_kernel(engine, task->kernel), lane->device));
 }
 
 bool direct_place(struct engine *engine, struct task *task)

@@ -1,5 +1,5 @@
-/* The short way of a task whose buffers are all the host's: what move, launch, graph and complete do
- * for every task, in one pass over its buffers. See direct.c.
+/* The short way of a task whose buffers are all the host's: what move, launch, graph and complete
+ * do for every task, in one pass over its buffers. See direct.c.
  *
  * Runs under the engine's lock.
  */

@@ -9,8 +9,9 @@
 
 #include "base/atomic.h"
 
-#define AUTO_SHARE 50   /* of the makespan: what searching may cost */
-#define AUTO_LEAD 50    /* to change plans costs copies that have been made ahead */
+#define AUTO_SHARE                                                                                 \
+    60               /* of the makespan: what searching may cost; looks at it later have the rest */
+#define AUTO_LEAD 50 /* to change plans costs copies that have been made ahead */
 #define AUTO_MENDED 128 /* by how much moving a few tasks must make it better */
 #define AUTO_NEAR 257   /* in 1/256 of the bound: near enough to stop */
 

@@ -69,13 +69,13 @@ struct driver {
     struct lock lock;
     struct doorbell
         bell; /* rung by devices, the build thread, and pumpers that ended tasks for others */
-    _Atomic uint32_t queued;  /* tasks pushed since somebody last drained */
-    _Atomic uint32_t busy;    /* commands in flight or being built: somebody must watch the bell */
-    _Atomic uint32_t idle;    /* a lane has nothing to do while another will be busy for long */
-    _Atomic uint32_t soon;    /* nothing was in flight when somebody last pumped, or little that is
-                                 short: an answer may come within the spinning time */
-    _Atomic uint32_t serves;  /* tasks are long: a device's thread may turn the crank, too */
-    _Atomic uint32_t flow;    /* tiny tasks stream in: the progress thread looks from time to time */
+    _Atomic uint32_t queued; /* tasks pushed since somebody last drained */
+    _Atomic uint32_t busy;   /* commands in flight or being built: somebody must watch the bell */
+    _Atomic uint32_t idle;   /* a lane has nothing to do while another will be busy for long */
+    _Atomic uint32_t soon;   /* nothing was in flight when somebody last pumped, or little that is
+                                short: an answer may come within the spinning time */
+    _Atomic uint32_t serves; /* tasks are long: a device's thread may turn the crank, too */
+    _Atomic uint32_t flow;   /* tiny tasks stream in: the progress thread looks from time to time */
     _Atomic uint32_t helpers; /* threads that wait and pump */
     _Atomic uint32_t hasty;   /* those of them that wait for less than all tasks */
     _Atomic uint32_t standby; /* the progress thread sleeps here, leaving the bell to the helpers */

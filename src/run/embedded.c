@@ -29,7 +29,7 @@
 #define EMBEDDED_NAP_NS 50000
 #define EMBEDDED_FLOW_NAP_NS 150000
 #define EMBEDDED_FLOW_SOON_NS 1000000u
-#define EMBEDDED_FLOW_PUMPS 16u /* of submitters in a row, each soon after the one before */
+#define EMBEDDED_FLOW_PUMPS 16u   /* of submitters in a row, each soon after the one before */
 #define EMBEDDED_RETRY_NS 200000u /* when a device takes nothing though it is idle */
 
 /* ---- pumping ---------------------------------------------------------------------------- */
@@ -201,7 +201,8 @@ static void embedded_publish(struct driver *driver)
             commands > 0 && lane->flight_ns <= lane->flight_tasks * (uint64_t)EMBEDDED_LONG_NS;
     }
     embedded_follow_flow(driver);
-    bool busy = flight > 0 || atomic_load_relaxed_u32(&driver->flow) || driver->building > 0 || atomic_load_relaxed_u32(&driver->stuck);
+    bool busy = flight > 0 || atomic_load_relaxed_u32(&driver->flow) || driver->building > 0 ||
+                atomic_load_relaxed_u32(&driver->stuck);
     atomic_store_relaxed_u32(&driver->soon, flight == 0 || (flight <= EMBEDDED_SOON && is_short));
     atomic_store_relaxed_u32(&driver->idle, idle && is_long);
     atomic_store_relaxed_u32(&driver->serves, serves);

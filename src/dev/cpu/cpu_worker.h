@@ -44,7 +44,7 @@ struct cpu_worker {
     uint32_t unwatched;  /* very short launches since one was timed */
     uint64_t spin_ns;    /* how long to spin next time: see cpu_worker_idle */
     struct cpu_share share;
-    bool lazy;           /* the last command was FGPU_CMD_LAZY */
+    bool lazy; /* the last command was FGPU_CMD_LAZY */
     /* Between worker and wakers. */
     _Alignas(LIMITS_CACHE_LINE) _Atomic uint32_t sleeping; /* enum cpu_worker_sleep */
     _Atomic uint32_t stop;
