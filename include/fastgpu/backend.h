@@ -95,11 +95,21 @@ typedef struct fgpu_cmd_launch {
     fgpu_code code;
     const fgpu_cmd_arg *args;
     uint32_t arg_count;
-    uint32_t dims;
+    uint16_t dims;
+    uint16_t part; /* 1: this is the head of an fgpu_cmd_part; devices with caps.parts only */
     uint64_t global[3];
     uint32_t local[3];
     uint32_t width; /* compute units to use at most; 0: all */
 } fgpu_cmd_launch;
+
+/* Some work groups of a grid: launch.global[dims - 1] items of its last dimension, from item
+ * `first` on, which is a multiple of launch.local[dims - 1]. Global ids count from `first`; a
+ * native function sees the shape of the whole grid. Arguments are those of the whole launch. */
+typedef struct fgpu_cmd_part {
+    fgpu_cmd_launch launch;
+    uint64_t first;
+    uint64_t whole; /* items of the last dimension in the whole grid */
+} fgpu_cmd_part;
 
 /* Copy of a 2-D region. On a device with its own memory one side may be host memory (mem is then
  * the address). */
@@ -208,6 +218,7 @@ typedef struct fgpu_device_caps {
     uint32_t
         copy_queue_count; /* of queue_count, the last ones: the pool gives them copies and fills
                              only, and the others none between memories; 0: all take all */
+    uint32_t parts;       /* takes launches of a part of a grid (fgpu_cmd_part) */
     uint32_t batches;     /* takes FGPU_CMD_BATCH */
     uint64_t memory_bytes;
     uint64_t memory_max_alloc_bytes;

@@ -6,6 +6,8 @@
  */
 #include "api/quick.h"
 
+#include "api/reduce.h"
+
 #define QUICK_GLOBAL_MOST (UINT64_C(1) << 48) /* as task_check() says it */
 
 /* The handle names the object of this pool that lives there now. */
@@ -63,15 +65,16 @@ static bool quick_is_usual(const fgpu_task_desc *desc)
     return desc != NULL && desc->struct_bytes == sizeof *desc && desc->kind == FGPU_TASK_KERNEL &&
            desc->arg_count <= SUBMIT_QUICK_ARGS && desc->args != NULL && desc->dims == 1 &&
            desc->after_count == 0 && desc->flags == 0 && desc->device.bits == 0 &&
-           desc->on_done == NULL && desc->name == NULL && desc->priority >= -1000 &&
-           desc->priority <= 1000 && desc->local[0] == 0 && desc->local[1] == 0 &&
-           desc->local[2] == 0 && desc->global[0] - 1 < QUICK_GLOBAL_MOST;
+           desc->cuts == NULL && desc->on_done == NULL && desc->name == NULL &&
+           desc->priority >= -1000 && desc->priority <= 1000 && desc->local[0] == 0 &&
+           desc->local[1] == 0 && desc->local[2] == 0 && desc->global[0] - 1 < QUICK_GLOBAL_MOST;
 }
 
 bool quick_submit(struct pool *pool, const fgpu_task_desc *desc, fgpu_task *task)
 {
     struct driver *driver = pool->driver;
-    const struct kernel *kernel = quick_is_usual(desc) ? quick_kernel(pool, desc) : NULL;
+    bool usual = quick_is_usual(desc) && !reduce_any(pool);
+    const struct kernel *kernel = usual ? quick_kernel(pool, desc) : NULL;
     struct task *record = kernel != NULL ? submit_quick(&driver->engine, desc->arg_count) : NULL;
     if (record == NULL)
         return false;

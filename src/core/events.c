@@ -18,7 +18,9 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/planner.h"
+#include "core/power.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/submit.h"
 
 #define EVENTS_AHEAD 4u         /* tasks that are fetched ahead of their linking */
@@ -81,6 +83,8 @@ static void events_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     complete_flight(lane, task);
+    if (engine->power != NULL)
+        power_end(engine, lane);
     lane->since_ns = engine->now_ns;
     if (task->kind == TASK_JOINED) {
         if (status != FGPU_OK)
@@ -215,6 +219,8 @@ void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_s
                                 : "compiled for",
               device);
     lane_wake(engine, &code->waiting);
+    if (engine->split != NULL)
+        split_look(engine);
     engine->wakes++;
     if (kernel->destroyed && kernel->users == 0)
         engine_kernel_gone(engine, index);

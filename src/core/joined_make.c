@@ -42,7 +42,7 @@ bool joined_can(const struct joined_source *source)
         const struct submit_request *at = make_node(source, i, &number, &after_count);
         bool is_kernel = at->kind == TASK_KERNEL;
         if ((!is_kernel && (at->kind != TASK_EMPTY || at->arg_count > 0)) || at->on_done != NULL ||
-            at->priority != first->priority || at->pin != first->pin)
+            at->cuts != NULL || at->priority != first->priority || at->pin != first->pin)
             return false;
         commands += is_kernel;
     }
@@ -250,7 +250,7 @@ static void make_launch(struct make *make, const struct submit_request *request,
 {
     fgpu_cmd_launch *launch = &make->launches[command];
     *launch = (fgpu_cmd_launch){
-        .args = make->args, .arg_count = request->arg_count, .dims = request->dims};
+        .args = make->args, .arg_count = request->arg_count, .dims = (uint16_t)request->dims};
     memcpy(launch->global, request->global, sizeof launch->global);
     memcpy(launch->local, request->local, sizeof launch->local);
     for (uint32_t a = 0; a < request->arg_count; a++) {

@@ -71,7 +71,9 @@ static void launch_resolve(struct engine *engine, struct task *task, uint32_t no
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct heap_block *block = memory_at(engine_buffer(engine, accesses[i].buffer), node);
         args[accesses[i].arg].u.buffer.mem = block->mem;
-        args[accesses[i].arg].u.buffer.offset_bytes = block->offset + accesses[i].begin;
+        args[accesses[i].arg].u.buffer.offset_bytes =
+            block->offset +
+            (task->marks & TASK_M_PIECE ? task_piece(task)->base[i] : accesses[i].begin);
     }
 }
 

@@ -7,6 +7,7 @@
  */
 #include "core/place.h"
 
+#include "core/power.h"
 #include "core/sched.h"
 
 #include <stdio.h>
@@ -29,8 +30,9 @@ static bool place_aligned(const struct task *task, uint32_t align)
 {
     if (align <= 1)
         return true;
+    bool piece = task->marks & TASK_M_PIECE;
     for (uint32_t i = 0; i < task->access_count; i++)
-        if (task_accesses(task)[i].begin % align != 0)
+        if ((piece ? task_piece(task)->base[i] : task_accesses(task)[i].begin) % align != 0)
             return false;
     return true;
 }
@@ -57,6 +59,8 @@ static const char *place_kernel_obstacle(const struct engine *engine, const stru
         return "does not compile the kernel";
     if (!(task->flags & TASK_F_AUTO_LOCAL) && place_group_is_large(engine, task, device, index))
         return "has smaller work groups";
+    if ((task->marks & TASK_M_PIECE) && device->caps.parts == 0)
+        return "takes no parts of a grid";
     if (!place_aligned(task, device->caps.offset_align_bytes))
         return "needs more aligned offsets";
     return NULL;
@@ -75,6 +79,8 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
         return device->caps.host_calls ? NULL : "runs no host functions";
     if (device->hidden)
         return "was not chosen";
+    if (engine->power != NULL && power_forbids(engine, task, device_index))
+        return "would exceed the power cap";
     if (task->kind == TASK_JOINED)
         return joined_obstacle(engine, task, device_index);
     return task->kernel == TASK_NONE ? NULL
@@ -148,8 +154,8 @@ static uint64_t place_source_ns(const struct engine *engine, const struct replic
     return node == 0 ? ns : ns + engine_copy_ns(engine, 0, node, bytes);
 }
 
-static uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
-                                uint32_t node)
+uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
+                         uint32_t node)
 {
     const struct buffer *buffer = engine_buffer(engine, access->buffer);
     uint64_t ns = 0;
@@ -253,7 +259,8 @@ static void place_add(struct engine *engine, const struct lane *lane, uint32_t *
                              .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
 }
 
-static uint32_t place_all(struct engine *engine, const struct task *task)
+/* [in] rests: lanes that rest, too. */
+static uint32_t place_all(struct engine *engine, const struct task *task, bool rests)
 {
     uint32_t count = 0;
     for (uint32_t d = 0; d < engine->device_count; d++) {
@@ -261,7 +268,8 @@ static uint32_t place_all(struct engine *engine, const struct task *task)
         if (place_obstacle(engine, task, device, d) != NULL)
             continue;
         for (uint32_t i = 0; i < device->lane_count; i++)
-            place_add(engine, engine_lane(engine, device->lane_first + i), &count);
+            if (rests || !engine_lane(engine, device->lane_first + i)->rests)
+                place_add(engine, engine_lane(engine, device->lane_first + i), &count);
     }
     return count;
 }
@@ -322,7 +330,9 @@ static uint32_t place_candidates(struct engine *engine, const struct task *task)
 {
     uint32_t count = engine->lane_count > PLACE_MANY ? place_some(engine, task) : 0;
     if (count == 0)
-        count = place_all(engine, task);
+        count = place_all(engine, task, false);
+    if (count == 0)
+        count = place_all(engine, task, true);
     if (count > 1 && engine->policy->needs_costs) {
         place_costs(engine, task, count);
         place_share_cores(engine, task, count);
@@ -445,7 +455,8 @@ static void place_log(struct engine *engine, const struct task *task,
                                         [FGPU_PLACED_PINNED] = "asked for",
                                         [FGPU_PLACED_CHAINED] = "behind what it waits for",
                                         [FGPU_PLACED_STOLEN] = "taken over by an idle queue",
-                                        [FGPU_PLACED_PLANNED] = "as planned"};
+                                        [FGPU_PLACED_PLANNED] = "as planned",
+                                        [FGPU_PLACED_PIECE] = "the next piece"};
     const struct lane *lane = engine_lane(engine, chosen->lane);
     const char *name = engine_task_name(engine, task);
     LOG_DEBUG(engine->log, "place",

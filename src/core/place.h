@@ -22,6 +22,10 @@ uint64_t place_cost_ns(struct engine *engine, const struct task *task, uint32_t 
 /* Set lane, prediction and model slot without a choice (chained tasks). */
 void place_on(struct engine *engine, struct task *task, uint32_t lane);
 
+/* Predicted time until what the access reads is on the node. */
+uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
+                         uint32_t node);
+
 /* Tells trace and log of a place_on() that stays. [in] how: fgpu_placed. */
 void place_tell(struct engine *engine, const struct task *task, uint8_t how);
 

@@ -40,7 +40,11 @@ struct submit_request {
     uint32_t after_count;
     fgpu_task_done_fn on_done;
     void *on_done_user;
-    const char *name;       /* NULL: none */
+    const char *name;     /* NULL: none */
+    const fgpu_cut *cuts; /* KERNEL: for each argument, or NULL: not divisible */
+    const struct task_piece
+        *piece;             /* KERNEL: it is a piece; with bases for `args` that are buffers */
+    uint32_t slot;          /* of the task table, with `piece` */
     const uint8_t *pattern; /* FILL: 16 bytes */
     uint32_t pattern_bytes;
     struct joined_run *joined; /* JOINED */

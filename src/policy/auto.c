@@ -4,12 +4,14 @@
  * left and the bound is not reached. Deterministic. What was found for an earlier window is the
  * first candidate for the next. Thread: any; pure.
  */
+#include "policy/objective.h"
 #include "policy/policy.h"
 
 #include "base/atomic.h"
 
-#define AUTO_SHARE 50   /* of the makespan: what searching may cost */
-#define AUTO_LEAD 50    /* to change plans costs copies that have been made ahead */
+#define AUTO_SHARE                                                                                 \
+    60               /* of the makespan: what searching may cost; looks at it later have the rest */
+#define AUTO_LEAD 50 /* to change plans costs copies that have been made ahead */
 #define AUTO_MENDED 128 /* by how much moving a few tasks must make it better */
 #define AUTO_NEAR 257   /* in 1/256 of the bound: near enough to stop */
 
@@ -285,6 +287,8 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
                                   const struct policy_found *known, int64_t bound_ns,
                                   int64_t price_ns)
 {
+    if (plan_aim_is_wanted(&world->window->aim))
+        return objective_search(world, tries, known, bound_ns, price_ns);
     struct auto_search search = {.world = world,
                                  .best = {.makespan_ns = INT64_MAX},
                                  .base_ns = INT64_MAX,

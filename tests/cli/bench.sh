@@ -102,6 +102,13 @@ case $code in
     ;;
 esac
 
+# Divided, the same bytes come out, and it is in pieces: the devices have cores of their own.
+"$FASTGPU" bench split --devices sim:2 --items 65536 --steps 3000 --rounds 2 --json >json
+python3 -c 'import json
+result = json.load(open("json"))
+assert len(result["alone_ns"]) == 2 and result["divided_ns"] > 0 and result["share"] > 0, result
+assert result["pieces"] > 1, result'
+
 "$FASTGPU" bench idle --seconds 1 --devices cpu --json >json
 python3 -c 'import json
 result = json.load(open("json"))
@@ -180,5 +187,6 @@ stopped INT 130 bench tasks --shape wavefront --count 300 --device cpu --repeat 
 stopped INT 130 bench tasks --count 1000000 --device cpu --repeat 1000
 stopped TERM 143 bench idle --seconds 60 --devices cpu
 stopped INT 130 bench mix --devices cpu --rounds 99 --each 50
+stopped INT 130 bench split --devices cpu --items 1024 --steps 100 --rounds 1000
 stopped INT 130 bench launch --device cpu --rounds 1000 --trips 10000
 echo "bench: all checks passed"

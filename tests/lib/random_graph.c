@@ -150,6 +150,22 @@ static void random_step_desc(const struct random_graph *g, const struct random_s
     }
 }
 
+/* Element by element, or row by row; what is only read with a halo, or whole. */
+static void random_cuts(struct random_graph *g, fgpu_task_desc *desc, fgpu_cut cuts[3])
+{
+    if (g->kernels.divisible == 0 || random_below(g, 100) >= g->kernels.divisible)
+        return;
+    uint64_t bytes = desc->dims > 1 ? desc->args[0].region.pitch_bytes : 4;
+    cuts[0] = fgpu_cut_items(bytes, 0, 0);
+    cuts[1] = cuts[2] = fgpu_cut_whole();
+    if (desc->args[1].kind == FGPU_ARG_BUFFER && random_below(g, 3) > 0)
+        cuts[1] = fgpu_cut_items(bytes, random_below(g, 4), random_below(g, 4));
+    bool tiny = random_below(g, 8) > 0;
+    for (uint32_t d = 0; d < desc->dims && tiny; d++)
+        desc->local[d] = 1;
+    desc->cuts = cuts;
+}
+
 static fgpu_status random_step_run(struct random_graph *g, struct random_step step)
 {
     fgpu_task_desc desc;
@@ -157,6 +173,8 @@ static fgpu_status random_step_run(struct random_graph *g, struct random_step st
     if (g->failing > 0 && random_below(g, 100) < g->failing)
         step.c = RANDOM_GRAPH_FAILS;
     random_step_desc(g, &step, args, &desc);
+    fgpu_cut cuts[3];
+    random_cuts(g, &desc, cuts);
     desc.priority = (int32_t)random_below(g, 5) - 2;
     if (g->last.bits != 0 && random_below(g, 6) == 0) {
         desc.after = &g->last;
@@ -192,6 +210,8 @@ static fgpu_status random_record_step(struct random_graph *g, struct random_reco
     if (g->failing > 0 && random_below(g, 100) < g->failing)
         step->c = RANDOM_GRAPH_FAILS;
     random_step_desc(g, step, args, &desc);
+    fgpu_cut cuts[3];
+    random_cuts(g, &desc, cuts);
     fgpu_status status = FGPU_OK;
     if (before > 0 && random_below(g, 8) == 0) {
         fgpu_task_desc empty;

@@ -21,6 +21,7 @@ struct random_graph_kernels {
     fgpu_kernel combine; /* d = d * 31 + s * 17 + c */
     fgpu_kernel derive;  /* d = s ^ c */
     fgpu_kernel tile;    /* rows x cols of p at a pitch: p = p * 5 + c + index */
+    uint32_t divisible;  /* so many of 100 kernel tasks may be run in pieces */
 };
 
 struct random_span {

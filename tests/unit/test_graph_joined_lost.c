@@ -5,6 +5,7 @@
 #include "api/lookup.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "dev/host/region.h"
 #include "lib/graph_rig.h"
 
 #define NODES 30u
@@ -119,6 +120,13 @@ static fgpu_status torn_run(const fgpu_cmd *cmd)
     void *args[4];
     fgpu_range range = {
         .dims = 1, .global = {1, 1, 1}, .local = {1, 1, 1}, .groups = {1, 1, 1}, .group_end = 1};
+    if (cmd->kind == FGPU_CMD_FILL) {
+        const fgpu_cmd_fill *fill = cmd->body;
+        region_fill(
+            (struct region){(void *)(uintptr_t)(fill->mem + fill->offset_bytes), fill->pitch_bytes},
+            fill);
+        return FGPU_OK;
+    }
     if (cmd->kind != FGPU_CMD_LAUNCH)
         return FGPU_OK;
     for (uint32_t i = 0; i < launch->arg_count; i++)

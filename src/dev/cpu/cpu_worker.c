@@ -143,7 +143,7 @@ static fgpu_status cpu_worker_run_wide(struct cpu_worker *worker, const fgpu_cmd
                                        fgpu_range *range, uint32_t helpers_max)
 {
     struct cpu_code *code = (struct cpu_code *)(uintptr_t)launch->code;
-    uint64_t groups = range->group_end;
+    uint64_t end = range->group_end, groups = end - range->group_begin;
     uint64_t group_ps = atomic_load_relaxed_u64(&code->group_ps);
 
     if (group_ps != 0 && cpu_worker_is_short(groups, group_ps, CPU_SHARE_TINY_NS) &&
@@ -151,13 +151,13 @@ static fgpu_status cpu_worker_run_wide(struct cpu_worker *worker, const fgpu_cmd
         return code->fn(range, worker->scratch.args, code->user) == 0 ? FGPU_OK : FGPU_E_TASK;
     worker->unwatched = 0;
     if (group_ps == 0 || cpu_worker_is_short(groups, group_ps, CPU_SHARE_MIN_NS)) {
-        range->group_end = groups < 8 ? 1 : groups / 8;
+        range->group_end = range->group_begin + (groups < 8 ? 1 : groups / 8);
         fgpu_status status = cpu_worker_run_timed(worker, code, range, &group_ps);
         if (status != FGPU_OK)
             return status;
         range->group_begin = range->group_end;
-        range->group_end = groups;
-        if (cpu_worker_is_short(groups - range->group_begin, group_ps, CPU_SHARE_MIN_NS))
+        range->group_end = end;
+        if (cpu_worker_is_short(end - range->group_begin, group_ps, CPU_SHARE_MIN_NS))
             return code->fn(range, worker->scratch.args, code->user) == 0 ? FGPU_OK : FGPU_E_TASK;
     }
     return cpu_worker_run_shared(worker, launch, range, helpers_max);
@@ -180,7 +180,7 @@ static fgpu_status cpu_worker_run_launch(struct cpu_worker *worker, const fgpu_c
     range.worker = worker->index;
     if (launch->width != 0 && launch->width < width)
         width = launch->width;
-    if (width > 1 && range.group_end > 1)
+    if (width > 1 && range.group_end - range.group_begin > 1)
         return cpu_worker_run_wide(worker, launch, &range, width - 1);
     return code->fn(&range, worker->scratch.args, code->user) == 0 ? FGPU_OK : FGPU_E_TASK;
 }
