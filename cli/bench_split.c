@@ -214,7 +214,7 @@ static fgpu_status bench_split_divided(struct bench_split *bench, uint64_t round
 static fgpu_status bench_split_round(struct bench_split *bench, uint64_t round, bool counts)
 {
     fgpu_status status = FGPU_OK;
-    double speed = 0, ns;
+    double speed = 0, ns = 1;
 
     for (uint32_t d = 0; d < bench->device_count && status == FGPU_OK; d++) {
         fgpu_device device;
