@@ -303,7 +303,7 @@ int bench_split(int argc, char **argv, const volatile sig_atomic_t *stop)
          "split OpenCL CPU devices into N (default: 0, not)", 0, 64, NULL},
         {"workers", 'w', OPTION_NUMBER, &workers, "W", "threads of the cpu device", 0, 256, NULL},
         {"faults", 0, OPTION_TEXT, &faults, "TEXT",
-         "as of fastgpu run: slow=1x3 makes device 1 three times as slow", 0, 0, NULL},
+         "as of fastgpu run: slow=1x3 makes device 1 three\ntimes as slow", 0, 0, NULL},
         {"items", 'n', OPTION_NUMBER, &bench.items, "N", "work items (default: 262144)",
          BENCH_SPLIT_LOCAL, BENCH_SPLIT_ITEMS_LIMIT, NULL},
         {"steps", 0, OPTION_NUMBER, &steps, "N", "of each work item (default: 1000)", 1,

@@ -183,7 +183,7 @@ int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop)
          "the device that is divided (default: opencl:0)", 0, 0, NULL},
         {"subdevices", 0, OPTION_NUMBER, &words.subdevices, "N",
          "parts that it becomes (default: 2)", 1, TILES_DEVICES_LIMIT, NULL},
-        {"policy", 'p', OPTION_TEXT, &words.policy, "P", "how tasks are placed (default: eft)", 0,
+        {"policy", 'p', OPTION_TEXT, &words.policy, "P", "how tasks are placed (default: auto)", 0,
          0, NULL},
         {"rounds", 'r', OPTION_NUMBER, &words.run.rounds, "R", "rounds (default: 5)", 1,
          TILES_ROUNDS_LIMIT, NULL},

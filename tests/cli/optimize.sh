@@ -57,7 +57,7 @@ expect 1 stderr 'give --output FILE' env -u HOME -u XDG_CACHE_HOME \
 
 expect 0 stdout 'constant bands: 1 2 3 4 6 8 12 16 24 32 64' \
     "$FASTGPU" optimize -d cpu --dry-run grey.json
-grep -q '^  policy: fifo auto' stdout
+grep -q '^  policy: eft fifo steal' stdout
 grep -q '^  local find: ' stdout
 if grep -q 'wide\|variant\|devices' stdout; then cat stdout; exit 1; fi # one device, not a piece
 expect 0 stdout 'constant wide' "$FASTGPU" optimize -d cpu -n --pieces wide -s bands=4 grey.json

@@ -3,8 +3,8 @@
  * A seed says all: up to three classes of devices with links, four kernels, a graph. Texts go to
  * fgpu_machine_parse().
  */
-#ifndef FASTGPU_TESTS_RANDOM_WORLD_H
-#define FASTGPU_TESTS_RANDOM_WORLD_H
+#ifndef FASTGPU_TESTS_LIB_RANDOM_WORLD_H
+#define FASTGPU_TESTS_LIB_RANDOM_WORLD_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -75,9 +75,15 @@ static int64_t best_of_all(const struct plan_window *window)
 
 /* ---- small windows ------------------------------------------------------------------------- */
 
-static const struct policy *const singles[] = {&policy_lookahead, &policy_heteroprio,
-                                               &policy_steal};
+static const struct policy *const singles[] = {&policy_lookahead, &policy_heteroprio, &policy_steal,
+                                               &policy_eft, &policy_fifo};
 #define SINGLES (sizeof singles / sizeof singles[0])
+
+/* What it does in a simulated world. */
+static const struct world_policy *plan_of(const struct policy *policy)
+{
+    return policy->plan != NULL ? policy->plan : policy->model;
+}
 
 /* NULL, or what is wrong; `ratio`: of auto to the best of all. */
 static const char *small(uint64_t seed, bool transfers, double *ratio)
@@ -96,7 +102,7 @@ static const char *small(uint64_t seed, bool transfers, double *ratio)
     if (best_ns < world.bound_ns)
         wrong = "the best of all is below the bound";
     for (size_t p = 0; p < SINGLES && wrong == NULL; p++) {
-        int64_t ns = world_simulate(&world, singles[p]->plan, &singles[p]->tuning);
+        int64_t ns = world_simulate(&world, plan_of(singles[p]), &singles[p]->tuning);
         if (ns < best_ns)
             wrong = "better than the best of all";
         if (ns != INT64_MAX && wrong == NULL)
@@ -167,7 +173,7 @@ static void test_auto_is_not_worse_than_any(void **state)
         assert_true(world_init(&world, &window));
         int64_t least_ns = INT64_MAX;
         for (size_t p = 0; p < SINGLES; p++) {
-            int64_t ns = world_simulate(&world, singles[p]->plan, &singles[p]->tuning);
+            int64_t ns = world_simulate(&world, plan_of(singles[p]), &singles[p]->tuning);
             least_ns = ns < least_ns ? ns : least_ns;
         }
         struct policy_found found = policy_search(&world, 16, NULL, 0, 0);
@@ -203,6 +209,50 @@ static void test_deterministic(void **state)
     plan_window_fini(&window);
 }
 
+static struct policy_found follow(struct world *world, const struct policy_found *known,
+                                  int64_t *rank, uint32_t *worker, int64_t *tail_ns)
+{
+    uint32_t tasks = world->window->task_count;
+    for (uint32_t t = 0; t < tasks; t++) {
+        rank[t] = world->rank[t];
+        worker[t] = world->runs[t].worker;
+        tail_ns[t] = world->tail_ns[t];
+    }
+    world->given_rank = rank;
+    world->given_worker = worker;
+    world->given_tail_ns = tail_ns;
+    return policy_search(world, 8, known, 0, 0);
+}
+
+/* A plan that is being followed is kept, or what takes its place is better; its tasks stay where it
+ * has them. A bad one is left. */
+static void test_followed(void **state)
+{
+    (void)state;
+    static int64_t rank[300], tail_ns[300];
+    static uint32_t worker[300];
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        struct plan_window window;
+        struct world world;
+        open_large(&window, seed, 4, 3, 300);
+        assert_true(window.task_count <= 300);
+        assert_true(world_init(&world, &window));
+        struct policy_found first = policy_search(&world, 40, NULL, 0, 0);
+        struct policy_found again = follow(&world, &first, rank, worker, tail_ns);
+        assert_true(again.makespan_ns <= first.makespan_ns + first.makespan_ns / 16);
+        for (uint32_t t = 0; again.kept && t < window.task_count; t++)
+            assert_int_equal(world.runs[t].worker, worker[t]);
+        world.given_rank = NULL;
+        struct policy_found bad = {.policy = &policy_fifo, .tuning = policy_fifo.tuning};
+        bad.makespan_ns = world_simulate(&world, policy_fifo.model, &policy_fifo.tuning);
+        struct policy_found left = follow(&world, &bad, rank, worker, tail_ns);
+        assert_true(left.makespan_ns <= bad.makespan_ns);
+        assert_false(left.kept && bad.makespan_ns > 2 * first.makespan_ns);
+        world_fini(&world);
+        plan_window_fini(&window);
+    }
+}
+
 /* Many workers are found by other ways than few: they are schedules all the same. */
 static void test_many_workers(void **state)
 {
@@ -213,7 +263,7 @@ static void test_many_workers(void **state)
         open_large(&window, seed, 300, 2, 2000);
         assert_true(world_init(&world, &window));
         for (size_t p = 0; p < SINGLES; p++) {
-            int64_t ns = world_simulate(&world, singles[p]->plan, &singles[p]->tuning);
+            int64_t ns = world_simulate(&world, plan_of(singles[p]), &singles[p]->tuning);
             if (ns != INT64_MAX)
                 assert_null(rig_wrong(&world, ns));
         }
@@ -237,7 +287,7 @@ static void test_independent_tasks_spread(void **state)
     rig_close(&window);
     assert_true(world_init(&world, &window));
     for (size_t p = 0; p < SINGLES; p++)
-        assert_int_equal(world_simulate(&world, singles[p]->plan, &singles[p]->tuning), 1000);
+        assert_int_equal(world_simulate(&world, plan_of(singles[p]), &singles[p]->tuning), 1000);
     world_fini(&world);
     plan_window_fini(&window);
 }
@@ -254,7 +304,7 @@ static void test_little_memory(void **state)
             assert_non_null(vec_push(&window.capacity, &(uint64_t){n > 0 ? 600 + 50 * seed : 0}));
         assert_true(world_init(&world, &window));
         for (size_t p = 0; p < SINGLES; p++) {
-            int64_t ns = world_simulate(&world, singles[p]->plan, &singles[p]->tuning);
+            int64_t ns = world_simulate(&world, plan_of(singles[p]), &singles[p]->tuning);
             if (ns != INT64_MAX)
                 assert_null(rig_wrong(&world, ns));
         }
@@ -270,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_small_windows_with_copies),
         cmocka_unit_test(test_auto_is_not_worse_than_any),
         cmocka_unit_test(test_deterministic),
+        cmocka_unit_test(test_followed),
         cmocka_unit_test(test_many_workers),
         cmocka_unit_test(test_independent_tasks_spread),
         cmocka_unit_test(test_little_memory),

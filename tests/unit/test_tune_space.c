@@ -133,8 +133,8 @@ static void test_choices(void **state)
     tune_choice_text(&choices.list[0], said);
     assert_string_equal(said, "bands = 1");
     tune_choice_text(&choices.list[1], said);
-    assert_string_equal(said, "policy auto");
-    assert_string_equal(tune_choices_find(&choices, TUNE_POLICY), "auto");
+    assert_string_equal(said, "policy fifo");
+    assert_string_equal(tune_choices_find(&choices, TUNE_POLICY), "fifo");
     assert_null(tune_choices_find(&choices, TUNE_DEVICES));
     workload_fini(&workload);
     free(space);
