@@ -53,6 +53,12 @@ fgpu_status task_check_cuts(const struct pool *pool, const fgpu_task_desc *desc,
     if (kernel == NULL)
         return error_set(FGPU_E_INVAL, "%s: cuts are given, but the task runs no kernel", who);
     uint64_t items = request->global[request->dims - 1];
+    for (uint32_t i = 0; i < request->arg_count; i++)
+        if (request->args[i].kind == FGPU_ARG_BUFFER && request->args[i].mode == FGPU_REDUCE)
+            return error_set(FGPU_E_UNSUPPORTED,
+                             "%s: argument %u: a task with access FGPU_REDUCE cannot be divided: "
+                             "cuts must be NULL",
+                             who, i);
     for (uint32_t i = 0; i < request->arg_count; i++) {
         fgpu_status status = cuts_check_one(&request->args[i], &desc->cuts[i], i, items, who);
         if (status != FGPU_OK)
