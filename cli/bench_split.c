@@ -214,7 +214,7 @@ static fgpu_status bench_split_divided(struct bench_split *bench, uint64_t round
 static fgpu_status bench_split_round(struct bench_split *bench, uint64_t round, bool counts)
 {
     fgpu_status status = FGPU_OK;
-    double speed = 0, ns;
+    double speed = 0, ns = 1;
 
     for (uint32_t d = 0; d < bench->device_count && status == FGPU_OK; d++) {
         fgpu_device device;
@@ -303,7 +303,7 @@ int bench_split(int argc, char **argv, const volatile sig_atomic_t *stop)
          "split OpenCL CPU devices into N (default: 0, not)", 0, 64, NULL},
         {"workers", 'w', OPTION_NUMBER, &workers, "W", "threads of the cpu device", 0, 256, NULL},
         {"faults", 0, OPTION_TEXT, &faults, "TEXT",
-         "as of fastgpu run: slow=1x3 makes device 1 three times as slow", 0, 0, NULL},
+         "as of fastgpu run: slow=1x3 makes device 1 three\ntimes as slow", 0, 0, NULL},
         {"items", 'n', OPTION_NUMBER, &bench.items, "N", "work items (default: 262144)",
          BENCH_SPLIT_LOCAL, BENCH_SPLIT_ITEMS_LIMIT, NULL},
         {"steps", 0, OPTION_NUMBER, &steps, "N", "of each work item (default: 1000)", 1,

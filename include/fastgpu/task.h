@@ -159,10 +159,9 @@ FGPU_API void fgpu_task_desc_init(fgpu_task_desc *desc);
  * Blocks only at the pool's task limit (or returns FGPU_E_AGAIN there: FGPU_POOL_NOWAIT, callbacks,
  * task functions). Errors: FGPU_E_HANDLE/STALE/FOREIGN (which argument), FGPU_E_INVAL (grid, group,
  * argument count, kind or size: named with the value and what the kernel takes; cuts), FGPU_E_RANGE
- * (a region beyond its buffer, cuts that do not cover one),
- * FGPU_E_OVERLAP, FGPU_E_NOVARIANT, FGPU_E_UNSUPPORTED (FGPU_REDUCE), FGPU_E_VERSION
- * (struct_bytes), FGPU_E_NOMEM, FGPU_E_CLOSED, FGPU_E_SYSTEM (no thread for the callbacks can be
- * started). A refused task has no effect. */
+ * (a region beyond its buffer, cuts that do not cover one), FGPU_E_OVERLAP, FGPU_E_NOVARIANT,
+ * FGPU_E_VERSION (struct_bytes), FGPU_E_NOMEM, FGPU_E_CLOSED, FGPU_E_SYSTEM (no thread for the
+ * callbacks can be started). A refused task has no effect. */
 FGPU_API fgpu_status fgpu_task_submit(fgpu_pool pool, const fgpu_task_desc *desc, fgpu_task *task);
 
 /* Shorthand for a 1-D kernel task with the pool's choice of group size. [in] global: work items, >=

@@ -126,15 +126,10 @@ fgpu_status fgpu_kernel_set_arg(fgpu_kernel handle, uint32_t index, fgpu_arg_kin
     if (kind < FGPU_ARG_BUFFER || kind > FGPU_ARG_LOCAL)
         return error_set(FGPU_E_INVAL, "%s: argument %u: kind %d is none of buffer, scalar, local",
                          who, index, (int)kind);
-    if (kind == FGPU_ARG_BUFFER && access == FGPU_REDUCE)
-        return error_set(FGPU_E_UNSUPPORTED,
-                         "%s: argument %u: access FGPU_REDUCE is not supported in "
-                         "version %s",
-                         who, index, fgpu_version_text());
-    if (kind == FGPU_ARG_BUFFER && (access < FGPU_READ || access > FGPU_READ_WRITE))
+    if (kind == FGPU_ARG_BUFFER && (access < FGPU_READ || access > FGPU_REDUCE))
         return error_set(FGPU_E_INVAL,
-                         "%s: argument %u: access is %d; give FGPU_READ, FGPU_WRITE or "
-                         "FGPU_READ_WRITE",
+                         "%s: argument %u: access is %d; give FGPU_READ, FGPU_WRITE, "
+                         "FGPU_READ_WRITE or FGPU_REDUCE",
                          who, index, (int)access);
     if (kind == FGPU_ARG_SCALAR && (size_bytes == 0 || size_bytes > LIMITS_SCALAR_BYTES))
         return error_set(FGPU_E_INVAL, "%s: argument %u: size_bytes is %u, it takes 1 to %d", who,

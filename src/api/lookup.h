@@ -15,6 +15,7 @@
 #include "run/driver.h"
 
 struct graph;
+struct reduces;
 struct graph_exec;
 
 #define LOOKUP_DOORS 8u /* a power of two */
@@ -39,6 +40,7 @@ struct pool {
     struct lock graphs_lock;
     struct table graphs;                    /* struct graph */
     struct table execs;                     /* struct graph_exec */
+    struct reduces *reduces;                /* buffers that tasks reduce into (api/reduce.c) */
     struct lookup_door doors[LOOKUP_DOORS]; /* closing waits until nobody is inside */
 };
 

@@ -6,6 +6,8 @@
  */
 #include "api/quick.h"
 
+#include "api/reduce.h"
+
 #define QUICK_GLOBAL_MOST (UINT64_C(1) << 48) /* as task_check() says it */
 
 /* The handle names the object of this pool that lives there now. */
@@ -71,7 +73,8 @@ static bool quick_is_usual(const fgpu_task_desc *desc)
 bool quick_submit(struct pool *pool, const fgpu_task_desc *desc, fgpu_task *task)
 {
     struct driver *driver = pool->driver;
-    const struct kernel *kernel = quick_is_usual(desc) ? quick_kernel(pool, desc) : NULL;
+    bool usual = quick_is_usual(desc) && !reduce_any(pool);
+    const struct kernel *kernel = usual ? quick_kernel(pool, desc) : NULL;
     struct task *record = kernel != NULL ? submit_quick(&driver->engine, desc->arg_count) : NULL;
     if (record == NULL)
         return false;

@@ -1,5 +1,6 @@
 /* Tasks: submit, wait, state, error, cancel, forget. Thread: any. */
 #include "api/task.h"
+#include "api/reduce.h"
 
 #include "api/quick.h"
 
@@ -23,7 +24,7 @@ static fgpu_status task_submit_any(struct pool *pool, const fgpu_task_desc *desc
     if (status != FGPU_OK)
         return status;
     uint32_t index, generation;
-    status = driver_submit(pool->driver, &request, &index, &generation);
+    status = reduce_submit(pool, &request, &index, &generation);
     if (status == FGPU_OK && task != NULL)
         *task = lookup_task_handle(pool, index, generation);
     return status;

@@ -17,7 +17,7 @@ struct task_room {
     struct submit_arg args[LIMITS_KERNEL_ARGS];
     uint32_t after[2 * LIMITS_DEPS];
 };
-fgpu_status task_check(const struct pool *pool, const fgpu_task_desc *desc, const char *who,
+fgpu_status task_check(struct pool *pool, const fgpu_task_desc *desc, const char *who,
                        struct task_room *room, struct submit_request *request);
 
 /* How the arguments of a divisible task are cut; sets request->cuts unless its kernel must not be

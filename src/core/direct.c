@@ -116,7 +116,8 @@ bool direct_end(struct engine *engine, struct task *task)
 {
     const struct engine_node *node = &engine->nodes[0];
     if (!engine->direct || task->kind != TASK_KERNEL || task->status != FGPU_OK ||
-        node->memory_waiters != LINKS_NONE || node->short_task == task->self)
+        task->marks != 0 || !(task->flags & TASK_F_PINNED) || node->memory_waiters != LINKS_NONE ||
+        node->short_task == task->self)
         return false;
     const struct task_access *accesses = task_accesses(task);
     struct kernel *kernel = engine_kernel(engine, task->kernel);

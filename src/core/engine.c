@@ -19,6 +19,7 @@
 #include "core/move.h"
 #include "core/place.h"
 #include "core/planner.h"
+#include "core/power.h"
 #include "core/sched.h"
 #include "core/split.h"
 #include "core/steal.h"
@@ -144,6 +145,10 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_backlog_push(engine, task, true);
         return false;
     }
+    if (engine->power != NULL && !power_admits(engine, lane, task)) {
+        sched_backlog_push(engine, task, true);
+        return false;
+    }
     if (direct_launch(engine, lane, task))
         return true;
     enum launch_answer code = launch_code(engine, task);
@@ -156,6 +161,8 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
     case MOVE_READY:
         move_claim(engine, task, lane_node(engine, task));
         launch_task(engine, task, chained);
+        if (engine->power != NULL)
+            power_start(engine, lane, task);
         if (task->kind != TASK_JOINED || joined_is_last(task))
             graph_issue(engine, task);
         sched_update_hunger(engine, lane);
@@ -656,6 +663,8 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
+    if (engine->power != NULL)
+        power_turn(engine);
     if (engine->planner != NULL && planner_turn(engine))
         engine_replan(engine);
     if (engine->planner != NULL)

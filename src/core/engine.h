@@ -92,6 +92,9 @@ struct lane {
     uint8_t idle;          /* counted in engine->idle */
     uint8_t hidden;        /* takes no tasks unless nobody else can */
     uint8_t copies;        /* takes nothing else */
+    uint8_t single;        /* one command at a time: a power cap wants to know when each starts */
+    uint8_t held;          /* by the power cap: takes nothing for a while */
+    uint8_t rests;         /* the plan leaves it idle: takes no tasks unless nobody else can */
 };
 
 #define RING_OP 0x80000000u
@@ -182,6 +185,9 @@ struct engine_config {
     double (*path_rate)(const void *user, uint32_t link); /* bytes per ns */
     uint32_t path_link_count;
     const void *paths_user;
+    const struct power_config *power; /* NULL: no cap */
+    struct plan_aim aim;              /* of plans */
+    const double *extra_watt; /* [device]: of its lanes; [borrow] as long as the engine; NULL */
     uint32_t ring;      /* commands in flight in a lane at most: a power of two of at least 16;
                            0: ENGINE_LANE_RING */
     uint64_t budget_ns; /* predicted time in flight per lane; 0: the default */
@@ -193,6 +199,8 @@ struct engine_config {
 
 struct lineage; /* core/lineage.h */
 struct planner; /* core/planner.h */
+struct power;   /* core/power.h */
+struct power_config;
 struct search;  /* core/search.h */
 struct split;   /* core/split.h */
 struct traffic; /* core/traffic.h */
@@ -279,9 +287,12 @@ struct engine {
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */
     struct planner *planner; /* NULL: the policy decides task by task */
-    struct vec joined;       /* struct joined *: recorded graphs that run as one task; NULL: free */
-    uint64_t joined_count;   /* launches as one task so far */
-    uint64_t gone;           /* buffers and kernels that have been destroyed */
+    struct power *power;     /* NULL: no power cap */
+    struct plan_aim aim;
+    const double *extra_watt; /* [device], borrowed: see struct power_config; NULL: not known */
+    struct vec joined;     /* struct joined *: recorded graphs that run as one task; NULL: free */
+    uint64_t joined_count; /* launches as one task so far */
+    uint64_t gone;         /* buffers and kernels that have been destroyed */
     void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;

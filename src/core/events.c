@@ -18,6 +18,7 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/planner.h"
+#include "core/power.h"
 #include "core/sched.h"
 #include "core/split.h"
 #include "core/submit.h"
@@ -82,6 +83,8 @@ static void events_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     complete_flight(lane, task);
+    if (engine->power != NULL)
+        power_end(engine, lane);
     lane->since_ns = engine->now_ns;
     if (task->kind == TASK_JOINED) {
         if (status != FGPU_OK)

@@ -7,6 +7,7 @@
  */
 #include "core/place.h"
 
+#include "core/power.h"
 #include "core/sched.h"
 
 #include <stdio.h>
@@ -78,6 +79,8 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
         return device->caps.host_calls ? NULL : "runs no host functions";
     if (device->hidden)
         return "was not chosen";
+    if (engine->power != NULL && power_forbids(engine, task, device_index))
+        return "would exceed the power cap";
     if (task->kind == TASK_JOINED)
         return joined_obstacle(engine, task, device_index);
     return task->kernel == TASK_NONE ? NULL
@@ -256,7 +259,8 @@ static void place_add(struct engine *engine, const struct lane *lane, uint32_t *
                              .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
 }
 
-static uint32_t place_all(struct engine *engine, const struct task *task)
+/* [in] rests: lanes that rest, too. */
+static uint32_t place_all(struct engine *engine, const struct task *task, bool rests)
 {
     uint32_t count = 0;
     for (uint32_t d = 0; d < engine->device_count; d++) {
@@ -264,7 +268,8 @@ static uint32_t place_all(struct engine *engine, const struct task *task)
         if (place_obstacle(engine, task, device, d) != NULL)
             continue;
         for (uint32_t i = 0; i < device->lane_count; i++)
-            place_add(engine, engine_lane(engine, device->lane_first + i), &count);
+            if (rests || !engine_lane(engine, device->lane_first + i)->rests)
+                place_add(engine, engine_lane(engine, device->lane_first + i), &count);
     }
     return count;
 }
@@ -325,7 +330,9 @@ static uint32_t place_candidates(struct engine *engine, const struct task *task)
 {
     uint32_t count = engine->lane_count > PLACE_MANY ? place_some(engine, task) : 0;
     if (count == 0)
-        count = place_all(engine, task);
+        count = place_all(engine, task, false);
+    if (count == 0)
+        count = place_all(engine, task, true);
     if (count > 1 && engine->policy->needs_costs) {
         place_costs(engine, task, count);
         place_share_cores(engine, task, count);

@@ -10,6 +10,7 @@
 #include "core/lineage.h"
 #include "core/object.h"
 #include "core/planner.h"
+#include "core/power.h"
 #include "core/sched.h"
 #include "core/split.h"
 #include "core/submit.h"
@@ -138,7 +139,8 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
         status = FGPU_E_NOMEM;
     if (status == FGPU_OK)
         status = lineage_init(engine);
-    if (status == FGPU_OK && (!planner_init(engine) || !traffic_init(engine)))
+    if (status == FGPU_OK &&
+        (!planner_init(engine) || !traffic_init(engine) || !power_init(engine, config->power)))
         status = FGPU_E_NOMEM;
     return status;
 }
@@ -173,6 +175,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->path_link_count = config->path_link_count;
     engine->paths_user = config->paths_user;
     engine->flags = config->flags;
+    engine->aim = config->aim;
+    engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
     engine->plans_apart = config->plans_apart;
     engine->reaches = config->reaches;
@@ -199,7 +203,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
         if (status == FGPU_OK)
             status = setup_tables(engine, config);
         engine->direct = engine->node_count == 1 && engine->lineage == NULL &&
-                         engine->traffic == NULL && !engine->has_copy_lanes;
+                         engine->power == NULL && engine->traffic == NULL &&
+                         !engine->has_copy_lanes;
     }
     if (status != FGPU_OK)
         engine_fini(engine);
@@ -269,6 +274,7 @@ void engine_fini(struct engine *engine)
     lineage_fini(engine);
     split_fini(engine);
     planner_fini(engine);
+    power_fini(engine);
     traffic_fini(engine);
     submit_fini(engine);
     for (uint32_t i = 0; i < engine->lane_count; i++) {

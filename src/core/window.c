@@ -274,6 +274,7 @@ static bool window_class(struct window *window, struct engine *engine, uint32_t 
         }
     }
     class.worker_count = (uint32_t)window->lanes.count - class.first_worker;
+    class.extra_watt = engine->extra_watt != NULL ? engine->extra_watt[first] : 0;
     return vec_push(&window->classes, &first) != NULL &&
            vec_push(&window->plan.classes, &class) != NULL;
 }
@@ -293,6 +294,7 @@ static bool window_machine(struct window *window, struct engine *engine)
             return false;
     }
     window->plan.node_count = engine->node_count;
+    window->plan.aim = engine->aim;
     return true;
 }
 

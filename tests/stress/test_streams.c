@@ -1,5 +1,5 @@
-/* Streams of tiny tasks that nobody waits for: what a submitter leaves lying, and what a device lets
- * lie, runs all the same, and soon.
+/* Streams of tiny tasks that nobody waits for: what a submitter leaves lying, and what a device
+ * lets lie, runs all the same, and soon.
  *
  * The pool takes such a stream in batches, its last tasks are in the hands of the progress thread
  * alone, and a worker that naps is not woken for them. No figure depends on time: a task that is
