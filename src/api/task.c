@@ -69,7 +69,7 @@ fgpu_status task_error_text(const struct pool *pool, uint32_t index)
     char name[96], root_name[96];
     lookup_task_name(pool, index, name, sizeof name);
     fgpu_status status = (fgpu_status)task->status;
-    if (task->root == index || task->root == TASK_NONE)
+    if (task_is_own_root(task) || task->root == TASK_NONE)
         return error_set(status, "%s: %s%s%s", name, fgpu_status_text(status),
                          task->why != NULL ? ": " : "", task->why != NULL ? task->why : "");
     const struct task *root = engine_task(&pool->driver->engine, task->root);

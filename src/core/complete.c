@@ -21,7 +21,7 @@ static fgpu_task_state complete_state(const struct task *task, fgpu_status statu
         return FGPU_TASK_DONE;
     if (status == FGPU_E_CANCELLED)
         return FGPU_TASK_CANCELLED;
-    return task->root == task->self ? FGPU_TASK_FAILED : FGPU_TASK_POISONED;
+    return task_is_own_root(task) ? FGPU_TASK_FAILED : FGPU_TASK_POISONED;
 }
 
 static void complete_count(struct engine *engine, struct task *task, fgpu_status status)

@@ -534,7 +534,7 @@ static void split_piece_ended(struct engine *engine, struct task *piece, fgpu_st
         char *why = task->why;
         task->why = piece->why;
         piece->why = why;
-        bool own = piece->root == piece->self || piece->root == TASK_NONE;
+        bool own = task_is_own_root(piece) || piece->root == TASK_NONE;
         graph_doom(task, status, own ? task->self : piece->root,
                    own ? task_word(task) : piece->root_word);
     }

@@ -163,6 +163,12 @@ static inline uint32_t task_generation(const struct task *task)
     return atomic_load_relaxed_u32(&task->word) >> TASK_STATE_BITS;
 }
 
+/* The failure that it ended with began with itself, and not with a task that had its slot before. */
+static inline bool task_is_own_root(const struct task *task)
+{
+    return task->root == task->self && task->root_word >> TASK_STATE_BITS == task_generation(task);
+}
+
 /* Release: whoever reads the new state with task_word() sees what the task wrote before. */
 static inline void task_set_state(struct task *task, fgpu_task_state state)
 {

@@ -148,7 +148,7 @@ static bool check_task(const struct made *one)
     assert_int_equal(placed->device, run->device);
     assert_int_equal(placed->queue, run->queue);
     assert_true(placed->start_ns >= task->start_ns && placed->start_ns <= task->end_ns);
-    assert_true(placed->placed >= FGPU_PLACED_POLICY && placed->placed <= FGPU_PLACED_STOLEN);
+    assert_true(placed->placed >= FGPU_PLACED_POLICY && placed->placed <= FGPU_PLACED_PIECE);
     return true;
 }
 
