@@ -6,6 +6,7 @@
 static const struct command bench_commands[] = {
     {"tasks", bench_tasks, "cost of an empty task in a graph of many"},
     {"launch", bench_launch, "an empty kernel through the pool, against a queue driven by hand"},
+    {"split", bench_split, "a divisible kernel on all devices, against each alone"},
     {"mix", bench_mix, "fifty tasks of five kinds, against one by one on the whole device"},
     {"tiles", bench_tiles, "tiled product and Cholesky on two devices of different speed"},
     {"idle", bench_idle, "what an open pool without work uses"},
@@ -13,7 +14,7 @@ static const struct command bench_commands[] = {
 
 static const struct command_group bench_group = {
     .name = "fastgpu bench",
-    .summary = "Measures what FastGPU itself costs. Results are medians.",
+    .summary = "Measures what FastGPU itself costs, and what it brings. Results are medians.",
     .commands = bench_commands,
     .count = sizeof bench_commands / sizeof bench_commands[0],
     .options = "",

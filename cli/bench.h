@@ -7,6 +7,7 @@
 
 int bench_tasks(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_launch(int argc, char **argv, const volatile sig_atomic_t *stop);
+int bench_split(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_mix(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_idle(int argc, char **argv, const volatile sig_atomic_t *stop);

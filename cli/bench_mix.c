@@ -225,8 +225,8 @@ int bench_mix(int argc, char **argv, const volatile sig_atomic_t *stop)
     const struct option table[] = {
         {"devices", 'd', OPTION_TEXT, &options.devices, "PATTERN",
          "use these devices only (default: all)", 0, 0, NULL},
-        {"policy", 'p', OPTION_TEXT, &options.policy, "P", "how tasks are placed (default: eft)", 0,
-         0, NULL},
+        {"policy", 'p', OPTION_TEXT, &options.policy, "P", "how tasks are placed (default: auto)",
+         0, 0, NULL},
         {"each", 'n', OPTION_NUMBER, &options.each, "N", "tasks of each kind (default: 10)", 1, 100,
          NULL},
         {"rounds", 'r', OPTION_NUMBER, &options.rounds, "R", "rounds (default: 9)", 1,

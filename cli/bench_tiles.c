@@ -14,7 +14,7 @@
 #include "text_table.h"
 
 #define TILES_PRODUCT_EDGE 12
-#define TILES_CHOLESKY_EDGE 24
+#define TILES_CHOLESKY_EDGE 20
 
 static const char tiles_command[] = "fastgpu bench tiles";
 
@@ -165,7 +165,7 @@ static int tiles_open_and_run(struct tiles_words *words, const volatile sig_atom
 int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     static const char *const shapes[] = {"both", "product", "cholesky", NULL};
-    struct tiles_words words = {.run = {.size = 128, .rounds = 5, .warm = 3},
+    struct tiles_words words = {.run = {.size = 192, .rounds = 5, .warm = 3},
                                 .devices = "opencl:0",
                                 .subdevices = 2,
                                 .slow = 2,
@@ -173,17 +173,17 @@ int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop)
     const struct option table[] = {
         {"shape", 0, OPTION_CHOICE, &words.shape, "SHAPE", "product, cholesky or both (default)", 0,
          0, shapes},
-        {"tiles", 't', OPTION_NUMBER, &words.tiles, "N", "tiles of an edge (default: 12 and 24)", 1,
+        {"tiles", 't', OPTION_NUMBER, &words.tiles, "N", "tiles of an edge (default: 12 and 20)", 1,
          TILES_MOST, NULL},
         {"size", 0, OPTION_NUMBER, &words.run.size, "N",
-         "elements of a tile's edge, a multiple of 8\n(default: 128)", 8, 1024, NULL},
+         "elements of a tile's edge, a multiple of 8\n(default: 192)", 8, 1024, NULL},
         {"slow", 0, OPTION_NUMBER, &words.slow, "F",
          "how many times as slow the second device is\n(default: 2; 1: as fast)", 1, 100, NULL},
         {"device", 'd', OPTION_TEXT, &words.devices, "PATTERN",
          "the device that is divided (default: opencl:0)", 0, 0, NULL},
         {"subdevices", 0, OPTION_NUMBER, &words.subdevices, "N",
          "parts that it becomes (default: 2)", 1, TILES_DEVICES_LIMIT, NULL},
-        {"policy", 'p', OPTION_TEXT, &words.policy, "P", "how tasks are placed (default: eft)", 0,
+        {"policy", 'p', OPTION_TEXT, &words.policy, "P", "how tasks are placed (default: auto)", 0,
          0, NULL},
         {"rounds", 'r', OPTION_NUMBER, &words.run.rounds, "R", "rounds (default: 5)", 1,
          TILES_ROUNDS_LIMIT, NULL},

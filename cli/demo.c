@@ -82,7 +82,7 @@ static enum options_outcome demo_take_options(int argc, char **argv, struct demo
         {"devices", 'd', OPTION_TEXT, &run->devices, "PATTERN",
          "use these devices only, for example\ncpu or opencl:0", 0, 0, NULL},
         {"policy", 'p', OPTION_TEXT, &run->policy, "P",
-         "how tasks are placed: auto (default), eft or another", 0, 0, NULL},
+         "how tasks are placed: auto (default), eft or\nanother", 0, 0, NULL},
         {"tiles", 't', OPTION_NUMBER, &options->tiles, "N",
          "cut each picture into N bands\n(default: by size, at least 9)", 1, DEMO_BANDS_LIMIT,
          NULL},

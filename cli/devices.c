@@ -280,6 +280,20 @@ static int devices_show(fgpu_pool pool, const struct devices_options *chosen,
     return code;
 }
 
+int devices_open(const char *command, const char *pattern, uint64_t subdevices,
+                 const struct log_options *log, fgpu_pool *pool)
+{
+    fgpu_pool_options options;
+
+    fgpu_pool_options_init(&options);
+    options.devices = pattern;
+    options.subdevices = (uint32_t)subdevices;
+    log_options_apply(log, &options);
+    options.cache_dir = "";
+    fgpu_status status = fgpu_pool_open(&options, pool);
+    return status == FGPU_OK ? COMMAND_OK : commands_fail_open(command, status);
+}
+
 int command_devices(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     struct devices_options chosen = {.log = log_options_none};
@@ -300,21 +314,15 @@ int command_devices(int argc, char **argv, const volatile sig_atomic_t *stop)
         .options = table,
         .count = sizeof table / sizeof table[0],
     };
-    fgpu_pool_options options;
     fgpu_pool pool;
 
     enum options_outcome outcome = options_read(&page, argc, argv);
     if (outcome != OPTIONS_GO)
         return options_code(outcome);
-    fgpu_pool_options_init(&options);
-    options.devices = chosen.pattern;
-    options.subdevices = (uint32_t)chosen.subdevices;
-    log_options_apply(&chosen.log, &options);
-    options.cache_dir = "";
-    fgpu_status status = fgpu_pool_open(&options, &pool);
-    if (status != FGPU_OK)
-        return commands_fail_open("fastgpu devices", status);
-    int code = devices_show(pool, &chosen, stop, &is_closable);
+    int code = devices_open(page.command, chosen.pattern, chosen.subdevices, &chosen.log, &pool);
+    if (code != COMMAND_OK)
+        return code;
+    code = devices_show(pool, &chosen, stop, &is_closable);
     if (is_closable) /* else the process ends with it open: closing would wait for ever */
         (void)fgpu_pool_close(pool);
     return code;

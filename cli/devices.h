@@ -9,6 +9,8 @@
 
 #include <fastgpu/fastgpu.h>
 
+#include "log_options.h"
+
 enum devices_known { DEVICES_LAUNCH = 1, DEVICES_COPY = 2 };
 
 struct devices_row {
@@ -22,6 +24,11 @@ struct devices_row {
                                 that of a copy within host memory */
     bool is_lost;
 };
+
+/* A pool to look at devices with: nothing is taken from or left in the cache. Returns COMMAND_OK,
+ * or the exit code after saying why. */
+int devices_open(const char *command, const char *pattern, uint64_t subdevices,
+                 const struct log_options *log, fgpu_pool *pool);
 
 /* Lists the devices of the pool. [out] rows: *count of them, freed by the caller. */
 fgpu_status devices_list(fgpu_pool pool, struct devices_row **rows, uint32_t *count);

@@ -60,6 +60,7 @@ const char *explain_reason(const struct explain *explain)
         {"chained", "right behind the tasks that it waits for, in their queue"},
         {"stolen", "a queue with nothing to do took it over from another"},
         {"planned", "the plan of all pending tasks says so"},
+        {"piece", "a piece of a divisible task: the queue's next share of it"},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

@@ -1,6 +1,6 @@
-# The OpenCL C files of cli/kernels/ and the workloads of demo and bench mix as C strings: sets FGPU_KERNEL_TEXTS to
-# a generated C file that belongs to the sources of the command. As a script (cmake -DOUT=...
-# -DDIR=... -DDEMO=... -DMIX=... -P) it writes it.
+# The OpenCL C files of cli/kernels/ and the workloads of demo and bench mix as C strings: sets
+# FGPU_KERNEL_TEXTS to a generated C file that belongs to the sources of the command. As a script
+# (cmake -DOUT=... -DDIR=... -DDEMO=... -DMIX=... -P) it writes it.
 # Also what the native filters want from the compiler.
 
 if(CMAKE_SCRIPT_MODE_FILE)
@@ -41,9 +41,10 @@ add_custom_command(OUTPUT ${FGPU_KERNEL_TEXTS}
   DEPENDS ${kernel_files} ${demo_workload} ${mix_workload} ${CMAKE_CURRENT_LIST_DIR}/kernels.cmake
   COMMENT "Embedding the kernels of the command" VERBATIM)
 
-# The native filters, and the functions of bench mix, promise the same bits as the kernels: no product and sum become one operation.
-# Their loops over rows are written for the vectoriser, which gcc 12 uses in full at -O3 only, and
-# for comparisons of floats only where nobody asks for their exceptions.
+# The native filters, and the functions of bench mix, promise the same bits as the kernels: no
+# product and sum become one operation. Their loops over rows are written for the vectoriser, which
+# gcc 12 uses in full at -O3 only, and for comparisons of floats only where nobody asks for their
+# exceptions.
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/filters_native.c
   ${CMAKE_CURRENT_LIST_DIR}/filters_native_window.c
   ${CMAKE_CURRENT_LIST_DIR}/filters_native_tables.c

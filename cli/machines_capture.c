@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "devices.h"
 #include "file.h"
 #include "log_options.h"
 #include "machines.h"
@@ -289,21 +290,15 @@ int machines_capture(int argc, char **argv, const volatile sig_atomic_t *stop)
         .options = table,
         .count = sizeof table / sizeof table[0],
     };
-    fgpu_pool_options options;
     fgpu_pool pool;
 
     enum options_outcome outcome = options_read(&page, argc, argv);
     if (outcome != OPTIONS_GO)
         return options_code(outcome);
-    fgpu_pool_options_init(&options);
-    options.devices = chosen.pattern;
-    options.subdevices = (uint32_t)chosen.subdevices;
-    log_options_apply(&chosen.log, &options);
-    options.cache_dir = "";
-    fgpu_status status = fgpu_pool_open(&options, &pool);
-    if (status != FGPU_OK)
-        return commands_fail_open("fastgpu machine capture", status);
-    int code = capture_run(pool, &chosen, stop, &is_closable);
+    int code = devices_open(page.command, chosen.pattern, chosen.subdevices, &chosen.log, &pool);
+    if (code != COMMAND_OK)
+        return code;
+    code = capture_run(pool, &chosen, stop, &is_closable);
     if (is_closable) /* else the process ends with it open: closing would wait for ever */
         (void)fgpu_pool_close(pool);
     return code;

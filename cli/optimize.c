@@ -22,6 +22,9 @@
 /* Of the budget, for the comparison at the end. */
 #define OPTIMIZE_LAST_SHARE 0.2
 
+/* Between two lines of progress. */
+#define OPTIMIZE_SHOW_NS UINT64_C(200000000)
+
 #define OPTIMIZE_BUDGET_LIMIT_NS UINT64_C(86400000000000)
 
 static const char optimize_command[] = "fastgpu optimize";
@@ -82,13 +85,31 @@ static uint64_t optimize_passed_ns(const struct optimize *state)
     return figures_wall_ns() - state->began_ns;
 }
 
+/* A line on the terminal while it searches; NULL takes it away. */
+static void optimize_show(struct optimize *state, const struct tune_search *search)
+{
+    uint64_t now_ns = optimize_passed_ns(state);
+
+    if (state->options->is_quiet || isatty(STDERR_FILENO) != 1)
+        return;
+    if (!search) {
+        if (state->shown_ns > 0)
+            fprintf(stderr, "\r%78s\r", "");
+    } else if (now_ns - state->shown_ns >= OPTIMIZE_SHOW_NS) {
+        state->shown_ns = now_ns;
+        fprintf(stderr, "\rmeasuring: %.0f of %.0f s, %u rounds, %u changes", (double)now_ns / 1e9,
+                (double)state->options->budget_ns / 1e9, search->told_count, search->change_count);
+    }
+}
+
 /* Says what the search has found, when it has found something. */
-static void optimize_tell(const struct optimize *state, const struct tune_choices *choices)
+static void optimize_tell(struct optimize *state, const struct tune_choices *choices)
 {
     char text[192];
 
     if (state->options->is_quiet)
         return;
+    optimize_show(state, NULL);
     fprintf(stderr, "%s: %.1f s:", optimize_command, (double)optimize_passed_ns(state) / 1e9);
     for (uint32_t i = 0; i < choices->count; i++) {
         tune_choice_text(&choices->list[i], text);
@@ -111,6 +132,7 @@ static fgpu_status optimize_search(struct optimize *state, struct measure *measu
     tune_space_counts(&state->space, counts);
     tune_search_init(search, counts, state->space.count, state->options->seed);
     while (optimize_passed_ns(state) < end_ns && tune_search_next(search, &point)) {
+        optimize_show(state, search);
         tune_space_choices(&state->space, &point, &choices);
         status = measure_round(measure, &choices, &sample, why, why_bytes);
         if (status == FGPU_OK) {
@@ -127,6 +149,7 @@ static fgpu_status optimize_search(struct optimize *state, struct measure *measu
             optimize_tell(state, &choices);
         }
     }
+    optimize_show(state, NULL);
     tune_space_choices(&state->space, &search->best, &state->found);
     if (status == FGPU_E_CANCELLED)
         state->is_interrupted = true;
@@ -225,6 +248,19 @@ static fgpu_status optimize_make_space(struct optimize *state, char *why, size_t
     return status;
 }
 
+/* A policy that the user gave was there in all that was measured. */
+static void optimize_add_policy(struct optimize *state)
+{
+    struct tune_choices *choices = &state->profile.choices;
+    const char *policy = state->options->policy;
+
+    if (!policy || choices->count == TUNE_DIMS_LIMIT)
+        return;
+    struct tune_choice *choice = &choices->list[choices->count++];
+    *choice = (struct tune_choice){.kind = TUNE_POLICY};
+    (void)snprintf(choice->value, sizeof choice->value, "%s", policy);
+}
+
 /* The profile holds what is proven; what the user stopped, as far as it came. */
 static int optimize_write(struct optimize *state)
 {
@@ -244,6 +280,7 @@ static int optimize_write(struct optimize *state)
     state->profile.before_ns = before.wall_ns;
     state->profile.after_ns = state->is_better ? after.wall_ns : 0.0;
     state->profile.choices = state->found;
+    optimize_add_policy(state);
     (void)snprintf(state->profile.made, sizeof state->profile.made, "%s", state->machine.started);
     profile_place_set(&place, &state->workload, state->options->devices, state->devices,
                       state->device_count);

@@ -43,8 +43,8 @@ struct optimize {
     struct workload workload;
     struct tune_space space;
     struct tune_search search;
-    struct tune_choices found; /* by the search */
-    uint64_t began_ns, spent_ns;
+    struct tune_choices found;             /* by the search */
+    uint64_t began_ns, spent_ns, shown_ns; /* shown: when the line of progress was last written */
     uint32_t refused_count;
     struct optimize_side before, after; /* count 0: not measured */
     double gain, gain_low, gain_high;   /* time before / after; 0: not known */

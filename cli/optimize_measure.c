@@ -116,36 +116,6 @@ static void measure_close_arm(struct measure_arm *arm)
     *arm = (struct measure_arm){0};
 }
 
-/* The workload with the constants that were chosen. */
-static fgpu_status measure_load(const struct measure_options *options, struct measure_arm *arm,
-                                char *why, size_t why_bytes)
-{
-    char texts[TUNE_DIMS_LIMIT][WORKLOAD_NAME_BYTES + 72];
-    uint32_t count = options->set_count;
-
-    const char **sets = calloc((size_t)count + TUNE_DIMS_LIMIT, sizeof *sets);
-    if (!sets)
-        return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory");
-    for (uint32_t i = 0; i < count; i++)
-        sets[i] = options->sets[i];
-    for (uint32_t i = 0; i < arm->choices.count; i++) {
-        const struct tune_choice *choice = &arm->choices.list[i];
-        if (choice->kind != TUNE_CONSTANT)
-            continue;
-        (void)snprintf(texts[i], sizeof texts[i], "%s=%s", choice->name, choice->value);
-        sets[count++] = texts[i];
-    }
-    const struct workload_options how = {.sets = sets, .set_count = count};
-    fgpu_status status = workload_load(options->path, &how, &arm->workload);
-    free(sets);
-    if (status == FGPU_OK)
-        return FGPU_OK;
-    const struct workload_mistake *mistake = arm->workload.mistakes;
-    if (arm->workload.mistake_count == 0)
-        return why_fail(status, why, why_bytes, "%s", fgpu_status_text(status));
-    return why_fail(status, why, why_bytes, "%s: %s", mistake->path, mistake->text);
-}
-
 static fgpu_status measure_open_pool(const struct measure_options *options, struct measure_arm *arm,
                                      char *why, size_t why_bytes)
 {
@@ -203,9 +173,10 @@ static fgpu_status measure_fill_arm(struct measure *measure, struct measure_arm 
     struct workload_run run;
     bool is_first = arm == &measure->arms[0];
 
-    fgpu_status status = measure_load(options, arm, why, why_bytes);
-    if (status == FGPU_OK)
-        status = tune_choices_apply(&arm->choices, &arm->workload, why, why_bytes);
+    const struct workload_options constants = {.sets = options->sets,
+                                               .set_count = options->set_count};
+    fgpu_status status =
+        tune_choices_load(options->path, &constants, &arm->choices, &arm->workload, why, why_bytes);
     if (status == FGPU_OK)
         status = workload_data_init(&arm->data, &arm->workload, watch.stop, why, why_bytes);
     if (status == FGPU_OK)

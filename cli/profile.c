@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fastgpu/fastgpu.h>
 
@@ -90,6 +91,14 @@ static void profile_folder(char *folder, size_t bytes)
         (void)snprintf(folder, bytes, "%s/fastgpu/profiles", xdg);
     else if (home && home[0] == '/')
         (void)snprintf(folder, bytes, "%s/.cache/fastgpu/profiles", home);
+}
+
+bool profile_is_any(void)
+{
+    char folder[PROFILE_PATH_BYTES];
+
+    profile_folder(folder, sizeof folder);
+    return folder[0] != '\0' && access(folder, X_OK) == 0;
 }
 
 /* FNV-1a of what the machine is called. */
@@ -273,8 +282,11 @@ static fgpu_status profile_compare(const cJSON *root, const struct profile_place
                                why_bytes);
     if (strcmp(profile_text(root, "workload"), number) != 0)
         return profile_differs("workload", profile_text(root, "workload"), number, why, why_bytes);
-    if (strcmp(processor, place->processor) != 0 || profile_number(root, "cores") != place->cores)
+    if (strcmp(processor, place->processor) != 0)
         return profile_differs("processor", processor, place->processor, why, why_bytes);
+    if (profile_number(root, "cores") != place->cores)
+        return why_fail(FGPU_E_VERSION, why, why_bytes, "it was made for %.4g cores, this has %.4g",
+                        profile_number(root, "cores"), place->cores);
     if (strcmp(pattern, place->pattern) != 0)
         return profile_differs("--devices", pattern[0] ? pattern : "(all)",
                                place->pattern[0] ? place->pattern : "(all)", why, why_bytes);

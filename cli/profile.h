@@ -54,6 +54,10 @@ void profile_place_set(struct profile_place *place, const struct workload *workl
 void profile_path(const struct workload *workload, const char *pattern,
                   char path[PROFILE_PATH_BYTES]);
 
+/* Whether the cache folder has a place for profiles at all: without it nothing needs to be looked
+ * for. */
+bool profile_is_any(void);
+
 /* Replaces the file, and makes the folder it is in where that is the cache's. */
 fgpu_status profile_write(const struct profile *profile, const struct profile_place *place,
                           char *why, size_t why_bytes);

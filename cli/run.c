@@ -347,7 +347,7 @@ static enum options_outcome run_take_options(int argc, char **argv, char **words
         {"set", 's', OPTION_TEXTS, &sets, "NAME=VALUE",
          "give a constant of the workload this\nvalue; a list has one for each time", 0, 0, NULL},
         {"policy", 'p', OPTION_TEXT, &to->policy, "P",
-         "how tasks are placed: auto (default), eft or another", 0, 0, NULL},
+         "how tasks are placed: auto (default), eft or\nanother", 0, 0, NULL},
         {"profile", 0, OPTION_TEXT, &to->profile, "FILE",
          "use this profile of fastgpu optimize\n(default: the one in the cache folder)", 0, 0,
          NULL},

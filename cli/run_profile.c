@@ -2,39 +2,6 @@
 #include "run_profile.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-#include "why.h"
-
-/* The workload once more, with the constants of the profile. [out] made: to be given to
- * workload_fini(). */
-static fgpu_status profile_load(const struct run_profile_options *options,
-                                const struct tune_choices *choices, struct workload *made,
-                                char *why, size_t why_bytes)
-{
-    char texts[TUNE_DIMS_LIMIT][WORKLOAD_NAME_BYTES + 72];
-    struct workload_options how = *options->constants;
-
-    const char **sets = calloc((size_t)how.set_count + TUNE_DIMS_LIMIT, sizeof *sets);
-    if (!sets)
-        return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory");
-    for (uint32_t i = 0; i < how.set_count; i++)
-        sets[i] = how.sets[i];
-    for (uint32_t i = 0; i < choices->count; i++) {
-        const struct tune_choice *choice = &choices->list[i];
-        if (choice->kind != TUNE_CONSTANT)
-            continue;
-        (void)snprintf(texts[i], sizeof texts[i], "%s=%s", choice->name, choice->value);
-        sets[how.set_count++] = texts[i];
-    }
-    how.sets = sets;
-    fgpu_status status = workload_load(options->from, &how, made);
-    free(sets);
-    if (status == FGPU_OK)
-        return tune_choices_apply(choices, made, why, why_bytes);
-    return why_fail(status, why, why_bytes, "%s",
-                    made->mistake_count > 0 ? made->mistakes[0].text : fgpu_status_text(status));
-}
 
 /* Everything that a profile must fulfil: its file, its place, its choices. */
 static fgpu_status profile_try(const struct run_profile_options *options,
@@ -50,8 +17,8 @@ static fgpu_status profile_try(const struct run_profile_options *options,
     if (profile_place_init(&place, workload, options->devices, why, why_bytes) != FGPU_OK)
         return FGPU_E_VERSION; /* the run says it with its own code */
     status = profile_read(profile, &place, why, why_bytes);
-    if (status == FGPU_OK &&
-        profile_load(options, &profile->choices, made, why, why_bytes) != FGPU_OK)
+    if (status == FGPU_OK && tune_choices_load(options->from, options->constants, &profile->choices,
+                                               made, why, why_bytes) != FGPU_OK)
         status = FGPU_E_VERSION;
     return status;
 }
@@ -66,7 +33,7 @@ fgpu_status run_profile_take(const struct run_profile_options *options, struct w
     *profile = (struct profile){0};
     if (is_named)
         (void)snprintf(profile->path, sizeof profile->path, "%s", options->path);
-    else
+    else if (profile_is_any())
         profile_path(workload, options->devices, profile->path);
     if (!profile->path[0])
         return FGPU_OK;

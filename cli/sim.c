@@ -20,7 +20,7 @@
 
 /* The words as typed, until they are numbers. */
 struct sim_typed {
-    const char *policies, *noise, *cost_error, *memory, *fail_rate, *loss;
+    const char *policies, *noise, *cost_error, *memory, *fail_rate, *loss, *objective, *cap;
     bool no_transfers, no_priorities, is_checked;
 };
 
@@ -184,6 +184,29 @@ static enum options_outcome sim_take_numbers(const struct options_page *page,
     return outcome;
 }
 
+static enum options_outcome sim_take_objective(const struct options_page *page,
+                                               const struct sim_typed *typed,
+                                               struct sim_choice *choice)
+{
+    while (typed->objective && choice->objective <= FGPU_OBJECTIVE_EDP &&
+           strcmp(typed->objective, sim_objective_word(choice->objective)) != 0)
+        choice->objective++;
+    if (choice->objective > FGPU_OBJECTIVE_EDP)
+        return options_refuse(page, "--objective %s: want makespan, latency, energy or edp",
+                              typed->objective);
+    for (uint32_t i = 0; choice->objective > 0 && i < choice->policy_count; i++)
+        if (strcmp(choice->policies[i], "auto") != 0)
+            return options_refuse(page,
+                                  "--objective %s: the policy %s decides without one; auto alone "
+                                  "does not",
+                                  typed->objective, choice->policies[i]);
+    if (typed->cap &&
+        (!sim_words_real(typed->cap, 0, 1e12, &choice->cap_watt) || choice->cap_watt <= 0))
+        return options_refuse(page, "--power-cap %s: want watts, above 0 and at most 1e12",
+                              typed->cap);
+    return OPTIONS_GO;
+}
+
 static enum options_outcome sim_check(const struct options_page *page,
                                       const struct sim_typed *typed, struct sim_choice *choice)
 {
@@ -197,6 +220,8 @@ static enum options_outcome sim_check(const struct options_page *page,
                     (typed->no_priorities ? FGPU_SIM_NO_PRIORITIES : 0u) |
                     (typed->is_checked ? FGPU_SIM_CHECK : 0u);
     enum options_outcome outcome = sim_take_policies(page, typed->policies, choice);
+    if (outcome == OPTIONS_GO)
+        outcome = sim_take_objective(page, typed, choice);
     return outcome == OPTIONS_GO ? sim_take_numbers(page, typed, choice) : outcome;
 }
 
@@ -264,13 +289,30 @@ static int sim_know_machine(struct sim_work *work)
     return COMMAND_OK;
 }
 
-/* The quickest run. */
+/* What the user looks for, of a run: the less the better. */
+static double sim_score(const struct sim_work *work, const struct sim_outcome *outcome)
+{
+    const fgpu_sim_result *result = &outcome->result;
+
+    switch (work->choice->objective) {
+    case FGPU_OBJECTIVE_LATENCY:
+        return (double)result->response_ns;
+    case FGPU_OBJECTIVE_ENERGY:
+        return result->energy_joule;
+    case FGPU_OBJECTIVE_EDP:
+        return result->energy_joule * (double)result->makespan_ns;
+    default:
+        return (double)result->makespan_ns;
+    }
+}
+
+/* The quickest run, or the best by the objective. */
 static const struct sim_outcome *sim_best(const struct sim_work *work)
 {
     const struct sim_outcome *best = &work->outcomes[0];
 
     for (uint32_t i = 1; i < work->outcome_count; i++)
-        if (work->outcomes[i].result.makespan_ns < best->result.makespan_ns)
+        if (sim_score(work, &work->outcomes[i]) < sim_score(work, best))
             best = &work->outcomes[i];
     return best;
 }
@@ -406,6 +448,12 @@ static enum options_outcome sim_take_options(int argc, char **argv, struct sim_t
         {"policy", 'p', OPTION_TEXT, &typed->policies, "P",
          "one or several, joined by commas, or all\n(default: auto); list says what they do", 0, 0,
          NULL},
+        {"objective", 'o', OPTION_TEXT, &typed->objective, "O",
+         "what auto looks for: makespan (default),\nlatency (mean time to the end of a task),\n"
+         "energy, or edp (energy times makespan)",
+         0, 0, NULL},
+        {"power-cap", 0, OPTION_TEXT, &typed->cap, "WATT",
+         "the machine draws no more than that on\naverage in any 100 ms", 0, 0, NULL},
         {"no-transfers", 0, OPTION_FLAG, &typed->no_transfers, NULL,
          "copies take no time and no memory", 0, 0, NULL},
         {"no-priorities", 0, OPTION_FLAG, &typed->no_priorities, NULL,

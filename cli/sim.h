@@ -25,6 +25,8 @@ struct sim_choice {
     uint32_t flags; /* enum fgpu_sim_flag */
     uint64_t seed, repeat, memory_bytes;
     double noise, cost_error, fail_rate, loss_per_s;
+    double cap_watt;    /* 0: none */
+    uint32_t objective; /* fgpu_objective */
     const char *report, *trace;
     bool is_json, is_quiet;
 };
@@ -95,6 +97,7 @@ double sim_ratio(const fgpu_sim_result *result); /* makespan over bound; -1: no 
 /* -1: unknown, also where a task does not say how many it does. */
 double sim_gflops(const struct sim_work *work, const fgpu_sim_result *result);
 double sim_events_per_s(const fgpu_sim_result *result);
+const char *sim_objective_word(uint32_t objective); /* of enum fgpu_objective */
 const char *sim_bound_word(uint32_t kind);
 
 void sim_print(const struct sim_work *work);

@@ -33,7 +33,12 @@ static void json_run(cJSON *object, const struct sim_work *work, const struct si
     json_out_number(object, "area_ms", (double)result->area_ns / 1e6);
     json_out_number(object, "path_ms", (double)result->path_ns / 1e6);
     json_out_number(object, "joined_ms", (double)result->joined_ns / 1e6);
+    json_out_known(object, "power_ms", result->power_ns > 0, (double)result->power_ns / 1e6);
+    json_out_text(object, "objective", sim_objective_word(work->choice->objective));
+    json_out_known(object, "power_cap_watt", work->choice->cap_watt > 0, work->choice->cap_watt);
     json_out_known(object, "energy_joule", result->energy_joule >= 0, result->energy_joule);
+    json_out_known(object, "peak_watt", result->peak_watt >= 0, result->peak_watt);
+    json_out_number(object, "response_ms", (double)result->response_ns / 1e6);
     json_out_number(object, "decision_cpu_ms", (double)result->decision_cpu_ns / 1e6);
     json_out_number(object, "run_cpu_ms", (double)result->run_cpu_ns / 1e6);
     json_out_number(object, "events", (double)result->events);

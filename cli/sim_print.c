@@ -20,14 +20,14 @@ static void print_times(const fgpu_sim_result *result)
 {
     char makespan[REPORT_NUMBER_BYTES], bound[REPORT_NUMBER_BYTES], text[256];
     static const char *const words[] = {"work over capacity", "the longest chain",
-                                        "work and chains joined"};
+                                        "work and chains joined", "the least energy under the cap"};
 
     (void)report_number_ns(makespan, (double)result->makespan_ns, true);
     print_line("makespan", makespan);
     (void)report_number_ns(bound, (double)result->bound_ns, true);
     if (result->bound_ns > 0)
         (void)snprintf(text, sizeof text, "%s (%s); the run took %.3f times as long", bound,
-                       words[result->bound_kind % 3], sim_ratio(result));
+                       words[result->bound_kind % 4], sim_ratio(result));
     else
         (void)snprintf(text, sizeof text, "unknown");
     print_line("bound", text);
@@ -45,10 +45,18 @@ static void print_work(const struct sim_work *work, const fgpu_sim_result *resul
     (void)snprintf(text, sizeof text, "%s in %s copies", other,
                    report_number_count(count, result->copies));
     print_line("moved", text);
-    if (result->energy_joule >= 0) {
-        (void)snprintf(text, sizeof text, "%.1f J", result->energy_joule);
-        print_line("energy", text);
-    }
+    (void)report_number_ns(other, (double)result->response_ns, true);
+    (void)snprintf(text, sizeof text, "%s from submission to the end of a task, on average", other);
+    print_line("response", text);
+    if (result->energy_joule < 0)
+        return;
+    (void)snprintf(text, sizeof text, "%.1f J", result->energy_joule);
+    print_line("energy", text);
+    (void)snprintf(text, sizeof text, "%.1f W at most in any 100 ms", result->peak_watt);
+    if (work->choice->cap_watt > 0)
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text), "; the cap is %.6g W",
+                       work->choice->cap_watt);
+    print_line("power", text);
 }
 
 static void print_cost(const fgpu_sim_result *result)
@@ -132,6 +140,8 @@ void sim_print(const struct sim_work *work)
     print_head(work);
     printf("  %-10s %s%s%s\n", "policy", sim_policy_word(outcome), is_chosen ? ", which took " : "",
            is_chosen ? result->policy : "");
+    if (work->choice->objective != FGPU_OBJECTIVE_MAKESPAN)
+        print_line("objective", sim_objective_word(work->choice->objective));
     print_times(result);
     print_work(work, result);
     if (result->failed_tasks > 0)

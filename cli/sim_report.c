@@ -118,14 +118,14 @@ static void sim_bounds(struct sim_report *report)
 {
     const fgpu_sim_result *result = &report->outcome->result;
     const uint64_t times[] = {result->makespan_ns, result->area_ns, result->path_ns,
-                              result->joined_ns};
+                              result->joined_ns, result->power_ns};
     static const char *const labels[] = {"this run", "work over capacity", "longest chain",
-                                         "both joined"};
-    struct report_bar bars[4];
-    char rooms[4][REPORT_NUMBER_BYTES];
+                                         "both joined", "least energy under the cap"};
+    struct report_bar bars[5];
+    char rooms[5][REPORT_NUMBER_BYTES];
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 5; i++)
         if (times[i] > 0) {
             bars[count] =
                 (struct report_bar){.label = labels[i],
@@ -136,6 +136,26 @@ static void sim_bounds(struct sim_report *report)
         }
     report_text_add(&report->text, "<h3>Against what no schedule can be below</h3>\n");
     report_bars(&report->text, bars, count);
+}
+
+static void sim_power_facts(struct sim_report *report)
+{
+    const fgpu_sim_result *result = &report->outcome->result;
+    const struct sim_choice *choice = report->work->choice;
+    char text[96];
+
+    if (choice->objective != FGPU_OBJECTIVE_MAKESPAN)
+        report_fact(&report->text, "objective", sim_objective_word(choice->objective));
+    if (result->energy_joule < 0)
+        return;
+    (void)snprintf(text, sizeof text, "%.1f J", result->energy_joule);
+    report_fact(&report->text, "energy", text);
+    (void)snprintf(text, sizeof text, "%.1f W", result->peak_watt);
+    report_fact(&report->text, "most power in any 100 ms", text);
+    if (choice->cap_watt > 0) {
+        (void)snprintf(text, sizeof text, "%.6g W", choice->cap_watt);
+        report_fact(&report->text, "power cap", text);
+    }
 }
 
 static void sim_mark_figures(void *user)
@@ -160,10 +180,9 @@ static void sim_mark_figures(void *user)
                 report_number_ns(room, (double)result->decision_cpu_ns, true));
     report_fact(text, "... of the simulation",
                 report_number_ns(room, (double)result->run_cpu_ns, true));
-    if (result->energy_joule >= 0) {
-        (void)snprintf(other, sizeof other, "%.1f J", result->energy_joule);
-        report_fact(text, "energy", other);
-    }
+    report_fact(text, "mean time to the end of a task",
+                report_number_ns(room, (double)result->response_ns, true));
+    sim_power_facts(report);
     report_text_add(text, "</dl>\n");
     sim_bounds(report);
 }

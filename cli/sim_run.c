@@ -37,6 +37,8 @@ static fgpu_status sim_open(struct sim_work *work, const struct sim_outcome *out
         .memory_bytes = choice->memory_bytes,
         .fail_rate = choice->fail_rate,
         .loss_per_s = choice->loss_per_s,
+        .power_cap_watt = choice->cap_watt,
+        .objective = choice->objective,
     };
 
     fgpu_status status = fgpu_sim_open(&options, sim);
@@ -220,9 +222,16 @@ double sim_events_per_s(const fgpu_sim_result *result)
 
 const char *sim_bound_word(uint32_t kind)
 {
-    static const char *const words[] = {"area", "path", "joined"};
+    static const char *const words[] = {"area", "path", "joined", "power"};
 
     return kind < sizeof words / sizeof words[0] ? words[kind] : "unknown";
+}
+
+const char *sim_objective_word(uint32_t objective)
+{
+    static const char *const words[] = {"makespan", "latency", "energy", "edp"};
+
+    return objective < sizeof words / sizeof words[0] ? words[objective] : "unknown";
 }
 
 static double sim_mean_busy(const struct sim_work *work, const struct sim_outcome *outcome)

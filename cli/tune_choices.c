@@ -177,6 +177,37 @@ fgpu_status tune_choices_apply(const struct tune_choices *choices, struct worklo
     return status;
 }
 
+fgpu_status tune_choices_load(const char *path, const struct workload_options *options,
+                              const struct tune_choices *choices, struct workload *workload,
+                              char *why, size_t why_bytes)
+{
+    char texts[TUNE_DIMS_LIMIT][sizeof choices->list[0].name + sizeof choices->list[0].value + 1];
+    struct workload_options how = *options;
+
+    *workload = (struct workload){0};
+    const char **sets = calloc((size_t)how.set_count + TUNE_DIMS_LIMIT, sizeof *sets);
+    if (!sets)
+        return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory");
+    for (uint32_t i = 0; i < how.set_count; i++)
+        sets[i] = how.sets[i];
+    for (uint32_t i = 0; i < choices->count; i++) {
+        const struct tune_choice *choice = &choices->list[i];
+        if (choice->kind != TUNE_CONSTANT)
+            continue;
+        (void)snprintf(texts[i], sizeof texts[i], "%s=%s", choice->name, choice->value);
+        sets[how.set_count++] = texts[i];
+    }
+    how.sets = sets;
+    fgpu_status status = workload_load(path, &how, workload);
+    free(sets);
+    if (status == FGPU_OK)
+        return tune_choices_apply(choices, workload, why, why_bytes);
+    if (workload->mistake_count == 0)
+        return why_fail(status, why, why_bytes, "%s", fgpu_status_text(status));
+    return why_fail(status, why, why_bytes, "%s: %s", workload->mistakes[0].path,
+                    workload->mistakes[0].text);
+}
+
 /* ---- fingerprint: FNV-1a, 64 bits */
 
 static void choices_mix(uint64_t *hash, const void *data, size_t bytes)

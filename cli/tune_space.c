@@ -12,7 +12,8 @@ static const char *const space_piece_names[] = {"bands", "pieces", "chunks", "pa
 
 static const uint32_t space_pieces[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64};
 
-static const char *const space_policies[] = {"eft",   "fifo",       "auto",
+/* The first is what a pool has where nobody chooses. */
+static const char *const space_policies[] = {"auto",  "eft",        "fifo",
                                              "steal", "heteroprio", "lookahead"};
 
 /* Work-group sizes that are tried, by dimensions of the grid. */

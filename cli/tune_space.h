@@ -90,6 +90,12 @@ void tune_choice_text(const struct tune_choice *choice, char text[192]);
 fgpu_status tune_choices_apply(const struct tune_choices *choices, struct workload *workload,
                                char *why, size_t why_bytes);
 
+/* Reads a workload under choices: constants are given to its reader, the rest is put into effect.
+ * [out] workload: always to be given to workload_fini(). Statuses and sentences of both. */
+fgpu_status tune_choices_load(const char *path, const struct workload_options *options,
+                              const struct tune_choices *choices, struct workload *workload,
+                              char *why, size_t why_bytes);
+
 /* A number for the workload as it stands: equal for equal kernels, buffers and tasks, whatever the
  * data in the buffers. */
 uint64_t tune_fingerprint(const struct workload *workload);

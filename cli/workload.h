@@ -46,6 +46,7 @@ struct workload_buffer {
     uint64_t pitch;                /* elements from one index of the first axis to the next */
     uint64_t size_bytes;
     bool is_picture;
+    uint32_t reduce; /* fgpu_reduction_op; 0: none */
     enum workload_content content;
     const char *path;
     const unsigned char *values;
@@ -152,6 +153,9 @@ struct workload_options {
     uint32_t set_count;
     const struct workload_files *files; /* NULL: the disk */
 };
+
+/* The element of reductions of that type; 0: none. */
+fgpu_element workload_reduce_element(enum element_type type);
 
 /* Reads and checks a workload file. [in] options: NULL for none. [out] workload: always to be given
  * to workload_fini(); not usable unless FGPU_OK. Returns FGPU_OK; FGPU_E_INVAL with at least one

@@ -416,6 +416,38 @@ static bool buffer_read_pitch(struct workload_reader *reader, const cJSON *value
     return reader_whole(reader, value, row, CLI_WORKLOAD_BYTES_LIMIT, &buffer->pitch);
 }
 
+fgpu_element workload_reduce_element(enum element_type type)
+{
+    static const fgpu_element by_type[ELEMENT_TYPES] = {
+        [ELEMENT_INT32] = FGPU_I32,  [ELEMENT_UINT32] = FGPU_U32,  [ELEMENT_INT64] = FGPU_I64,
+        [ELEMENT_UINT64] = FGPU_U64, [ELEMENT_FLOAT32] = FGPU_F32, [ELEMENT_FLOAT64] = FGPU_F64};
+    return by_type[type];
+}
+
+/* By what tasks reduce into it: the operators in the order of fgpu_reduction_op. */
+static bool buffer_read_reduce(struct workload_reader *reader, const cJSON *value,
+                               struct workload_buffer *buffer)
+{
+    static const char *const names[] = {"sum", "product", "min", "max", "and", "or", "xor"};
+    char text[WORKLOAD_NAME_BYTES];
+    fgpu_element element = workload_reduce_element(buffer->type);
+
+    if (!reader_text(reader, value, text, sizeof text))
+        return false;
+    for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], text) == 0)
+            buffer->reduce = FGPU_OP_SUM + i;
+    if (buffer->reduce == 0)
+        return reader_fail(reader, value, "want sum, product, min, max, and, or or xor");
+    if (element == 0)
+        return reader_fail(reader, value,
+                           "tasks reduce into int32, uint32, int64, uint64, float32 or float64, "
+                           "not %s",
+                           elements[buffer->type].name);
+    return buffer->reduce < FGPU_OP_AND || element < FGPU_F32 ||
+           reader_fail(reader, value, "%s has no bits to combine", elements[buffer->type].name);
+}
+
 /* Which source there is; READER_NONE for none. */
 static bool buffer_find_source(struct workload_reader *reader, const cJSON *entry, uint32_t *source)
 {
@@ -495,9 +527,9 @@ static bool buffer_finish(struct workload_reader *reader, const cJSON *entry,
 
 bool reader_read_buffer(struct workload_reader *reader, const cJSON *entry, const char *key)
 {
-    static const char *const keys[] = {"image",    "npy",      "raw",   "shape",  "type",
-                                       "picture",  "like",     "fill",  "values", "random",
-                                       "gaussian", "channels", "pitch", "repeat", NULL};
+    static const char *const keys[] = {
+        "image",  "npy",    "raw",      "shape",    "type",  "picture", "like",   "fill",
+        "values", "random", "gaussian", "channels", "pitch", "reduce",  "repeat", NULL};
     struct workload_buffer buffer = {0};
     uint32_t source;
 
@@ -515,5 +547,6 @@ bool reader_read_buffer(struct workload_reader *reader, const cJSON *entry, cons
            buffer_member(reader, entry, "pitch", buffer_read_pitch, &buffer) &&
            (!from || from->has_shape ||
             buffer_member(reader, entry, from->key, from->read, &buffer)) &&
+           buffer_member(reader, entry, "reduce", buffer_read_reduce, &buffer) &&
            buffer_finish(reader, entry, &buffer);
 }

@@ -5,7 +5,8 @@
  * sets are kept: what was written, and by whom last; what was read since it was last written, and
  * by whom. A write takes what it covers out of both. So a byte's last writer and the readers since
  * are found, no others, and an edge is made only where a byte is shared. All regions of a buffer
- * are looked at together: buffer after buffer, in each the tasks in order.
+ * are looked at together: buffer after buffer, in each the tasks in order. What tasks reduce is a
+ * third set: they wait for nobody, and whoever reads or writes there waits for all of them.
  */
 #include "workload_edges.h"
 
@@ -26,7 +27,7 @@ struct edges_maker {
     uint32_t *met;        /* by task: 1 + the later one that it was last put before */
     uint64_t pitch;       /* of the buffer that is looked at */
     uint64_t piece_count; /* rows that were taken singly */
-    struct rect_set written, read;
+    struct rect_set written, read, reduced;
     fgpu_status status;
 };
 
@@ -130,9 +131,15 @@ static bool edges_each(struct edges_maker *maker, const fgpu_region *region, uin
 
 static bool edges_find_writers(struct edges_maker *maker, const struct rect *rect, uint32_t task)
 {
-    if (!rect_set_find(&maker->written, rect))
+    if (!rect_set_find(&maker->written, rect) || !rect_set_find(&maker->reduced, rect))
         return edges_fail(maker, FGPU_E_NOMEM);
-    return edges_put_hits(maker, &maker->written, task);
+    return edges_put_hits(maker, &maker->written, task) &&
+           edges_put_hits(maker, &maker->reduced, task);
+}
+
+static bool edges_add_reducer(struct edges_maker *maker, const struct rect *rect, uint32_t task)
+{
+    return rect_set_add(&maker->reduced, rect, task) || edges_fail(maker, FGPU_E_NOMEM);
 }
 
 static bool edges_add_reader(struct edges_maker *maker, const struct rect *rect, uint32_t task)
@@ -143,9 +150,10 @@ static bool edges_add_reader(struct edges_maker *maker, const struct rect *rect,
 static bool edges_write(struct edges_maker *maker, const struct rect *rect, uint32_t task)
 {
     if (!rect_set_cut(&maker->read, rect) || !rect_set_cut(&maker->written, rect) ||
-        !rect_set_add(&maker->written, rect, task))
+        !rect_set_cut(&maker->reduced, rect) || !rect_set_add(&maker->written, rect, task))
         return edges_fail(maker, FGPU_E_NOMEM);
     return edges_put_hits(maker, &maker->read, task) &&
+           edges_put_hits(maker, &maker->reduced, task) &&
            edges_put_hits(maker, &maker->written, task);
 }
 
@@ -154,15 +162,18 @@ static bool edges_write(struct edges_maker *maker, const struct rect *rect, uint
 static bool edges_of_task(struct edges_maker *maker, const struct edges_touch *touches,
                           uint32_t count)
 {
-    static const edges_fn steps[3] = {edges_find_writers, edges_write, edges_add_reader};
+    static const edges_fn steps[4] = {edges_find_writers, edges_write, edges_add_reader,
+                                      edges_add_reducer};
     const struct workload *workload = maker->workload;
 
-    for (int step = 0; step < 3; step++)
+    for (int step = 0; step < 4; step++)
         for (uint32_t i = 0; i < count; i++) {
             const struct workload_arg *arg = &workload->args[touches[i].arg];
             fgpu_region region = workload_edges_region(workload, arg);
-            bool is_read = arg->access == FGPU_READ;
-            if (is_read == (step != 1) && !edges_each(maker, &region, touches[i].task, steps[step]))
+            bool is_due = arg->access == FGPU_REDUCE ? step == 3
+                          : arg->access == FGPU_READ ? step == 0 || step == 2
+                                                     : step == 1;
+            if (is_due && !edges_each(maker, &region, touches[i].task, steps[step]))
                 return false;
         }
     return true;
@@ -190,6 +201,7 @@ static bool edges_of_buffer(struct edges_maker *maker, const struct edges_touch 
         return true;
     rect_set_clear(&maker->written);
     rect_set_clear(&maker->read);
+    rect_set_clear(&maker->reduced);
     for (uint32_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && touches[end].task == touches[i].task;)
             end++;
@@ -306,6 +318,7 @@ fgpu_status workload_edges_init(struct workload_edges *edges, const struct workl
     *edges = (struct workload_edges){0};
     rect_set_init(&maker.written);
     rect_set_init(&maker.read);
+    rect_set_init(&maker.reduced);
     maker.met = calloc((size_t)workload->task_count + 1, sizeof *maker.met);
     if (!maker.met)
         maker.status = FGPU_E_NOMEM;
@@ -316,6 +329,7 @@ fgpu_status workload_edges_init(struct workload_edges *edges, const struct workl
     free(maker.met);
     rect_set_fini(&maker.written);
     rect_set_fini(&maker.read);
+    rect_set_fini(&maker.reduced);
     return maker.status;
 }
 

@@ -69,6 +69,9 @@ static fgpu_status session_make_buffer(struct workload_session *session, uint32_
         status = fgpu_buffer_create_from(session->pool, memory, from->size_bytes, buffer);
     else
         status = fgpu_buffer_create(session->pool, from->size_bytes, buffer);
+    if (status == FGPU_OK && from->reduce)
+        status = fgpu_buffer_reduce_by(*buffer, (fgpu_reduction_op)from->reduce,
+                                       workload_reduce_element(from->type));
     return status == FGPU_OK ? fgpu_buffer_set_name(*buffer, from->name) : status;
 }
 
@@ -277,6 +280,13 @@ static void session_submit_all(struct workload_session *session, const struct wa
             session_report(session, watch, done_before);
     }
     session->submitted_count = i;
+    /* What was reduced is combined now, in the time that is measured. */
+    for (uint32_t b = 0; b < workload->buffer_count; b++)
+        if (workload->buffers[b].reduce &&
+            fgpu_buffer_reduce_by(session->buffers[b],
+                                  (fgpu_reduction_op)workload->buffers[b].reduce,
+                                  workload_reduce_element(workload->buffers[b].type)) != FGPU_OK)
+            session_keep_buffer_error(run, &workload->buffers[b]);
 }
 
 static void session_cancel_rest(struct workload_session *session)

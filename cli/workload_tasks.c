@@ -103,17 +103,17 @@ static bool task_read_region(struct workload_reader *reader, const cJSON *entry,
 static bool task_read_access(struct workload_reader *reader, const cJSON *value,
                              fgpu_access *access)
 {
-    static const char *const names[] = {"read", "write", "read-write"};
+    static const char *const names[] = {"read", "write", "read-write", "reduce"};
     char text[WORKLOAD_NAME_BYTES];
 
     if (!reader_text(reader, value, text, sizeof text))
         return false;
-    for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t i = 0; i < 4; i++)
         if (strcmp(names[i], text) == 0) {
             *access = (fgpu_access)(FGPU_READ + i);
             return true;
         }
-    return reader_fail(reader, value, "want read, write or read-write");
+    return reader_fail(reader, value, "want read, write, read-write or reduce");
 }
 
 bool reader_buffer_arg(struct workload_reader *reader, const cJSON *value, struct workload_arg *arg)
@@ -142,6 +142,9 @@ bool reader_buffer_arg(struct workload_reader *reader, const cJSON *value, struc
     if (access) {
         level = json_path_enter_key(&reader->path, "access");
         is_good = task_read_access(reader, access, &arg->access);
+        if (is_good && arg->access == FGPU_REDUCE && !reader->out->buffers[arg->buffer].reduce)
+            is_good = reader_fail(reader, access, "the buffer %s has no \"reduce\": by what?",
+                                  reader->out->buffers[arg->buffer].name);
         json_path_leave(&reader->path, level);
     }
     return is_good &&
@@ -213,7 +216,8 @@ static bool task_check_overlap(struct workload_reader *reader, const struct work
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t j = 0; j < i; j++)
             if (args[i].kind == FGPU_ARG_BUFFER && args[j].kind == FGPU_ARG_BUFFER &&
-                args[i].buffer == args[j].buffer && ((args[i].access | args[j].access) & 2) &&
+                args[i].buffer == args[j].buffer &&
+                ((args[i].access | args[j].access) & (FGPU_WRITE | FGPU_REDUCE)) &&
                 task_meet(&args[i].region, &args[j].region))
                 return reader_fail(reader, NULL,
                                    "%s and %s overlap in the buffer %s, and one of them is written",

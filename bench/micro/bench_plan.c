@@ -94,7 +94,8 @@ static void add_machine(struct plan_window *window, const struct machine *machin
 {
     for (uint32_t c = 0; c < machine->classes.count; c++) {
         const struct machine_class *of = vec_at(&machine->classes, c);
-        struct plan_class class = {(uint32_t)window->workers.count, of->count};
+        struct plan_class class = {.first_worker = (uint32_t)window->workers.count,
+                                   .worker_count = of->count};
         add(&window->classes, &class);
         for (uint32_t d = 0; d < of->count; d++) {
             struct plan_worker worker = {

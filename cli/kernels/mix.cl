@@ -29,8 +29,8 @@ kernel void mix_multiply(global const float *a, global const float *b, global fl
     c[y * size + x] = sum;
 }
 
-/* The Lennard-Jones forces of `count` atoms on each other, softened at short distance: one molecule,
- * one group, whose places everybody needs. */
+/* The Lennard-Jones forces of `count` atoms on each other, softened when near: one molecule, one
+ * group, whose places everybody needs. */
 kernel void mix_forces(global const float *place, global float *force, int count,
                        local float *near)
 {
@@ -74,7 +74,7 @@ kernel void mix_count(global const uchar *text, global uint *counts, int bytes, 
         counts[k] = bins[k];
 }
 
-/* One step of a flow: each cell goes a fifth of the way to its four neighbours; the border stays. */
+/* One step of a flow: each cell goes a fifth of the way to its neighbours; the border stays. */
 kernel void mix_flow(global const float *from, global float *to, int width, int height)
 {
     int x = (int)get_global_id(0), y = (int)get_global_id(1), at = y * width + x;

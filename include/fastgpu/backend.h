@@ -60,7 +60,10 @@ enum fgpu_cmd_flag {
      * succeeded when this one was submitted. After a command has finished with a status other than
      * FGPU_OK, the device skips commands with this flag (status FGPU_E_CANCELLED, no effect) until
      * the next FGPU_CMD_FENCE. */
-    FGPU_CMD_CHAINED = 4
+    FGPU_CMD_CHAINED = 4,
+    /* On the last command of a call: more will follow soon and nobody waits, so a device that is
+     * idle may leave them for a tenth of a millisecond, or until submit is called without LAZY. */
+    FGPU_CMD_LAZY = 8
 };
 
 /* Head of every body. The device fills it before poll reports the command's number. */
@@ -92,11 +95,21 @@ typedef struct fgpu_cmd_launch {
     fgpu_code code;
     const fgpu_cmd_arg *args;
     uint32_t arg_count;
-    uint32_t dims;
+    uint16_t dims;
+    uint16_t part; /* 1: this is the head of an fgpu_cmd_part; devices with caps.parts only */
     uint64_t global[3];
     uint32_t local[3];
     uint32_t width; /* compute units to use at most; 0: all */
 } fgpu_cmd_launch;
+
+/* Some work groups of a grid: launch.global[dims - 1] items of its last dimension, from item
+ * `first` on, which is a multiple of launch.local[dims - 1]. Global ids count from `first`; a
+ * native function sees the shape of the whole grid. Arguments are those of the whole launch. */
+typedef struct fgpu_cmd_part {
+    fgpu_cmd_launch launch;
+    uint64_t first;
+    uint64_t whole; /* items of the last dimension in the whole grid */
+} fgpu_cmd_part;
 
 /* Copy of a 2-D region. On a device with its own memory one side may be host memory (mem is then
  * the address). */
@@ -205,6 +218,7 @@ typedef struct fgpu_device_caps {
     uint32_t
         copy_queue_count; /* of queue_count, the last ones: the pool gives them copies and fills
                              only, and the others none between memories; 0: all take all */
+    uint32_t parts;       /* takes launches of a part of a grid (fgpu_cmd_part) */
     uint32_t batches;     /* takes FGPU_CMD_BATCH */
     uint64_t memory_bytes;
     uint64_t memory_max_alloc_bytes;
@@ -236,7 +250,8 @@ typedef struct fgpu_backend {
     void (*queue_close)(
         void *queue); /* waits for what is in flight; never hangs on a lost device */
     /* Accept a prefix of cmds. Returns how many; *last is the number of the newest accepted so far.
-     * An error of the queue is told by poll. */
+     * An error of the queue is told by poll. Without commands (count 0): what FGPU_CMD_LAZY has let
+     * lie is to begin now. */
     uint32_t (*submit)(void *queue, const fgpu_cmd *cmds, uint32_t count, uint64_t *last);
     fgpu_status (*poll)(void *queue, uint64_t *number);
 

@@ -10,6 +10,7 @@
 #include <fastgpu/log.h>
 #include <fastgpu/machine.h>
 #include <fastgpu/pool.h>
+#include <fastgpu/reduction.h>
 #include <fastgpu/stats.h>
 #include <fastgpu/status.h>
 #include <fastgpu/task.h>

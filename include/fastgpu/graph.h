@@ -3,7 +3,9 @@
  * Nodes are task descriptions; edges come from data in the order of recording and from
  * fgpu_graph_depend(). Instantiating checks everything (handles, ranges, cycles) and fixes the
  * order; launching submits the whole at once. Results are those of submitting the nodes one after
- * another in that order. Thread: any, also several on one graph. Only a launch may block, and only
+ * another in that order. Graphs of short kernels on devices that work in host memory run as one
+ * command from their third launch on, unless the pool is traced; then a launch counts as one
+ * pending task. Thread: any, also several on one graph. Only a launch may block, and only
  * where fgpu_task_submit() would.
  */
 #ifndef FASTGPU_GRAPH_H

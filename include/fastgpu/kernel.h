@@ -70,10 +70,10 @@ typedef enum fgpu_arg_kind {
 } fgpu_arg_kind;
 
 /* Declare argument `index` (0-based, at most 64 arguments).
- * [in] access: of a buffer (FGPU_READ, FGPU_WRITE or FGPU_READ_WRITE); others ignore it. [in]
- * size_bytes: of a scalar (1..4096, which is also what all scalars of a task may have together);
- * others ignore it. Errors: FGPU_E_INVAL (a value, or the source of an OpenCL C variant says
- * otherwise), FGPU_E_UNSUPPORTED (FGPU_REDUCE). */
+ * [in] access: of a buffer (FGPU_READ, FGPU_WRITE, FGPU_READ_WRITE or FGPU_REDUCE); others ignore
+ * it. [in] size_bytes: of a scalar (1..4096, which is also what all scalars of a task may have
+ * together); others ignore it. Errors: FGPU_E_INVAL (a value, or the source of an OpenCL C variant
+ * says otherwise). */
 FGPU_API fgpu_status fgpu_kernel_set_arg(fgpu_kernel kernel, uint32_t index, fgpu_arg_kind kind,
                                          fgpu_access access, uint32_t size_bytes);
 

@@ -66,6 +66,11 @@ typedef struct fgpu_pool_options {
     /* Log lines are appended there, each as soon as it is whole. NULL or "": stderr. Not opened
      * where `log` is set. */
     const char *log_file;
+    /* fgpu_objective: LATENCY with the policy "auto" only; ENERGY and EDP are FGPU_E_UNSUPPORTED,
+     * for the power of real devices is read by fgpu_device_get_sample() at most, and not known for
+     * each kernel. Simulations take all of them. */
+    uint32_t objective;
+    uint32_t reserved; /* 0 */
 } fgpu_pool_options;
 
 enum fgpu_pool_flag {
@@ -84,14 +89,14 @@ FGPU_API void fgpu_pool_options_init(fgpu_pool_options *options);
 /* Read options from text: "key=value; key=value"; items end at ';' or the end of a line, blanks
  * around keys and values do not count, the last of two equal keys wins. Keys: devices policy
  * workers subdevices tasks device-memory host-memory cache log log-format log-file validate
- * reproducible trace trace-events nowait preimage faults seed. Sizes are bytes or a number of KiB
- * MiB GiB; log takes a level's name or number, log-format text or json; validate, reproducible,
- * trace, nowait and preimage take on off yes no 1 0, or nothing for on. [in] text, NUL terminated.
- * [in,out] options: only the keys named change, and nothing on failure. Strings stay owned by a
- * thread-local copy (4096 bytes) that lives until the thread's next call of this function with
- * other options; a call with the same `options` keeps those it had. Errors: FGPU_E_INVAL with the
- * key, the value and what it takes, FGPU_E_LIMIT (more than 4095 bytes), FGPU_E_VERSION
- * (struct_bytes). Does not block. */
+ * reproducible trace trace-events nowait preimage faults seed objective. Sizes are bytes or a
+ * number of KiB MiB GiB; log takes a level's name or number, log-format text or json, objective
+ * makespan, latency, energy or edp; validate, reproducible, trace, nowait and preimage take on off
+ * yes no 1 0, or nothing for on. [in] text, NUL terminated. [in,out] options: only the keys named
+ * change, and nothing on failure. Strings stay owned by a thread-local copy (4096 bytes) that lives
+ * until the thread's next call of this function with other options; a call with the same `options`
+ * keeps those it had. Errors: FGPU_E_INVAL with the key, the value and what it takes, FGPU_E_LIMIT
+ * (more than 4095 bytes), FGPU_E_VERSION (struct_bytes). Does not block. */
 FGPU_API fgpu_status fgpu_pool_options_parse(const char *text, fgpu_pool_options *options);
 
 /* Open a pool.

@@ -38,6 +38,11 @@ typedef struct fgpu_sim_options {
     uint64_t memory_bytes; /* of every device with memory of its own; 0: as described */
     double fail_rate;      /* share of the commands that fail; 0 */
     double loss_per_s;     /* devices lost in a second of virtual time; 0 */
+    double power_cap_watt; /* the machine draws no more on average in any 100 ms; 0: no cap. With
+                              any policy; it needs the power figures of every device */
+    uint32_t objective;    /* fgpu_objective; other than MAKESPAN with policy "auto" only, and
+                              energies with the power figures of every device */
+    uint32_t reserved;     /* 0 */
 } fgpu_sim_options;
 
 /* [out] sim: [give], NULL on failure. Errors: FGPU_E_INVAL naming the option, its value and the
@@ -82,7 +87,7 @@ FGPU_API fgpu_status fgpu_sim_add(fgpu_sim *sim, const fgpu_sim_task *task, uint
 
 typedef struct fgpu_sim_result {
     uint32_t struct_bytes; /* set by the caller */
-    uint32_t bound_kind;   /* 0 area, 1 path, 2 joined */
+    uint32_t bound_kind;   /* 0 area, 1 path, 2 joined, 3 power */
     uint64_t makespan_ns;
     uint64_t bound_ns; /* lower bound of the makespan with the true costs, transfers free */
     uint64_t area_ns, path_ns, joined_ns;
@@ -94,10 +99,15 @@ typedef struct fgpu_sim_result {
     double flops;             /* of all tasks that say so */
     double energy_joule;      /* FGPU_SIM_UNKNOWN (-1) where the machine has no power figures */
     char policy[32];          /* what was chosen, for "auto" */
+    double peak_watt;         /* largest average over any 100 ms, idle outside of the run; -1 */
+    uint64_t response_ns;     /* mean time from a task's submission to its end */
+    uint64_t power_ns;        /* lower bound of the makespan under the power cap, from the least
+                                 energy that the tasks take; 0: no cap */
 } fgpu_sim_result;
 
 /* Run everything that was added. [out] result. A failed task is no error of the call. Progress: see
- * fgpu_sim_progress(). Errors: FGPU_E_NOMEM; FGPU_E_CANCELLED. Once for each simulation. */
+ * fgpu_sim_progress(). Errors: FGPU_E_INVAL: a power cap under which some task can never run, with
+ * the least that would do; FGPU_E_NOMEM; FGPU_E_CANCELLED. Once for each simulation. */
 FGPU_API fgpu_status fgpu_sim_run(fgpu_sim *sim, fgpu_sim_result *result);
 
 /* Called from fgpu_sim_run() every few thousand events; not 0 ends the run. */

@@ -31,6 +31,8 @@ typedef struct fgpu_pool_stats {
     uint64_t turns;             /* engine turns */
     uint64_t tasks_recomputed;  /* run again, after they had ended well, because their results were
                                    lost with a device; not counted again as submitted or done */
+    uint64_t tasks_divided;     /* run in pieces */
+    uint64_t pieces;            /* of them; devices count each as a task */
 } fgpu_pool_stats;
 
 typedef struct fgpu_device_stats {
@@ -73,7 +75,8 @@ typedef enum fgpu_placed {
     FGPU_PLACED_PINNED,     /* the caller asked for the device; of its queues the policy chose */
     FGPU_PLACED_CHAINED,    /* right behind the tasks that it waits for, in their queue */
     FGPU_PLACED_STOLEN,     /* a queue with nothing to do took it over from another */
-    FGPU_PLACED_PLANNED     /* where the plan of all pending tasks says */
+    FGPU_PLACED_PLANNED,    /* where the plan of all pending tasks says */
+    FGPU_PLACED_PIECE       /* a piece of a divisible task: its lane's next share of that */
 } fgpu_placed;
 
 /* One thing that happened. What a kind does not name in its comment above or here is 0. */

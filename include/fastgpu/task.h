@@ -63,6 +63,37 @@ static inline fgpu_arg fgpu_arg_local(uint64_t size_bytes)
     return a;
 }
 
+typedef enum fgpu_cut_kind {
+    FGPU_CUT_WHOLE = 0, /* every piece gets all of it: read only; scalars and local memory too */
+    FGPU_CUT_ITEMS = 1  /* in step with the grid's last dimension */
+} fgpu_cut_kind;
+
+/* How an argument of a divisible task goes with the grid's last dimension (dims - 1). ITEMS: work
+ * items k * items .. (k + 1) * items - 1 of it use bytes k * bytes .. (k + 1) * bytes - 1 of the
+ * argument's region, and what is read also the bytes of `before` such steps ahead of them and
+ * `after` behind. What is written has no halo: work items of different steps write different bytes,
+ * and none reads what another writes. In a region of several rows `bytes` is a multiple of the
+ * pitch. The cuts must cover the region. */
+typedef struct fgpu_cut {
+    uint32_t kind;  /* fgpu_cut_kind */
+    uint32_t items; /* 0: 1 */
+    uint64_t bytes;
+    uint32_t before, after; /* in steps of `bytes` */
+} fgpu_cut;
+
+static inline fgpu_cut fgpu_cut_whole(void)
+{
+    fgpu_cut c = {FGPU_CUT_WHOLE, 0, 0, 0, 0};
+    return c;
+}
+
+/* [in] bytes: of each item of the grid's last dimension: an element, a row. */
+static inline fgpu_cut fgpu_cut_items(uint64_t bytes, uint32_t before, uint32_t after)
+{
+    fgpu_cut c = {FGPU_CUT_ITEMS, 1, bytes, before, after};
+    return c;
+}
+
 typedef enum fgpu_task_kind {
     FGPU_TASK_KERNEL = 0,
     FGPU_TASK_HOST = 1, /* a C function on a host thread, with buffers as arguments */
@@ -117,6 +148,8 @@ typedef struct fgpu_task_desc {
     void *on_done_user;
     const char
         *name; /* for traces and error texts; NULL: the kernel's name. Copied up to 63 bytes */
+    const fgpu_cut *cuts; /* KERNEL: one for each argument: the pool may run it in pieces, on
+                             several devices; NULL: it may not */
 } fgpu_task_desc;
 
 /* Fill with zeros and the struct's size. */
@@ -125,10 +158,10 @@ FGPU_API void fgpu_task_desc_init(fgpu_task_desc *desc);
 /* Submit one task. [in] desc. [out] task: may be NULL.
  * Blocks only at the pool's task limit (or returns FGPU_E_AGAIN there: FGPU_POOL_NOWAIT, callbacks,
  * task functions). Errors: FGPU_E_HANDLE/STALE/FOREIGN (which argument), FGPU_E_INVAL (grid, group,
- * argument count, kind or size: named with the value and what the kernel takes), FGPU_E_RANGE,
- * FGPU_E_OVERLAP, FGPU_E_NOVARIANT, FGPU_E_UNSUPPORTED (FGPU_REDUCE), FGPU_E_VERSION
- * (struct_bytes), FGPU_E_NOMEM, FGPU_E_CLOSED, FGPU_E_SYSTEM (no thread for the callbacks can be
- * started). A refused task has no effect. */
+ * argument count, kind or size: named with the value and what the kernel takes; cuts), FGPU_E_RANGE
+ * (a region beyond its buffer, cuts that do not cover one), FGPU_E_OVERLAP, FGPU_E_NOVARIANT,
+ * FGPU_E_VERSION (struct_bytes), FGPU_E_NOMEM, FGPU_E_CLOSED, FGPU_E_SYSTEM (no thread for the
+ * callbacks can be started). A refused task has no effect. */
 FGPU_API fgpu_status fgpu_task_submit(fgpu_pool pool, const fgpu_task_desc *desc, fgpu_task *task);
 
 /* Shorthand for a 1-D kernel task with the pool's choice of group size. [in] global: work items, >=

@@ -47,7 +47,7 @@ typedef enum fgpu_access {
     FGPU_READ = 1,
     FGPU_WRITE = 2,
     FGPU_READ_WRITE = 3,
-    FGPU_REDUCE = 4 /* reserved: answers FGPU_E_UNSUPPORTED in this version */
+    FGPU_REDUCE = 4 /* accumulates: see fastgpu/reduction.h */
 } fgpu_access;
 
 /* A 2-D region of a buffer: `rows` rows of `row_bytes` bytes, the first at `offset_bytes`, each
@@ -83,6 +83,15 @@ static inline fgpu_region fgpu_region_rect(uint64_t offset_bytes, uint64_t row_b
     fgpu_region r = {offset_bytes, row_bytes, pitch_bytes, rows};
     return r;
 }
+
+/* What `auto` looks for among the schedules that it tries. */
+typedef enum fgpu_objective {
+    FGPU_OBJECTIVE_MAKESPAN = 0, /* the end of the last task */
+    FGPU_OBJECTIVE_LATENCY = 1,  /* the mean time from submission to end; of the tasks with a
+                                    priority above 0 where there are such */
+    FGPU_OBJECTIVE_ENERGY = 2,   /* joules, idle ones until the end of the last task included */
+    FGPU_OBJECTIVE_EDP = 3       /* energy times makespan */
+} fgpu_objective;
 
 /* Time-out that never passes, in nanoseconds. */
 #define FGPU_FOREVER UINT64_MAX

@@ -9,6 +9,7 @@
 
 #include "api/buffer.h"
 #include "api/map.h"
+#include "api/reduce.h"
 #include "api/task.h"
 #include "base/assert.h"
 
@@ -81,7 +82,7 @@ static fgpu_status buffer_bring_home(struct pool *pool, fgpu_buffer handle, uint
                                      .pin = TASK_DEVICE_ANY,
                                      .host_fn = buffer_nothing};
     uint32_t task, generation;
-    return driver_submit(pool->driver, &request, &task, &generation);
+    return reduce_submit(pool, &request, &task, &generation);
 }
 
 static fgpu_status buffer_drop(struct pool *pool, fgpu_buffer handle, const char *who)
@@ -102,6 +103,8 @@ static fgpu_status buffer_drop(struct pool *pool, fgpu_buffer handle, const char
     if (status == FGPU_OK)
         engine_buffer_destroy(engine, index);
     driver_leave(pool->driver);
+    if (status == FGPU_OK)
+        reduce_buffer_gone(pool);
     return status;
 }
 
@@ -255,7 +258,7 @@ static fgpu_status buffer_submit(struct pool *pool, struct submit_request *reque
     uint32_t index, generation;
     request->kernel = TASK_NONE;
     request->pin = TASK_DEVICE_ANY;
-    fgpu_status status = driver_submit(pool->driver, request, &index, &generation);
+    fgpu_status status = reduce_submit(pool, request, &index, &generation);
     if (status == FGPU_OK && task != NULL)
         *task = lookup_task_handle(pool, index, generation);
     return status;

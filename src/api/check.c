@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "api/reduce.h"
 #include "api/task.h"
 
 fgpu_status task_check_region(const fgpu_region *region, uint64_t size_bytes, const char *who,
@@ -86,7 +87,8 @@ fgpu_status task_check_overlap(const struct submit_arg *args, uint32_t count, co
             continue;
         for (uint32_t j = 0; j < i; j++) {
             if (args[j].kind != FGPU_ARG_BUFFER || args[j].buffer != args[i].buffer ||
-                !((args[i].mode | args[j].mode) & FGPU_WRITE) || !check_overlap(&args[i], &args[j]))
+                !((args[i].mode | args[j].mode) & (FGPU_WRITE | FGPU_REDUCE)) ||
+                !check_overlap(&args[i], &args[j]))
                 continue;
             return error_set(FGPU_E_OVERLAP,
                              "%s: arguments %u and %u touch the same bytes of one buffer, and one "
@@ -99,7 +101,7 @@ fgpu_status task_check_overlap(const struct submit_arg *args, uint32_t count, co
 
 /* ---- arguments -------------------------------------------------------------------------- */
 
-static fgpu_status check_buffer_arg(const struct pool *pool, const fgpu_arg *arg, uint32_t i,
+static fgpu_status check_buffer_arg(struct pool *pool, const fgpu_arg *arg, uint32_t i,
                                     const char *who, struct submit_arg *out)
 {
     fgpu_status status = lookup_buffer(pool, arg->buffer, who, &out->buffer);
@@ -111,20 +113,15 @@ static fgpu_status check_buffer_arg(const struct pool *pool, const fgpu_arg *arg
                                &out->offset_bytes, &out->shape);
     if (status != FGPU_OK)
         return error_set(status, "argument %u: %s", i, error_text());
-    if (out->mode == FGPU_REDUCE)
-        return error_set(FGPU_E_UNSUPPORTED,
-                         "%s: argument %u: access FGPU_REDUCE is not supported in "
-                         "version %s",
-                         who, i, fgpu_version_text());
-    if (out->mode < FGPU_READ || out->mode > FGPU_READ_WRITE)
+    if (out->mode < FGPU_READ || out->mode > FGPU_REDUCE)
         return error_set(FGPU_E_INVAL,
-                         "%s: argument %u: access is %u; give FGPU_READ, FGPU_WRITE or "
-                         "FGPU_READ_WRITE",
+                         "%s: argument %u: access is %u; give FGPU_READ, FGPU_WRITE, "
+                         "FGPU_READ_WRITE or FGPU_REDUCE",
                          who, i, out->mode);
-    return FGPU_OK;
+    return out->mode == FGPU_REDUCE ? reduce_check(pool, out, i, who) : FGPU_OK;
 }
 
-static fgpu_status check_arg(const struct pool *pool, const fgpu_arg *arg, uint32_t i,
+static fgpu_status check_arg(struct pool *pool, const fgpu_arg *arg, uint32_t i,
                              const struct kernel_arg *declared, const char *who,
                              struct submit_arg *out)
 {
@@ -166,7 +163,7 @@ static fgpu_status check_arg(const struct pool *pool, const fgpu_arg *arg, uint3
     return FGPU_OK;
 }
 
-static fgpu_status check_args(const struct pool *pool, const fgpu_task_desc *desc,
+static fgpu_status check_args(struct pool *pool, const fgpu_task_desc *desc,
                               const struct kernel *kernel, const char *who, struct submit_arg *out)
 {
     if (desc->arg_count > LIMITS_KERNEL_ARGS)
@@ -196,7 +193,7 @@ static fgpu_status check_args(const struct pool *pool, const fgpu_task_desc *des
         if (out[i].kind != FGPU_ARG_BUFFER)
             continue;
         buffers++;
-        writes |= out[i].mode & FGPU_WRITE;
+        writes |= out[i].mode & (FGPU_WRITE | FGPU_REDUCE);
     }
     return buffers > 1 && writes ? task_check_overlap(out, desc->arg_count, who) : FGPU_OK;
 }
@@ -329,7 +326,7 @@ static fgpu_status check_variant(const struct pool *pool, const struct submit_re
                                                                          : "");
 }
 
-fgpu_status task_check(const struct pool *pool, const fgpu_task_desc *desc, const char *who,
+fgpu_status task_check(struct pool *pool, const fgpu_task_desc *desc, const char *who,
                        struct task_room *room, struct submit_request *request)
 {
     if (desc == NULL)
@@ -365,5 +362,7 @@ fgpu_status task_check(const struct pool *pool, const fgpu_task_desc *desc, cons
         status = check_rest(pool, desc, who, request);
     if (status == FGPU_OK && kernel != NULL)
         status = check_variant(pool, request, who);
+    if (status == FGPU_OK && desc->cuts != NULL)
+        status = task_check_cuts(pool, desc, kernel, who, request);
     return status;
 }

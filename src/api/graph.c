@@ -158,6 +158,14 @@ bool graph_copy(struct arena *arena, const struct graph_node *node, struct graph
         memcpy(args, node->request.args, count * sizeof *args);
         memcpy(buffers, node->buffers, count * sizeof *buffers);
     }
+    if (node->request.cuts != NULL) {
+        fgpu_cut *cuts = arena_alloc(arena, count * sizeof *cuts, 16);
+        if (cuts == NULL)
+            return false;
+        if (count > 0)
+            memcpy(cuts, node->request.cuts, count * sizeof *cuts);
+        out->request.cuts = cuts;
+    }
     out->request.args = args;
     out->buffers = buffers;
     return graph_copy_values(arena, args, count) && graph_copy_name(arena, &out->request.name);

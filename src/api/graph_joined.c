@@ -8,6 +8,7 @@
 #include "api/graph.h"
 
 #define JOINED_FIRST 2u /* launches before it is tried, and then always twice as many */
+#define JOINED_MOST 64u /* up to that */
 
 static const struct submit_request *joined_node(const void *user, uint32_t place, uint32_t *number,
                                                 uint32_t *after_count)
@@ -30,12 +31,18 @@ bool graph_is_joinable(const struct graph_exec *exec)
     return joined_can(&source);
 }
 
+/* For some launches it is not tried again. */
+static void joined_put_off(struct graph_exec *exec)
+{
+    exec->join_at = 2 * exec->join_at < JOINED_MOST ? 2 * exec->join_at : JOINED_MOST;
+    exec->apart = 0;
+}
+
 static void joined_give_up(struct engine *engine, struct graph_exec *exec)
 {
     joined_retire(engine, exec->joined);
     exec->joined = NULL;
-    exec->join_at = 2 * exec->join_at;
-    exec->apart = 0;
+    joined_put_off(exec);
 }
 
 /* Under the driver's lock. False: task by task. */
@@ -51,7 +58,7 @@ static bool joined_try(struct engine *engine, struct graph_exec *exec, bool name
     if (exec->joined == NULL && joined_make(engine, &source, &exec->joined) != FGPU_OK)
         return false;
     if (exec->joined == NULL) {
-        exec->join_at = 2 * exec->join_at;
+        joined_put_off(exec);
         return false;
     }
     fgpu_status status = joined_launch(engine, exec->joined, named, index, generation);

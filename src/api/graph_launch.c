@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "api/graph.h"
+#include "api/reduce.h"
 #include "api/task.h"
 
 #define LAUNCH_SETTLE 2u /* earlier launches looked at in each: one more than are made */
@@ -137,7 +138,7 @@ static fgpu_status launch_submit(struct pool *pool, const struct graph_exec *exe
         memcpy(&after[2 * (size_t)i], &flight->tasks[2 * (size_t)places[i]], 2 * sizeof *after);
     request->after = after;
     uint32_t *name = &flight->tasks[2 * (size_t)flight->count];
-    fgpu_status status = driver_submit(pool->driver, request, &name[0], &name[1]);
+    fgpu_status status = reduce_submit(pool, request, &name[0], &name[1]);
     flight->count += status == FGPU_OK;
     return status;
 }
@@ -207,7 +208,8 @@ static void launch_cancel(struct pool *pool, const struct graph_flight *flight)
 
 static fgpu_status launch_run(struct pool *pool, struct graph_exec *exec, fgpu_task *task)
 {
-    if (exec->is_joinable && graph_joined_launch(pool, exec, task))
+    /* Where buffers are reduced each task must be looked at. */
+    if (exec->is_joinable && !reduce_any(pool) && graph_joined_launch(pool, exec, task))
         return FGPU_OK;
     for (uint32_t i = 0; i < exec->use_count; i++) {
         fgpu_status status = graph_check_use(pool, &exec->uses[i], launch_who);

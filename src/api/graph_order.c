@@ -132,7 +132,7 @@ static bool order_arg(struct order *order, uint32_t node, const struct submit_ar
     for (uint64_t row = 0; row < arg->shape.rows; row++) {
         uint64_t begin = arg->offset_bytes + row * arg->shape.pitch_bytes;
         if (!order_range(order, node, imap, begin, begin + arg->shape.row_bytes,
-                         arg->mode & FGPU_WRITE))
+                         arg->mode & (FGPU_WRITE | FGPU_REDUCE)))
             return false;
     }
     return true;

@@ -25,6 +25,11 @@ static struct kernel *kernel_find(struct pool *pool, fgpu_kernel handle, const c
     return kernel;
 }
 
+/* Groups count from the begin of the grid, also where only a part of it is launched. */
+static const char kernel_prelude[] =
+    "#define get_group_id(D) (get_group_id(D) + get_global_offset(D) / get_local_size(D))\n"
+    "#line 1\n";
+
 /* The kernel behind a handle; `open`: it must not have been used yet. Another thread may destroy it
  * at any time: only its name, limits and counts are looked at. */
 static const struct kernel *kernel_get(fgpu_kernel handle, const char *who, bool open,
@@ -121,15 +126,10 @@ fgpu_status fgpu_kernel_set_arg(fgpu_kernel handle, uint32_t index, fgpu_arg_kin
     if (kind < FGPU_ARG_BUFFER || kind > FGPU_ARG_LOCAL)
         return error_set(FGPU_E_INVAL, "%s: argument %u: kind %d is none of buffer, scalar, local",
                          who, index, (int)kind);
-    if (kind == FGPU_ARG_BUFFER && access == FGPU_REDUCE)
-        return error_set(FGPU_E_UNSUPPORTED,
-                         "%s: argument %u: access FGPU_REDUCE is not supported in "
-                         "version %s",
-                         who, index, fgpu_version_text());
-    if (kind == FGPU_ARG_BUFFER && (access < FGPU_READ || access > FGPU_READ_WRITE))
+    if (kind == FGPU_ARG_BUFFER && (access < FGPU_READ || access > FGPU_REDUCE))
         return error_set(FGPU_E_INVAL,
-                         "%s: argument %u: access is %d; give FGPU_READ, FGPU_WRITE or "
-                         "FGPU_READ_WRITE",
+                         "%s: argument %u: access is %d; give FGPU_READ, FGPU_WRITE, "
+                         "FGPU_READ_WRITE or FGPU_REDUCE",
                          who, index, (int)access);
     if (kind == FGPU_ARG_SCALAR && (size_bytes == 0 || size_bytes > LIMITS_SCALAR_BYTES))
         return error_set(FGPU_E_INVAL, "%s: argument %u: size_bytes is %u, it takes 1 to %d", who,
@@ -202,6 +202,28 @@ static fgpu_status kernel_no_entry(const struct code_unit *unit, const char *ent
                      count ? names : "none");
 }
 
+/* Which grids of the kernel may be run in pieces, as far as this text goes. */
+static void kernel_divisible(struct kernel *kernel, const struct code_class *class)
+{
+    uint8_t whole = class->size_dims;
+    if (class->slicing == CODE_SLICING_FREE)
+        return;
+    if (class->slicing == CODE_SLICING_NEVER || code_class_uses(class, CODE_USE_GLOBAL_OFFSET))
+        whole = 7;
+    if (whole != 0 && kernel->whole_dims == 0)
+        snprintf(kernel->whole_why, sizeof kernel->whole_why, "%s",
+                 class->reason != NULL ? class->reason : "");
+    kernel->whole_dims |= whole;
+}
+
+static bool kernel_needs_prelude(const struct code_unit *unit, const char *entry)
+{
+    const struct code_kernel *found = unit != NULL ? code_unit_find(unit, entry) : NULL;
+    return found != NULL && found->class.slicing == CODE_SLICING_REWRITE &&
+           code_class_uses(&found->class, CODE_USE_GROUP_ID) &&
+           !code_class_uses(&found->class, CODE_USE_GLOBAL_OFFSET);
+}
+
 static fgpu_status kernel_read_source(struct kernel *kernel, const struct code_unit *unit,
                                       const char *entry, const char *who)
 {
@@ -222,6 +244,7 @@ static fgpu_status kernel_read_source(struct kernel *kernel, const struct code_u
             return status;
     }
     kernel->arg_count = found->param_count;
+    kernel_divisible(kernel, &found->class);
     if (found->has_required_group)
         memcpy(kernel->required_local, found->group, sizeof kernel->required_local);
     return FGPU_OK;
@@ -229,12 +252,14 @@ static fgpu_status kernel_read_source(struct kernel *kernel, const struct code_u
 
 /* ---- variants --------------------------------------------------------------------------- */
 
-static char *kernel_copy_text(struct pool *pool, const char *text)
+static char *kernel_copy_text(struct pool *pool, const char *before, const char *text)
 {
-    size_t bytes = strlen(text) + 1;
-    char *copy = alloc_get(pool->driver->engine.hooks, bytes, 16);
-    if (copy != NULL)
-        memcpy(copy, text, bytes);
+    size_t bytes = strlen(text) + 1, ahead = strlen(before);
+    char *copy = alloc_get(pool->driver->engine.hooks, ahead + bytes, 16);
+    if (copy != NULL) {
+        memcpy(copy, before, ahead);
+        memcpy(copy + ahead, text, bytes);
+    }
     return copy;
 }
 
@@ -254,7 +279,7 @@ static fgpu_status kernel_check_text(const struct kernel *kernel, const char *so
 }
 
 static fgpu_status kernel_keep(struct pool *pool, struct kernel *kernel,
-                               const struct variant *variant, const char *who)
+                               const struct variant *variant, const char *before, const char *who)
 {
     if (kernel->variant_count >= LIMITS_VARIANTS)
         return error_set(FGPU_E_LIMIT, "%s: kernel '%s' has %d variants, the limit", who,
@@ -262,9 +287,9 @@ static fgpu_status kernel_keep(struct pool *pool, struct kernel *kernel,
     struct variant *out = &kernel->variants[kernel->variant_count];
     *out = *variant;
     if (variant->text != NULL) {
-        out->text = kernel_copy_text(pool, variant->text);
-        out->entry = kernel_copy_text(pool, variant->entry);
-        out->options = kernel_copy_text(pool, variant->options);
+        out->text = kernel_copy_text(pool, before, variant->text);
+        out->entry = kernel_copy_text(pool, "", variant->entry);
+        out->options = kernel_copy_text(pool, "", variant->options);
         if (out->text == NULL || out->entry == NULL || out->options == NULL) {
             out->kind = 0; /* chosen by nobody; what was copied goes with the kernel */
             kernel->variant_count++;
@@ -292,7 +317,8 @@ static fgpu_status kernel_add(struct pool *pool, fgpu_kernel handle, const struc
     if (unit != NULL)
         status = kernel_read_source(kernel, unit, variant->entry, who);
     if (status == FGPU_OK)
-        status = kernel_keep(pool, kernel, variant, who);
+        status = kernel_keep(pool, kernel, variant,
+                             kernel_needs_prelude(unit, variant->entry) ? kernel_prelude : "", who);
     if (status != FGPU_OK) {
         memcpy(kernel->args, saved, sizeof saved);
         kernel->arg_count = saved_count;

@@ -13,7 +13,7 @@ static struct lock lookup_lock; /* of taking and giving places */
 static uint32_t lookup_next;    /* where to look first */
 static pthread_once_t lookup_once = PTHREAD_ONCE_INIT;
 static _Atomic uint32_t lookup_doors; /* given to threads so far */
-_Thread_local uint32_t lookup_door;
+LOOKUP_TLS uint32_t lookup_door;
 
 static void lookup_guard(void)
 {

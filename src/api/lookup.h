@@ -15,6 +15,7 @@
 #include "run/driver.h"
 
 struct graph;
+struct reduces;
 struct graph_exec;
 
 #define LOOKUP_DOORS 8u /* a power of two */
@@ -39,6 +40,7 @@ struct pool {
     struct lock graphs_lock;
     struct table graphs;                    /* struct graph */
     struct table execs;                     /* struct graph_exec */
+    struct reduces *reduces;                /* buffers that tasks reduce into (api/reduce.c) */
     struct lookup_door doors[LOOKUP_DOORS]; /* closing waits until nobody is inside */
 };
 
@@ -61,7 +63,10 @@ fgpu_pool lookup_pool_handle(const struct pool *pool);
  * scope; until then the pool is not freed. The variable is NULL or holds what these returned. */
 #define LOOKUP_GUEST __attribute__((cleanup(lookup_leave))) struct pool
 
-extern _Thread_local uint32_t lookup_door; /* the calling thread's + 1; 0: none yet */
+/* The calling thread's + 1; 0: none yet. Every call asks for it twice: without a function's help.
+ */
+#define LOOKUP_TLS _Thread_local __attribute__((tls_model("initial-exec")))
+extern LOOKUP_TLS uint32_t lookup_door;
 
 static inline void lookup_leave(struct pool **pool)
 {

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "api/reduce.h"
 #include "api/task.h"
 
 struct map_target {
@@ -34,7 +35,7 @@ fgpu_status map_hold(struct pool *pool, const struct submit_arg *arg, const char
                                      .name = "map"};
     struct map_target target;
     struct driver *driver = pool->driver;
-    status = driver_submit(driver, &request, &target.index, &target.generation);
+    status = reduce_submit(pool, &request, &target.index, &target.generation);
     if (status != FGPU_OK)
         return status;
     (void)driver_wait(driver, map_is_ready, &target, UINT64_MAX);

@@ -36,6 +36,7 @@ enum options_kind {
     OPTIONS_SIZE,   /* uint64_t, bytes */
     OPTIONS_LEVEL,  /* int32_t */
     OPTIONS_FORMAT, /* uint32_t, fgpu_log_format */
+    OPTIONS_AIM,    /* uint32_t, fgpu_objective */
     OPTIONS_FLAG    /* a bit of flags */
 };
 
@@ -50,6 +51,7 @@ static const char *const options_takes[] = {
     [OPTIONS_SIZE] = "bytes, or a whole number of KiB, MiB or GiB",
     [OPTIONS_LEVEL] = "off, error, warn, info, debug, trace, or a number from -1 to 4",
     [OPTIONS_FORMAT] = "text or json",
+    [OPTIONS_AIM] = "makespan, latency, energy or edp",
     [OPTIONS_FLAG] = "on, off, yes, no, 1, 0, or nothing for on"};
 
 static const struct options_key {
@@ -77,6 +79,7 @@ static const struct options_key {
     {"preimage", OPTIONS_FLAG, FGPU_POOL_PREIMAGE, offsetof(fgpu_pool_options, flags)},
     {"faults", OPTIONS_FAULTS, 0, offsetof(fgpu_pool_options, faults)},
     {"seed", OPTIONS_NUMBER, 0, offsetof(fgpu_pool_options, seed)},
+    {"objective", OPTIONS_AIM, 0, offsetof(fgpu_pool_options, objective)},
 };
 
 #define OPTIONS_KEYS (sizeof options_keys / sizeof options_keys[0])
@@ -103,6 +106,17 @@ static bool options_number(const char *text, uint64_t most, bool hex, uint64_t *
 {
     const char *end;
     return options_digits(text, hex, number, &end) && *end == '\0' && *number <= most;
+}
+
+static bool options_aim(const char *text, uint32_t *objective)
+{
+    static const char *const names[] = {"makespan", "latency", "energy", "edp"};
+    for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *objective = i;
+            return true;
+        }
+    return false;
 }
 
 static bool options_size(const char *text, uint64_t *bytes)
@@ -178,6 +192,8 @@ static bool options_set(const struct options_key *key, const char *value,
             return false;
         *(uint32_t *)(void *)field = value[0] == 'j' ? FGPU_LOG_JSON : FGPU_LOG_TEXT;
         return true;
+    case OPTIONS_AIM:
+        return options_aim(value, (uint32_t *)(void *)field);
     case OPTIONS_FLAG:
         if (!options_flag(value, &on))
             return false;

@@ -10,6 +10,7 @@
 #include "api/buffer.h"
 #include "api/graph.h"
 #include "api/map.h"
+#include "api/reduce.h"
 #include "api/task.h"
 #include "base/clock.h"
 #include "policy/policy.h"
@@ -22,6 +23,25 @@ void fgpu_pool_options_init(fgpu_pool_options *options)
     memset(options, 0, sizeof *options);
     options->struct_bytes = sizeof *options;
     options->log_level = FGPU_LOG_WARN;
+}
+
+static fgpu_status pool_check_objective(const fgpu_pool_options *options)
+{
+    const char *policy = options->policy != NULL ? options->policy : "auto";
+    if (options->objective > FGPU_OBJECTIVE_EDP)
+        return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.objective is %u, at most %d",
+                         options->objective, FGPU_OBJECTIVE_EDP);
+    if (options->objective >= FGPU_OBJECTIVE_ENERGY)
+        return error_set(FGPU_E_UNSUPPORTED,
+                         "fgpu_pool_open: options.objective is %u, but what the kernels draw on "
+                         "real devices is not known; `fastgpu sim` takes that objective",
+                         options->objective);
+    if (options->objective != FGPU_OBJECTIVE_MAKESPAN && strcmp(policy, "auto") != 0)
+        return error_set(FGPU_E_INVAL,
+                         "fgpu_pool_open: options.objective is %u and options.policy '%s'; another "
+                         "objective than the makespan needs 'auto'",
+                         options->objective, policy);
+    return FGPU_OK;
 }
 
 static fgpu_status pool_check_options(const fgpu_pool_options *options)
@@ -56,7 +76,7 @@ static fgpu_status pool_check_options(const fgpu_pool_options *options)
     if (options->flags & ~31u)
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.flags has unknown bits 0x%x",
                          options->flags & ~31u);
-    return FGPU_OK;
+    return pool_check_objective(options);
 }
 
 fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *handle)
@@ -76,9 +96,13 @@ fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *handle)
         return FGPU_E_LIMIT;
     status = driver_create(options, pool->index, pool->first_generation, &pool->driver);
     if (status == FGPU_OK) {
-        status = graph_tables_init(pool);
-        if (status != FGPU_OK)
+        status = reduce_init(pool);
+        if (status == FGPU_OK)
+            status = graph_tables_init(pool);
+        if (status != FGPU_OK) {
+            reduce_fini(pool);
             driver_destroy(pool->driver);
+        }
     }
     if (status != FGPU_OK) {
         lookup_pool_free(pool, false);
@@ -217,6 +241,7 @@ fgpu_status fgpu_pool_close(fgpu_pool handle)
         status = returned;
     pool->first_generation = graph_next_generation(pool);
     graph_tables_fini(pool);
+    reduce_fini(pool);
     vec_fini(&pool->maps);
     driver_destroy(pool->driver);
     pool->driver = NULL;

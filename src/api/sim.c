@@ -49,7 +49,7 @@ static fgpu_status sim_check_options(const fgpu_sim_options *options)
         status = sim_check_number("fail_rate", options->fail_rate, 0, 1);
     if (status == FGPU_OK)
         status = sim_check_number("loss_per_s", options->loss_per_s, 0, 1e9);
-    return status;
+    return status == FGPU_OK ? sim_power_options(options) : status;
 }
 
 static const char *sim_policy(const fgpu_sim_options *options)
@@ -75,7 +75,9 @@ static fgpu_status sim_open(struct fgpu_sim *sim, const fgpu_sim_options *option
                                             .cost_error = options->cost_error,
                                             .memory_bytes = options->memory_bytes,
                                             .fail_rate = options->fail_rate,
-                                            .loss_per_s = options->loss_per_s};
+                                            .loss_per_s = options->loss_per_s,
+                                            .cap_watt = options->power_cap_watt,
+                                            .objective = options->objective};
     fgpu_status status = simulator_init(&sim->simulator, &config);
     if (status == FGPU_E_LIMIT)
         return error_set(status, "fgpu_sim_open: the machine has too many devices (%u)",

@@ -45,6 +45,13 @@ struct fgpu_sim {
     void *progress_user;
 };
 
+/* Do objective and cap make sense for the machine? With a text (api/sim_power.c). */
+fgpu_status sim_power_options(const fgpu_sim_options *options);
+/* Can every task run under the cap? FGPU_E_INVAL with the least that would do. */
+fgpu_status sim_power_check(const struct fgpu_sim *sim);
+/* Energy, peak, and the bound that follows from a cap. FGPU_E_NOMEM without a text. */
+fgpu_status sim_power_fill(struct fgpu_sim *sim, fgpu_sim_result *result);
+
 /* Lower bounds of the tasks' makespan with their true costs (api/sim_bound.c). */
 fgpu_status sim_bound(const struct fgpu_sim *sim, fgpu_sim_result *result);
 

@@ -74,21 +74,6 @@ static fgpu_status sim_submit_some(fgpu_sim *sim)
 
 /* ---- results ---------------------------------------------------------------------------- */
 
-static double sim_energy(const fgpu_sim *sim, uint64_t makespan_ns)
-{
-    double joule = 0;
-    for (uint32_t d = 0; d < sim->machine->device_count; d++) {
-        const struct machine_class *class =
-            vec_at(&sim->machine->classes, machine_device_class(sim->machine, d));
-        double busy_ns = (double)*(uint64_t *)vec_at(&sim->simulator.busy, d);
-        if (class->idle_watt < 0 || class->busy_watt < 0)
-            return MACHINE_UNKNOWN;
-        joule += (class->busy_watt * busy_ns + class->idle_watt * ((double)makespan_ns - busy_ns)) *
-                 1e-9;
-    }
-    return joule;
-}
-
 static void sim_fill(const fgpu_sim *sim, fgpu_sim_result *result)
 {
     const struct simulator *s = &sim->simulator;
@@ -103,7 +88,8 @@ static void sim_fill(const fgpu_sim *sim, fgpu_sim_result *result)
     result->bytes_moved = s->bytes_moved;
     for (size_t i = 0; i < sim->tasks.count; i++)
         result->flops += ((const struct sim_task *)vec_at(&sim->tasks, i))->flops;
-    result->energy_joule = sim_energy(sim, s->last_ns);
+    if (s->ended > 0)
+        result->response_ns = (uint64_t)(s->response_ns / (double)s->ended);
     const struct policy *policy = planner_policy(&s->engine);
     memcpy(result->policy, policy->name, strnlen(policy->name, sizeof result->policy - 1));
 }
@@ -159,9 +145,12 @@ fgpu_status fgpu_sim_run(fgpu_sim *sim, fgpu_sim_result *result)
                          result->struct_bytes, sizeof *result);
     if (sim->has_run)
         return error_set(FGPU_E_INVAL, "fgpu_sim_run: the simulation has run already");
+    fgpu_status status = sim_power_check(sim);
+    if (status != FGPU_OK)
+        return status;
     sim->has_run = true;
     uint64_t cpu_ns = clock_cpu_thread_ns(), wall_ns = clock_now_ns();
-    fgpu_status status = sim_drive(sim);
+    status = sim_drive(sim);
     cpu_ns = clock_cpu_thread_ns() - cpu_ns;
     wall_ns = clock_now_ns() - wall_ns;
     sim_fill(sim, result);
@@ -170,6 +159,8 @@ fgpu_status fgpu_sim_run(fgpu_sim *sim, fgpu_sim_result *result)
     result->decision_cpu_ns = (uint64_t)(part * (double)cpu_ns);
     if (status == FGPU_OK)
         status = sim_bound(sim, result);
+    if (status == FGPU_OK && sim_power_fill(sim, result) != FGPU_OK)
+        status = error_set(FGPU_E_NOMEM, "fgpu_sim_run: no memory for the power figures");
     if (status == FGPU_OK && sim_index(sim) != FGPU_OK)
         status = error_set(FGPU_E_NOMEM, "fgpu_sim_run: no memory for what was kept");
     return status;

@@ -1,5 +1,8 @@
 /* Tasks: submit, wait, state, error, cancel, forget. Thread: any. */
 #include "api/task.h"
+#include "api/reduce.h"
+
+#include "api/quick.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +16,7 @@ void fgpu_task_desc_init(fgpu_task_desc *desc)
     desc->struct_bytes = sizeof *desc;
 }
 
-static fgpu_status task_submit(struct pool *pool, const fgpu_task_desc *desc, fgpu_task *task)
+static fgpu_status task_submit_any(struct pool *pool, const fgpu_task_desc *desc, fgpu_task *task)
 {
     struct task_room room;
     struct submit_request request;
@@ -21,10 +24,16 @@ static fgpu_status task_submit(struct pool *pool, const fgpu_task_desc *desc, fg
     if (status != FGPU_OK)
         return status;
     uint32_t index, generation;
-    status = driver_submit(pool->driver, &request, &index, &generation);
+    status = reduce_submit(pool, &request, &index, &generation);
     if (status == FGPU_OK && task != NULL)
         *task = lookup_task_handle(pool, index, generation);
     return status;
+}
+
+static inline fgpu_status task_submit(struct pool *pool, const fgpu_task_desc *desc,
+                                      fgpu_task *task)
+{
+    return quick_submit(pool, desc, task) ? FGPU_OK : task_submit_any(pool, desc, task);
 }
 
 fgpu_status fgpu_task_submit(fgpu_pool handle, const fgpu_task_desc *desc, fgpu_task *task)

@@ -17,8 +17,14 @@ struct task_room {
     struct submit_arg args[LIMITS_KERNEL_ARGS];
     uint32_t after[2 * LIMITS_DEPS];
 };
-fgpu_status task_check(const struct pool *pool, const fgpu_task_desc *desc, const char *who,
+fgpu_status task_check(struct pool *pool, const fgpu_task_desc *desc, const char *who,
                        struct task_room *room, struct submit_request *request);
+
+/* How the arguments of a divisible task are cut; sets request->cuts unless its kernel must not be
+ * divided. */
+fgpu_status task_check_cuts(const struct pool *pool, const fgpu_task_desc *desc,
+                            const struct kernel *kernel, const char *who,
+                            struct submit_request *request);
 
 /* A region of a buffer of that size, normalised. */
 fgpu_status task_check_region(const fgpu_region *region, uint64_t size_bytes, const char *who,

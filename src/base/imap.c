@@ -15,6 +15,7 @@ struct imap_node {
 };
 
 _Static_assert(sizeof(struct imap_node) % 16 == 0, "the payload after a node is aligned to 16");
+_Static_assert(offsetof(struct imap_node, seg) == IMAP_SEG_OFFSET, "imap_only() finds the segment");
 _Static_assert(offsetof(struct imap_node, seg) + sizeof(struct imap_seg) ==
                    sizeof(struct imap_node),
                "the payload follows the segment");
@@ -83,11 +84,6 @@ void imap_fini(struct imap *map, imap_drop_fn drop)
     imap_release_list(map, map->spare, NULL);
     map->root = map->spare = NULL;
     map->seg_count = 0;
-}
-
-struct imap_seg *imap_only(const struct imap *map)
-{
-    return &map->root->seg;
 }
 
 struct imap_seg *imap_find(const struct imap *map, uint64_t offset)

@@ -32,6 +32,7 @@ typedef void (*imap_drop_fn)(void *user, void *payload);
 typedef bool (*imap_equal_fn)(void *user, void *left, const void *right);
 
 struct imap_node;
+#define IMAP_SEG_OFFSET 48 /* of the segment in a node */
 
 struct imap {
     imap_clone_fn clone;
@@ -58,7 +59,12 @@ void imap_fini(struct imap *map, imap_drop_fn drop);
 fgpu_status imap_split(struct imap *map, uint64_t begin, uint64_t end);
 
 struct imap_seg *imap_find(const struct imap *map, uint64_t offset);
-struct imap_seg *imap_only(const struct imap *map);
+
+/* Of a map with one segment. */
+static inline struct imap_seg *imap_only(const struct imap *map)
+{
+    return (struct imap_seg *)(void *)((char *)map->root + IMAP_SEG_OFFSET);
+}
 
 /* The segment that contains `offset` < size. */
 static inline struct imap_seg *imap_first(const struct imap *map, uint64_t offset)

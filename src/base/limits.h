@@ -22,8 +22,10 @@
 #define LIMITS_CPU_WORKERS 256        /* threads of one CPU device: a quarter of the lanes */
 #define LIMITS_VARIANTS 16            /* per kernel: some languages times some versions */
 
-#define LIMITS_OPS (1u << 20) /* copies in flight per pool: 31 bits of a ring entry */
-#define LIMITS_LINEAGE 1024u  /* finished tasks that could be run again: half a MiB of records */
+#define LIMITS_OPS (1u << 20)   /* copies in flight per pool: 31 bits of a ring entry */
+#define LIMITS_REDUCE_PARTS 64u /* arrays that tasks reduce into beside the buffer's: combining */
+                                /* them is work, too */
+#define LIMITS_LINEAGE 1024u    /* finished tasks that could be run again: half a MiB of records */
 
 /* One task. */
 #define LIMITS_KERNEL_ARGS 64    /* OpenCL grants 1024 bytes: 64 arguments of 16 bytes */

@@ -48,6 +48,15 @@ static inline void *table_at(const struct table *table, uint32_t index)
     return chunk + (size_t)(index & table->chunk_mask) * table->item_bytes;
 }
 
+/* The same where the caller knows the item's size: a constant, instead of a load. */
+static inline void *table_item(const struct table *table, uint32_t index, size_t item_bytes)
+{
+    FGPU_DEBUG_ASSERT(index < table->max_items && item_bytes == table->item_bytes);
+    char *chunk = atomic_load_acquire_ptr(&table->chunks[index >> table->chunk_shift]);
+    FGPU_DEBUG_ASSERT(chunk != NULL);
+    return chunk + (size_t)(index & table->chunk_mask) * item_bytes;
+}
+
 /* The same for an index from outside (a handle): NULL when there has never been such a slot. */
 static inline void *table_find(const struct table *table, uint32_t index)
 {

@@ -175,6 +175,19 @@ static bool fence_is_local(const struct code_parser *parser, uint32_t begin)
     return true;
 }
 
+/* `name ( 0 )` asks for one dimension, anything else for any of them. */
+static void call_note_dims(struct code_parser *parser, uint32_t begin)
+{
+    uint8_t dims = 7;
+    if (parser->at == begin + 4 && parser->tokens[begin + 2].kind == CODE_TOKEN_NUMBER) {
+        const char *digit = code_token_text(parser->context, &parser->tokens[begin + 2]);
+        if (digit[0] >= '0' && digit[0] <= '2' && digit[1] == '\0')
+            dims = (uint8_t)(1u << (digit[0] - '0'));
+    }
+    if (parser->current != NULL && parser->unevaluated == 0 && code_parser_ok(parser))
+        parser->current->class.size_dims |= dims;
+}
+
 /* Effects that touch no memory of the caller's. */
 static void call_note(struct code_parser *parser, enum code_effect effect, uint32_t begin,
                       const char *text)
@@ -192,9 +205,11 @@ static void call_note(struct code_parser *parser, enum code_effect effect, uint3
         break;
     case CODE_EFFECT_NUM_GROUPS:
         code_parser_note(parser, CODE_USE_NUM_GROUPS, NULL);
+        call_note_dims(parser, begin);
         break;
     case CODE_EFFECT_GLOBAL_SIZE:
         code_parser_note(parser, CODE_USE_GLOBAL_SIZE, NULL);
+        call_note_dims(parser, begin);
         break;
     case CODE_EFFECT_GLOBAL_OFFSET:
         code_parser_note(parser, CODE_USE_GLOBAL_OFFSET, NULL);

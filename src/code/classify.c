@@ -30,6 +30,7 @@ void code_class_merge(struct code_class *class, const struct code_class *callee)
     for (int use = 0; use < CODE_USE_COUNT; use++)
         if (code_class_uses(callee, (enum code_use)use))
             code_class_note(class, (enum code_use)use, callee->lines[use], callee->details[use]);
+    class->size_dims |= callee->size_dims;
 }
 
 void code_class_conclude(struct code_class *class, struct code_context *context)

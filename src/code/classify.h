@@ -59,6 +59,7 @@ struct code_class {
     uint32_t uses;                       /* bit 1 << enum code_use */
     uint32_t lines[CODE_USE_COUNT];      /* where first */
     const char *details[CODE_USE_COUNT]; /* a name or a sentence that says more; NULL for none */
+    uint8_t size_dims; /* bit d: of dimension d, get_global_size or get_num_groups is asked for */
     enum code_slicing slicing;
     const char *reason;   /* "line 7: it uses ..."; NULL when FREE */
     uint32_t reason_line; /* 0 when there is none */

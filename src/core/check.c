@@ -118,8 +118,9 @@ static void check_hints(const struct engine *engine)
         FGPU_ASSERT(backlog == 0 || bitset_has(&engine->keeping, i));
         FGPU_ASSERT(lane->ahead_due == 0 || bitset_has(&engine->ahead, i));
         FGPU_ASSERT(lane->commands.count == 0 || bitset_has(&engine->loaded, i));
-        FGPU_ASSERT(lane->idle == (!lane->hidden && !engine->devices[lane->device].lost &&
-                                   lane->flight_tasks == 0 && lane->backlog_count == 0));
+        FGPU_ASSERT(lane->idle ==
+                    (!lane->hidden && !lane->rests && !engine->devices[lane->device].lost &&
+                     lane->flight_tasks == 0 && lane->backlog_count == 0));
         FGPU_ASSERT(lane->commands.count == 0 || engine->has_commands);
     }
     FGPU_ASSERT(kept == engine->kept);

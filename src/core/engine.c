@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/complete.h"
+#include "core/direct.h"
 #include "core/graph.h"
 #include "core/joined.h"
 #include "core/lane.h"
@@ -18,7 +19,9 @@
 #include "core/move.h"
 #include "core/place.h"
 #include "core/planner.h"
+#include "core/power.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/steal.h"
 #include "core/submit.h"
 
@@ -28,12 +31,6 @@
 #define ENGINE_CHAIN_LONG_NS 1000000u
 #define ENGINE_FEW_DEVICES 64u /* of more it is taken for granted that another can */
 #define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
-
-void engine_look(struct engine *engine, uint32_t task)
-{
-    void *place = vec_push(&engine->work, &task);
-    FGPU_ASSERT(place != NULL);
-}
 
 void engine_act(struct engine *engine, struct action action)
 {
@@ -48,7 +45,7 @@ void engine_clock(struct engine *engine, uint64_t now_ns)
 
 /* ---- the end of a task ------------------------------------------------------------------ */
 
-static void engine_objects_gone(struct engine *engine, struct task *task)
+void engine_objects_gone(struct engine *engine, struct task *task)
 {
     for (uint32_t i = 0; i < task->access_count; i++) {
         uint32_t index = task_accesses(task)[i].buffer;
@@ -65,6 +62,10 @@ static void engine_objects_gone(struct engine *engine, struct task *task)
 
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
+    if (__builtin_expect(task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE), 0))
+        split_ended(engine, task, status);
+    else if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
+        return;
     if (engine->lineage != NULL)
         status = lineage_end(engine, task, status);
     bool placed = task->lane < TASK_LANE_MIXED || task->kind == TASK_MAP;
@@ -144,6 +145,12 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_backlog_push(engine, task, true);
         return false;
     }
+    if (engine->power != NULL && !power_admits(engine, lane, task)) {
+        sched_backlog_push(engine, task, true);
+        return false;
+    }
+    if (direct_launch(engine, lane, task))
+        return true;
     enum launch_answer code = launch_code(engine, task);
     if (code == LAUNCH_FAILED)
         engine_release_lane(engine, task);
@@ -154,6 +161,8 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
     case MOVE_READY:
         move_claim(engine, task, lane_node(engine, task));
         launch_task(engine, task, chained);
+        if (engine->power != NULL)
+            power_start(engine, lane, task);
         if (task->kind != TASK_JOINED || joined_is_last(task))
             graph_issue(engine, task);
         sched_update_hunger(engine, lane);
@@ -212,8 +221,12 @@ static void engine_prepare_kernel(struct engine *engine, struct task *task)
 /* Step 4 for a task that was picked. */
 static void engine_place(struct engine *engine, struct task *task)
 {
+    if (direct_place(engine, task))
+        return;
     if (task->kernel != TASK_NONE)
         engine_prepare_kernel(engine, task);
+    if ((task->marks & TASK_M_DIVISIBLE) && split_begin(engine, task))
+        return;
     if (!place_task(engine, task)) {
         task_set_state(task, FGPU_TASK_LINKED);
         engine_look(engine, task->self);
@@ -233,7 +246,7 @@ static void engine_place(struct engine *engine, struct task *task)
 static bool engine_follow(struct engine *engine, struct task *task)
 {
     const struct planned *planned = planner_of(engine, task);
-    if (planned == NULL)
+    if (planned == NULL || (task->marks & TASK_M_DIVISIBLE))
         return false;
     struct lane *lane = engine_lane(engine, planned->lane);
     if (place_obstacle(engine, task, &engine->devices[lane->device], lane->device) != NULL)
@@ -312,12 +325,15 @@ static void engine_chain(struct engine *engine, struct task *task)
         engine_code(engine, engine_kernel(engine, task->kernel), lane->device)->state != CODE_READY)
         return;
     place_on(engine, task, lane->index);
-    if ((task->predicted_ns > ENGINE_CHAIN_LONG_NS && engine_other_can(engine, task, lane)) ||
+    bool is_long = task->predicted_ns >
+                   (task->marks & TASK_M_DIVISIBLE ? ENGINE_CHAIN_SHORT_NS : ENGINE_CHAIN_LONG_NS);
+    if ((is_long && engine_other_can(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
         return;
     }
+    task->marks &= (uint8_t)~TASK_M_DIVISIBLE; /* it runs whole */
     place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
@@ -338,6 +354,14 @@ static void engine_doomed(struct engine *engine, struct task *task)
     engine_end(engine, task, (fgpu_status)task->status);
 }
 
+/* A task that is ready now would be the next one to be placed, whatever else is looked at. */
+static bool engine_is_next(const struct engine *engine)
+{
+    return engine->direct && engine->lane_count == 1 && engine->ready_count == 0 &&
+           engine->kept == 0 && engine->hungry > 0 && engine->ranked == 0 &&
+           (engine->planner == NULL || engine->planner->found.policy == NULL) && !engine->trace->on;
+}
+
 static void engine_linked(struct engine *engine, struct task *task)
 {
     if (task->undone > 0) {
@@ -356,12 +380,24 @@ static void engine_linked(struct engine *engine, struct task *task)
     }
     if (task->kind == TASK_EMPTY || (task->kind == TASK_JOINED && joined_is_over(engine, task)))
         engine_end(engine, task, FGPU_OK);
+    else if ((task->marks & TASK_M_PIECE) && task->lineage == 0)
+        split_take_back(engine, task);
     else if (task->kind == TASK_MAP)
         engine_map(engine, task);
     else if (task->kind == TASK_HOST && !engine->host_visible)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
+    else if (engine_is_next(engine))
+        engine_place(engine, task);
     else if (!engine_follow(engine, task))
         sched_ready(engine, task);
+}
+
+/* No piece of it is left. */
+static void engine_joined(struct engine *engine, struct task *task)
+{
+    fgpu_status status = split_finish(engine, task);
+    if (status != FGPU_E_AGAIN)
+        engine_end(engine, task, status);
 }
 
 static void engine_resume(struct engine *engine, struct task *task)
@@ -373,6 +409,10 @@ static void engine_resume(struct engine *engine, struct task *task)
     }
     if (task->kind == TASK_MAP) {
         engine_map(engine, task);
+        return;
+    }
+    if (task->marks & TASK_M_DIVISIBLE) {
+        engine_joined(engine, task);
         return;
     }
     /* While a kernel was being compiled its tasks counted nowhere: they choose anew, now that loads
@@ -528,6 +568,8 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
         if (!engine_dispatch(engine, task))
             break;
     }
+    if (any)
+        sched_update_hunger(engine, lane);
     if (lane->ahead_due)
         engine_ahead_again(engine, lane);
     return any;
@@ -562,14 +604,14 @@ static bool engine_steal(struct engine *engine, struct lane *thief)
 static bool engine_steal_all(struct engine *engine)
 {
     bool any = false;
+    if (engine->kept == 0 || engine->ready_count > 0 || engine->lane_count == 1)
+        return false;
     if (engine->lane_count <= STEAL_FEW_LANES) {
-        for (uint32_t i = 0; engine->kept > 0 && engine->lane_count > 1 && i < engine->lane_count;
-             i++)
-            any |= engine_steal(engine, engine_lane(engine, i));
+        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++)
+            if (engine_lane(engine, i)->idle)
+                any |= engine_steal(engine, engine_lane(engine, i));
         return any;
     }
-    if (engine->kept == 0 || engine->ready_count > 0)
-        return false;
     for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;
          i = bitset_next(&engine->rested, i + 1)) {
         bitset_remove(&engine->rested, i);
@@ -578,9 +620,23 @@ static bool engine_steal_all(struct engine *engine)
     return any;
 }
 
+/* Lanes get their next pieces of tasks that are run so. */
+static bool engine_split(struct engine *engine)
+{
+    bool any = false;
+    struct task *piece;
+    while ((piece = split_next(engine)) != NULL) {
+        any = true;
+        if (!engine_dispatch(engine, piece))
+            break;
+    }
+    return any;
+}
+
 static bool engine_fill(struct engine *engine)
 {
-    bool any = !bitset_is_empty(&engine->due) && engine_fill_lanes(engine);
+    bool any = engine->split != NULL && engine_split(engine);
+    any |= !bitset_is_empty(&engine->due) && engine_fill_lanes(engine);
     uint32_t index;
     while ((index = sched_next(engine)) != TASK_NONE) {
         engine_place(engine, engine_task(engine, index));
@@ -607,6 +663,8 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
+    if (engine->power != NULL)
+        power_turn(engine);
     if (engine->planner != NULL && planner_turn(engine))
         engine_replan(engine);
     if (engine->planner != NULL)
@@ -621,5 +679,7 @@ void engine_turn(struct engine *engine)
         if (commands->count > 0)
             ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
     }
+    if (engine->freed_count > 0)
+        submit_give_back(engine);
     engine_check_now_and_then(engine);
 }

@@ -31,6 +31,7 @@
 
 #define OP_NONE UINT32_MAX
 #define ENGINE_PRIORITIES 2001u /* -1000 .. 1000 */
+#define ENGINE_FREED 32u        /* task slots that are given back at once */
 #define ENGINE_LANE_RING 4096u  /* commands in flight in one lane at most, unless configured */
 
 /* ---- what the driver carries out -------------------------------------------------------- */
@@ -80,7 +81,7 @@ struct lane {
     uint32_t fence_due;              /* a command failed: a FENCE goes out before anything else */
     uint64_t suspect; /* commands up to this number were issued before a failure was known: nothing
                          new may rely on them */
-    uint64_t fenced;       /* number of the newest fence */
+    uint64_t fenced;  /* number of the newest fence */
     fgpu_cmd_result fence; /* body of the fences, of which one is in flight; nobody reads it */
     uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */
@@ -91,6 +92,9 @@ struct lane {
     uint8_t idle;          /* counted in engine->idle */
     uint8_t hidden;        /* takes no tasks unless nobody else can */
     uint8_t copies;        /* takes nothing else */
+    uint8_t single;        /* one command at a time: a power cap wants to know when each starts */
+    uint8_t held;          /* by the power cap: takes nothing for a while */
+    uint8_t rests;         /* the plan leaves it idle: takes no tasks unless nobody else can */
 };
 
 #define RING_OP 0x80000000u
@@ -181,6 +185,9 @@ struct engine_config {
     double (*path_rate)(const void *user, uint32_t link); /* bytes per ns */
     uint32_t path_link_count;
     const void *paths_user;
+    const struct power_config *power; /* NULL: no cap */
+    struct plan_aim aim;              /* of plans */
+    const double *extra_watt; /* [device]: of its lanes; [borrow] as long as the engine; NULL */
     uint32_t ring;      /* commands in flight in a lane at most: a power of two of at least 16;
                            0: ENGINE_LANE_RING */
     uint64_t budget_ns; /* predicted time in flight per lane; 0: the default */
@@ -192,7 +199,10 @@ struct engine_config {
 
 struct lineage; /* core/lineage.h */
 struct planner; /* core/planner.h */
+struct power;   /* core/power.h */
+struct power_config;
 struct search;  /* core/search.h */
+struct split;   /* core/split.h */
 struct traffic; /* core/traffic.h */
 
 /* A failed task, as long as its record says so. */
@@ -206,6 +216,8 @@ struct engine {
     struct table buffers; /* struct buffer */
     struct table kernels; /* struct kernel */
     struct inbox inbox;
+    uint32_t freed[ENGINE_FREED]; /* slots of tasks that have ended, not yet given back */
+    uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
     uint64_t now_ns;
@@ -231,6 +243,7 @@ struct engine {
     uint32_t lane_count;
     struct engine_node *nodes;
     uint32_t node_count;
+    bool direct;           /* all memory is the host's: see direct.h */
     uint32_t code_count;   /* of different devices */
     struct bitset due;     /* lanes that may take something from their lists, or have a fence due */
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
@@ -256,6 +269,7 @@ struct engine {
     struct vec runs;    /* scratch of the move step */
 
     uint32_t pending_tasks; /* linked and not ended */
+    uint32_t ranked;        /* of them with a priority that is not the usual one */
     uint32_t held_maps;     /* mappings that the caller holds: pending tasks that only he can end */
     uint64_t wakes;    /* tasks that ended, mappings that became ready, records that became free:
                           somebody may wait for one */
@@ -273,34 +287,46 @@ struct engine {
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */
     struct planner *planner; /* NULL: the policy decides task by task */
-    struct vec joined;       /* struct joined *: recorded graphs that run as one task; NULL: free */
-    uint64_t joined_count;   /* launches as one task so far */
-    uint64_t gone;           /* buffers and kernels that have been destroyed */
+    struct power *power;     /* NULL: no power cap */
+    struct plan_aim aim;
+    const double *extra_watt; /* [device], borrowed: see struct power_config; NULL: not known */
+    struct vec joined;     /* struct joined *: recorded graphs that run as one task; NULL: free */
+    uint64_t joined_count; /* launches as one task so far */
+    uint64_t gone;         /* buffers and kernels that have been destroyed */
     void (*paths)(const void *user, uint32_t src_node, uint32_t dst_node, struct plan_path *path);
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;
     const void *paths_user;
-    struct vec torn; /* uint32_t, while a device is lost: tasks whose data may be gone */
+    struct split *split; /* tasks that are run in pieces; NULL until there is one */
+    struct vec torn;     /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 
 static inline struct task *engine_task(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->tasks, index);
+    return table_item(&engine->tasks, index, sizeof(struct task));
 }
 
 static inline struct buffer *engine_buffer(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->buffers, index);
+    return table_item(&engine->buffers, index, sizeof(struct buffer));
 }
 
 static inline struct kernel *engine_kernel(const struct engine *engine, uint32_t index)
 {
-    return table_at(&engine->kernels, index);
+    return table_item(&engine->kernels, index, sizeof(struct kernel));
 }
 
 /* The task is looked at (again) before the turn ends: something that it may have waited for has
  * changed. */
-void engine_look(struct engine *engine, uint32_t task);
+static inline void engine_look(struct engine *engine, uint32_t task)
+{
+    struct vec *work = &engine->work;
+    if (__builtin_expect(work->count == work->capacity, 0)) {
+        bool grown = vec_reserve(work, 2 * work->capacity + 8);
+        FGPU_ASSERT(grown);
+    }
+    ((uint32_t *)(void *)work->items)[work->count++] = task;
+}
 
 /* Number of a task in traces; 0 is none. */
 static inline uint64_t engine_trace_id(const struct task *task)
@@ -353,6 +379,8 @@ static inline struct block *engine_block(struct buffer *buffer, uint32_t node)
     return blocks_at(buffer, node);
 }
 
+/* Of what an ended task names: what waited for that to go. */
+void engine_objects_gone(struct engine *engine, struct task *task);
 /* The last user of a destroyed buffer has ended. */
 void engine_buffer_gone(struct engine *engine, uint32_t buffer);
 /* The last user of a destroyed kernel has ended. */

@@ -18,49 +18,50 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/planner.h"
+#include "core/power.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/submit.h"
 
+#define EVENTS_AHEAD 4u         /* tasks that are fetched ahead of their linking */
 #define EVENTS_COPY_FAILURES 8u /* failed copies in a row that make a device lost */
+
+/* A task comes in. */
+static void events_link(struct engine *engine, struct task *task)
+{
+    if (!(task->flags & TASK_F_UNLISTED))
+        engine->stats.tasks_submitted++;
+    graph_link(engine, task);
+    if (engine->planner != NULL)
+        planner_linked(engine, task);
+    if (engine->trace->on)
+        trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                       .kind = TRACE_SUBMIT,
+                                                       .device = TRACE_NO_DEVICE,
+                                                       .name = engine_trace_name(engine, task),
+                                                       .task = engine_trace_id(task),
+                                                       .a = engine->pending_tasks});
+    engine_look(engine, task->self);
+}
 
 uint32_t engine_drain(struct engine *engine)
 {
-    uint32_t count = 0;
+    struct task *ring[EVENTS_AHEAD]; /* tasks [count, far) of the list */
+    uint32_t count = 0, far = 0;
     uint32_t index = inbox_drain(&engine->inbox);
-    uint32_t near = index, far = index;
-    for (uint32_t i = 0; i < 3 && far != INBOX_NONE; i++) {
-        graph_fetch(engine, engine_task(engine, far));
-        far = inbox_next(&engine->inbox, far);
-    }
-    while (index != INBOX_NONE) {
-        if (far != INBOX_NONE) {
-            graph_fetch(engine, engine_task(engine, far));
-            far = inbox_next(&engine->inbox, far);
+    for (;;) {
+        while (index != INBOX_NONE && far - count < EVENTS_AHEAD) {
+            struct task *ahead = engine_task(engine, index);
+            graph_fetch(engine, ahead);
+            ring[far++ % EVENTS_AHEAD] = ahead;
+            index = atomic_load_relaxed_u32(&ahead->next);
         }
-        if (near != INBOX_NONE) {
-            near = inbox_next(&engine->inbox, near);
-            if (near != INBOX_NONE)
-                graph_fetch_more(engine, engine_task(engine, near));
-        }
-        uint32_t next = inbox_next(&engine->inbox, index);
-        struct task *task = engine_task(engine, index);
-        if (!(task->flags & TASK_F_UNLISTED))
-            engine->stats.tasks_submitted++;
-        graph_link(engine, task);
-        if (engine->planner != NULL)
-            planner_linked(engine, task);
-        if (engine->trace->on)
-            trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
-                                                           .kind = TRACE_SUBMIT,
-                                                           .device = TRACE_NO_DEVICE,
-                                                           .name = engine_trace_name(engine, task),
-                                                           .task = engine_trace_id(task),
-                                                           .a = engine->pending_tasks});
-        engine_look(engine, index);
-        index = next;
-        count++;
+        if (far == count)
+            return count;
+        if (far - count > 1)
+            graph_fetch_more(engine, ring[(count + 1) % EVENTS_AHEAD]);
+        events_link(engine, ring[count++ % EVENTS_AHEAD]);
     }
-    return count;
 }
 
 /* A command failed: those behind it that rely on earlier ones are skipped by the device until a
@@ -82,6 +83,8 @@ static void events_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     complete_flight(lane, task);
+    if (engine->power != NULL)
+        power_end(engine, lane);
     lane->since_ns = engine->now_ns;
     if (task->kind == TASK_JOINED) {
         if (status != FGPU_OK)
@@ -125,12 +128,28 @@ static void events_device_due(struct engine *engine, const struct engine_device 
         bitset_add(&engine->due, device->lane_first + i);
 }
 
+/* The record of command `at`: its device has written to it, and it was last touched here long ago.
+ */
+static void events_fetch(const struct engine *engine, const struct lane *lane, uint64_t at,
+                         uint64_t last)
+{
+    uint32_t entry = at <= last ? lane->ring[at & lane->ring_mask] : RING_FENCE;
+    if (entry & RING_OP)
+        return;
+    struct task *task = engine_task(engine, entry);
+    __builtin_prefetch(task, 1);
+    __builtin_prefetch((char *)task + LIMITS_CACHE_LINE, 1);
+    __builtin_prefetch(task->inline_payload);
+}
+
 void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number)
 {
     struct lane *lane = engine_lane(engine, lane_index);
     FGPU_ASSERT(number >= lane->done && number <= lane->issued);
+    events_fetch(engine, lane, lane->done + 1, number);
     while (lane->done < number) {
         uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
+        events_fetch(engine, lane, lane->done + EVENTS_AHEAD, number);
         if (entry == RING_FENCE)
             continue;
         if (entry & RING_OP)
@@ -200,6 +219,8 @@ void engine_built(struct engine *engine, uint32_t index, uint32_t device, fgpu_s
                                 : "compiled for",
               device);
     lane_wake(engine, &code->waiting);
+    if (engine->split != NULL)
+        split_look(engine);
     engine->wakes++;
     if (kernel->destroyed && kernel->users == 0)
         engine_kernel_gone(engine, index);

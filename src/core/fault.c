@@ -19,6 +19,8 @@
 #include "core/lineage.h"
 #include "core/memory.h"
 #include "core/move.h"
+#include "core/power.h"
+#include "core/rest.h"
 #include "core/sched.h"
 #include "core/traffic.h"
 
@@ -39,6 +41,8 @@ void fault_take_back(struct engine *engine, struct task *task, bool torn)
     struct lane *lane = engine_lane(engine, task->lane);
     uint32_t node = lane_node(engine, task);
     complete_flight(lane, task);
+    if (engine->power != NULL)
+        power_end(engine, lane);
     if (task->kind == TASK_JOINED) {
         joined_take_back(engine, task, torn);
         return;
@@ -202,6 +206,7 @@ void fault_device(struct engine *engine, uint32_t index, const char *reason)
     if (device->lost)
         return;
     device->lost = 1;
+    rest_end(engine);
     snprintf(device->reason, sizeof device->reason, "%s", reason);
     LOG_WARN(engine->log, "fault", "device %u is lost: %s", index, device->reason);
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,

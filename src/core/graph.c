@@ -193,11 +193,12 @@ bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool 
     } else {
         to->unissued++;
     }
-    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
-                                                   .kind = TRACE_EDGE,
-                                                   .device = TRACE_NO_DEVICE,
-                                                   .a = engine_trace_id(from),
-                                                   .b = engine_trace_id(to)});
+    if (engine->trace->on)
+        trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                       .kind = TRACE_EDGE,
+                                                       .device = TRACE_NO_DEVICE,
+                                                       .a = engine_trace_id(from),
+                                                       .b = engine_trace_id(to)});
     return true;
 }
 
@@ -380,8 +381,17 @@ void graph_link(struct engine *engine, struct task *task)
     task->submit_ns = engine->now_ns;
     task->order = engine->order++;
     engine->pending_tasks++;
+    engine->ranked += task->priority != 0;
     graph_link_objects(engine, task);
     for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct task_access *access = &task_accesses(task)[i];
+        const struct imap *segments = &engine_buffer(engine, access->buffer)->segments;
+        if (segments->seg_count == 1 && access->begin == 0 && access->end == segments->size_bytes &&
+            !access->rect) {
+            if (!graph_link_segment(engine, task, i, imap_only(segments), NULL))
+                return;
+            continue;
+        }
         if (!graph_cut(engine, task, i)) {
             graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
             return;
@@ -414,9 +424,16 @@ static void graph_in_order(struct engine *engine, size_t from)
 
 void graph_issue(struct engine *engine, struct task *task)
 {
+    graph_count_linked(engine, task, UINT32_MAX); /* one less */
+    graph_tell_issued(engine, task);
+}
+
+void graph_tell_issued(struct engine *engine, struct task *task)
+{
     size_t from = engine->work.count;
     task->flags |= TASK_F_ISSUED;
-    graph_count_linked(engine, task, UINT32_MAX); /* one less */
+    if (task->succ == LINKS_NONE)
+        return;
     for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
         struct task *succ = engine_task(engine, links_at(&engine->links, at)->task);
         FGPU_DEBUG_ASSERT(succ->unissued > 0);
@@ -467,8 +484,7 @@ void graph_merge(struct engine *engine, struct buffer *buffer)
                    graph_segment_drop);
 }
 
-static void graph_release_access(struct engine *engine, struct task *task, uint32_t i,
-                                 fgpu_status status)
+void graph_release_access(struct engine *engine, struct task *task, uint32_t i, fgpu_status status)
 {
     const struct task_access *access = &task_accesses(task)[i];
     struct buffer *buffer = engine_buffer(engine, access->buffer);
@@ -491,6 +507,15 @@ void graph_release(struct engine *engine, struct task *task, fgpu_status status)
         graph_release_access(engine, task, i, status);
     if (task->kernel != TASK_NONE)
         engine_kernel(engine, task->kernel)->users--;
+    graph_release_succ(engine, task, status);
+}
+
+void graph_release_succ(struct engine *engine, struct task *task, fgpu_status status)
+{
+    engine->pending_tasks--;
+    engine->ranked -= task->priority != 0;
+    if (task->succ == LINKS_NONE)
+        return;
     bool issued = task->flags & TASK_F_ISSUED;
     size_t from = engine->work.count;
     while (task->succ != LINKS_NONE) {
@@ -509,5 +534,4 @@ void graph_release(struct engine *engine, struct task *task, fgpu_status status)
             engine_look(engine, succ->self);
     }
     graph_in_order(engine, from);
-    engine->pending_tasks--;
 }

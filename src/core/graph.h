@@ -21,6 +21,11 @@ void graph_unissue(struct engine *engine, struct task *task);
  * its data are doomed when it did not succeed. Its segments are committed, or poisoned. */
 void graph_release(struct engine *engine, struct task *task, fgpu_status status);
 
+/* Of both, what concerns one access, or the successors alone. */
+void graph_release_access(struct engine *engine, struct task *task, uint32_t i, fgpu_status status);
+void graph_tell_issued(struct engine *engine, struct task *task);
+void graph_release_succ(struct engine *engine, struct task *task, fgpu_status status);
+
 /* The task will not run (again): it ends with `status` once its predecessors and its copies have
  * ended. The first reason stays. [in] root: the task where it began; its index and word. */
 void graph_doom(struct task *task, fgpu_status status, uint32_t root, uint32_t root_word);

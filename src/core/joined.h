@@ -78,6 +78,13 @@ struct joined_hold {
     uint32_t task, generation; /* the last of them */
 };
 
+/* What a command takes on a device, on average: the median of the last three slices, for one that
+ * was interrupted says nothing. */
+struct joined_pace {
+    double ns; /* 0: unknown */
+    double last[2];
+};
+
 struct joined {
     uint32_t place; /* in engine->joined; buffers know it by place + 1 */
     uint32_t serial;
@@ -99,11 +106,11 @@ struct joined {
     uint32_t *command_nodes; /* which node a command is */
     uint32_t *loose;         /* uses that the next launch is linked to */
     uint32_t loose_count;
-    uint64_t begins;    /* all offsets, or-ed: how far all of them are aligned */
-    uint64_t items;     /* of the largest work group that the caller asked for */
-    double *command_ns; /* what a command takes on each device; 0: unknown */
-    struct vec holds;   /* struct joined_hold */
-    struct vec records; /* struct joined_record */
+    uint64_t begins;           /* all offsets, or-ed: how far all of them are aligned */
+    uint64_t items;            /* of the largest work group that the caller asked for */
+    struct joined_pace *paces; /* on each device */
+    struct vec holds;          /* struct joined_hold */
+    struct vec records;        /* struct joined_record */
     struct joined_run *spare;
     struct arena arena;
 };

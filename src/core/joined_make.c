@@ -42,7 +42,7 @@ bool joined_can(const struct joined_source *source)
         const struct submit_request *at = make_node(source, i, &number, &after_count);
         bool is_kernel = at->kind == TASK_KERNEL;
         if ((!is_kernel && (at->kind != TASK_EMPTY || at->arg_count > 0)) || at->on_done != NULL ||
-            at->priority != first->priority || at->pin != first->pin)
+            at->cuts != NULL || at->priority != first->priority || at->pin != first->pin)
             return false;
         commands += is_kernel;
     }
@@ -57,7 +57,7 @@ bool joined_pays(struct engine *engine, const struct joined *joined)
     double least_ns = 0;
     for (uint32_t d = 0; d < engine->device_count && d < JOINED_LANES_MANY; d++) {
         const struct engine_device *device = &engine->devices[d];
-        double ns = joined->command_ns[d];
+        double ns = joined->paces[d].ns;
         if (device->lost || device->hidden || (joined->pin != TASK_DEVICE_ANY && joined->pin != d))
             continue;
         lanes += device->lane_count;
@@ -193,13 +193,13 @@ static bool make_arrays(struct make *make)
     joined->commands = make_array(make, joined->command_count, sizeof *joined->commands);
     joined->command_nodes = make_array(make, joined->command_count, sizeof(uint32_t));
     joined->loose = make_array(make, joined->use_count, sizeof(uint32_t));
-    joined->command_ns = make_array(make, make->engine->device_count, sizeof(double));
+    joined->paces = make_array(make, make->engine->device_count, sizeof *joined->paces);
     make->launches = make_array(make, joined->command_count, sizeof *make->launches);
     make->args = make_array(make, make->arg_count, sizeof *make->args);
     make->scalars = make_array(make, make->scalar_bytes, 1);
     return joined->nodes != NULL && joined->accesses != NULL && joined->after != NULL &&
            joined->uses != NULL && joined->kernels != NULL && joined->commands != NULL &&
-           joined->command_nodes != NULL && joined->loose != NULL && joined->command_ns != NULL &&
+           joined->command_nodes != NULL && joined->loose != NULL && joined->paces != NULL &&
            make->launches != NULL && make->args != NULL && make->scalars != NULL;
 }
 
@@ -212,7 +212,7 @@ static int make_compare_uses(const void *left, const void *right)
 static void make_lists(struct make *make)
 {
     struct joined *joined = make->joined;
-    if (joined->use_count > 0) {
+    if (joined->use_count > 0 && make->use_list.items != NULL) {
         memcpy(joined->uses, make->use_list.items, joined->use_count * sizeof *joined->uses);
         qsort(joined->uses, joined->use_count, sizeof *joined->uses, make_compare_uses);
     }
@@ -221,8 +221,8 @@ static void make_lists(struct make *make)
         joined->loose[i] = i;
     }
     joined->loose_count = joined->use_count;
-    memcpy(joined->kernels, make->kernel_list.items,
-           joined->kernel_count * sizeof *joined->kernels);
+    for (uint32_t i = 0; i < joined->kernel_count; i++)
+        joined->kernels[i] = *(const struct joined_kernel *)vec_at(&make->kernel_list, i);
 }
 
 static void make_arg(struct make *make, const struct submit_arg *from, uint32_t index,
@@ -250,7 +250,7 @@ static void make_launch(struct make *make, const struct submit_request *request,
 {
     fgpu_cmd_launch *launch = &make->launches[command];
     *launch = (fgpu_cmd_launch){
-        .args = make->args, .arg_count = request->arg_count, .dims = request->dims};
+        .args = make->args, .arg_count = request->arg_count, .dims = (uint16_t)request->dims};
     memcpy(launch->global, request->global, sizeof launch->global);
     memcpy(launch->local, request->local, sizeof launch->local);
     for (uint32_t a = 0; a < request->arg_count; a++) {
@@ -317,8 +317,10 @@ static bool make_all(struct make *make)
     make_lists(make);
     if (!make_fill(make) || !make_enter(make))
         return false;
-    for (uint32_t d = 0; d < make->engine->device_count; d++)
-        joined->command_ns[d] = make_expect(make->engine, joined, d);
+    for (uint32_t d = 0; d < make->engine->device_count; d++) {
+        double ns = make_expect(make->engine, joined, d);
+        joined->paces[d] = (struct joined_pace){ns, {ns, ns}};
+    }
     return true;
 }
 

@@ -1,4 +1,8 @@
-/* A launch of a recorded graph runs as one command, or as slices; and ends. See joined.h. */
+/* A launch of a recorded graph runs as one command, or as slices; and ends. See joined.h.
+ *
+ * Steps 4 to 8 of the walk for such a launch: it has one record and no accesses of its own, so what
+ * place, launch, learn and complete do with a task is done here for all of its nodes.
+ */
 #include "core/joined.h"
 
 #include <stdio.h>
@@ -18,7 +22,7 @@
 
 static double joined_command_ns(const struct joined *joined, uint32_t device)
 {
-    double ns = joined->command_ns[device];
+    double ns = joined->paces[device].ns;
     return ns > 0 ? ns : JOINED_UNKNOWN_NS;
 }
 
@@ -182,23 +186,19 @@ static void joined_fresh(struct engine *engine, struct joined_run *run, joined_s
     }
 }
 
-/* The commands of the slice that run at all. Without memory it is shorter, at least one long. */
+/* The commands of the slice that run at all. Without memory the slice is shorter. */
 static void joined_collect(struct joined_run *run, uint32_t count)
 {
     const struct joined *joined = run->joined;
     vec_clear(&run->list);
     vec_clear(&run->places);
-    bool fits = true;
     for (run->slice_end = run->at; run->slice_end < joined->command_count; run->slice_end++) {
         if (joined_is_out(run, run->slice_end))
             continue;
-        if (run->list.count == count || !fits)
+        if (run->list.count == count || vec_push(&run->places, &run->slice_end) == NULL)
             return;
-        fits = vec_reserve(&run->list, run->list.count + 1) &&
-               vec_reserve(&run->places, run->list.count + 1);
-        fits = vec_push(&run->places, &run->slice_end) != NULL &&
-               vec_push(&run->list, &joined->commands[run->slice_end]) != NULL;
-        FGPU_ASSERT(fits);
+        if (vec_push(&run->list, &joined->commands[run->slice_end]) == NULL)
+            return;
     }
 }
 
@@ -222,7 +222,10 @@ void joined_body(struct engine *engine, struct task *task)
         joined_collect(run, count);
         body->batch.cmds = (const fgpu_cmd *)(const void *)run->list.items;
         body->batch.count = (uint32_t)run->list.count;
-        return;
+        if (run->list.count > 0 || run->slice_end == joined->command_count)
+            return;
+        run->at = run->slice_end; /* no memory for a list: one at a time */
+        count = 1;
     }
     run->slice_end = run->at + count;
     body->batch.cmds = joined->commands + run->at;
@@ -294,12 +297,22 @@ static uint32_t joined_nth(const struct task *task, uint32_t n)
     return n < run->places.count ? *(const uint32_t *)vec_at(&run->places, n) : run->slice_end;
 }
 
+static void joined_learn_pace(struct joined_pace *pace, double ns)
+{
+    double a = pace->last[0], b = pace->last[1];
+    double low = a < b ? a : b, high = a < b ? b : a;
+    bool is_first = pace->ns <= 0;
+    pace->ns = is_first || (ns >= low && ns <= high) ? ns : ns < low ? low : high;
+    pace->last[0] = is_first ? ns : b;
+    pace->last[1] = ns;
+}
+
 static void joined_learn(struct engine *engine, const struct task *task, uint32_t count)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     struct engine_device *device = &engine->devices[lane->device];
     const fgpu_cmd_result *result = task_result(task);
-    double *known = &joined_run_of(task)->joined->command_ns[lane->device];
+    struct joined_pace *pace = &joined_run_of(task)->joined->paces[lane->device];
     uint64_t ns = task->predicted_ns;
     if (result->status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
@@ -307,7 +320,7 @@ static void joined_learn(struct engine *engine, const struct task *task, uint32_
         if (result->end_ns > lane->timed_end_ns)
             lane->timed_end_ns = result->end_ns;
         if (count > 0)
-            *known = *known > 0 ? (3 * *known + (double)ns / count) / 4 : (double)ns / count;
+            joined_learn_pace(pace, (double)ns / count);
     }
     device->stats.tasks += count;
     device->stats.busy_ns += ns;

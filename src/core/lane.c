@@ -17,10 +17,15 @@ uint64_t lane_append(struct engine *engine, struct lane *lane, const fgpu_cmd *c
         (void)lane_append(engine, lane, &fence, RING_FENCE);
     }
     FGPU_ASSERT(lane_room(lane) > 0);
-    fgpu_cmd *out = vec_push(&lane->commands, cmd);
-    FGPU_ASSERT(out != NULL);
+    struct vec *commands = &lane->commands;
+    if (__builtin_expect(commands->count == commands->capacity, 0)) {
+        bool grown = vec_reserve(commands, 2 * commands->capacity + 8);
+        FGPU_ASSERT(grown);
+    }
+    fgpu_cmd *out = (fgpu_cmd *)(void *)commands->items + commands->count++;
+    *out = *cmd;
     engine->has_commands = true;
-    if (lane->commands.count == 1)
+    if (commands->count == 1)
         bitset_add(&engine->loaded, lane->index);
     uint64_t number = ++lane->issued;
     if (entry == RING_FENCE)

@@ -71,7 +71,9 @@ static void launch_resolve(struct engine *engine, struct task *task, uint32_t no
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct heap_block *block = memory_at(engine_buffer(engine, accesses[i].buffer), node);
         args[accesses[i].arg].u.buffer.mem = block->mem;
-        args[accesses[i].arg].u.buffer.offset_bytes = block->offset + accesses[i].begin;
+        args[accesses[i].arg].u.buffer.offset_bytes =
+            block->offset +
+            (task->marks & TASK_M_PIECE ? task_piece(task)->base[i] : accesses[i].begin);
     }
 }
 
@@ -170,7 +172,7 @@ static uint32_t launch_body(struct engine *engine, struct task *task, uint32_t d
 
 static bool launch_is_timed(struct engine *engine, const struct task *task, struct lane *lane)
 {
-    if (engine->trace->on || task->predicted_ns >= LAUNCH_TIME_LONG_NS)
+    if (engine->trace->on || task->predicted_ns >= LAUNCH_TIME_LONG_NS || task->kind == TASK_JOINED)
         return true;
     if (task->kernel != TASK_NONE && history_slot_is_wanted(engine->history, task->model))
         return true;
@@ -184,7 +186,13 @@ void launch_task(struct engine *engine, struct task *task, bool chained)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     uint32_t node = lane_node(engine, task);
-    fgpu_cmd cmd = {.kind = launch_body(engine, task, lane->device, node), .body = task_body(task)};
+    launch_append(engine, lane, task, launch_body(engine, task, lane->device, node), chained);
+}
+
+void launch_append(struct engine *engine, struct lane *lane, struct task *task, uint32_t kind,
+                   bool chained)
+{
+    fgpu_cmd cmd = {.kind = kind, .body = task_body(task)};
     if (launch_is_timed(engine, task, lane))
         cmd.flags |= FGPU_CMD_TIMED;
     if (chained || task->undone > 0)

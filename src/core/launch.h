@@ -25,6 +25,10 @@ void launch_with(fgpu_cmd_launch *launch, const struct code *code, bool auto_loc
 /* PLACED -> RUNNING: append the command. Everything is there. */
 void launch_task(struct engine *engine, struct task *task, bool chained);
 
+/* Its last part: the command, when the body is complete. */
+void launch_append(struct engine *engine, struct lane *lane, struct task *task, uint32_t kind,
+                   bool chained);
+
 /* A FENCE for a lane on which a command has failed. */
 void launch_fence(struct engine *engine, struct lane *lane);
 

@@ -63,11 +63,12 @@ void learn_task(struct engine *engine, struct task *task, fgpu_status status)
     device->stats.tasks++;
     device->stats.busy_ns += ns;
     device->stats.predicted_ns += task->predicted_ns;
-    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
-                                                   .kind = TRACE_RUN_END,
-                                                   .device = (uint8_t)lane->device,
-                                                   .lane = (uint16_t)lane->queue,
-                                                   .task = engine_trace_id(task),
-                                                   .a = result->timed ? result->start_ns : 0,
-                                                   .b = result->timed ? result->end_ns : 0});
+    if (engine->trace->on)
+        trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                       .kind = TRACE_RUN_END,
+                                                       .device = (uint8_t)lane->device,
+                                                       .lane = (uint16_t)lane->queue,
+                                                       .task = engine_trace_id(task),
+                                                       .a = result->timed ? result->start_ns : 0,
+                                                       .b = result->timed ? result->end_ns : 0});
 }

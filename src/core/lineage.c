@@ -27,6 +27,7 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/move.h"
+#include "core/split.h"
 #include "core/submit.h"
 
 #define LINEAGE_SLOT_BITS 12u
@@ -298,6 +299,8 @@ fgpu_status lineage_end(struct engine *engine, struct task *task, fgpu_status st
 {
     if (task->lineage != 0)
         return lineage_redone(engine, task, status);
+    if (task->marks & TASK_M_DIVISIBLE) /* its pieces are what is kept */
+        return status;
     uint32_t modes = 0, both = 0;
     for (uint32_t i = 0; i < task->access_count; i++) {
         modes |= task_accesses(task)[i].mode;
@@ -335,8 +338,11 @@ void lineage_settle(struct engine *engine, struct task *task)
     place->settled = 1;
     lineage->kept++;
     /* The submitters have one slot less: another one for it. */
-    if (lineage->kept + lineage->spare_count > LIMITS_LINEAGE)
-        table_free(&engine->tasks, lineage->spare[--lineage->spare_count]);
+    if (lineage->kept + lineage->spare_count <= LIMITS_LINEAGE)
+        return;
+    uint32_t spare = lineage->spare[--lineage->spare_count];
+    if (!(task->marks & TASK_M_PIECE) || !split_keep_slot(engine, spare))
+        table_free(&engine->tasks, spare);
 }
 
 /* ---- what can run again ----------------------------------------------------------------- */
@@ -501,6 +507,7 @@ static void lineage_start(struct engine *engine, struct task *task)
     task->root = TASK_NONE;
     task_set_state(task, FGPU_TASK_LINKED);
     engine->pending_tasks++;
+    engine->ranked += task->priority != 0;
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct task_access *access = &task_accesses(task)[i];
         struct buffer *buffer = engine_buffer(engine, access->buffer);

@@ -118,9 +118,11 @@ struct kernel {
     uint32_t required_local[3]; /* (api) from the source; 0: none */
     uint32_t users;             /* unfinished tasks */
     uint8_t destroyed;
-    uint8_t prepared; /* builds were ordered for every device */
-    uint64_t key;     /* hash of name and sources: names it in the performance model */
-    uint64_t born;    /* stamp of its creation, as of a buffer */
+    uint8_t prepared;   /* builds were ordered for every device */
+    uint8_t whole_dims; /* (api) bit d: a grid of d + 1 dimensions must not be divided */
+    char whole_why[LIMITS_NAME_BYTES * 2]; /* (api) why; the first reason */
+    uint64_t key;  /* hash of name and sources: names it in the performance model */
+    uint64_t born; /* stamp of its creation, as of a buffer */
     struct variant variants[LIMITS_VARIANTS];
     struct kernel_arg args[LIMITS_KERNEL_ARGS];
     struct code *codes; /* by engine_device.code: one for each device, or for those alike */

@@ -7,6 +7,7 @@
  */
 #include "core/place.h"
 
+#include "core/power.h"
 #include "core/sched.h"
 
 #include <stdio.h>
@@ -15,7 +16,6 @@
 #include "core/joined.h"
 #include "core/memory.h"
 
-#define PLACE_UNKNOWN_NS 60000u    /* a run that nobody has measured yet */
 #define PLACE_BUILD_NS 20000000u   /* what a kernel that is not compiled yet costs extra */
 #define PLACE_COPY_BYTES_PER_NS 8u /* fill and copy inside a node, until measured */
 #define PLACE_COPY_NS 1000u
@@ -30,10 +30,23 @@ static bool place_aligned(const struct task *task, uint32_t align)
 {
     if (align <= 1)
         return true;
+    bool piece = task->marks & TASK_M_PIECE;
     for (uint32_t i = 0; i < task->access_count; i++)
-        if (task_accesses(task)[i].begin % align != 0)
+        if ((piece ? task_piece(task)->base[i] : task_accesses(task)[i].begin) % align != 0)
             return false;
     return true;
+}
+
+static bool place_group_is_large(const struct engine *engine, const struct task *task,
+                                 const struct engine_device *device, uint32_t index)
+{
+    const struct kernel *kernel = engine_kernel(engine, task->kernel);
+    const fgpu_cmd_launch *launch = task_body(task);
+    uint64_t items = (uint64_t)launch->local[0] * launch->local[1] * launch->local[2];
+    uint32_t most = engine_code(engine, kernel, index)->max_group_items;
+    if (most == 0 || (device->caps.max_group_items != 0 && device->caps.max_group_items < most))
+        most = device->caps.max_group_items;
+    return most != 0 && items > most;
 }
 
 static const char *place_kernel_obstacle(const struct engine *engine, const struct task *task,
@@ -44,13 +57,10 @@ static const char *place_kernel_obstacle(const struct engine *engine, const stru
         return "has no variant of the kernel";
     if (engine_code(engine, kernel, index)->state == CODE_FAILED)
         return "does not compile the kernel";
-    const fgpu_cmd_launch *launch = task_body(task);
-    uint64_t items = (uint64_t)launch->local[0] * launch->local[1] * launch->local[2];
-    uint32_t most = engine_code(engine, kernel, index)->max_group_items;
-    if (most == 0 || (device->caps.max_group_items != 0 && device->caps.max_group_items < most))
-        most = device->caps.max_group_items;
-    if (most != 0 && items > most)
+    if (!(task->flags & TASK_F_AUTO_LOCAL) && place_group_is_large(engine, task, device, index))
         return "has smaller work groups";
+    if ((task->marks & TASK_M_PIECE) && device->caps.parts == 0)
+        return "takes no parts of a grid";
     if (!place_aligned(task, device->caps.offset_align_bytes))
         return "needs more aligned offsets";
     return NULL;
@@ -69,6 +79,8 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
         return device->caps.host_calls ? NULL : "runs no host functions";
     if (device->hidden)
         return "was not chosen";
+    if (engine->power != NULL && power_forbids(engine, task, device_index))
+        return "would exceed the power cap";
     if (task->kind == TASK_JOINED)
         return joined_obstacle(engine, task, device_index);
     return task->kernel == TASK_NONE ? NULL
@@ -142,8 +154,8 @@ static uint64_t place_source_ns(const struct engine *engine, const struct replic
     return node == 0 ? ns : ns + engine_copy_ns(engine, 0, node, bytes);
 }
 
-static uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
-                                uint32_t node)
+uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
+                         uint32_t node)
 {
     const struct buffer *buffer = engine_buffer(engine, access->buffer);
     uint64_t ns = 0;
@@ -247,7 +259,8 @@ static void place_add(struct engine *engine, const struct lane *lane, uint32_t *
                              .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
 }
 
-static uint32_t place_all(struct engine *engine, const struct task *task)
+/* [in] rests: lanes that rest, too. */
+static uint32_t place_all(struct engine *engine, const struct task *task, bool rests)
 {
     uint32_t count = 0;
     for (uint32_t d = 0; d < engine->device_count; d++) {
@@ -255,7 +268,8 @@ static uint32_t place_all(struct engine *engine, const struct task *task)
         if (place_obstacle(engine, task, device, d) != NULL)
             continue;
         for (uint32_t i = 0; i < device->lane_count; i++)
-            place_add(engine, engine_lane(engine, device->lane_first + i), &count);
+            if (rests || !engine_lane(engine, device->lane_first + i)->rests)
+                place_add(engine, engine_lane(engine, device->lane_first + i), &count);
     }
     return count;
 }
@@ -316,7 +330,9 @@ static uint32_t place_candidates(struct engine *engine, const struct task *task)
 {
     uint32_t count = engine->lane_count > PLACE_MANY ? place_some(engine, task) : 0;
     if (count == 0)
-        count = place_all(engine, task);
+        count = place_all(engine, task, false);
+    if (count == 0)
+        count = place_all(engine, task, true);
     if (count > 1 && engine->policy->needs_costs) {
         place_costs(engine, task, count);
         place_share_cores(engine, task, count);
@@ -375,12 +391,13 @@ void place_on(struct engine *engine, struct task *task, uint32_t lane)
         alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
         task->why = NULL;
     }
-    uint64_t ns = place_run_ns(engine, task, device, place_exec_ns(engine, task, device, &known));
+    if (task->kernel != TASK_NONE) {
+        place_predict(engine, task, place_model_slot(engine, task, device));
+        return;
+    }
+    uint64_t ns = place_exec_ns(engine, task, device, &known);
+    task->model = HISTORY_NONE;
     task->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
-    task->model =
-        task->kernel == TASK_NONE
-            ? HISTORY_NONE
-            : engine_code(engine, engine_kernel(engine, task->kernel), device)->model_slot;
 }
 
 /* ---- telling of it ---------------------------------------------------------------------- */
@@ -438,7 +455,8 @@ static void place_log(struct engine *engine, const struct task *task,
                                         [FGPU_PLACED_PINNED] = "asked for",
                                         [FGPU_PLACED_CHAINED] = "behind what it waits for",
                                         [FGPU_PLACED_STOLEN] = "taken over by an idle queue",
-                                        [FGPU_PLACED_PLANNED] = "as planned"};
+                                        [FGPU_PLACED_PLANNED] = "as planned",
+                                        [FGPU_PLACED_PIECE] = "the next piece"};
     const struct lane *lane = engine_lane(engine, chosen->lane);
     const char *name = engine_task_name(engine, task);
     LOG_DEBUG(engine->log, "place",
@@ -486,13 +504,19 @@ void place_tell(struct engine *engine, const struct task *task, uint8_t how)
 
 bool place_task(struct engine *engine, struct task *task)
 {
+    bool told = place_is_told(engine);
+    if (engine->lane_count == 1 && !told &&
+        place_obstacle(engine, task, &engine->devices[0], 0) == NULL) {
+        place_on(engine, task, 0);
+        return true;
+    }
     uint32_t count = place_candidates(engine, task);
     if (count == 0)
         return place_refuse(engine, task);
     uint32_t choice = count == 1 ? 0 : engine->policy->choose(engine->candidates, count);
     FGPU_ASSERT(choice < count);
     place_on(engine, task, engine->candidates[choice].lane);
-    if (__builtin_expect(engine->trace->on || log_enabled(engine->log, FGPU_LOG_DEBUG), 0))
+    if (__builtin_expect(told, 0))
         place_tell_choice(engine, task, count, choice);
     return true;
 }

@@ -22,13 +22,33 @@ uint64_t place_cost_ns(struct engine *engine, const struct task *task, uint32_t 
 /* Set lane, prediction and model slot without a choice (chained tasks). */
 void place_on(struct engine *engine, struct task *task, uint32_t lane);
 
+/* Predicted time until what the access reads is on the node. */
+uint64_t place_access_ns(const struct engine *engine, const struct task_access *access,
+                         uint32_t node);
+
 /* Tells trace and log of a place_on() that stays. [in] how: fgpu_placed. */
 void place_tell(struct engine *engine, const struct task *task, uint8_t how);
 
+static inline bool place_is_told(const struct engine *engine)
+{
+    return __builtin_expect(engine->trace->on || log_enabled(engine->log, FGPU_LOG_DEBUG), 0);
+}
+
 static inline void place_note(struct engine *engine, const struct task *task, uint8_t how)
 {
-    if (__builtin_expect(engine->trace->on || log_enabled(engine->log, FGPU_LOG_DEBUG), 0))
+    if (place_is_told(engine))
         place_tell(engine, task, how);
+}
+
+/* Sets what a kernel's task is predicted to take: task->model, task->predicted_ns. */
+#define PLACE_UNKNOWN_NS 60000u /* a run that nobody has measured yet */
+static inline void place_predict(struct engine *engine, struct task *task, uint32_t slot)
+{
+    uint64_t ns = 0;
+    if (history_slot_predict(engine->history, slot, &ns) == HISTORY_UNKNOWN)
+        ns = PLACE_UNKNOWN_NS;
+    task->model = slot;
+    task->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 }
 
 /* Predicted time until a task of `exec_ns` has finished behind `ready_ns` on a lane of that device.

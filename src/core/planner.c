@@ -3,6 +3,7 @@
 #include "core/planner.h"
 
 #include "core/place.h"
+#include "core/rest.h"
 #include "core/sched.h"
 
 #define PLANNER_TASKS 65536u   /* of a window */
@@ -187,6 +188,7 @@ static bool planner_keep(struct engine *engine)
                              .start_ns = planner->search.begun_ns + (uint64_t)run->start_ns,
                              .end_ns = planner->search.begun_ns + (uint64_t)run->end_ns};
     }
+    rest_plan(engine);
     return planner->covered > 0;
 }
 

@@ -110,6 +110,8 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
     if (lane->flight_hosts > 0)
         return false;
     uint64_t in_flight = lane->issued - lane->done;
+    if (lane->held || (in_flight > 0 && lane->single))
+        return false;
     /* What is handed out cannot go elsewhere any more, and here it could only wait. */
     if (in_flight > 0 && lane->flight_ns > SCHED_LONG_NS)
         return false;
@@ -128,7 +130,7 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
 void sched_update_hunger(struct engine *engine, struct lane *lane)
 {
     lane->full = !sched_has_room(engine, lane);
-    bool works = !lane->hidden && !engine->devices[lane->device].lost;
+    bool works = !lane->hidden && !lane->rests && !engine->devices[lane->device].lost;
     bool idle = works && lane->flight_tasks == 0 && lane->backlog_count == 0;
     if (idle != (bool)lane->idle) {
         lane->idle = idle;
@@ -136,8 +138,7 @@ void sched_update_hunger(struct engine *engine, struct lane *lane)
         if (idle && engine->lane_count > STEAL_FEW_LANES)
             bitset_add(&engine->rested, lane->index);
     }
-    bool hungry = !lane->hidden && !engine->devices[lane->device].lost &&
-                  lane->backlog_count < SCHED_BACKLOG_TASKS &&
+    bool hungry = works && lane->backlog_count < SCHED_BACKLOG_TASKS &&
                   lane->backlog_ns < SCHED_BACKLOG_NS &&
                   (lane->backlog_count == 0 || sched_has_room(engine, lane));
     if (hungry == (bool)lane->hungry)
@@ -303,6 +304,7 @@ void sched_chain_push(struct engine *engine, struct task *task, uint16_t lane_in
     bitset_add(&engine->due, lane_index);
     engine->kept++;
     sched_append(engine, &lane->chain_head, &lane->chain_tail, task->self);
+    sched_update_hunger(engine, lane);
 }
 
 uint32_t sched_chain_pop(struct engine *engine, struct lane *lane)

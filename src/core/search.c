@@ -68,7 +68,8 @@ static bool search_give(struct search *search, const struct engine *engine, cons
 bool search_take(struct search *search, struct engine *engine, uint32_t limit)
 {
     search->begun_ns = engine->now_ns;
-    search->always = engine->checks; /* a build that checks itself plans what would not pay, too */
+    /* A build that checks itself plans what would not pay, too; what was asked for is planned. */
+    search->always = engine->checks || plan_aim_is_wanted(&engine->aim);
     search->losses = search_losses(engine);
     search->found = (struct policy_found){.makespan_ns = INT64_MAX};
     vec_clear(&search->generations);

@@ -10,7 +10,9 @@
 #include "core/lineage.h"
 #include "core/object.h"
 #include "core/planner.h"
+#include "core/power.h"
 #include "core/sched.h"
+#include "core/split.h"
 #include "core/submit.h"
 #include "core/traffic.h"
 
@@ -137,7 +139,8 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
         status = FGPU_E_NOMEM;
     if (status == FGPU_OK)
         status = lineage_init(engine);
-    if (status == FGPU_OK && (!planner_init(engine) || !traffic_init(engine)))
+    if (status == FGPU_OK &&
+        (!planner_init(engine) || !traffic_init(engine) || !power_init(engine, config->power)))
         status = FGPU_E_NOMEM;
     return status;
 }
@@ -172,6 +175,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->path_link_count = config->path_link_count;
     engine->paths_user = config->paths_user;
     engine->flags = config->flags;
+    engine->aim = config->aim;
+    engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
     engine->plans_apart = config->plans_apart;
     engine->reaches = config->reaches;
@@ -197,6 +202,9 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
         status = setup_lanes(engine, config->ring != 0 ? config->ring : ENGINE_LANE_RING);
         if (status == FGPU_OK)
             status = setup_tables(engine, config);
+        engine->direct = engine->node_count == 1 && engine->lineage == NULL &&
+                         engine->power == NULL && engine->traffic == NULL &&
+                         !engine->has_copy_lanes;
     }
     if (status != FGPU_OK)
         engine_fini(engine);
@@ -264,7 +272,9 @@ void engine_fini(struct engine *engine)
         return;
     engine_fini_objects(engine);
     lineage_fini(engine);
+    split_fini(engine);
     planner_fini(engine);
+    power_fini(engine);
     traffic_fini(engine);
     submit_fini(engine);
     for (uint32_t i = 0; i < engine->lane_count; i++) {

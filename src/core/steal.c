@@ -76,8 +76,9 @@ static struct lane *steal_victim(struct engine *engine, const struct lane *thief
 
 struct task *steal_for(struct engine *engine, struct lane *thief)
 {
-    if (thief->hidden || engine->devices[thief->device].lost || thief->flight_tasks > 0 ||
-        thief->backlog_count > 0 || engine->ready_count > 0 || !sched_has_room(engine, thief))
+    if (thief->hidden || thief->rests || engine->devices[thief->device].lost ||
+        thief->flight_tasks > 0 || thief->backlog_count > 0 || engine->ready_count > 0 ||
+        !sched_has_room(engine, thief))
         return NULL;
     struct lane *victim = steal_victim(engine, thief);
     if (victim == NULL)

@@ -11,9 +11,12 @@
 #include <string.h>
 
 #include "base/handle.h"
+#include "core/split.h"
 
 #define SUBMIT_CLASS_MIN_SHIFT 9 /* 512 bytes */
 #define SUBMIT_CLASSES 16
+/* Of a record's head: everything between the two atomics and the payload. */
+#define SUBMIT_HEAD_CLEAR (offsetof(struct task, inline_payload) - offsetof(struct task, self))
 
 /* Where the parts of a payload lie. Offsets in bytes, each a multiple of 8. */
 struct submit_layout {
@@ -23,8 +26,8 @@ struct submit_layout {
 
 /* The record keeps where the parts lie in 16 bits, in units of 8 bytes: the largest task fits. */
 #define SUBMIT_PAYLOAD_MAX                                                                         \
-    (sizeof(fgpu_cmd_launch) + sizeof(fgpu_cmd_copy) +                                             \
-     LIMITS_KERNEL_ARGS * (sizeof(fgpu_cmd_arg) + sizeof(struct task_access) +                     \
+    (sizeof(fgpu_cmd_part) + sizeof(fgpu_cmd_copy) + sizeof(struct task_piece) +                   \
+     LIMITS_KERNEL_ARGS * (sizeof(fgpu_cmd_arg) + sizeof(struct task_access) + sizeof(fgpu_cut) +  \
                            sizeof(struct task_rect) + sizeof(void *) + 7) +                        \
      LIMITS_DEPS * 2 * sizeof(uint32_t) + LIMITS_SCALAR_BYTES + sizeof(struct task_extra))
 _Static_assert(SUBMIT_PAYLOAD_MAX <= UINT16_MAX * 8u, "offsets of a payload fit 16 bits");
@@ -49,6 +52,9 @@ static void submit_measure(const struct submit_request *request, struct submit_l
         }
     }
     size_t at = task_body_bytes(request->kind);
+    if (__builtin_expect(request->piece != NULL, 0))
+        at = sizeof(fgpu_cmd_part) + sizeof(struct task_piece) +
+             layout->access_count * sizeof(request->piece->base[0]);
     layout->args = at;
     at += request->arg_count * sizeof(fgpu_cmd_arg);
     layout->accesses = at;
@@ -62,6 +68,8 @@ static void submit_measure(const struct submit_request *request, struct submit_l
     layout->pointers = at;
     if (request->kind == TASK_HOST)
         at += request->arg_count * sizeof(void *);
+    if (__builtin_expect(request->cuts != NULL, 0))
+        at += request->arg_count * sizeof(fgpu_cut);
     layout->extra = at;
     if (request->on_done != NULL || request->name != NULL)
         at += sizeof(struct task_extra);
@@ -153,6 +161,20 @@ static void submit_args(struct task *task, const struct submit_request *request,
     }
 }
 
+static void submit_divisible(struct task *task, const struct submit_request *request,
+                             const struct submit_layout *layout)
+{
+    if (request->cuts != NULL) {
+        task->marks |= TASK_M_DIVISIBLE;
+        memcpy(task_cuts(task), request->cuts, request->arg_count * sizeof(fgpu_cut));
+        return;
+    }
+    task->marks |= TASK_M_PIECE;
+    ((fgpu_cmd_launch *)task_body(task))->part = 1;
+    memcpy(task_piece(task), request->piece,
+           sizeof(struct task_piece) + layout->access_count * sizeof(request->piece->base[0]));
+}
+
 static void submit_body(struct task *task, const struct submit_request *request,
                         const struct submit_layout *layout)
 {
@@ -162,11 +184,13 @@ static void submit_body(struct task *task, const struct submit_request *request,
         launch->args = task_args(task);
         launch->code = request->kernel_live; /* until launch_task resolves it */
         launch->arg_count = request->arg_count;
-        launch->dims = request->dims;
+        launch->dims = (uint16_t)request->dims;
         memcpy(launch->global, request->global, sizeof launch->global);
         memcpy(launch->local, request->local, sizeof launch->local);
         if (request->local[0] == 0)
             task->flags |= TASK_F_AUTO_LOCAL;
+        if (__builtin_expect(request->cuts != NULL || request->piece != NULL, 0))
+            submit_divisible(task, request, layout);
         task->size = request->global[0] * request->global[1] * request->global[2];
     } else if (request->kind == TASK_HOST) {
         fgpu_cmd_host *host = task_body(task);
@@ -208,8 +232,10 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
 {
     struct submit_layout layout;
     submit_measure(request, &layout);
-    uint32_t slot;
-    fgpu_status status = table_alloc(&engine->tasks, &slot);
+    uint32_t slot = request->slot;
+    fgpu_status status = FGPU_OK;
+    if (__builtin_expect(request->piece == NULL, 1))
+        status = table_alloc(&engine->tasks, &slot);
     if (status != FGPU_OK)
         return status == FGPU_E_LIMIT ? FGPU_E_AGAIN : status;
     struct task *task = table_at(&engine->tasks, slot);
@@ -217,7 +243,8 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     if (layout.total > TASK_INLINE_BYTES) {
         payload = submit_payload_take(engine, layout.total);
         if (payload == NULL) {
-            table_free(&engine->tasks, slot);
+            if (request->piece == NULL)
+                table_free(&engine->tasks, slot);
             return FGPU_E_NOMEM;
         }
     }
@@ -257,6 +284,60 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     return FGPU_OK;
 }
 
+/* A record is small enough that the compiler's way of clearing it in one instruction is slow. */
+typedef uint64_t submit_pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+static inline void submit_clear(void *at, size_t bytes)
+{
+    submit_pair *pairs = at;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < bytes / sizeof *pairs; i++)
+        pairs[i] = (submit_pair){0, 0};
+    if (bytes % sizeof *pairs != 0)
+        memset((char *)at + bytes - sizeof(uint64_t), 0, sizeof(uint64_t));
+}
+
+struct task *submit_quick(struct engine *engine, uint32_t arg_count)
+{
+    uint32_t slot;
+    if (arg_count > SUBMIT_QUICK_ARGS || table_alloc(&engine->tasks, &slot) != FGPU_OK)
+        return NULL;
+    struct task *task = engine_task(engine, slot);
+    size_t accesses = sizeof(fgpu_cmd_launch) + arg_count * sizeof(fgpu_cmd_arg);
+    size_t total = accesses + arg_count * sizeof(struct task_access);
+    submit_clear(&task->self, SUBMIT_HEAD_CLEAR);
+    task->self = slot;
+    task->flags = TASK_F_AUTO_LOCAL;
+    task->access_count = task->arg_count = (uint8_t)arg_count;
+    task->pin = TASK_DEVICE_ANY;
+    task->lane = task->follow = TASK_LANE_NONE;
+    task->succ = task->no_memory = LINKS_NONE;
+    task->root = TASK_NONE;
+    task->payload = task->inline_payload;
+    task->payload_bytes = (uint32_t)total;
+    task->args_offset = sizeof(fgpu_cmd_launch) / 8;
+    task->access_offset = (uint16_t)(accesses / 8);
+    task->rect_offset = task->after_offset = task->extra_offset = (uint16_t)(total / 8);
+    fgpu_cmd_launch *launch = task_body(task);
+    submit_clear(launch, sizeof *launch);
+    launch->args = task_args(task);
+    launch->arg_count = arg_count;
+    launch->dims = 1;
+    launch->global[1] = launch->global[2] = 1;
+    return task;
+}
+
+void submit_quick_drop(struct engine *engine, struct task *task)
+{
+    table_free(&engine->tasks, task->self);
+}
+
+_Static_assert(SUBMIT_HEAD_CLEAR % 8 == 0 && sizeof(fgpu_cmd_launch) % 8 == 0, "whole words");
+_Static_assert(sizeof(fgpu_cmd_launch) +
+                       SUBMIT_QUICK_ARGS * (sizeof(fgpu_cmd_arg) + sizeof(struct task_access)) <=
+                   TASK_INLINE_BYTES,
+               "a quick record needs no block of its own");
+
 void submit_push(struct engine *engine, uint32_t index)
 {
     (void)inbox_push(&engine->inbox, index);
@@ -276,5 +357,15 @@ void submit_recycle(struct engine *engine, struct task *task)
     atomic_store_release_u32(&task->word, next << TASK_STATE_BITS | FGPU_TASK_DONE);
     if (__builtin_expect(((next - engine->first_generation) & HANDLE_GENERATION_MASK) == 0, 0))
         atomic_store_relaxed_u32(&engine->wrapped, 1);
-    table_free(&engine->tasks, task->self);
+    if (__builtin_expect(task->marks & TASK_M_PIECE, 0) && split_keep_slot(engine, task->self))
+        return;
+    engine->freed[engine->freed_count++] = task->self;
+    if (engine->freed_count == ENGINE_FREED)
+        submit_give_back(engine);
+}
+
+void submit_give_back(struct engine *engine)
+{
+    table_free_n(&engine->tasks, engine->freed, engine->freed_count);
+    engine->freed_count = 0;
 }

@@ -9,6 +9,7 @@
  *  BUILDING   launch_task                       PLACED (code built), FAILED
  *  MOVING     move_prepare                      PLACED (copies and slabs arrived), FAILED
  *  RUNNING    launch_task, launch_map           DONE, FAILED, READY (device lost, data whole)
+ *             split_begin (in pieces)          MOVING (no piece is left)
  *  DONE       complete_task                     slot is free, generation has moved on; LINKED again
  *                                               (lineage_start: its result was lost)
  *  FAILED, POISONED, CANCELLED  complete_task   stays until forgotten (fgpu_task_forget, pool
@@ -59,7 +60,16 @@ enum task_flag {
 enum task_mark {
     TASK_M_COUNTED = 1, /* on its way to its lane, in no list: it counts in the lane's backlog_ns */
     TASK_M_WANTED = 2,  /* its blocks on its node are marked as wanted */
-    TASK_M_ORDERED = 4  /* ... and what was missing there has been ordered */
+    TASK_M_ORDERED = 4, /* ... and what was missing there has been ordered */
+    TASK_M_DIVISIBLE = 8, /* may be run in pieces, by its cuts: RUNNING while it is (split.h) */
+    TASK_M_PIECE = 16     /* is one: the body is an fgpu_cmd_part */
+};
+
+/* Where a piece belongs. */
+struct task_piece {
+    uint32_t parent; /* slot */
+    uint32_t parent_generation;
+    uint64_t base[]; /* for each access: where the parent's begins */
 };
 
 /* One range of one buffer. A 2-D region has rows > 1 and its pitch in `pitch`. */
@@ -212,6 +222,18 @@ static inline struct task_rect *task_rects(const struct task *task)
 static inline struct task_extra *task_extra(const struct task *task)
 {
     return (struct task_extra *)(void *)(task->payload + 8u * task->extra_offset);
+}
+
+/* How each argument of a divisible task is cut. */
+static inline fgpu_cut *task_cuts(const struct task *task)
+{
+    return (fgpu_cut *)(void *)(task->payload + 8u * task->extra_offset) - task->arg_count;
+}
+
+/* Of a piece. */
+static inline struct task_piece *task_piece(const struct task *task)
+{
+    return (struct task_piece *)(void *)(task->payload + sizeof(fgpu_cmd_part));
 }
 
 /* Shape of access `i`: one row for a contiguous range. */

@@ -81,7 +81,8 @@ bool window_takes(const struct task *task)
     bool waits = state == FGPU_TASK_LINKED || state == FGPU_TASK_READY ||
                  state == FGPU_TASK_PLACED || state == FGPU_TASK_BUILDING ||
                  state == FGPU_TASK_MOVING;
-    return waits && task->status == FGPU_OK && task->kind == TASK_KERNEL;
+    return waits && task->status == FGPU_OK && task->kind == TASK_KERNEL &&
+           !(task->marks & TASK_M_PIECE);
 }
 
 /* Submission order wraps: it is compared as a distance. */
@@ -273,6 +274,7 @@ static bool window_class(struct window *window, struct engine *engine, uint32_t 
         }
     }
     class.worker_count = (uint32_t)window->lanes.count - class.first_worker;
+    class.extra_watt = engine->extra_watt != NULL ? engine->extra_watt[first] : 0;
     return vec_push(&window->classes, &first) != NULL &&
            vec_push(&window->plan.classes, &class) != NULL;
 }
@@ -292,6 +294,7 @@ static bool window_machine(struct window *window, struct engine *engine)
             return false;
     }
     window->plan.node_count = engine->node_count;
+    window->plan.aim = engine->aim;
     return true;
 }
 

@@ -52,7 +52,7 @@ void replica_share(struct replica *replica, uint32_t node)
     nodes_remove(&replica->pre, node);
 }
 
-void replica_write(struct replica *replica, uint32_t node)
+void replica_write_any(struct replica *replica, uint32_t node)
 {
     if (replica->dirty == 0) {
         nodes_clear(&replica->pre);
@@ -64,7 +64,7 @@ void replica_write(struct replica *replica, uint32_t node)
     replica->dirty++;
 }
 
-void replica_commit(struct replica *replica, uint32_t node)
+void replica_commit_any(struct replica *replica, uint32_t node)
 {
     FGPU_ASSERT(replica->dirty > 0);
     replica_assign(&replica->pre, --replica->dirty == 0 ? 0 : replica_alone(node));

@@ -53,12 +53,30 @@ void replica_share(struct replica *replica, uint32_t node);
 
 /* A task that writes was handed to a device working in `node`: it owns the next version, all other
  * copies are old. */
-void replica_write(struct replica *replica, uint32_t node);
+void replica_write_any(struct replica *replica, uint32_t node);
+static inline void replica_write(struct replica *replica, uint32_t node)
+{
+    if (!nodes_are_bits(replica->valid | replica->pre) || node >= NODES_SMALL) {
+        replica_write_any(replica, node);
+        return;
+    }
+    if (replica->dirty++ == 0)
+        replica->pre = replica->valid;
+    replica->valid = UINT64_C(1) << node;
+    replica->version++;
+}
 
 /* The oldest writer in flight, which worked in `node`, has ended: it cannot be taken back any more.
  * What it left there is what the next one in flight began with; with the last of them the pre-image
  * is no longer needed. */
-void replica_commit(struct replica *replica, uint32_t node);
+void replica_commit_any(struct replica *replica, uint32_t node);
+static inline void replica_commit(struct replica *replica, uint32_t node)
+{
+    if (!nodes_are_bits(replica->pre) || node >= NODES_SMALL || replica->dirty == 0)
+        replica_commit_any(replica, node);
+    else
+        replica->pre = --replica->dirty == 0 ? 0 : UINT64_C(1) << node;
+}
 
 /* A writer that was handed out is taken back: the pre-image is the contents again. `torn`:
  * the node whose memory it may have changed all the same, or NODES_NONE. Later writers in flight

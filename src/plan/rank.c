@@ -39,6 +39,7 @@ static int64_t rank_cost_ns(const struct plan_window *window, uint32_t type, uin
     case WORLD_RANK_BOTH:
         return (int64_t)sqrt(mean * least);
     case WORLD_RANK_LEAST:
+    case WORLD_RANK_SHORT:
     case WORLD_RANK_NONE:
     case WORLD_RANK_GIVEN:
         break;
@@ -144,10 +145,13 @@ void world_ranks(struct world *world)
         world->rank[i] = rank + (end > task->first_successor ? rank_move_ns(window, i) : 0) +
                          rank_shaken(rank_cost(&costs, task->type), jitter, &dice);
     }
-    for (uint32_t i = 0; i < window->task_count; i++)
-        world->rank[i] =
-            rank_with_priority(kind == WORLD_RANK_NONE ? 0 : world->rank[i],
-                               world->tuning.flat ? 0 : plan_task_at(window, i)->priority);
+    for (uint32_t i = 0; i < window->task_count; i++) {
+        const struct plan_task *task = plan_task_at(window, i);
+        int64_t rank = kind == WORLD_RANK_NONE    ? 0
+                       : kind == WORLD_RANK_SHORT ? -rank_cost(&costs, task->type)
+                                                  : world->rank[i];
+        world->rank[i] = rank_with_priority(rank, world->tuning.flat ? 0 : task->priority);
+    }
 }
 
 /* ---- prices -------------------------------------------------------------------------------- */

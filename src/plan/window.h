@@ -43,7 +43,23 @@ struct plan_worker {
 struct plan_class {
     uint32_t first_worker;
     uint32_t worker_count;
+    double extra_watt; /* what one of them draws when it works, beyond idle */
 };
+
+enum plan_objective { PLAN_MAKESPAN, PLAN_LATENCY, PLAN_ENERGY, PLAN_EDP };
+
+/* What a plan is to be good at; all zero: a short makespan. */
+struct plan_aim {
+    uint32_t objective; /* enum plan_objective */
+    double idle_watt;   /* of the whole machine */
+    double cap_watt;    /* ... which draws no more; 0: no cap */
+};
+
+/* More than a short makespan? */
+static inline bool plan_aim_is_wanted(const struct plan_aim *aim)
+{
+    return aim->objective != PLAN_MAKESPAN || aim->cap_watt > 0;
+}
 
 struct plan_data {
     uint64_t bytes;
@@ -78,6 +94,7 @@ struct plan_window {
     uint32_t type_count;
     uint32_t task_count;
     uint32_t node_count;
+    struct plan_aim aim;
     bool transfers; /* copies take time; else data are everywhere */
     /* How data travel from one node to another. Pure. */
     void (*path)(const void *context, uint32_t source, uint32_t target, struct plan_path *path);

@@ -25,6 +25,7 @@ enum world_rank {
     WORLD_RANK_LEAST, /* the cheapest class */
     WORLD_RANK_RATE,  /* as fast as all workers are together on average: harmonic mean */
     WORLD_RANK_BOTH,  /* geometric mean of mean and least */
+    WORLD_RANK_SHORT, /* the shorter the task, at its least, the higher: for mean response times */
     WORLD_RANK_GIVEN  /* of the plan that is being followed: world->given_rank */
 };
 

@@ -4,6 +4,7 @@
  * left and the bound is not reached. Deterministic. What was found for an earlier window is the
  * first candidate for the next. Thread: any; pure.
  */
+#include "policy/objective.h"
 #include "policy/policy.h"
 
 #include "base/atomic.h"
@@ -286,6 +287,8 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
                                   const struct policy_found *known, int64_t bound_ns,
                                   int64_t price_ns)
 {
+    if (plan_aim_is_wanted(&world->window->aim))
+        return objective_search(world, tries, known, bound_ns, price_ns);
     struct auto_search search = {.world = world,
                                  .best = {.makespan_ns = INT64_MAX},
                                  .base_ns = INT64_MAX,

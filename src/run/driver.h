@@ -69,12 +69,13 @@ struct driver {
     struct lock lock;
     struct doorbell
         bell; /* rung by devices, the build thread, and pumpers that ended tasks for others */
-    _Atomic uint32_t queued;  /* tasks pushed since somebody last drained */
-    _Atomic uint32_t busy;    /* commands in flight or being built: somebody must watch the bell */
-    _Atomic uint32_t idle;    /* a lane has nothing to do while another will be busy for long */
-    _Atomic uint32_t soon;    /* nothing was in flight when somebody last pumped, or little that is
-                                 short: an answer may come within the spinning time */
-    _Atomic uint32_t serves;  /* tasks are long: a device's thread may turn the crank, too */
+    _Atomic uint32_t queued; /* tasks pushed since somebody last drained */
+    _Atomic uint32_t busy;   /* commands in flight or being built: somebody must watch the bell */
+    _Atomic uint32_t idle;   /* a lane has nothing to do while another will be busy for long */
+    _Atomic uint32_t soon;   /* nothing was in flight when somebody last pumped, or little that is
+                                short: an answer may come within the spinning time */
+    _Atomic uint32_t serves; /* tasks are long: a device's thread may turn the crank, too */
+    _Atomic uint32_t flow;   /* tiny tasks stream in: the progress thread looks from time to time */
     _Atomic uint32_t helpers; /* threads that wait and pump */
     _Atomic uint32_t hasty;   /* those of them that wait for less than all tasks */
     _Atomic uint32_t standby; /* the progress thread sleeps here, leaving the bell to the helpers */
@@ -89,6 +90,11 @@ struct driver {
     uint64_t serve_ns;      /* how long a task must take for that */
     bool serving;           /* under the lock: it is a device's thread that pumps, */
     bool lose_due;          /* and it has found a device lost, whose threads it must not stop */
+    bool submits;           /* ... or a submitter while nobody waits */
+    bool dozes;             /* a device may let lie what it was given */
+    bool flow_begins;       /* and the progress thread has not been told */
+    uint32_t flow_pumps;    /* of submitters in a row, of tiny tasks */
+    uint64_t flow_ns;       /* when the last one was */
     bool stuck_told;        /* waiters know that `stuck` is set */
     uint64_t wakes_told;    /* engine.wakes when waiters were last woken */
     _Atomic uint32_t stuck; /* a device took less than it was given: try again soon */
@@ -145,6 +151,9 @@ void driver_destroy(struct driver *driver);
  * FGPU_E_NOMEM, with a text. */
 fgpu_status driver_submit(struct driver *driver, const struct submit_request *request,
                           uint32_t *index, uint32_t *generation);
+
+/* The same for a record that has been prepared. */
+void driver_push(struct driver *driver, uint32_t index, uint8_t kind);
 
 /* Take the lock with all submitted tasks linked; and let go, handing out what has become possible.
  * Between them the caller may use the engine. */

@@ -27,6 +27,9 @@
 #define EMBEDDED_LOOKS 8u /* of a device's thread before it leaves the rest to others */
 #define EMBEDDED_SERVED 3u
 #define EMBEDDED_NAP_NS 50000
+#define EMBEDDED_FLOW_NAP_NS 150000
+#define EMBEDDED_FLOW_SOON_NS 1000000u
+#define EMBEDDED_FLOW_PUMPS 16u   /* of submitters in a row, each soon after the one before */
 #define EMBEDDED_RETRY_NS 200000u /* when a device takes nothing though it is idle */
 
 /* ---- pumping ---------------------------------------------------------------------------- */
@@ -83,15 +86,21 @@ static bool embedded_poll(struct driver *driver)
  * longer than submitting (an OpenCL call for each command), submitting and handing out are better
  * done by two threads at the same time; where it does not, by one, which has the tasks in its
  * cache. */
-static uint32_t embedded_give(struct driver *driver, uint32_t lane)
+static uint32_t embedded_give(struct driver *driver, uint32_t index)
 {
-    struct vec *commands = &driver->engine.lanes[lane].commands;
-    const fgpu_cmd *first = (const fgpu_cmd *)(const void *)commands->items;
-    uint32_t count = (uint32_t)commands->count;
+    const struct lane *lane = &driver->engine.lanes[index];
+    fgpu_cmd *first = (fgpu_cmd *)(void *)lane->commands.items;
+    uint32_t count = (uint32_t)lane->commands.count;
+    if (lane->flight_ns > lane->flight_tasks * (uint64_t)EMBEDDED_SHORT_NS) {
+        driver->flow_pumps = 0;
+    } else if (driver->submits && atomic_load_relaxed_u32(&driver->flow)) {
+        first[count - 1].flags |= FGPU_CMD_LAZY;
+        driver->dozes = true;
+    }
     if (count < EMBEDDED_MEASURED)
-        return device_submit(&driver->queues[lane], first, count);
+        return device_submit(&driver->queues[index], first, count);
     uint64_t begin_ns = clock_now_ns();
-    uint32_t taken = device_submit(&driver->queues[lane], first, count);
+    uint32_t taken = device_submit(&driver->queues[index], first, count);
     if (taken > 0) {
         uint64_t each_ns = (clock_now_ns() - begin_ns) / taken;
         driver->give_ns = (3 * driver->give_ns + (each_ns < 100000 ? each_ns : 100000)) / 4;
@@ -141,6 +150,37 @@ static bool embedded_hand_out(struct driver *driver)
     return any;
 }
 
+/* Somebody waits: what devices were told to take their time for is to begin. */
+static void embedded_rouse(struct driver *driver)
+{
+    driver->dozes = false;
+    for (uint32_t i = 0; i < driver->engine.lane_count; i++) {
+        struct device_queue *queue = &driver->queues[i];
+        if (queue->finished != queue->accepted &&
+            !driver->engine.devices[driver->engine.lanes[i].device].lost)
+            (void)device_submit(queue, NULL, 0);
+    }
+}
+
+/* Where tiny tasks stream in, a device that is idle has only been faster than they come. To wake it
+ * for each of them would cost more than they do: the pool counts as busy, so that they are taken in
+ * batches, and the progress thread watches for the end of the stream. */
+static void embedded_follow_flow(struct driver *driver)
+{
+    uint64_t now_ns = driver->engine.now_ns;
+    if (!driver->submits && atomic_load_relaxed_u32(&driver->helpers) == 0)
+        return;
+    bool before = atomic_load_relaxed_u32(&driver->flow);
+    bool follows = driver->submits && atomic_load_relaxed_u32(&driver->progress_started) &&
+                   (before || now_ns - driver->flow_ns < EMBEDDED_FLOW_SOON_NS);
+    driver->flow_pumps = follows ? driver->flow_pumps + 1 : 0;
+    driver->flow_ns = now_ns;
+    bool flow = driver->flow_pumps >= EMBEDDED_FLOW_PUMPS;
+    if (flow != before)
+        atomic_store_seqcst_u32(&driver->flow, flow);
+    driver->flow_begins |= flow && !before;
+}
+
 /* Publishes what submitters and waiters go by. Something is idle while something else will be busy
  * for long: then a task must not lie in the inbox until that rings. Behind short tasks it may: they
  * ring soon, which is also what makes a waiter spin. */
@@ -160,7 +200,9 @@ static void embedded_publish(struct driver *driver)
         is_short |=
             commands > 0 && lane->flight_ns <= lane->flight_tasks * (uint64_t)EMBEDDED_LONG_NS;
     }
-    bool busy = flight > 0 || driver->building > 0 || atomic_load_relaxed_u32(&driver->stuck);
+    embedded_follow_flow(driver);
+    bool busy = flight > 0 || atomic_load_relaxed_u32(&driver->flow) || driver->building > 0 ||
+                atomic_load_relaxed_u32(&driver->stuck);
     atomic_store_relaxed_u32(&driver->soon, flight == 0 || (flight <= EMBEDDED_SOON && is_short));
     atomic_store_relaxed_u32(&driver->idle, idle && is_long);
     atomic_store_relaxed_u32(&driver->serves, serves);
@@ -198,6 +240,8 @@ void driver_pump(struct driver *driver)
         if (atomic_load_relaxed_u32(&driver->wanted) > 0)
             break; /* he goes on */
     }
+    if (driver->dozes && atomic_load_relaxed_u32(&driver->helpers) > 0)
+        embedded_rouse(driver);
     embedded_publish(driver);
 }
 
@@ -215,16 +259,19 @@ static bool embedded_pump_and_unlock(struct driver *driver, uint32_t self)
 {
     atomic_store_seqcst_u32(&driver->pumping, 1);
     driver_pump(driver);
+    driver->submits = false;
     atomic_store_seqcst_u32(&driver->pumping, 0);
     uint32_t seen = atomic_load_relaxed_u32(&driver->seen);
     uint32_t stuck = atomic_load_relaxed_u32(&driver->stuck);
     bool news = driver->engine.wakes != driver->wakes_told || (stuck && !driver->stuck_told);
     driver->wakes_told = driver->engine.wakes;
     driver->stuck_told = stuck;
+    bool begins = driver->flow_begins; /* the progress thread has to know */
+    driver->flow_begins = false;
     lock_release(&driver->lock);
     atomic_fence_seqcst();
     uint32_t queued = atomic_load_seqcst_u32(&driver->queued);
-    bool rang = doorbell_read(&driver->bell) != seen;
+    bool rang = begins || doorbell_read(&driver->bell) != seen;
     if (atomic_load_seqcst_u32(&driver->helpers) > self && (news || queued > 0 || rang))
         doorbell_ring(&driver->bell);
     else if (rang)
@@ -311,6 +358,7 @@ static void embedded_submit_pump(struct driver *driver, uint32_t queued)
         lock_acquire(&driver->lock);
         (void)atomic_sub_seqcst_u32(&driver->wanted, 1);
     }
+    driver->submits = atomic_load_relaxed_u32(&driver->helpers) == 0;
     if (embedded_pump_and_unlock(driver, 0))
         embedded_try_pump(driver, 0);
 }
@@ -376,6 +424,30 @@ static bool embedded_is_served(struct driver *driver, struct embedded_served *se
     return ++served->times >= EMBEDDED_SERVED;
 }
 
+/* The stream of tiny tasks may have ended: then nobody else would look at the last ones. */
+static void embedded_watch_flow(struct driver *driver)
+{
+    uint32_t pumps = atomic_load_seqcst_u32(&driver->pumps);
+    (void)futex_wait(&driver->closing, 0, EMBEDDED_FLOW_NAP_NS);
+    if (pumps != atomic_load_seqcst_u32(&driver->pumps) || !lock_try(&driver->lock))
+        return; /* somebody is at it */
+    if (pumps != atomic_load_relaxed_u32(&driver->pumps)) {
+        lock_release(&driver->lock);
+        return;
+    }
+    atomic_store_relaxed_u32(&driver->flow, 0);
+    driver->flow_pumps = 0;
+    (void)embedded_pump_and_unlock(driver, 0); /* the loop looks again */
+}
+
+/* A submitter in full flow can turn the crank himself, once he finds the lock free; where handing
+ * out takes long this thread does it beside him. */
+static void embedded_leave_it(struct driver *driver)
+{
+    if (atomic_load_relaxed_u32(&driver->batch) == DRIVER_BATCH)
+        (void)futex_wait(&driver->closing, 0, EMBEDDED_NAP_NS);
+}
+
 static void *embedded_progress(void *arg)
 {
     struct driver *driver = arg;
@@ -386,13 +458,19 @@ static void *embedded_progress(void *arg)
             continue;
         }
         uint32_t seen = doorbell_read(&driver->bell);
+        if (atomic_load_seqcst_u32(&driver->flow)) {
+            embedded_watch_flow(driver);
+            continue;
+        }
         if (embedded_is_served(driver, &served)) {
             (void)futex_wait(&driver->closing, 0, EMBEDDED_NAP_NS);
             continue;
         }
         lock_acquire(&driver->lock);
-        if (embedded_pump_and_unlock(driver, 0))
+        if (embedded_pump_and_unlock(driver, 0)) {
+            embedded_leave_it(driver);
             continue;
+        }
         served.pumps = atomic_load_seqcst_u32(&driver->pumps);
         bool stuck = atomic_load_relaxed_u32(&driver->stuck);
         if (atomic_load_seqcst_u32(&driver->closing))
@@ -475,19 +553,24 @@ fgpu_status driver_submit(struct driver *driver, const struct submit_request *re
         return error_set(status, "no memory for a task with %u arguments", request->arg_count);
     if (status != FGPU_OK)
         return status;
+    driver_push(driver, *index, request->kind);
+    return FGPU_OK;
+}
+
+void driver_push(struct driver *driver, uint32_t index, uint8_t kind)
+{
     /* Also on a busy pool: whoever made it so may leave before the task has ended. */
     if (__builtin_expect(!atomic_load_acquire_u32(&driver->progress_started), 0))
         driver_start(driver);
-    submit_push(&driver->engine, *index);
+    submit_push(&driver->engine, index);
     uint32_t queued = atomic_add_seqcst_u32(&driver->queued, 1) + 1;
     uint32_t batch = atomic_load_relaxed_u32(&driver->batch);
     bool rang = queued >= batch / 4 &&
                 doorbell_read(&driver->bell) != atomic_load_relaxed_u32(&driver->seen);
-    if (rang || queued >= batch || request->kind == TASK_HOST || embedded_is_eager(driver)) {
+    if (rang || queued >= batch || kind == TASK_HOST || embedded_is_eager(driver)) {
         embedded_submit_pump(driver, queued);
         embedded_call_back(driver);
     }
-    return FGPU_OK;
 }
 
 /* ---- waiting ---------------------------------------------------------------------------- */

@@ -250,6 +250,7 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
         .trace = &driver->trace,
         .log = &driver->log,
         .flags = options->flags,
+        .aim = {.objective = options->objective},
         .first_generation = driver->first_generation,
         .plans_apart = true,
 #ifdef FGPU_DEBUG_CHECKS

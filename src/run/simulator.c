@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "core/power.h"
 #include "core/search.h"
 
 #define SIMULATOR_ALLOC_BYTES (UINT64_C(1) << 20) /* distance of invented addresses */
@@ -44,7 +45,7 @@ struct simulator_lane {
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-static void simulator_caps(const struct simulator_device *device, uint32_t ring,
+static void simulator_caps(const struct simulator_device *device, uint32_t ring, bool described,
                            fgpu_device_caps *caps)
 {
     *caps = (fgpu_device_caps){.struct_bytes = sizeof *caps,
@@ -55,6 +56,7 @@ static void simulator_caps(const struct simulator_device *device, uint32_t ring,
                                .suballocate = 1,
                                .offset_align_bytes = 1,
                                .max_queue_commands = ring / 4,
+                               .parts = !described,
                                .copy_queue_count = device->copy_count,
                                .memory_bytes = device->memory_bytes};
 }
@@ -98,6 +100,26 @@ static double simulator_path_rate(const void *user, uint32_t link)
     return machine_instance_bytes_per_ns(s->config.machine, link);
 }
 
+/* What the engine is told of power, where the machine says something about it and it matters. */
+static fgpu_status simulator_power(struct simulator *s, struct engine_config *config,
+                                   struct power_config *power)
+{
+    const struct machine *machine = s->config.machine;
+    if (machine == NULL || !simulator_has_power(machine))
+        return FGPU_OK;
+    s->extra_watt = alloc_get_zeroed(NULL, s->device_count * sizeof *s->extra_watt + 1, 16);
+    if (s->extra_watt == NULL)
+        return FGPU_E_NOMEM;
+    for (uint32_t d = 0; d < s->device_count; d++)
+        s->extra_watt[d] = simulator_extra_watt(machine, s->devices[d].class_index);
+    power->idle_watt = simulator_idle_watt(machine);
+    power->extra_watt = config->extra_watt = s->extra_watt;
+    config->aim = (struct plan_aim){.idle_watt = power->idle_watt, .cap_watt = power->cap_watt};
+    if (power->cap_watt > 0)
+        config->power = power;
+    return FGPU_OK;
+}
+
 static fgpu_status simulator_engine(struct simulator *s)
 {
     uint32_t count = s->device_count;
@@ -112,7 +134,7 @@ static fgpu_status simulator_engine(struct simulator *s)
         lanes += s->devices[d].queue_count;
     uint32_t ring = lanes <= SIMULATOR_FEW_LANES ? ENGINE_LANE_RING : SIMULATOR_SMALL_RING;
     for (uint32_t d = 0; d < count; d++) {
-        simulator_caps(&s->devices[d], ring, &configs[d].caps);
+        simulator_caps(&s->devices[d], ring, s->config.machine != NULL, &configs[d].caps);
         configs[d].alike = s->devices[d].alike;
         configs[d].key = s->devices[d].key != 0 ? s->devices[d].key : hash_u64(d + 1);
         configs[d].cores = s->devices[d].cores;
@@ -136,7 +158,12 @@ static fgpu_status simulator_engine(struct simulator *s)
         .ring = ring,
         .plans_apart = s->config.plan_turns > 0,
         .checks = s->config.checks};
-    fgpu_status status = engine_init(&s->engine, &config);
+    struct power_config power = {
+        .cap_watt = s->config.cap_watt, .most_ns = simulator_most_ns, .user = s};
+    fgpu_status status = simulator_power(s, &config, &power);
+    config.aim.objective = s->config.objective;
+    if (status == FGPU_OK)
+        status = engine_init(&s->engine, &config);
     alloc_put(NULL, configs, count * sizeof *configs);
     return status;
 }
@@ -157,7 +184,7 @@ static fgpu_status simulator_lanes(struct simulator *s)
 {
     uint32_t lanes = s->engine.lane_count;
     s->lanes = alloc_get_zeroed(NULL, lanes * sizeof *s->lanes, 16);
-    if (s->lanes == NULL || !agenda_init(&s->agenda, lanes + s->device_count + 1))
+    if (s->lanes == NULL || !agenda_init(&s->agenda, lanes + s->device_count + 2))
         return FGPU_E_NOMEM;
     for (uint32_t i = 0; i < lanes; i++)
         vec_init(&s->lanes[i].queue, sizeof(struct simulator_command), NULL);
@@ -185,6 +212,7 @@ fgpu_status simulator_init(struct simulator *s, const struct simulator_config *c
     vec_init(&s->types, sizeof(struct simulator_type), NULL);
     vec_init(&s->costs, sizeof(struct simulator_cost), NULL);
     vec_init(&s->busy, sizeof(uint64_t), NULL);
+    vec_init(&s->draws, sizeof(struct simulator_draw), NULL);
     map_init(&s->type_ids, NULL);
     map_init(&s->kernel_types, NULL);
     s->next_mem = SIMULATOR_ALLOC_BYTES;
@@ -205,6 +233,8 @@ void simulator_fini(struct simulator *s)
     alloc_put(NULL, s->lanes, s->engine.lane_count * sizeof *s->lanes);
     s->lanes = NULL;
     engine_fini(&s->engine);
+    alloc_put(NULL, s->extra_watt, s->device_count * sizeof *s->extra_watt + 1);
+    s->extra_watt = NULL;
     alloc_put(NULL, s->devices, s->device_count * sizeof *s->devices + 1);
     s->devices = NULL;
     agenda_fini(&s->agenda);
@@ -216,6 +246,7 @@ void simulator_fini(struct simulator *s)
     vec_fini(&s->types);
     vec_fini(&s->costs);
     vec_fini(&s->busy);
+    vec_fini(&s->draws);
     map_fini(&s->type_ids);
     map_fini(&s->kernel_types);
     history_fini(&s->history);
@@ -364,6 +395,12 @@ bool simulator_act(struct simulator *s)
     return fed;
 }
 
+/* Under what a lane's waiting for power is in the agenda. */
+static uint32_t simulator_wake(const struct simulator *s)
+{
+    return s->engine.lane_count + s->device_count + 1;
+}
+
 static void simulator_turn(struct simulator *s)
 {
     uint64_t begin_ns = clock_now_ns();
@@ -377,6 +414,8 @@ static void simulator_turn(struct simulator *s)
         engine_turn(&s->engine);
         (void)simulator_hand_out(s);
     } while (simulator_act(s) || s->engine.actions.count > 0);
+    if (s->engine.power != NULL)
+        agenda_set(&s->agenda, simulator_wake(s), s->engine.power->wake_ns);
     s->turn_ns += clock_now_ns() - begin_ns;
 }
 
@@ -451,9 +490,13 @@ static void simulator_count(struct simulator *s, uint32_t index, int32_t status)
     const struct lane *of = &s->engine.lanes[index];
     s->ended++;
     s->last_ns = lane->end_ns;
-    if (s->config.machine != NULL && status != FGPU_E_CANCELLED)
-        *(uint64_t *)vec_at(&s->busy, s->devices[of->device].first + of->queue) +=
-            lane->end_ns - lane->start_ns;
+    s->response_ns += (double)lane->end_ns;
+    if (s->config.machine == NULL || status == FGPU_E_CANCELLED)
+        return;
+    *(uint64_t *)vec_at(&s->busy, s->devices[of->device].first + of->queue) +=
+        lane->end_ns - lane->start_ns;
+    bool kept = simulator_drew(s, s->devices[of->device].class_index, lane->start_ns, lane->end_ns);
+    FGPU_ASSERT(kept);
 }
 
 static void simulator_finish(struct simulator *s, uint32_t index)
@@ -524,6 +567,8 @@ static void simulator_event(struct simulator *s, uint32_t id)
         simulator_finish(s, id);
     } else if (id < lanes + s->device_count) {
         simulator_lose(s, id - lanes);
+    } else if (id == simulator_wake(s)) {
+        agenda_set(&s->agenda, id, AGENDA_NEVER); /* the turn sees to it */
     } else {
         uint32_t lost = simulator_machine_loss(s);
         agenda_set(&s->agenda, id, lost != UINT32_MAX ? s->next_loss_ns : AGENDA_NEVER);

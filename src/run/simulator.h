@@ -61,6 +61,8 @@ struct simulator_config {
     uint64_t memory_bytes; /* of each device with memory of its own; 0: as described */
     double fail_rate;      /* as fail_permille, finer */
     double loss_per_s;     /* devices with memory of their own that are lost in a second */
+    double cap_watt;       /* no 100 ms window draws more; 0: no cap */
+    uint32_t objective;    /* fgpu_objective */
 };
 
 /* One command as it was handed out, in the log of decisions. */
@@ -108,10 +110,17 @@ struct simulator_cost {
     double deviation_ns;
 };
 
+/* A device drew so much beyond idle. */
+struct simulator_draw {
+    uint64_t start_ns, end_ns;
+    double watt;
+};
+
 struct simulator_lane;
 
 struct simulator {
     struct engine engine;
+    double *extra_watt; /* [device of the engine]; NULL: not known */
     struct history history;
     struct trace trace;
     struct log log;
@@ -135,7 +144,9 @@ struct simulator {
     struct map type_ids;     /* hash of a type -> its number */
     struct map kernel_types; /* the engine's kernel -> the first type that it is for */
     struct vec busy;         /* uint64_t: ns that each of the machine's devices has computed */
+    struct vec draws;        /* struct simulator_draw: what the devices computed */
     uint64_t last_ns;        /* when the last task ended */
+    double response_ns;      /* sum over the tasks that ended, of their ends */
     uint64_t copies, bytes_moved;
     uint64_t turns;    /* of the engine */
     uint64_t plan_due; /* when a plan that was searched is told of; 0: there is none */
@@ -191,6 +202,25 @@ uint64_t simulator_machine_fill_ns(const struct simulator *simulator, uint32_t d
                                    const fgpu_cmd *cmd);
 /* The next device to die, and when the one after it does. UINT32_MAX: none is left that can. */
 uint32_t simulator_machine_loss(struct simulator *simulator);
+
+/* ---- simulator_power.c: what a machine draws ------------------------------------------------ */
+
+/* Do all classes that have devices say what they draw? */
+bool simulator_has_power(const struct machine *machine);
+/* Of the whole machine while nothing runs. */
+double simulator_idle_watt(const struct machine *machine);
+/* Of one device of a class that computes, beyond idle; >= 0. */
+double simulator_extra_watt(const struct machine *machine, uint32_t class_index);
+/* How long a task can take on an engine's device at most. [in] user: the simulator. */
+uint64_t simulator_most_ns(const void *user, uint32_t device, uint32_t task);
+/* The same of tasks of a type, on a class where it can run. */
+uint64_t simulator_type_most_ns(const struct simulator *simulator, uint32_t type,
+                                uint32_t class_index);
+/* A device of the class has computed. False without memory. */
+bool simulator_drew(struct simulator *simulator, uint32_t class_index, uint64_t start_ns,
+                    uint64_t end_ns);
+/* Largest average of the machine over any 100 ms, before and after the run idle. */
+bool simulator_peak_watt(struct simulator *simulator, double *watt);
 
 /* Carries out the engine's actions. Returns whether anything was fed back. */
 bool simulator_act(struct simulator *simulator);

@@ -179,7 +179,8 @@ static const char *chrome_placed(uint32_t how)
     static const char *const words[] = {
         [FGPU_PLACED_POLICY] = "policy", [FGPU_PLACED_ONLY] = "only",
         [FGPU_PLACED_PINNED] = "pinned", [FGPU_PLACED_CHAINED] = "chained",
-        [FGPU_PLACED_STOLEN] = "stolen", [FGPU_PLACED_PLANNED] = "planned"};
+        [FGPU_PLACED_STOLEN] = "stolen", [FGPU_PLACED_PLANNED] = "planned",
+        [FGPU_PLACED_PIECE] = "piece"};
     bool known = how < sizeof words / sizeof words[0] && words[how] != NULL;
     return known ? words[how] : "unknown";
 }

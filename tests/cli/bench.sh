@@ -38,6 +38,23 @@ wavefront 49 49
 cholesky 84 49
 SHAPES
 
+# Launches of a recorded graph: 5 that are not measured beside 3 that are; a few more tasks join
+# the ends.
+for device in null cpu; do
+    "$FASTGPU" bench tasks --shape wavefront --count 7 --device "$device" --workers 1 --recorded \
+        --repeat 3 --check --json >json
+    python3 - json "$device" <<'PYTHON'
+import json
+import sys
+
+result = json.load(open(sys.argv[1]))
+assert result["recorded"] is True and result["tasks"] == 49
+assert result["tasks_done"] >= 8 * 49, result["tasks_done"]
+assert result["tasks_ran"] == (8 * 49 if sys.argv[2] == "cpu" else None)
+assert result["ns_cpu_per_task"] > 0
+PYTHON
+done
+
 # What is said of memory is about memory: 20,000 pending tasks cannot do with less than their
 # arguments (a handle and an access each), nor will they take a page each. Without the check of all
 # invariants after each turn, which takes a minute for so many and is no question here.
@@ -85,10 +102,58 @@ case $code in
     ;;
 esac
 
+# Divided, the same bytes come out (it fails otherwise). Whether it pays is for it to say.
+"$FASTGPU" bench split --devices cpu --workers 2 --items 65536 --steps 300 --rounds 2 --json >json
+python3 -c 'import json
+result = json.load(open("json"))
+assert len(result["alone_ns"]) == 1 and len(result["busy"]) == 1, result
+assert result["divided_ns"] > 0 and result["share"] > 0 and result["pieces"] >= 0, result'
+
 "$FASTGPU" bench idle --seconds 1 --devices cpu --json >json
 python3 -c 'import json
 result = json.load(open("json"))
 assert 0 <= result["cpu_share"] < 0.5 and result["wall_ns"] > 9e8, result'
+
+# Tasks that compute: results are checked, and figures are there. Without OpenCL the native side
+# alone.
+"$FASTGPU" bench mix --devices cpu --each 2 --rounds 3 --json >json
+python3 - json <<'PYTHON'
+import json
+import sys
+
+result = json.load(open(sys.argv[1]))
+assert result["benchmark"] == "mix" and result["tasks"] == 10 and result["results_checked"] == 9
+assert 0 < result["utilisation"] <= 1.01, result["utilisation"]
+for way in ("one_by_one", "one_queue"):
+    side = result[way]
+    assert 0 < side["utilisation"] <= 1 and side["speed_gain"] > -1, side
+sides = result["evaluate"]["baselines"]
+assert len(sides) == 2 and all(side["outputs_equal"] for side in sides), sides
+PYTHON
+expect 2 stderr '--each 0: want a whole number from 1 to 100' "$FASTGPU" bench mix --each 0
+expect 3 stderr 'nobody' "$FASTGPU" bench mix --devices nobody
+expect 2 stderr '--size 12: want a multiple of 8' "$FASTGPU" bench tiles --size 12
+if "$FASTGPU" devices --devices opencl:0 >/dev/null 2>&1; then
+    "$FASTGPU" bench mix --each 1 --rounds 1 --json >json # the same bits on OpenCL
+    python3 -c 'import json
+sides = json.load(open("json"))["evaluate"]["baselines"]
+assert len(sides) >= 4 and all(side["outputs_equal"] for side in sides), sides'
+    "$FASTGPU" bench tiles --tiles 4 --size 16 --rounds 1 --warm 1 --json >json
+    python3 - json <<'PYTHON'
+import json
+import sys
+
+product, cholesky = json.load(open(sys.argv[1]))["shapes"]
+assert (product["shape"], product["tasks"]) == ("product", 64), product
+assert (cholesky["shape"], cholesky["tasks"]) == ("cholesky", 20), cholesky
+for shape in (product, cholesky):
+    assert shape["results_right"] is True and shape["largest_error"] < 1e-5, shape
+    assert sum(device["tasks"] for device in shape["devices"]) >= shape["tasks"], shape
+    assert shape["bound_area_ns"] > 0 and shape["wall_ns"] > 0
+PYTHON
+else
+    expect 3 stderr 'fastgpu bench tiles: the pool cannot be opened' "$FASTGPU" bench tiles
+fi
 
 # An end that the user asks for: within a second, with a code of its own. On a machine that is busy
 # with other things one of three tries has to be in time.
@@ -121,5 +186,7 @@ stopped INT 130 bench tasks --shape chain --count 100000 --device null --repeat 
 stopped INT 130 bench tasks --shape wavefront --count 300 --device cpu --repeat 1000 --json
 stopped INT 130 bench tasks --count 1000000 --device cpu --repeat 1000
 stopped TERM 143 bench idle --seconds 60 --devices cpu
+stopped INT 130 bench mix --devices cpu --rounds 99 --each 50
+stopped INT 130 bench split --devices cpu --items 1024 --steps 100 --rounds 1000
 stopped INT 130 bench launch --device cpu --rounds 1000 --trips 10000
 echo "bench: all checks passed"

@@ -8,8 +8,9 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 source "$top/tests/lib/cli.sh"
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
-levels=('' devices run check explain sim demo bench 'bench tasks' 'bench launch' 'bench idle'
-    machine 'machine show' 'machine synth' 'machine import' 'machine capture')
+levels=('' devices run optimize check explain sim demo bench 'bench tasks' 'bench launch'
+    'bench split' 'bench idle' 'bench mix' 'bench tiles' machine 'machine show' 'machine synth'
+    'machine import' 'machine capture')
 for level in "${levels[@]}"; do
     read -ra words <<<"$level"
     for way in "${words[*]} --help" "${words[*]} -h" "help ${words[*]}"; do

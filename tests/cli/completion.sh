@@ -27,11 +27,11 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices explain help machine run sim' ''
+offers 'bench check demo devices explain help machine optimize run sim' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
-offers 'help idle launch tasks' bench ''
+offers 'help idle launch mix split tasks tiles' bench ''
 offers '' bench p
 offers 'capture help import show synth' machine ''
 offers '--help --json -h' machine show -
@@ -50,6 +50,11 @@ offers 'photo.png' demo photo.png pho
 offers 'devices.txt folder photo.png' check ''
 offers '--help --json --set -h -s' check -
 offers '--json' demo photo.png --js
+offers '--output' optimize --ou
+offers 'devices.txt folder photo.png' optimize ''
+offers 'devices.txt folder photo.png' optimize -o ''
+offers '--profile' run --prof
+offers 'devices.txt folder photo.png' run --profile ''
 offers '--report --rounds' run --r
 offers '--log --log-file --log-format' run --lo
 offers '--log --log-file --log-format' demo --lo

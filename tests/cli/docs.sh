@@ -13,7 +13,7 @@ import re
 import subprocess
 
 PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/env.md",
-         "docs/walk.md", "docs/workload.md",
+         "docs/walk.md", "docs/workload.md", "docs/optimize.md",
          "docs/report.md", "docs/machine.md", "docs/graph.md",
          "machines/README.md"] + sorted(glob.glob("docs/decisions/*.md"))
 # What a build, a run or a user makes, and patterns of names.

@@ -108,6 +108,22 @@ while read -r policy _; do
 done < <("$FASTGPU" sim --policy list)
 expect 0 stdout 'makespan' "${sim[@]}" -G chain:tasks=4,size=10
 
+# Objectives and power caps: a device of 10 W, 110 W when busy, which a task keeps for 0.1 ms.
+one=("$FASTGPU" sim -m "$golden/one.fgm" -G chain:tasks=4,size=10)
+expect 0 stdout 'objective  energy' "${one[@]}" -o energy
+expect 0 stdout 'the cap is 11 W' "${one[@]}" --power-cap 11
+expect 0 stdout '"bound_kind"' "${one[@]}" --power-cap 110 --json
+figure stdout 's["power_cap_watt"] == 110 and s["peak_watt"] <= 110 and s["power_ms"] > 0'
+expect 2 stderr 'draws 10 when idle' "${one[@]}" --power-cap 9
+expect 2 stderr 'with less than 10.101 some task' "${one[@]}" --power-cap 10.05
+expect 2 stderr 'want makespan, latency, energy or edp' "${one[@]}" -o speed
+expect 2 stderr 'the policy eft decides without one' "${one[@]}" -o energy -p eft
+expect 2 stderr 'want watts' "${one[@]}" --power-cap 0
+expect 2 stderr 'idle_watt and busy_watt' "${sim[@]}" -G chain:tasks=4,size=10 --power-cap 100
+expect 0 stdout 'response' "${one[@]}" --power-cap 11 --report power.html
+grep -q 'most power in any 100 ms' power.html
+grep -q 'power cap' power.html
+
 # A machine that is made up, the examples, costs by class, kernels that stand in.
 expect 0 stdout 'on synthetic: ' "$FASTGPU" sim -m gpu:2x8GiB,cpu:2 -G wavefront:n=4 -p eft
 expect 0 stdout 'two photographs on synthetic: 8 tasks' \

@@ -390,7 +390,7 @@ static void test_launch(void **state)
                                 rig_scalar(&wide, sizeof(wide))};
         fgpu_cmd_launch launch = rig_launch(code, args, 4, local * (1 + rng_below(&rng, 8)), local);
         uint64_t *global = launch.global;
-        launch.dims = 1 + (uint32_t)rng_below(&rng, 3);
+        launch.dims = (uint16_t)(1 + rng_below(&rng, 3));
         for (uint32_t i = 1; i < launch.dims; i++)
             global[i] = 1 + rng_below(&rng, 5);
         rig_run(&rig, FGPU_CMD_LAUNCH, 0, &launch);

@@ -8,6 +8,8 @@
 #ifndef FASTGPU_TESTS_LIB_RANDOM_GRAPH_H
 #define FASTGPU_TESTS_LIB_RANDOM_GRAPH_H
 
+#include <string.h>
+
 #include <fastgpu/fastgpu.h>
 #include "base/rng.h"
 
@@ -19,6 +21,7 @@ struct random_graph_kernels {
     fgpu_kernel combine; /* d = d * 31 + s * 17 + c */
     fgpu_kernel derive;  /* d = s ^ c */
     fgpu_kernel tile;    /* rows x cols of p at a pitch: p = p * 5 + c + index */
+    uint32_t divisible;  /* so many of 100 kernel tasks may be run in pieces */
 };
 
 struct random_span {
@@ -77,6 +80,14 @@ struct random_graph {
 
 /* Makes the kernels (native and OpenCL C variants). Returns a status with fgpu_last_error(). */
 fgpu_status random_graph_kernels(fgpu_pool pool, struct random_graph_kernels *kernels);
+
+/* A scalar argument of a native kernel or a host function. */
+static inline uint32_t random_graph_value(void *const *args, int index)
+{
+    uint32_t value;
+    memcpy(&value, args[index], sizeof value);
+    return value;
+}
 
 /* Runs one graph of `op_count` operations made from the seed and compares every byte. True when all
  * is equal; else graph->why says what differs, or which call failed. */

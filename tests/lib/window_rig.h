@@ -33,7 +33,7 @@ static inline void rig_open(struct plan_window *window, const struct alloc_hooks
 /* A class of `count` workers on `node`. */
 static inline void rig_class(struct plan_window *window, uint32_t count, uint32_t node)
 {
-    struct plan_class of = {(uint32_t)window->workers.count, count};
+    struct plan_class of = {.first_worker = (uint32_t)window->workers.count, .worker_count = count};
     struct plan_worker worker = {.class_index = plan_class_count(window), .node = node};
     FGPU_ASSERT(vec_push(&window->classes, &of) != NULL);
     for (uint32_t i = 0; i < count; i++)

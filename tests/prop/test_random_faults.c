@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/split.h"
 #include "tests/lib/random_graph.h"
 #include "tests/lib/seed.h"
 
@@ -73,6 +74,9 @@ static bool faults_open(const struct faults_case *c, uint64_t seed, fgpu_pool *p
     return status == FGPU_OK;
 }
 
+static uint32_t faults_divisible; /* of 100 tasks */
+static uint64_t faults_pieces;
+
 static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_t count)
 {
     static struct random_graph graph;
@@ -82,6 +86,7 @@ static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_
         struct random_graph_kernels kernels;
         assert_true(faults_open(c, first + i, &pool));
         assert_int_equal(random_graph_kernels(pool, &kernels), FGPU_OK);
+        kernels.divisible = faults_divisible;
         bool right = random_graph_run_faulty(&graph, pool, &kernels, first + i, OPS, c->overwrites);
         if (!right) {
             fprintf(stderr, "case %s, seed %llu: %s\n", c->name, (unsigned long long)(first + i),
@@ -94,6 +99,7 @@ static void faults_run_case(const struct faults_case *c, uint64_t first, uint64_
         fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
         assert_int_equal(fgpu_pool_get_stats(pool, &stats), FGPU_OK);
         recomputed += stats.tasks_recomputed;
+        faults_pieces += stats.pieces;
         (void)fgpu_pool_close(pool); /* tells the first failure that nobody asked about */
     }
     fprintf(stderr,
@@ -117,10 +123,21 @@ static void test_random_faults(void **state)
                             seed_count(faults_cases[i].overwrites > 0 ? 20 : 30));
 }
 
+/* The same where kernels may be run in pieces, which always seem to pay. */
+static void test_divided(void **state)
+{
+    faults_divisible = 70;
+    split_tuning = (struct split_tuning){.gain = 1e300};
+    test_random_faults(state);
+    fprintf(stderr, "%llu pieces\n", (unsigned long long)faults_pieces);
+    assert_true(faults_pieces > 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
         faults_only = argv[1];
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_faults)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_faults),
+                                       cmocka_unit_test(test_divided)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/split.h"
 #include "tests/lib/random_graph.h"
 #include "tests/lib/seed.h"
 
@@ -75,6 +76,9 @@ static bool graphs_select_library(const struct graphs_case *c)
     return true;
 }
 
+static uint32_t graphs_divisible; /* of 100 tasks */
+static uint64_t graphs_pieces;
+
 /* Returns false on a wrong result. */
 static bool graphs_run_case(const struct graphs_case *c, uint64_t first, uint64_t count)
 {
@@ -87,6 +91,7 @@ static bool graphs_run_case(const struct graphs_case *c, uint64_t first, uint64_
         if (!graphs_open(c, first + done, &pool))
             return true;
         fgpu_status status = random_graph_kernels(pool, &kernels);
+        kernels.divisible = graphs_divisible;
         if (status != FGPU_OK) {
             fprintf(stderr, "%s: kernels: %s\n", c->name, fgpu_last_error());
             return false;
@@ -99,6 +104,9 @@ static bool graphs_run_case(const struct graphs_case *c, uint64_t first, uint64_
             seed_print("test_random_graphs", first + i);
             return false;
         }
+        fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
+        (void)fgpu_pool_get_stats(pool, &stats);
+        graphs_pieces += stats.pieces;
         status = fgpu_pool_close(pool);
         if (status != FGPU_OK) {
             fprintf(stderr, "%s: close: %s\n", c->name, fgpu_last_error());
@@ -122,10 +130,21 @@ static void test_random_graphs(void **state)
     }
 }
 
+/* The same where kernels may be run in pieces, which always seem to pay. */
+static void test_divided(void **state)
+{
+    graphs_divisible = 70;
+    split_tuning = (struct split_tuning){.gain = 1e300};
+    test_random_graphs(state);
+    fprintf(stderr, "%llu pieces\n", (unsigned long long)graphs_pieces);
+    assert_true(graphs_pieces > 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
         graphs_only = argv[1];
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_graphs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_graphs),
+                                       cmocka_unit_test(test_divided)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,7 @@ static void recorded_run_case(const struct recorded_case *c, uint64_t first, uin
     uint64_t compared = 0, failures = 0, launches = 0;
     for (uint64_t i = 0; i < count; i++) {
         fgpu_pool pool;
-        struct random_graph_kernels kernels;
+        struct random_graph_kernels kernels = {0}; /* nothing is divisible */
         assert_true(recorded_open(c, first + i, &pool));
         assert_int_equal(random_graph_kernels(pool, &kernels), FGPU_OK);
         bool right = recorded_run(&graph, pool, &kernels, first + i, c);

@@ -64,8 +64,9 @@ static fgpu_region draw_region(struct rng *rng, uint64_t usual)
 
 static void make_args(struct made *made, struct workload_task *task, struct rng *rng)
 {
-    static const fgpu_access accesses[] = {FGPU_READ,  FGPU_READ,       FGPU_READ,
-                                           FGPU_WRITE, FGPU_READ_WRITE, FGPU_ACCESS_DEFAULT};
+    static const fgpu_access accesses[] = {FGPU_READ,   FGPU_READ,       FGPU_READ,
+                                           FGPU_WRITE,  FGPU_READ_WRITE, FGPU_ACCESS_DEFAULT,
+                                           FGPU_REDUCE, FGPU_REDUCE};
 
     task->arg_first = made->workload.arg_count;
     task->arg_count = (uint32_t)rng_below(rng, ARGS + 1);
@@ -76,7 +77,7 @@ static void make_args(struct made *made, struct workload_task *task, struct rng 
             continue;
         arg->kind = FGPU_ARG_BUFFER;
         arg->buffer = (uint32_t)rng_below(rng, made->workload.buffer_count);
-        arg->access = accesses[rng_below(rng, 6)];
+        arg->access = accesses[rng_below(rng, 8)];
         arg->region = draw_region(rng, 4 + arg->buffer * 3);
     }
 }
@@ -109,7 +110,7 @@ static void make_workload(struct made *made, struct rng *rng)
     }
 }
 
-/* How a task touches each byte: bit 0 reads, bit 1 writes. */
+/* How a task touches each byte: bit 0 reads, bit 1 writes, bit 2 reduces. */
 static void touch(const struct workload *w, uint32_t task, uint8_t map[BUFFERS][BYTES])
 {
     memset(map, 0, (size_t)BUFFERS * BYTES);
@@ -127,6 +128,7 @@ static void touch(const struct workload *w, uint32_t task, uint8_t map[BUFFERS][
     }
 }
 
+/* [in] first: of the earlier task. Who reduces waits for nobody. */
 static bool conflict(const struct workload *w, uint32_t a, uint32_t b)
 {
     uint8_t first[BUFFERS][BYTES], second[BUFFERS][BYTES];
@@ -135,7 +137,8 @@ static bool conflict(const struct workload *w, uint32_t a, uint32_t b)
     touch(w, b, second);
     for (int i = 0; i < BUFFERS; i++)
         for (int j = 0; j < BYTES; j++)
-            if (first[i][j] && second[i][j] && ((first[i][j] | second[i][j]) & 2))
+            if (first[i][j] && (second[i][j] & 3) &&
+                ((first[i][j] & 4) || ((first[i][j] | second[i][j]) & 2)))
                 return true;
     return false;
 }

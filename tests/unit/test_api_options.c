@@ -40,7 +40,7 @@ static void test_every_key(void **state)
               "device-memory=2GiB;host-memory=3 MiB;cache=/a b/c;log=debug;validate;"
               "reproducible=on;trace=yes;nowait=1;preimage=yes\r\n"
               "faults=seed=7,submit=20,lose=1@300;seed=0xfF;trace-events=1000000\n"
-              "log-format=json;log-file=/tmp/a b.log");
+              "log-format=json;log-file=/tmp/a b.log;objective=latency");
     assert_string_equal(o.devices, "cpu,-opencl:0");
     assert_string_equal(o.policy, "fifo");
     assert_int_equal(o.cpu_workers, 3);
@@ -56,6 +56,7 @@ static void test_every_key(void **state)
     assert_int_equal(o.trace_events, 1000000);
     assert_int_equal(o.log_format, FGPU_LOG_JSON);
     assert_string_equal(o.log_file, "/tmp/a b.log");
+    assert_int_equal(o.objective, FGPU_OBJECTIVE_LATENCY);
 }
 
 static void test_flags_one_by_one(void **state)
@@ -130,6 +131,7 @@ static void test_what_is_refused(void **state)
         {"log=5", {"'log'", "'5'", "4"}},
         {"log=", {"'log'", "''", NULL}},
         {"log-format=xml", {"'log-format'", "'xml'", "text or json"}},
+        {"objective=speed", {"'objective'", "'speed'", "makespan, latency, energy or edp"}},
         {"trace-events=many", {"'trace-events'", "'many'", "4294967295"}},
         {"log-file", {"'log-file'", "no value", "a file"}},
         {"trace=maybe", {"'trace'", "'maybe'", "yes"}},
@@ -254,6 +256,9 @@ static void test_a_pool_refuses(void **state)
         const char *says;
     } cases[] = {
         {"trace-events=16777217", FGPU_E_INVAL, "trace_events is 16777217, at most 16777216"},
+        {"objective=latency;policy=eft", FGPU_E_INVAL, "needs 'auto'"},
+        {"objective=energy;policy=auto", FGPU_E_UNSUPPORTED, "not known"},
+        {"objective=edp", FGPU_E_UNSUPPORTED, "not known"},
         {"log-file=/nonexistent/x.log", FGPU_E_IO, "/nonexistent/x.log cannot be opened: No such"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -57,7 +57,7 @@ static void b_kind(struct bodies *b)
 }
 static void b_flags(struct bodies *b)
 {
-    b->cmd = (fgpu_cmd){FGPU_CMD_FILL, 8, &b->fill};
+    b->cmd = (fgpu_cmd){FGPU_CMD_FILL, 16, &b->fill};
 }
 static void b_body(struct bodies *b)
 {
@@ -199,7 +199,7 @@ static const struct {
     const char *reason;
 } breaches[] = {
     {b_kind, "unknown kind (9"},
-    {b_flags, "unknown flags (8"},
+    {b_flags, "unknown flags (16"},
     {b_body, "body is NULL"},
     {b_host, "host call"},
     {b_code, "code handle is not known"},

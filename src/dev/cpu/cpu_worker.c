@@ -14,6 +14,7 @@
 #define CPU_WORKER_SPIN_LEAST_NS 1000u
 #define CPU_WORKER_PAUSES 16      /* looks at the ring between two looks at the clock */
 #define CPU_WORKER_WATCH_EVERY 7  /* odd: meets both of two kinds of launches that alternate */
+#define CPU_WORKER_NAP_NS 50000   /* with the kernel's slack a tenth of a millisecond at most */
 #define CPU_WORKER_FETCH_AHEAD 2u /* commands whose bodies are fetched before their turn */
 
 fgpu_status cpu_crew_init(struct cpu_crew *crew, uint32_t worker_count, const fgpu_doorbell *bell)
@@ -45,9 +46,9 @@ void cpu_crew_fini(struct cpu_crew *crew)
 /* After publishing and fencing: wakes the worker if it sleeps. */
 static bool cpu_worker_wake(struct cpu_worker *worker)
 {
-    if (atomic_load_relaxed_u32(&worker->sleeping) == 0)
+    if (atomic_load_relaxed_u32(&worker->sleeping) == CPU_WORKER_AWAKE)
         return false;
-    if (atomic_exchange_seqcst_u32(&worker->sleeping, 0) == 0)
+    if (atomic_exchange_seqcst_u32(&worker->sleeping, CPU_WORKER_AWAKE) == CPU_WORKER_AWAKE)
         return false; /* somebody else wakes it */
     (void)futex_wake(&worker->sleeping, 1);
     return true;
@@ -59,10 +60,12 @@ uint32_t cpu_worker_submit(struct cpu_worker *worker, const fgpu_cmd *cmds, uint
     uint64_t taken = spsc_push_n(&worker->ring, cmds, count);
 
     *last = atomic_load_relaxed_u64(&worker->ring.tail);
-    if (taken > 0) {
-        atomic_fence_seqcst();
+    if (taken == 0 && count > 0)
+        return 0;
+    atomic_fence_seqcst();
+    bool lazy = taken > 0 && (cmds[taken - 1].flags & FGPU_CMD_LAZY) != 0;
+    if (!lazy || atomic_load_relaxed_u32(&worker->sleeping) != CPU_WORKER_NAPS)
         (void)cpu_worker_wake(worker);
-    }
     return (uint32_t)taken;
 }
 
@@ -140,7 +143,7 @@ static fgpu_status cpu_worker_run_wide(struct cpu_worker *worker, const fgpu_cmd
                                        fgpu_range *range, uint32_t helpers_max)
 {
     struct cpu_code *code = (struct cpu_code *)(uintptr_t)launch->code;
-    uint64_t groups = range->group_end;
+    uint64_t end = range->group_end, groups = end - range->group_begin;
     uint64_t group_ps = atomic_load_relaxed_u64(&code->group_ps);
 
     if (group_ps != 0 && cpu_worker_is_short(groups, group_ps, CPU_SHARE_TINY_NS) &&
@@ -148,13 +151,13 @@ static fgpu_status cpu_worker_run_wide(struct cpu_worker *worker, const fgpu_cmd
         return code->fn(range, worker->scratch.args, code->user) == 0 ? FGPU_OK : FGPU_E_TASK;
     worker->unwatched = 0;
     if (group_ps == 0 || cpu_worker_is_short(groups, group_ps, CPU_SHARE_MIN_NS)) {
-        range->group_end = groups < 8 ? 1 : groups / 8;
+        range->group_end = range->group_begin + (groups < 8 ? 1 : groups / 8);
         fgpu_status status = cpu_worker_run_timed(worker, code, range, &group_ps);
         if (status != FGPU_OK)
             return status;
         range->group_begin = range->group_end;
-        range->group_end = groups;
-        if (cpu_worker_is_short(groups - range->group_begin, group_ps, CPU_SHARE_MIN_NS))
+        range->group_end = end;
+        if (cpu_worker_is_short(end - range->group_begin, group_ps, CPU_SHARE_MIN_NS))
             return code->fn(range, worker->scratch.args, code->user) == 0 ? FGPU_OK : FGPU_E_TASK;
     }
     return cpu_worker_run_shared(worker, launch, range, helpers_max);
@@ -177,7 +180,7 @@ static fgpu_status cpu_worker_run_launch(struct cpu_worker *worker, const fgpu_c
     range.worker = worker->index;
     if (launch->width != 0 && launch->width < width)
         width = launch->width;
-    if (width > 1 && range.group_end > 1)
+    if (width > 1 && range.group_end - range.group_begin > 1)
         return cpu_worker_run_wide(worker, launch, &range, width - 1);
     return code->fn(&range, worker->scratch.args, code->user) == 0 ? FGPU_OK : FGPU_E_TASK;
 }
@@ -232,6 +235,7 @@ static void cpu_worker_execute(struct cpu_worker *worker, const fgpu_cmd *cmd)
     result->status = status;
     if (status != FGPU_OK)
         worker->skipping = true;
+    worker->lazy = (cmd->flags & FGPU_CMD_LAZY) != 0;
     spsc_pop_n(&worker->ring, 1);
     worker->bell_owed = !notify && status == FGPU_OK;
     if (!worker->bell_owed)
@@ -295,11 +299,23 @@ static bool cpu_worker_is_wanted(struct cpu_worker *worker)
 
 static void cpu_worker_sleep(struct cpu_worker *worker)
 {
-    atomic_store_seqcst_u32(&worker->sleeping, 1);
+    atomic_store_seqcst_u32(&worker->sleeping, CPU_WORKER_SLEEPS);
     atomic_fence_seqcst();
-    while (!cpu_worker_is_wanted(worker) && atomic_load_relaxed_u32(&worker->sleeping) != 0)
-        (void)futex_wait(&worker->sleeping, 1, -1);
-    atomic_store_seqcst_u32(&worker->sleeping, 0);
+    while (!cpu_worker_is_wanted(worker) &&
+           atomic_load_relaxed_u32(&worker->sleeping) != CPU_WORKER_AWAKE)
+        (void)futex_wait(&worker->sleeping, CPU_WORKER_SLEEPS, -1);
+    atomic_store_seqcst_u32(&worker->sleeping, CPU_WORKER_AWAKE);
+}
+
+/* What comes while tiny commands stream in is left to lie until it is worth being awake for: a
+ * wake-up for each batch costs both sides more than the batch. */
+static void cpu_worker_nap(struct cpu_worker *worker)
+{
+    atomic_store_seqcst_u32(&worker->sleeping, CPU_WORKER_NAPS);
+    atomic_fence_seqcst();
+    if (!cpu_worker_is_wanted(worker))
+        (void)futex_wait(&worker->sleeping, CPU_WORKER_NAPS, CPU_WORKER_NAP_NS);
+    atomic_store_seqcst_u32(&worker->sleeping, CPU_WORKER_AWAKE);
 }
 
 /* Spins, then sleeps, until there is something to do. Spinning pays only where work comes back
@@ -309,6 +325,11 @@ static void cpu_worker_idle(struct cpu_worker *worker)
     uint64_t begin_ns = 0;
     uint64_t now_ns = 0;
 
+    if (worker->lazy) {
+        worker->lazy = false;
+        cpu_worker_nap(worker);
+        return;
+    }
     for (uint32_t pauses = 1; !cpu_worker_is_wanted(worker); pauses++) {
         atomic_pause();
         if (pauses % CPU_WORKER_PAUSES != 0)

@@ -11,6 +11,7 @@
  * ordered (C17 7.17.3): if the submitter's comes first the worker sees the work and does not
  * sleep; else the submitter sees the flag, clears it and wakes. The same holds for shares, whose
  * opening is published by the crew's epoch.
+ * A worker that naps needs no waking: it sleeps for a limited time and looks again.
  */
 #ifndef FASTGPU_DEV_CPU_CPU_WORKER_H
 #define FASTGPU_DEV_CPU_CPU_WORKER_H
@@ -21,6 +22,12 @@
 
 #define CPU_WORKER_SPIN_NS 20000u
 _Static_assert(CPU_WORKER_SPIN_NS <= LIMITS_SPIN_NS, "nobody spins longer");
+
+enum cpu_worker_sleep {
+    CPU_WORKER_AWAKE,
+    CPU_WORKER_SLEEPS, /* until it is woken */
+    CPU_WORKER_NAPS    /* wakes up soon by itself; what is lazy lets it */
+};
 
 struct cpu_worker {
     struct cpu_crew *crew; /* [borrow] */
@@ -37,8 +44,9 @@ struct cpu_worker {
     uint32_t unwatched;  /* very short launches since one was timed */
     uint64_t spin_ns;    /* how long to spin next time: see cpu_worker_idle */
     struct cpu_share share;
+    bool lazy; /* the last command was FGPU_CMD_LAZY */
     /* Between worker and wakers. */
-    _Alignas(LIMITS_CACHE_LINE) _Atomic uint32_t sleeping;
+    _Alignas(LIMITS_CACHE_LINE) _Atomic uint32_t sleeping; /* enum cpu_worker_sleep */
     _Atomic uint32_t stop;
 };
 

@@ -52,10 +52,11 @@ fgpu_status native_args(struct native_scratch *scratch, const fgpu_cmd_arg *args
     for (uint32_t i = 0; i < count; i++) {
         const fgpu_cmd_arg *arg = &args[i];
 
-        switch (arg->kind) {
-        case FGPU_ARG_BUFFER:
+        if (__builtin_expect(arg->kind == FGPU_ARG_BUFFER, 1)) {
             scratch->args[i] = (void *)(uintptr_t)(arg->u.buffer.mem + arg->u.buffer.offset_bytes);
-            break;
+            continue;
+        }
+        switch (arg->kind) {
         case FGPU_ARG_SCALAR:
             scratch->args[i] = (void *)(uintptr_t)arg->u.value;
             break;
@@ -72,10 +73,41 @@ fgpu_status native_args(struct native_scratch *scratch, const fgpu_cmd_arg *args
     return local_bytes == 0 ? FGPU_OK : native_locals(scratch, args, count, local_bytes);
 }
 
+/* The groups of a part follow each other, because it is cut along the last dimension. */
+static fgpu_status native_part(fgpu_range *range, const fgpu_cmd_part *part)
+{
+    uint32_t last = part->launch.dims - 1u;
+    uint64_t local = range->local[last], count = range->global[last], inner = 1;
+
+    if (part->whole < count || part->first > part->whole - count || part->first % local != 0 ||
+        part->whole > NATIVE_GROUPS_LIMIT)
+        return FGPU_E_INVAL;
+    range->global[last] = part->whole;
+    range->groups[last] = (part->whole - 1) / local + 1;
+    for (uint32_t d = 0; d < last; d++)
+        inner *= range->groups[d];
+    if (inner * range->groups[last] / inner != range->groups[last] ||
+        inner * range->groups[last] > NATIVE_GROUPS_LIMIT)
+        return FGPU_E_LIMIT;
+    range->group_begin = inner * (part->first / local);
+    range->group_end = inner * ((part->first + count - 1) / local + 1);
+    return FGPU_OK;
+}
+
 fgpu_status native_range(fgpu_range *range, const fgpu_cmd_launch *launch)
 {
     uint64_t count = 1;
 
+    if (launch->dims == 1 && launch->part == 0 &&
+        launch->global[0] - 1 < launch->local[0]) { /* one group */
+        *range = (fgpu_range){.dims = 1,
+                              .worker = range->worker,
+                              .global = {launch->global[0], 1, 1},
+                              .local = {launch->local[0], 1, 1},
+                              .groups = {1, 1, 1},
+                              .group_end = 1};
+        return FGPU_OK;
+    }
     if (launch->dims == 0 || launch->dims > LIMITS_DIMS)
         return FGPU_E_INVAL;
     range->dims = launch->dims;
@@ -94,5 +126,7 @@ fgpu_status native_range(fgpu_range *range, const fgpu_cmd_launch *launch)
     }
     range->group_begin = 0;
     range->group_end = count;
+    if (__builtin_expect(launch->part != 0, 0))
+        return native_part(range, (const fgpu_cmd_part *)(const void *)launch);
     return FGPU_OK;
 }

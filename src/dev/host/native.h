@@ -28,8 +28,8 @@ void native_scratch_fini(struct native_scratch *scratch);
  * part of the scratch. FGPU_E_INVAL, FGPU_E_LIMIT, FGPU_E_NOMEM. */
 fgpu_status native_args(struct native_scratch *scratch, const fgpu_cmd_arg *args, uint32_t count);
 
-/* Fills the range's shape; group_begin..group_end is all of it. FGPU_E_INVAL for a grid that is
- * none, FGPU_E_LIMIT for too many groups. */
+/* Fills the range's shape; group_begin..group_end is all of it, or the part that is launched.
+ * FGPU_E_INVAL for a grid that is none, FGPU_E_LIMIT for too many groups. */
 fgpu_status native_range(fgpu_range *range, const fgpu_cmd_launch *launch);
 
 #endif

@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "dev/layer/slow.h"
 
-#define FAULT_CHUNK 64u  /* commands handed on at once */
-#define FAULT_SWAPS 64u  /* replaced commands in flight in one queue; beyond that none fails */
-#define FAULT_MARKS 256u /* submissions in flight whose time is known */
+#define FAULT_CHUNK 64u /* commands handed on at once */
+#define FAULT_SWAPS 64u /* replaced commands in flight in one queue; beyond that none fails */
 
 struct fault_device {
     struct layer_base base;
@@ -21,6 +21,7 @@ struct fault_device {
     struct rng build_rng;
     _Atomic uint64_t taken; /* commands of all queues */
     _Atomic uint32_t lost;
+    struct slow_timer timer; /* started where it is slow */
 };
 
 /* A command that fails, and the body that is told of it. */
@@ -32,13 +33,6 @@ struct fault_swap {
     fgpu_cmd *part_cmds;   /* NULL: it is no batch */
 };
 
-/* Everything up to `number` was submitted by then. */
-struct fault_mark {
-    uint64_t number;
-    uint64_t submit_ns;
-    uint64_t due_ns; /* when it may be reported, once it has finished */
-};
-
 struct fault_queue {
     struct layer_queue base;
     struct rng rng;
@@ -46,10 +40,8 @@ struct fault_queue {
     uint64_t accepted;
     uint64_t reported;
     uint32_t swap_first, swap_count; /* a ring, in the order of numbers */
-    uint32_t mark_first, mark_count; /* a ring, in the order of numbers */
-    uint32_t mark_due;               /* the first of them have finished */
+    struct slow_queue *slow;         /* NULL: it is not */
     struct fault_swap swaps[FAULT_SWAPS];
-    struct fault_mark marks[FAULT_MARKS];
 };
 
 static bool fault_strikes(struct rng *rng, uint32_t permille)
@@ -104,6 +96,7 @@ static void fault_close(void *device)
 {
     struct fault_device *fault = device;
 
+    slow_timer_stop(&fault->timer);
     fault->base.inner.backend->close(fault->base.inner.self);
     alloc_put(NULL, fault, sizeof *fault);
 }
@@ -129,8 +122,18 @@ static fgpu_status fault_queue_open(void *device, uint32_t index, void **queue)
     made = alloc_get_zeroed(NULL, sizeof *made, LIMITS_CACHE_LINE);
     if (made == NULL)
         return error_set(FGPU_E_NOMEM, "fault layer: no memory for a queue");
+    if (fault->timer.started) {
+        made->slow = alloc_get_zeroed(NULL, sizeof *made->slow, LIMITS_CACHE_LINE);
+        if (made->slow == NULL) {
+            alloc_put(NULL, made, sizeof *made);
+            return error_set(FGPU_E_NOMEM, "fault layer: no memory for a queue");
+        }
+        made->slow->factor = fault->faults.slow_factor[fault->index];
+        made->slow->timer = &fault->timer;
+    }
     status = layer_queue_open(&fault->base, index, &made->base);
     if (status != FGPU_OK) {
+        alloc_put(NULL, made->slow, sizeof *made->slow);
         alloc_put(NULL, made, sizeof *made);
         return status;
     }
@@ -149,6 +152,7 @@ static void fault_queue_close(void *queue)
 
     fault->base.layer->inner.backend->queue_close(fault->base.inner);
     fault_swap_out(fault, UINT64_MAX);
+    alloc_put(NULL, fault->slow, sizeof *fault->slow);
     alloc_put(NULL, fault, sizeof *fault);
 }
 
@@ -219,22 +223,6 @@ static void fault_swap_forget(struct fault_queue *queue)
     }
 }
 
-/* Remembers when this was submitted; where there is no place, it counts as the submission before.
- */
-static void fault_mark(struct fault_queue *queue, uint64_t submit_ns)
-{
-    uint32_t newest;
-
-    if (fault_of(queue)->faults.slow_factor[fault_of(queue)->index] <= 1)
-        return;
-    if (queue->mark_count < FAULT_MARKS)
-        queue->marks[(queue->mark_first + queue->mark_count++) % FAULT_MARKS].submit_ns = submit_ns;
-    newest = (queue->mark_first + queue->mark_count - 1) % FAULT_MARKS;
-    queue->marks[newest].number = queue->accepted;
-    if (queue->mark_due == queue->mark_count)
-        queue->mark_due--; /* the newest had finished, with a smaller number */
-}
-
 /* How many commands of this submission may go on to the device. */
 static uint32_t fault_allowed(struct fault_queue *queue, uint32_t count)
 {
@@ -245,6 +233,8 @@ static uint32_t fault_allowed(struct fault_queue *queue, uint32_t count)
 
     if (fault_strikes(&queue->rng, fault->faults.submit_permille))
         count = (uint32_t)rng_below(&queue->rng, count);
+    if (queue->slow != NULL && slow_room(queue->slow) < count)
+        count = slow_room(queue->slow);
     return left < count ? (uint32_t)left : count;
 }
 
@@ -275,7 +265,7 @@ static uint32_t fault_submit(void *self, const fgpu_cmd *cmds, uint32_t count, u
         return 0;
     allowed = fault_allowed(queue, count);
     /* Before the device can start: this thread may not run again for a while after it. */
-    uint64_t submit_ns = fault->faults.slow_factor[fault->index] > 1 ? clock_now_ns() : 0;
+    uint64_t submit_ns = queue->slow != NULL ? clock_now_ns() : 0;
     while (done < allowed) {
         uint32_t want = allowed - done < FAULT_CHUNK ? allowed - done : FAULT_CHUNK;
         uint32_t taken = fault_submit_chunk(queue, cmds + done, want);
@@ -284,8 +274,8 @@ static uint32_t fault_submit(void *self, const fgpu_cmd *cmds, uint32_t count, u
             break;
     }
     *last = queue->accepted;
-    if (done > 0)
-        fault_mark(queue, submit_ns);
+    if (queue->slow != NULL)
+        slow_submitted(queue->slow, cmds, done, queue->accepted - done + 1, submit_ns);
     if (atomic_add_acqrel_u64(&fault->taken, done) + done >= fault->faults.lose_after[fault->index])
         atomic_store_release_u32(&fault->lost, 1);
     if (allowed < count || fault_is_lost(fault))
@@ -294,40 +284,6 @@ static uint32_t fault_submit(void *self, const fgpu_cmd *cmds, uint32_t count, u
 }
 
 /* ---- poll ------------------------------------------------------------------------------- */
-
-/* Submissions that have finished since the last poll are due F times as long after their submit. */
-static void fault_set_due(struct fault_queue *queue, uint64_t finished, double factor,
-                          uint64_t now_ns)
-{
-    for (; queue->mark_due < queue->mark_count; queue->mark_due++) {
-        struct fault_mark *mark =
-            &queue->marks[(queue->mark_first + queue->mark_due) % FAULT_MARKS];
-        if (mark->number > finished)
-            return;
-        mark->due_ns = mark->submit_ns + (uint64_t)(factor * (double)(now_ns - mark->submit_ns));
-    }
-}
-
-/* The newest number that a slow device may report now, of those that have finished. */
-static uint64_t fault_delay(struct fault_queue *queue, uint64_t finished)
-{
-    double factor = fault_of(queue)->faults.slow_factor[fault_of(queue)->index];
-    uint64_t now_ns = factor > 1 ? clock_now_ns() : 0;
-    uint64_t shown = queue->reported;
-
-    if (factor <= 1)
-        return finished;
-    fault_set_due(queue, finished, factor, now_ns);
-    while (queue->mark_due > 0 && queue->marks[queue->mark_first].due_ns <= now_ns) {
-        shown = queue->marks[queue->mark_first].number;
-        queue->mark_first = (queue->mark_first + 1) % FAULT_MARKS;
-        queue->mark_count--;
-        queue->mark_due--;
-    }
-    if (queue->mark_due > 0)
-        fault_ring(fault_of(queue)); /* so that somebody looks again */
-    return shown;
-}
 
 /* Tells the bodies of replaced commands what has become of them. */
 static void fault_swap_out(struct fault_queue *queue, uint64_t finished)
@@ -363,8 +319,8 @@ static fgpu_status fault_poll(void *self, uint64_t *number)
         return queue->dead;
     }
     queue->dead = queue->base.layer->inner.backend->poll(queue->base.inner, &finished);
-    if (queue->dead == FGPU_OK)
-        finished = fault_delay(queue, finished);
+    if (queue->dead == FGPU_OK && queue->slow != NULL)
+        finished = slow_tell(queue->slow, finished, clock_now_ns());
     fault_swap_out(queue, finished);
     queue->reported = finished;
     *number = finished;
@@ -408,6 +364,10 @@ fgpu_status layer_fault_wrap(struct layer_device *device, const fgpu_doorbell *b
     rng_init(&fault->build_rng, faults->seed * 1000003 + index * 1009ull + 500001);
     if (faults->lose_after[index] == 0)
         atomic_store_relaxed_u32(&fault->lost, 1);
+    if (faults->slow_factor[index] > 1 && slow_timer_start(&fault->timer, bell) != FGPU_OK) {
+        alloc_put(NULL, fault, sizeof *fault);
+        return error_set(FGPU_E_SYSTEM, "fault layer: no thread that holds results up");
+    }
     *device = (struct layer_device){&fault_backend, fault};
     return FGPU_OK;
 }

@@ -7,7 +7,8 @@
 #include "base/limits.h"
 #include "dev/host/region.h"
 
-#define VALIDATE_FLAGS ((uint32_t)(FGPU_CMD_NOTIFY | FGPU_CMD_TIMED | FGPU_CMD_CHAINED))
+#define VALIDATE_FLAGS                                                                             \
+    ((uint32_t)(FGPU_CMD_NOTIFY | FGPU_CMD_TIMED | FGPU_CMD_CHAINED | FGPU_CMD_LAZY))
 
 /* Where a check stands, for its text. */
 struct validate_place {
@@ -78,6 +79,20 @@ static bool validate_grid(const struct validate_place *place, const fgpu_cmd_lau
     return true;
 }
 
+static bool validate_part(const struct validate_place *place, const fgpu_cmd_part *part)
+{
+    uint32_t last = part->launch.dims - 1u;
+    uint64_t count = part->launch.global[last], local = part->launch.local[last];
+
+    if (place->device->caps.parts == 0)
+        return validate_fail(place, "launch of a part, which the device does not take", 1, 0);
+    if (count > part->whole || part->first > part->whole - count)
+        return validate_fail(place, "part begins behind its grid", part->first, part->whole);
+    if (local != 0 && part->first % local != 0)
+        return validate_fail(place, "part begins inside a work group", part->first, local);
+    return true;
+}
+
 static bool validate_launch(const struct validate_place *place, const fgpu_cmd_launch *launch)
 {
     if (!map_get(&place->device->code, launch->code, NULL))
@@ -86,7 +101,8 @@ static bool validate_launch(const struct validate_place *place, const fgpu_cmd_l
         return validate_fail(place, "arguments of a launch", launch->arg_count, LIMITS_KERNEL_ARGS);
     if (launch->arg_count > 0 && launch->args == NULL)
         return validate_fail(place, "arguments are NULL", launch->arg_count, 0);
-    if (!validate_grid(place, launch))
+    if (!validate_grid(place, launch) ||
+        (launch->part != 0 && !validate_part(place, (const fgpu_cmd_part *)(const void *)launch)))
         return false;
     for (uint32_t i = 0; i < launch->arg_count; i++)
         if (!validate_arg(place, &launch->args[i], i))

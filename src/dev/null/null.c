@@ -83,6 +83,7 @@ static fgpu_status null_open(const fgpu_backend_options *options, uint32_t index
         .max_group_items = 1024,
         .max_queue_commands = NULL_QUEUE_COMMANDS,
         .resource_group = NULL_RESOURCE_GROUP + index,
+        .parts = 1,
         .batches = 1,
         .memory_bytes = null_memory_bytes(options),
         .memory_max_alloc_bytes = null_memory_bytes(options),

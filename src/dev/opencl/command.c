@@ -17,6 +17,7 @@ static cl_int command_launch(struct ocl_queue *queue, const fgpu_cmd_launch *lau
     struct ocl_code *code = ocl_code_of(launch->code);
     size_t global[3] = {1, 1, 1};
     size_t local[3] = {1, 1, 1};
+    size_t offset[3] = {0, 0, 0};
     bool chosen = launch->local[0] != 0 || code->required_local[0] != 0;
     const uint32_t *wanted = launch->local[0] != 0 ? launch->local : code->required_local;
     cl_int error = CL_SUCCESS;
@@ -33,7 +34,10 @@ static cl_int command_launch(struct ocl_queue *queue, const fgpu_cmd_launch *lau
         global[i] = launch->global[i];
         local[i] = wanted[i] != 0 ? wanted[i] : 1;
     }
-    return queue->api->clEnqueueNDRangeKernel(queue->id, args->kernel, launch->dims, NULL, global,
+    if (launch->part != 0)
+        offset[launch->dims - 1] = ((const fgpu_cmd_part *)(const void *)launch)->first;
+    return queue->api->clEnqueueNDRangeKernel(queue->id, args->kernel, launch->dims,
+                                              launch->part != 0 ? offset : NULL, global,
                                               chosen ? local : NULL, 0, NULL, event);
 }
 

@@ -40,6 +40,7 @@ static void sim_fill_caps(const fgpu_backend_options *options, uint32_t index,
         .max_group_items = 1024,
         .max_queue_commands = SIM_QUEUE_COMMANDS,
         .resource_group = SIM_RESOURCE_GROUP + index,
+        .parts = 1,
         .memory_bytes = options->memory_bytes != 0 ? options->memory_bytes : SIM_MEMORY_BYTES,
     };
     caps->memory_max_alloc_bytes = caps->memory_bytes;

@@ -1,0 +1,127 @@
+/* Results held up: see slow.h. */
+#include "dev/layer/slow.h"
+
+#include <signal.h>
+#include "base/clock.h"
+#include "base/futex.h"
+
+/* ---- the timer -------------------------------------------------------------------------- */
+
+static void *slow_main(void *arg)
+{
+    struct slow_timer *timer = arg;
+    for (;;) {
+        uint32_t seen = atomic_load_acquire_u32(&timer->word);
+        uint64_t due_ns = atomic_load_acquire_u64(&timer->due_ns);
+        if (atomic_load_acquire_u32(&timer->stop) != 0)
+            return NULL;
+        if (due_ns != 0 && due_ns <= clock_now_ns()) {
+            atomic_store_release_u64(&timer->due_ns, 0);
+            timer->bell->ring(timer->bell->arg);
+            continue;
+        }
+        (void)futex_wait_until(&timer->word, seen, due_ns != 0 ? due_ns : FUTEX_FOREVER);
+    }
+}
+
+static void slow_timer_tell(struct slow_timer *timer)
+{
+    (void)atomic_add_acqrel_u32(&timer->word, 1);
+    (void)futex_wake(&timer->word, 1);
+}
+
+fgpu_status slow_timer_start(struct slow_timer *timer, const fgpu_doorbell *bell)
+{
+    sigset_t all, old;
+    timer->bell = bell;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    timer->started = pthread_create(&timer->thread, NULL, slow_main, timer) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return timer->started ? FGPU_OK : FGPU_E_SYSTEM;
+}
+
+void slow_timer_stop(struct slow_timer *timer)
+{
+    if (!timer->started)
+        return;
+    atomic_store_release_u32(&timer->stop, 1);
+    slow_timer_tell(timer);
+    (void)pthread_join(timer->thread, NULL);
+    timer->started = 0;
+}
+
+/* Rings then, or before. It may have rung for another queue meanwhile: whoever looks then asks
+ * again for this one. */
+static void slow_timer_ask(struct slow_timer *timer, uint64_t due_ns)
+{
+    uint64_t known = atomic_load_acquire_u64(&timer->due_ns);
+    if (known != 0 && known <= due_ns)
+        return;
+    atomic_store_release_u64(&timer->due_ns, due_ns);
+    slow_timer_tell(timer);
+}
+
+/* ---- the queue -------------------------------------------------------------------------- */
+
+static struct slow_command *slow_at(struct slow_queue *queue, uint32_t place)
+{
+    return &queue->commands[(queue->first + place) % SLOW_COMMANDS];
+}
+
+void slow_submitted(struct slow_queue *queue, const fgpu_cmd *cmds, uint32_t count,
+                    uint64_t first_number, uint64_t submit_ns)
+{
+    for (uint32_t i = 0; i < count; i++)
+        *slow_at(queue, queue->count++) = (struct slow_command){
+            .number = first_number + i, .submit_ns = submit_ns, .result = cmds[i].body};
+}
+
+static uint64_t slow_later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The command has finished: it is due when a device that is so much slower would have finished it.
+ */
+static void slow_finish(struct slow_queue *queue, struct slow_command *command, uint64_t now_ns)
+{
+    const fgpu_cmd_result *result = command->result;
+    uint64_t from_ns = slow_later(command->submit_ns, queue->finish_ns);
+    uint64_t took_ns = now_ns > from_ns ? now_ns - from_ns : 0;
+    if (result->timed && result->end_ns >= result->start_ns)
+        took_ns = result->end_ns - result->start_ns;
+    queue->finish_ns = now_ns;
+    queue->due_ns =
+        slow_later(command->submit_ns, queue->due_ns) + (uint64_t)(queue->factor * (double)took_ns);
+    command->due_ns = queue->due_ns;
+}
+
+static void slow_stretch(struct slow_queue *queue, fgpu_cmd_result *result)
+{
+    if (!result->timed || result->end_ns < result->start_ns)
+        return;
+    uint64_t took_ns = (uint64_t)(queue->factor * (double)(result->end_ns - result->start_ns));
+    result->start_ns = slow_later(result->start_ns, queue->device_end_ns);
+    result->end_ns = queue->device_end_ns = result->start_ns + took_ns;
+}
+
+uint64_t slow_tell(struct slow_queue *queue, uint64_t finished, uint64_t now_ns)
+{
+    for (; queue->finished < queue->count; queue->finished++) {
+        struct slow_command *command = slow_at(queue, queue->finished);
+        if (command->number > finished)
+            break;
+        slow_finish(queue, command, now_ns);
+    }
+    while (queue->finished > 0 && slow_at(queue, 0)->due_ns <= now_ns) {
+        queue->shown = slow_at(queue, 0)->number;
+        slow_stretch(queue, slow_at(queue, 0)->result);
+        queue->first = (queue->first + 1) % SLOW_COMMANDS;
+        queue->finished--;
+        queue->count--;
+    }
+    if (queue->finished > 0)
+        slow_timer_ask(queue->timer, slow_at(queue, 0)->due_ns);
+    return queue->shown;
+}
