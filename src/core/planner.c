@@ -15,6 +15,7 @@
 #define PLANNER_SOON_NS 40000u /* a lane that is at work for less is handed what there is */
 #define PLANNER_LOOKS 4u       /* how often it is looked at again, where it goes as planned */
 #define PLANNER_SAMPLES 8u     /* devices */
+#define PLANNER_SLOTS 4096u    /* looked through for one fresh task, at most */
 #define PLANNER_LATE 32u       /* late by a 32nd of what the plan had left: it is made again */
 
 bool planner_init(struct engine *engine)
@@ -118,8 +119,10 @@ void planner_ran(struct engine *engine, const struct task *task)
     struct planner *planner = engine->planner;
     const struct planned *entry = planner_of(engine, task);
     const fgpu_cmd_result *result = task_result(task);
-    uint64_t ns = result->timed ? result->end_ns - result->start_ns : task->predicted_ns;
-    planner->typical_ns = planner->typical_ns - planner->typical_ns / 8 + ns / 8 + 1;
+    /* A guess says nothing. */
+    if (result->timed)
+        planner->typical_ns = planner->typical_ns - planner->typical_ns / 8 +
+                              (result->end_ns - result->start_ns) / 8 + 1;
     if (entry == NULL)
         return;
     uint64_t late_ns = engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
@@ -347,7 +350,8 @@ bool planner_turn(struct engine *engine)
     /* Whether they were worth a plan or not: a look at all of them for every few would cost more.
      */
     uint32_t before = planner->seen > planner->ended ? planner->seen - planner->ended : 0;
-    if (planner->fresh >= PLANNER_FRESH && planner->fresh >= before / 2)
+    if (planner->fresh >= PLANNER_FRESH && planner->fresh >= before / 2 &&
+        planner->fresh >= table_high_water(&engine->tasks) / PLANNER_SLOTS)
         return planner_plan(engine, POLICY_TRIES);
     if (planner->again > 0 && planner->ended >= planner->again && planner_affords(engine))
         return planner_plan(engine, planner->plans == 0 ? POLICY_TRIES : PLANNER_AGAIN);

@@ -83,6 +83,11 @@ diff "$golden/chain.json" one.json
 figure one.json 's["makespan_ms"] == 0.5 and abs(s["energy_joule"] - 0.045) < 1e-12'
 figure one.json 's["busy"] == {"fast": 0.8} and abs(s["bound_ms"] - 0.4) < 1e-5'
 
+# Little memory, and priorities that would fill it: what leaves is what the plan needs last.
+expect 0 stdout '"gflops"' "$FASTGPU" sim -m "$top/machines/mirage.fgm" \
+    -G cholesky:tiles=20,tile=960 --memory 100MiB -p auto --json
+figure stdout 's["gflops"] >= 1500'
+
 # Words, one line a policy, medians.
 expect 0 stdout 'chain of 4 tasks on two: 4 tasks, 3 devices' \
     "${sim[@]}" -G chain:tasks=4,size=10 -p eft

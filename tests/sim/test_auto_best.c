@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <fastgpu/sim.h>
@@ -46,23 +45,15 @@ static void test_auto_is_the_best(void **state)
     static struct random_world world;
     uint64_t first = seed_get(1), count = seed_count(400), near = 0, worst_seed = 0;
     double worst = 0;
-    bool tells = getenv("FASTGPU_TEST_TELL") != NULL;
     for (uint64_t seed = first; seed < first + count; seed++) {
         random_world_make(&world, seed);
         uint64_t of_auto = run(&world, "auto"), best = UINT64_MAX;
-        const char *name, *best_name = "";
+        const char *name;
         for (uint32_t p = 0; fgpu_sim_policy_at(p, &name, NULL) == FGPU_OK; p++) {
             uint64_t ns = strcmp(name, "auto") != 0 ? run(&world, name) : UINT64_MAX;
-            if (ns < best) {
-                best = ns;
-                best_name = name;
-            }
+            best = ns < best ? ns : best;
         }
         double ratio = (double)of_auto / (double)best;
-        if (tells)
-            print_message("%llu %.4f %s %llu %u %s\n", (unsigned long long)seed, ratio, best_name,
-                          (unsigned long long)best, world.task_count,
-                          world.options.memory_bytes != 0 ? "memory" : "");
         near += ratio <= 1.02;
         if (ratio > worst) {
             worst = ratio;
@@ -71,8 +62,11 @@ static void test_auto_is_the_best(void **state)
     }
     print_message("within a fiftieth of the best: %.1f %%, the worst %.3f (seed %llu)\n",
                   100.0 * (double)near / (double)count, worst, (unsigned long long)worst_seed);
-    assert_true((double)near >= 0.85 * (double)count);
-    assert_true(worst <= 1.25);
+    /* Wanted: 98 % and 1.05 (decision 016). Of a few worlds all may be bad ones. */
+    if (count >= 100) {
+        assert_true((double)near >= 0.86 * (double)count);
+        assert_true(worst <= 1.25);
+    }
 }
 
 int main(void)
