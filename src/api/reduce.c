@@ -336,7 +336,7 @@ static fgpu_status reduce_turn_arg(struct pool *pool, uint32_t number, struct su
                          "argument %u: the buffer has no reduction any more; see "
                          "fgpu_buffer_set_reduction",
                          number);
-    struct reduce_part *part;
+    struct reduce_part *part = NULL;
     fgpu_status status = reduce_take_part(pool, reduction, arg, &part);
     if (status != FGPU_OK)
         return status;
