@@ -163,7 +163,8 @@ static inline uint32_t task_generation(const struct task *task)
     return atomic_load_relaxed_u32(&task->word) >> TASK_STATE_BITS;
 }
 
-/* The failure that it ended with began with itself, and not with a task that had its slot before. */
+/* The failure that it ended with began with itself, and not with a task that had its slot before.
+ */
 static inline bool task_is_own_root(const struct task *task)
 {
     return task->root == task->self && task->root_word >> TASK_STATE_BITS == task_generation(task);
