@@ -4,7 +4,7 @@
  * commands look at, one half a second later or more ends the process at once, but for the temporary
  * file of a picture, which goes first.
  */
-#include "commands.h"
+#include "cli/common/commands.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@
 
 #include <fastgpu/fastgpu.h>
 
-#include "file.h"
-#include "stopping.h"
+#include "cli/common/file.h"
+#include "cli/common/stopping.h"
 
 #define MAIN_ONE_SIGNAL_NS 500000000u
 

@@ -1,10 +1,10 @@
 # Guests: the command, the examples, the benchmarks. They see include/fastgpu/ only.
 
 # The command: everything but its main() is a library, so that the tests reach it too.
-file(GLOB sources CONFIGURE_DEPENDS cli/*.c)
+file(GLOB sources CONFIGURE_DEPENDS cli/*.c cli/*/*.c)
 if(sources)
-  include(cli/kernels.cmake)
-  include(cli/report.cmake)
+  include(cli/filters/kernels.cmake)
+  include(cli/report/report.cmake)
   set(main ${CMAKE_SOURCE_DIR}/cli/main.c)
   list(REMOVE_ITEM sources ${main})
   add_library(fgpu_cli_parts STATIC ${sources} ${FGPU_KERNEL_TEXTS}

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "cli/figures.h"
+#include "cli/common/figures.h"
 #include "tests/lib/report_cases.h"
 
 int main(int count, char **words)

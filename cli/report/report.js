@@ -1,6 +1,6 @@
 /* The script of a FastGPU report: timeline, graph, pictures. No library, nothing is fetched.
  *
- * The data is what cli/report_data.c writes: columns of numbers as base64 of varints (7 bits a
+ * The data is what cli/report/report_data.c writes: columns of numbers as base64 of varints (7 bits a
  * byte, lowest first; signed ones zigzag). All times are nanoseconds since the round began. Texts
  * from outside only ever become text nodes or canvas text, never markup.
  *

@@ -44,7 +44,7 @@ struct bound_result {
 };
 
 /* No tasks: everything 0. FGPU_E_INVAL (error_set): a type that runs nowhere though it has tasks,
- * an edge or a type out of range; FGPU_E_CYCLE; FGPU_E_NOMEM. (plan_: cli/bound.h has the other
+ * an edge or a type out of range; FGPU_E_CYCLE; FGPU_E_NOMEM. (plan_: the command has the other
  * name.) */
 int plan_bound_compute(const struct bound_input *input, struct bound_result *result);
 

@@ -62,7 +62,7 @@ if [[ -n $python ]]; then
     "$python" - <<'PYTHON'
 import numpy as np
 
-# SplitMix64 as cli/workload_data.h describes it, and the grey filter as docs/workload.md does.
+# SplitMix64 as cli/workload/workload_data.h describes it, the grey filter as docs/workload.md.
 n = 300 * 200 * 3
 with np.errstate(over="ignore"):
     z = np.uint64(3) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)

@@ -17,9 +17,9 @@
 
 #include "base/atomic.h"
 #include "base/rng.h"
-#include "cli/baseline.h"
-#include "cli/kernels.h"
-#include "cli/workload_edges.h"
+#include "cli/baseline/baseline.h"
+#include "cli/filters/kernels.h"
+#include "cli/workload/workload_edges.h"
 #include "lib/seed.h"
 #include "lib/workload_files.h"
 

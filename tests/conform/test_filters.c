@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "cli/filters_native.h"
-#include "cli/weights.h"
+#include "cli/filters/filters_native.h"
+#include "cli/common/weights.h"
 #include "lib/filter_cases.h"
 #include "lib/image_reference.h"
 #include "lib/plan_native.h"

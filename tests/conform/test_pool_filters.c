@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "cli/image.h"
-#include "cli/kernels.h"
-#include "cli/weights.h"
-#include "cli/workload_session.h"
+#include "cli/image/image.h"
+#include "cli/filters/kernels.h"
+#include "cli/common/weights.h"
+#include "cli/workload/workload_session.h"
 #include "lib/image_reference.h"
 #include "lib/seed.h"
 

@@ -1,15 +1,16 @@
 /* Hostile bytes as a picture: whatever they are, loading ends with a picture or with a sentence.
  *
  * A picture is looked at in every byte (so that a sanitizer sees memory that was never written) and
- * must keep what cli/image.h promises; a failure must name the input and leave nothing behind.
+ * must keep what cli/image/image.h promises; a failure must name the input and leave nothing
+ * behind.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli_limits.h"
-#include "cli/image.h"
+#include "cli/common/cli_limits.h"
+#include "cli/image/image.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t limit, unsigned seed);

@@ -1,16 +1,16 @@
 /* Hostile bytes as a .npy file: whatever they are, loading ends with an array or with a sentence.
  *
  * An array is looked at in every byte (so that a sanitizer sees memory that was never written),
- * keeps what cli/npy.h promises, and is the same array again when it is written and read back; a
- * failure names the input and leaves nothing behind.
+ * keeps what cli/image/npy.h promises, and is the same array again when it is written and read
+ * back; a failure names the input and leaves nothing behind.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli_limits.h"
-#include "cli/npy.h"
+#include "cli/common/cli_limits.h"
+#include "cli/image/npy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

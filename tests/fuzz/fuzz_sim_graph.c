@@ -1,13 +1,13 @@
 /* Any bytes as a task graph, and as the words of a generator: read or refused with a sentence,
- * never a crash, and what was read keeps what cli/sim_graph.h promises: numbers lead somewhere, no
- * task names a piece of data twice or comes after itself.
+ * never a crash, and what was read keeps what cli/sim/sim_graph.h promises: numbers lead somewhere,
+ * no task names a piece of data twice or comes after itself.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/sim_generate.h"
-#include "cli/sim_read.h"
+#include "cli/sim/sim_generate.h"
+#include "cli/sim/sim_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli_limits.h"
-#include "cli/explain.h"
+#include "cli/common/cli_limits.h"
+#include "cli/trace/explain.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,13 +1,13 @@
 /* Any bytes as a workload: read or refused with a sentence, never a crash, and what was read keeps
- * what cli/workload.h promises: numbers lead somewhere, regions lie in their buffers, the order
- * holds every task once and behind those that it comes after. Files are made up, the disk is not
- * touched. The bytes also go in as the header of a .npy file.
+ * what cli/workload/workload.h promises: numbers lead somewhere, regions lie in their buffers, the
+ * order holds every task once and behind those that it comes after. Files are made up, the disk is
+ * not touched. The bytes also go in as the header of a .npy file.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli_limits.h"
+#include "cli/common/cli_limits.h"
 #include "lib/workload_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "cli/file.h"
-#include "cli/run_print.h"
+#include "cli/common/file.h"
+#include "cli/run/run_print.h"
 
 static struct workload workload;
 static struct evaluation evaluation;

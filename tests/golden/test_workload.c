@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <dirent.h>
 
-#include "cli/cli_limits.h"
-#include "cli/file.h"
+#include "cli/common/cli_limits.h"
+#include "cli/common/file.h"
 #include "lib/workload_files.h"
 
 static char folder[4096];

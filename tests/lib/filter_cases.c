@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/weights.h"
+#include "cli/common/weights.h"
 #include "lib/image_reference.h"
 
 static void *case_memory(size_t size_bytes)

@@ -2,7 +2,7 @@
 #ifndef FASTGPU_TESTS_LIB_NPY_FILES_H
 #define FASTGPU_TESTS_LIB_NPY_FILES_H
 
-#include "cli/file.h"
+#include "cli/common/file.h"
 
 /* A file of version `major`.0 with `header` as it stands and `data_bytes` bytes 1, 2, 3... behind
  * it. Fails the test without memory. [out] file: empty before. */

@@ -4,7 +4,7 @@
 #ifndef FASTGPU_TESTS_LIB_PICTURE_FILES_H
 #define FASTGPU_TESTS_LIB_PICTURE_FILES_H
 
-#include "cli/file.h"
+#include "cli/common/file.h"
 
 /* A PNG as libpng writes it. */
 struct png_form {

@@ -8,7 +8,7 @@
 #ifndef FASTGPU_LIB_PLAN_H
 #define FASTGPU_LIB_PLAN_H
 
-#include "cli/filters.h"
+#include "cli/filters/filters.h"
 
 #define PLAN_NAME_BYTES 64
 

@@ -2,7 +2,7 @@
 #ifndef FASTGPU_TESTS_LIB_REPORT_CASES_H
 #define FASTGPU_TESTS_LIB_REPORT_CASES_H
 
-#include "cli/report.h"
+#include "cli/report/report.h"
 
 struct report_case {
     struct workload workload;

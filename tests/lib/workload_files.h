@@ -7,7 +7,7 @@
 #ifndef FASTGPU_LIB_WORKLOAD_FILES_H
 #define FASTGPU_LIB_WORKLOAD_FILES_H
 
-#include "cli/workload.h"
+#include "cli/workload/workload.h"
 
 extern const struct workload_files workload_files_made_up;
 

@@ -17,7 +17,7 @@
 #include <math.h>
 
 #include "base/rng.h"
-#include "cli/models.h"
+#include "cli/machine/models.h"
 #include "lib/seed.h"
 
 #define MOST 40

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "cli/rect_set.h"
-#include "cli/workload_edges.h"
+#include "cli/workload/rect_set.h"
+#include "cli/workload/workload_edges.h"
 #include "lib/seed.h"
 
 #define TASKS 14

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "cli/baseline_team.h"
+#include "cli/baseline/baseline_team.h"
 
 #define MEMBERS 5
 #define ROUNDS 40

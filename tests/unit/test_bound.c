@@ -12,7 +12,7 @@
 #include <math.h>
 
 #include "base/rng.h"
-#include "cli/bound.h"
+#include "cli/evaluate/bound.h"
 #include "lib/seed.h"
 
 #define TASKS 6

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/cli_limits.h"
-#include "cli/file.h"
+#include "cli/common/cli_limits.h"
+#include "cli/common/file.h"
 
 static char folder[] = "/tmp/fastgpu-file-XXXXXX";
 static char plain[64], pipe_path[64], fresh[64];

@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "cli/cli_limits.h"
-#include "cli/file.h"
-#include "cli/image.h"
+#include "cli/common/cli_limits.h"
+#include "cli/common/file.h"
+#include "cli/image/image.h"
 #include "lib/picture_files.h"
 #include "lib/temp_folder.h"
 

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "cli/evaluate_machine.h"
-#include "cli/figures.h"
+#include "cli/evaluate/evaluate_machine.h"
+#include "cli/common/figures.h"
 
 static void test_of_two_readings(void **state)
 {

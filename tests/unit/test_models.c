@@ -14,8 +14,8 @@
 #include <float.h>
 #include <math.h>
 
-#include "cli/cli_limits.h"
-#include "cli/models.h"
+#include "cli/common/cli_limits.h"
+#include "cli/machine/models.h"
 
 #define LIST(...)                                                                                  \
     ((struct models_list){(const double[]){__VA_ARGS__},                                           \

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "cli/cli_limits.h"
-#include "cli/npy.h"
+#include "cli/common/cli_limits.h"
+#include "cli/image/npy.h"
 #include "lib/npy_files.h"
 #include "lib/temp_folder.h"
 

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/cli_limits.h"
-#include "cli/npy.h"
+#include "cli/common/cli_limits.h"
+#include "cli/image/npy.h"
 
 #define SKIPPED 77
 #define MOST 24

@@ -17,11 +17,11 @@
 
 #include <cjson/cJSON.h>
 
-#include "cli/cli_limits.h"
-#include "cli/file.h"
-#include "cli/report.h"
-#include "cli/report_text.h"
-#include "cli/text_table.h"
+#include "cli/common/cli_limits.h"
+#include "cli/common/file.h"
+#include "cli/report/report.h"
+#include "cli/report/report_text.h"
+#include "cli/common/text_table.h"
 #include "lib/report_cases.h"
 
 static char folder[] = "/tmp/fastgpu-report-XXXXXX";

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "cli/figures.h"
-#include "cli/sampler.h"
+#include "cli/common/figures.h"
+#include "cli/common/sampler.h"
 
 static uint64_t thread_ns(void)
 {

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "cli/sim_generate.h"
+#include "cli/sim/sim_generate.h"
 
 #define NONE UINT32_MAX
 

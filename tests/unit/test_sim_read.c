@@ -11,9 +11,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "cli/sim_names.h"
-#include "cli/sim_read.h"
-#include "cli/sim_words.h"
+#include "cli/sim/sim_names.h"
+#include "cli/sim/sim_read.h"
+#include "cli/sim/sim_words.h"
 
 static struct sim_graph read_text(const char *text)
 {

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "cli/sim_generate.h"
-#include "cli/sim_spans.h"
+#include "cli/sim/sim_generate.h"
+#include "cli/sim/sim_spans.h"
 
 static struct sim_choice choice = {.policies = {"eft"}, .policy_count = 1, .seed = 1, .repeat = 1};
 

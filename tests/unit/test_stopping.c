@@ -10,12 +10,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "cli/cli_limits.h"
-#include "cli/file.h"
-#include "cli/image.h"
-#include "cli/npy.h"
-#include "cli/stopping.h"
-#include "cli/workload_data.h"
+#include "cli/common/cli_limits.h"
+#include "cli/common/file.h"
+#include "cli/image/image.h"
+#include "cli/image/npy.h"
+#include "cli/common/stopping.h"
+#include "cli/workload/workload_data.h"
 #include "lib/npy_files.h"
 #include "lib/picture_files.h"
 

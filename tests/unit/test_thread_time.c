@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include "cli/figures.h"
-#include "cli/thread_time.h"
+#include "cli/common/figures.h"
+#include "cli/common/thread_time.h"
 
 #define SPIN_NS 40000000u
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "cli/tune_search.h"
+#include "cli/optimize/tune_search.h"
 
 #define DIMS 5
 #define TOLD_LIMIT 20000

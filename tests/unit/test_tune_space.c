@@ -9,10 +9,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "cli/bench_tiles.h"
-#include "cli/file.h"
-#include "cli/profile.h"
-#include "cli/tune_space.h"
+#include "cli/bench/bench_tiles.h"
+#include "cli/common/file.h"
+#include "cli/evaluate/profile.h"
+#include "cli/optimize/tune_space.h"
 #include "tests/lib/tiled_cholesky.h"
 
 static const char text[] =

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "cli/cli_limits.h"
-#include "cli/expression.h"
+#include "cli/common/cli_limits.h"
+#include "cli/workload/expression.h"
 #include "lib/workload_files.h"
 
 #define HEAD "{\"fastgpu\": 1, \"buffers\": {"

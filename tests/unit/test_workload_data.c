@@ -10,10 +10,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "cli/file.h"
-#include "cli/image.h"
-#include "cli/npy.h"
-#include "cli/workload_data.h"
+#include "cli/common/file.h"
+#include "cli/image/image.h"
+#include "cli/image/npy.h"
+#include "cli/workload/workload_data.h"
 
 #define TASKS                                                                                      \
     "}, \"kernels\": {\"k\": {\"filter\": \"grey\"}}, \"tasks\": [{\"kernel\": \"k\", \"args\": {" \

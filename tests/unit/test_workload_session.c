@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "cli/progress.h"
-#include "cli/workload_session.h"
+#include "cli/workload/progress.h"
+#include "cli/workload/workload_session.h"
 
 /* Grey in bands of one row, then its edges; the bands are named, the edges are not. */
 static const char text[] =
