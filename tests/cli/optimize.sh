@@ -177,6 +177,9 @@ process=$!
 sleep 2
 kill -INT "$process"
 wait "$process" || code=$?
-[[ $code == 130 ]] && grep -q 'stopped before' stderr || { cat stdout stderr; exit 1; }
+if [[ $code != 130 ]] || ! grep -q 'stopped before' stderr; then
+    cat stdout stderr
+    exit 1
+fi
 if [[ -e early.json ]]; then python3 -c 'import json; json.load(open("early.json"))'; fi
 echo "optimize: all checks passed"

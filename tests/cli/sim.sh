@@ -109,7 +109,7 @@ done < <("$FASTGPU" sim --policy list)
 expect 0 stdout 'makespan' "${sim[@]}" -G chain:tasks=4,size=10
 
 # Objectives and power caps: a device of 10 W, 110 W when busy, which a task keeps for 0.1 ms.
-one=("$FASTGPU" sim -m "$golden/one.fgm" -G chain:tasks=4,size=10)
+one=("$FASTGPU" sim -m "$golden/one.fgm" -G "chain:tasks=4,size=10")
 expect 0 stdout 'objective  energy' "${one[@]}" -o energy
 expect 0 stdout 'the cap is 11 W' "${one[@]}" --power-cap 11
 expect 0 stdout '"bound_kind"' "${one[@]}" --power-cap 110 --json
