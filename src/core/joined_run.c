@@ -377,8 +377,11 @@ static void joined_torn(struct engine *engine, struct task *task)
     const fgpu_cmd_batch *batch = task_body(task);
     const struct engine_device *device = &engine->devices[engine_lane(engine, task->lane)->device];
     uint32_t done = batch->done, begun = batch->begun;
-    bool again = begun <= done ||
-                 (begun == done + 1 && joined_runs_again(run->joined, joined_nth(task, done)));
+    /* Behind something that is taken back, too: that would run after what has been done here. */
+    if (task->undone > 0)
+        done = 0;
+    bool again = begun <= done || (task->undone == 0 && begun == done + 1 &&
+                                   joined_runs_again(run->joined, joined_nth(task, done)));
     char why[LIMITS_ERROR_TEXT];
     snprintf(why, sizeof why,
              "it had started on device %u when that was lost (%s), and no other copy of the data "
