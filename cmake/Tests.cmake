@@ -90,7 +90,7 @@ endif()
 
 # What ThreadSanitizer is for.
 if(NOT FGPU_FUZZ)
-  add_custom_target(tests_threaded DEPENDS tests_stress tests_sim)
+  add_custom_target(tests_threaded DEPENDS tests_stress)
 endif()
 
 # A fuzzer is a function over bytes. With libFuzzer it explores from its corpus for a fixed number

@@ -15,7 +15,7 @@ static inline uint64_t seed_get(uint64_t otherwise)
 }
 
 /* How many seeds to try, counted up from the first: FASTGPU_TEST_SEEDS, or the test's own number.
- * Under a sanitizer a third of that: each seed is some times as slow there, and the first ones go
+ * Under a sanitizer a fifth of that: each seed is some times as slow there, and the first ones go
  * through the same code; what the others lead to is asserted in builds without one.
  */
 static inline uint64_t seed_count(uint64_t otherwise)
@@ -23,7 +23,7 @@ static inline uint64_t seed_count(uint64_t otherwise)
     const char *text = getenv("FASTGPU_TEST_SEEDS"), *sanitizer = getenv("FASTGPU_SANITIZE");
     if (text != NULL)
         return strtoull(text, NULL, 0);
-    return sanitizer != NULL && sanitizer[0] != '\0' ? (otherwise + 2) / 3 : otherwise;
+    return sanitizer != NULL && sanitizer[0] != '\0' ? (otherwise + 4) / 5 : otherwise;
 }
 
 /* Prints the command that repeats the run of one seed. */
