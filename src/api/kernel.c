@@ -254,12 +254,10 @@ static fgpu_status kernel_read_source(struct kernel *kernel, const struct code_u
 
 static char *kernel_copy_text(struct pool *pool, const char *before, const char *text)
 {
-    size_t bytes = strlen(text) + 1, ahead = strlen(before);
-    char *copy = alloc_get(pool->driver->engine.hooks, ahead + bytes, 16);
-    if (copy != NULL) {
-        memcpy(copy, before, ahead);
-        memcpy(copy + ahead, text, bytes);
-    }
+    size_t bytes = strlen(before) + strlen(text) + 1;
+    char *copy = alloc_get(pool->driver->engine.hooks, bytes, 16);
+    if (copy != NULL)
+        snprintf(copy, bytes, "%s%s", before, text);
     return copy;
 }
 
