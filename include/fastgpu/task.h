@@ -138,8 +138,8 @@ typedef struct fgpu_task_desc {
     uint32_t local[3];  /* work items of a group; all 0: the pool chooses. Must divide global for
                            OpenCL variants */
     int32_t priority;   /* higher first; 0 normal; -1000..1000. The policy "auto" departs from that
-                           where all ends sooner and those above any priority do not end
-                           noticeably later on average */
+                           where all ends sooner and those above any priority end, on average,
+                           at most a 24th later than otherwise */
     const fgpu_task *after; /* explicit predecessors, at most 4096 */
     uint32_t after_count;
     uint32_t flags;            /* 0 */

@@ -16,7 +16,7 @@
 #define AUTO_NEAR 257   /* in 1/256 of the bound: near enough to stop */
 
 #define AUTO_LEVELS 64u /* of priorities that are told apart */
-#define AUTO_LATER 32   /* by how much of it all a level may end later where they are not strict */
+#define AUTO_LATER 24   /* a level may end later by that part of when it would end, kept strictly */
 
 /* When the tasks with a priority of at least a level end, on average. */
 struct auto_levels {
@@ -85,7 +85,7 @@ static void auto_levels(const struct auto_search *search, struct auto_levels *le
 }
 
 /* Does nobody who has a priority wait noticeably longer than if they were kept to strictly? */
-static bool auto_is_fair(const struct auto_search *search, int64_t ns)
+static bool auto_is_fair(const struct auto_search *search)
 {
     struct auto_levels levels;
     if (search->high == search->low)
@@ -93,9 +93,11 @@ static bool auto_is_fair(const struct auto_search *search, int64_t ns)
     if (search->strict_ns == INT64_MAX)
         return false;
     auto_levels(search, &levels);
-    for (uint32_t l = 0; l < AUTO_LEVELS; l++)
-        if (levels.end_ns[l] > search->strict.end_ns[l] + ns / AUTO_LATER)
+    for (uint32_t l = 0; l < AUTO_LEVELS; l++) {
+        int64_t strict_ns = search->strict.end_ns[l];
+        if (levels.end_ns[l] - strict_ns > strict_ns / AUTO_LATER)
             return false;
+    }
     return true;
 }
 
@@ -109,7 +111,7 @@ static bool auto_try(struct auto_search *search, const struct policy *policy,
         search->world->limit_ns = search->best.makespan_ns - search->lead_ns;
     int64_t ns = world_simulate(search->world, auto_plan(policy), tuning);
     search->tries++;
-    if (ns < search->best.makespan_ns && tuning->flat && !auto_is_fair(search, ns))
+    if (ns < search->best.makespan_ns && tuning->flat && !auto_is_fair(search))
         return false;
     if (!tuning->flat && ns < search->strict_ns && search->high > search->low) {
         search->strict_ns = ns;
