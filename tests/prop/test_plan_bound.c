@@ -26,7 +26,7 @@
 #define TYPES 6u
 #define CLASSES 4u
 #define WORKERS 12u
-#define SEEDS 3000u
+#define SEEDS 1500u
 
 static uint64_t seed;
 

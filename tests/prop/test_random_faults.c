@@ -120,7 +120,7 @@ static void test_random_faults(void **state)
     for (size_t i = 0; i < sizeof faults_cases / sizeof faults_cases[0]; i++)
         if (strstr(faults_cases[i].name, faults_only) != NULL)
             faults_run_case(&faults_cases[i], first,
-                            seed_count(faults_cases[i].overwrites > 0 ? 12 : 16));
+                            seed_count(faults_cases[i].overwrites > 0 ? 8 : 10));
 }
 
 /* The same where kernels may be run in pieces, which always seem to pay. */

@@ -31,15 +31,15 @@ struct graphs_case {
 };
 
 static const struct graphs_case graphs_cases[] = {
-    {"cpu", "cpu", 2, 0, 0, 1, false, NULL, 100},
-    {"sim", "sim:2", 1, 0, 0, 1, false, NULL, 100},
-    {"sim-small-memory", "sim:3", 1, 0, 4 * 384, 1, false, "fifo", 50},
-    {"sim-cpu", "sim:2,cpu", 2, 0, 0, 1, false, NULL, 50},
-    {"opencl", "opencl", 1, 0, 0, 1, false, "eft", 50},
-    {"opencl-2", "opencl", 1, 2, 0, 1, false, "eft", 50},
-    {"mixed", "opencl,cpu,sim", 2, 2, 0, 1, false, NULL, 50},
-    {"fake", "opencl", 1, 0, 0, 32, true, NULL, 25},
-    {"fake-cpu", "opencl,cpu", 2, 0, 16384, 32, true, "fifo", 25},
+    {"cpu", "cpu", 2, 0, 0, 1, false, NULL, 60},
+    {"sim", "sim:2", 1, 0, 0, 1, false, NULL, 60},
+    {"sim-small-memory", "sim:3", 1, 0, 4 * 384, 1, false, "fifo", 30},
+    {"sim-cpu", "sim:2,cpu", 2, 0, 0, 1, false, NULL, 30},
+    {"opencl", "opencl", 1, 0, 0, 1, false, "eft", 30},
+    {"opencl-2", "opencl", 1, 2, 0, 1, false, "eft", 30},
+    {"mixed", "opencl,cpu,sim", 2, 2, 0, 1, false, NULL, 30},
+    {"fake", "opencl", 1, 0, 0, 32, true, NULL, 15},
+    {"fake-cpu", "opencl,cpu", 2, 0, 16384, 32, true, "fifo", 15},
 };
 
 static bool graphs_open(const struct graphs_case *c, uint64_t seed, fgpu_pool *pool)

@@ -43,7 +43,7 @@ static void test_auto_is_the_best(void **state)
 {
     (void)state;
     static struct random_world world;
-    uint64_t first = seed_get(1), count = seed_count(200), near = 0, worst_seed = 0;
+    uint64_t first = seed_get(1), count = seed_count(120), near = 0, worst_seed = 0;
     double worst = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
         random_world_make(&world, seed);

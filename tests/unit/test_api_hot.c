@@ -57,6 +57,8 @@ static void hot_open(const char *devices)
     options.cpu_workers = 2;
     options.cache_dir = "";
     options.alloc = &hooks;
+    if (hot_is_sanitized()) /* there tasks are long enough to be planned, and a plan takes memory */
+        options.policy = "eft";
     rig_need(fgpu_pool_open(&options, &rig_pool));
 }
 
