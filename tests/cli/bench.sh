@@ -166,7 +166,11 @@ stopped() { # SIGNAL CODE WORDS...
         local process=$!
         sleep 0.7
         from=$(date +%s%N)
-        kill -s "$signal" "$process"
+        if ! kill -s "$signal" "$process"; then
+            echo "$*: ended by itself before SIG$signal"
+            cat stdout stderr
+            exit 1
+        fi
         sleep 0.02 # as timeout(1) does it: to the process, and again to its group
         kill -s "$signal" "$process" 2>/dev/null || true
         wait "$process" || code=$?
@@ -187,6 +191,6 @@ stopped INT 130 bench tasks --shape wavefront --count 300 --device cpu --repeat 
 stopped INT 130 bench tasks --count 1000000 --device cpu --repeat 1000
 stopped TERM 143 bench idle --seconds 60 --devices cpu
 stopped INT 130 bench mix --devices cpu --rounds 99 --each 50
-stopped INT 130 bench split --devices cpu --items 1024 --steps 100 --rounds 1000
+stopped INT 130 bench split --devices cpu --items 1048576 --steps 100 --rounds 1000
 stopped INT 130 bench launch --device cpu --rounds 1000 --trips 10000
 echo "bench: all checks passed"
