@@ -177,6 +177,7 @@ struct world {
     int64_t *given_tail_ns;       /* [task]: longest way from its end to the window's, there */
     const _Atomic uint32_t *stop; /* set: searches for a plan end; NULL */
     struct vec ready;             /* uint32_t: tasks that became ready in this event */
+    struct vec later;             /* uint32_t: tasks that wait for time alone, the last one first */
     struct world_queue *shared;   /* [type]: lists of no worker, for policies that have such */
 };
 
