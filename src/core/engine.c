@@ -328,6 +328,7 @@ static void engine_chain(struct engine *engine, struct task *task)
     bool is_long = task->predicted_ns >
                    (task->marks & TASK_M_DIVISIBLE ? ENGINE_CHAIN_SHORT_NS : ENGINE_CHAIN_LONG_NS);
     if ((is_long && engine_other_can(engine, task, lane)) ||
+        (planned != NULL && follow_waits(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
@@ -433,10 +434,11 @@ static void engine_resume(struct engine *engine, struct task *task)
     }
     task_set_state(task, FGPU_TASK_PLACED);
     const struct lane *lane = engine_lane(engine, task->lane);
-    if (sched_has_room(engine, lane) && !engine_waits(engine, task, lane))
+    bool waits = engine_waits(engine, task, lane);
+    if (sched_has_room(engine, lane) && !waits)
         (void)engine_dispatch(engine, task);
     else
-        sched_backlog_push(engine, task, true);
+        sched_backlog_push(engine, task, !waits);
 }
 
 static void engine_step(struct engine *engine, struct task *task)
@@ -537,8 +539,8 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
     if (at != TASK_NONE)
         return at;
     if (lane->moving == 0) {
-        if (move_settled(engine, engine_task(engine, lane->backlog_head), node))
-            return TASK_NONE; /* it could run, and waits */
+        if (engine_waits(engine, engine_task(engine, lane->backlog_head), lane))
+            return TASK_NONE;
         lane->awaited = lane->backlog_head;
         return sched_backlog_pop(engine, lane);
     }
