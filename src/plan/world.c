@@ -39,6 +39,8 @@ bool world_init(struct world *world, const struct plan_window *window)
     world->tail_ns = world_array(world, tasks, sizeof *world->tail_ns);
     world->pending = world_array(world, tasks, sizeof *world->pending);
     world->runs = world_array(world, tasks, sizeof *world->runs);
+    world->kept_runs = world_array(world, tasks, sizeof *world->kept_runs);
+    world->kept_rank = world_array(world, tasks, sizeof *world->kept_rank);
     world->workers = world_array(world, workers, sizeof *world->workers);
     world->heap = world_array(world, workers, sizeof *world->heap);
     world->touched = world_array(world, 2 * workers, sizeof *world->touched);
@@ -48,7 +50,8 @@ bool world_init(struct world *world, const struct plan_window *window)
     world->worth = world_array(world, window->type_count, sizeof *world->worth);
     world->limit_ns = INT64_MAX;
     bool good = world->rank != NULL && world->tail_ns != NULL && world->pending != NULL &&
-                world->runs != NULL && world->workers != NULL && world->heap != NULL &&
+                world->runs != NULL && world->kept_runs != NULL && world->kept_rank != NULL &&
+                world->workers != NULL && world->heap != NULL &&
                 world->touched != NULL && world->price != NULL && world->shared != NULL &&
                 world->least_ns != NULL && world->worth != NULL &&
                 vec_reserve(&world->ready, tasks + 1) && world_places_init(world) &&
@@ -78,6 +81,8 @@ void world_fini(struct world *world)
     world_drop(world, world->tail_ns, tasks, sizeof *world->tail_ns);
     world_drop(world, world->pending, tasks, sizeof *world->pending);
     world_drop(world, world->runs, tasks, sizeof *world->runs);
+    world_drop(world, world->kept_runs, tasks, sizeof *world->kept_runs);
+    world_drop(world, world->kept_rank, tasks, sizeof *world->kept_rank);
     world_drop(world, world->workers, workers, sizeof *world->workers);
     world_drop(world, world->heap, workers, sizeof *world->heap);
     world_drop(world, world->touched, 2 * workers, sizeof *world->touched);
@@ -424,4 +429,26 @@ int64_t world_simulate(struct world *world, const struct world_policy *policy,
     world->simulated += world->started;
     world->makespan_ns = world->done == world->window->task_count ? world->now_ns : INT64_MAX;
     return world->makespan_ns;
+}
+
+static void world_swap_runs(struct world *world)
+{
+    struct world_run *runs = world->runs;
+    world->runs = world->kept_runs;
+    world->kept_runs = runs;
+}
+
+void world_keep(struct world *world)
+{
+    world_swap_runs(world);
+    memcpy(world->kept_rank, world->rank, world->window->task_count * sizeof *world->rank);
+    world->kept_ns = world->makespan_ns;
+}
+
+void world_recall(struct world *world)
+{
+    world_swap_runs(world);
+    memcpy(world->rank, world->kept_rank, world->window->task_count * sizeof *world->rank);
+    world->ranked = 0; /* the ranks are of whatever was kept */
+    world->makespan_ns = world->kept_ns;
 }

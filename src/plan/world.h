@@ -136,6 +136,9 @@ struct world {
     int64_t bound_ns; /* no makespan is below: of the area at `price`, and of the longest way */
     uint32_t *pending;
     struct world_run *runs;
+    struct world_run *kept_runs; /* world_keep() */
+    int64_t *kept_rank;
+    int64_t kept_ns;
     uint32_t ranked; /* enum world_rank that `rank` is of, plus 1, flat ones negative; 0: none */
     /* of workers */
     struct world_worker *workers;
@@ -190,6 +193,11 @@ void world_fini(struct world *world);
  * would not be below world->limit_ns. */
 int64_t world_simulate(struct world *world, const struct world_policy *policy,
                        const struct world_tuning *tuning);
+
+/* Keeps what the last simulation came to, instead of what was kept before; makes it what the world
+ * holds again. */
+void world_keep(struct world *world);
+void world_recall(struct world *world);
 
 /* ---- for policies -------------------------------------------------------------------------- */
 

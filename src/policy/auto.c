@@ -34,15 +34,13 @@ struct auto_search {
     int32_t low, high;         /* priorities of the window */
     struct auto_levels strict; /* of the best plan that keeps to them */
     int64_t strict_ns;
-    int64_t mended_ns; /* target of the plan in force with late tasks elsewhere; 0: not the best */
 };
 
 static bool auto_done(const struct auto_search *search)
 {
     if (search->world->stop != NULL && atomic_load_relaxed_u32(search->world->stop))
         return true;
-    /* Two more: this one, and the best once again. */
-    uint64_t tasks = search->world->simulated + 2 * (uint64_t)search->world->window->task_count;
+    uint64_t tasks = search->world->simulated + search->world->window->task_count;
     if (search->price_ns > 0 && search->tries > 0 &&
         (int64_t)tasks * search->price_ns > search->best.makespan_ns / AUTO_SHARE)
         return true;
@@ -128,7 +126,7 @@ static bool auto_try(struct auto_search *search, const struct policy *policy,
     search->best.tuning = *tuning;
     search->best.makespan_ns = ns;
     search->best.kept = false;
-    search->mended_ns = 0;
+    world_keep(search->world);
     return true;
 }
 
@@ -281,7 +279,7 @@ static void auto_mend(struct auto_search *search, const struct policy_found *kno
             continue;
         search->best.makespan_ns = ns;
         search->best.kept = false;
-        search->mended_ns = target_ns;
+        world_keep(search->world);
     }
 }
 
@@ -305,6 +303,7 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
         search.best.tuning = known->tuning;
         search.best.kept = true;
         search.tries++;
+        world_keep(world);
         auto_mend(&search, known);
         search.lead_ns = search.best.makespan_ns / AUTO_LEAD;
     }
@@ -319,14 +318,8 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
     auto_steps(&search);
     search.best.tries = search.tries;
     world->limit_ns = INT64_MAX;
-    if (search.best.policy == NULL || world->makespan_ns == search.best.makespan_ns)
-        return search.best;
-    if (search.best.kept)
-        (void)auto_keep(&search, known, 0);
-    else if (search.mended_ns > 0)
-        (void)auto_keep(&search, known, search.mended_ns);
-    else
-        (void)world_simulate(world, auto_plan(search.best.policy), &search.best.tuning);
+    if (search.best.policy != NULL)
+        world_recall(world);
     return search.best;
 }
 
