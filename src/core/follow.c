@@ -143,7 +143,7 @@ bool follow_waits(struct engine *engine, const struct task *task, const struct l
         looked++;
         if (its->start_ns >= mine->start_ns)
             return false;
-        if (its->rank <= mine->rank || other->undone == 0)
+        if (its->rank < mine->rank || other->undone == 0)
             continue;
         uint64_t ready_ns = follow_ready_ns(engine, its);
         DBG("  U %u undone %u last %d state %d ready %llu\n", other->self, other->undone, (int)its->last, its->last != PLAN_NONE ? (int)task_state(engine_task(engine, its->last)) : -1, (unsigned long long)ready_ns);
