@@ -6,7 +6,7 @@
 
 #define FOLLOW_LOOK 8u         /* tasks of the plan that are looked at before one */
 #define FOLLOW_LEAST_NS 40000u /* a shorter task does not hold up anybody much */
-#define FOLLOW_IDLE 2u         /* the lane waits for half of the task's length at most */
+#define FOLLOW_IDLE 4u         /* the lane waits for a quarter of the task's length at most */
 
 void follow_init(struct follow *follow, const struct alloc_hooks *hooks)
 {
@@ -32,7 +32,6 @@ static void follow_last(struct engine *engine)
 {
     const struct window *window = &engine->planner->search.window;
     const struct plan_window *plan = &window->plan;
-    const struct world_run *runs = engine->planner->search.world.runs;
     struct planned *entries = (struct planned *)(void *)engine->planner->entries.items;
     const uint32_t *slots = (const uint32_t *)(const void *)window->tasks.items;
     const uint32_t *running = (const uint32_t *)(const void *)window->after.items;
@@ -47,7 +46,6 @@ static void follow_last(struct engine *engine)
                 entry->last = slots[t];
         }
     }
-    (void)runs;
 }
 
 void follow_make(struct engine *engine)
@@ -114,9 +112,6 @@ static uint64_t follow_ready_ns(const struct engine *engine, const struct planne
     return engine->now_ns + sched_flight_ns(engine, engine_lane(engine, last->lane));
 }
 
-#include <stdio.h>
-#include <stdlib.h>
-#define DBG(...) do { if (getenv("TRACE") && atoi(getenv("TRACE")) > 2) fprintf(stderr, __VA_ARGS__); } while (0)
 bool follow_waits(struct engine *engine, const struct task *task, const struct lane *lane)
 {
     struct follow *follow = &engine->planner->follow;
@@ -126,7 +121,6 @@ bool follow_waits(struct engine *engine, const struct task *task, const struct l
     if (mine == NULL || of == NULL || mine->lane != lane->index ||
         task->predicted_ns < FOLLOW_LEAST_NS)
         return false;
-    DBG("waits? T %u lane %u now %llu flight %llu\n", task->self, lane->index, (unsigned long long)engine->now_ns, (unsigned long long)sched_flight_ns(engine, lane));
     uint64_t free_ns = engine->now_ns + sched_flight_ns(engine, lane);
     uint32_t looked = 0;
     bool first = true;
@@ -146,7 +140,6 @@ bool follow_waits(struct engine *engine, const struct task *task, const struct l
         if (its->rank < mine->rank || other->undone == 0)
             continue;
         uint64_t ready_ns = follow_ready_ns(engine, its);
-        DBG("  U %u undone %u last %d state %d ready %llu\n", other->self, other->undone, (int)its->last, its->last != PLAN_NONE ? (int)task_state(engine_task(engine, its->last)) : -1, (unsigned long long)ready_ns);
         if (ready_ns < UINT64_MAX &&
             (ready_ns <= free_ns || (ready_ns - free_ns) * FOLLOW_IDLE <= task->predicted_ns))
             return true;

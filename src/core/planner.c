@@ -1,6 +1,5 @@
 /* When to plan, how much, and what is kept of it; see planner.h. */
 #include <stdlib.h>
-#include <stdio.h>
 #include "core/planner.h"
 
 #include "core/place.h"
@@ -133,8 +132,6 @@ void planner_ran(struct engine *engine, const struct task *task)
     struct planner *planner = engine->planner;
     const struct planned *entry = planner_of(engine, task);
     const fgpu_cmd_result *result = task_result(task);
-    if (getenv("TRACE") && atoi(getenv("TRACE")) > 1)
-        fprintf(stderr, "    R slot %u order %u lane %u start %llu end %llu planned %llu %llu on %d%s\n", task->self, task->order, task->lane, (unsigned long long)result->start_ns, (unsigned long long)result->end_ns, entry ? (unsigned long long)entry->start_ns : 0, entry ? (unsigned long long)entry->end_ns : 0, entry ? (int)entry->lane : -1, entry && (result->end_ns > entry->end_ns + 200000) ? (entry->lane != task->lane ? " LATE MOVED" : " LATE") : (entry && entry->lane != task->lane ? " MOVED" : ""));
     /* A guess says nothing. */
     if (result->timed)
         planner->typical_ns = planner->typical_ns - planner->typical_ns / 8 +
@@ -194,8 +191,6 @@ static bool planner_keep(struct engine *engine)
         if (task_generation(task) != generation || !window_takes(task))
             continue;
         planner->covered++;
-        if (getenv("TRACE") && atoi(getenv("TRACE")) > 1)
-            fprintf(stderr, "    P slot %u gen %u order %u type %u prio %d w %u start %lld end %lld rank %lld\n", slot, generation, task->order, plan_task_at(&window->plan, t)->type, task->priority, *(const uint32_t *)vec_at(&window->lanes, run->worker), (long long)(planner->search.begun_ns + (uint64_t)run->start_ns), (long long)(planner->search.begun_ns + (uint64_t)run->end_ns), (long long)world->rank[t]);
         uint32_t *untried = vec_at(&window->untried, plan_task_at(&window->plan, t)->type);
         if (*untried > 0) {
             --*untried;
@@ -274,9 +269,6 @@ static bool planner_adopt(struct engine *engine)
     bool good =
         found->makespan_ns != INT64_MAX && !search_is_stale(search, engine) && planner_keep(engine);
     planner->busy = planner->arrived = false;
-    if (getenv("TRACE"))
-        fprintf(stderr, "  plan at %llu: %u tasks given %u, %s %s tries %u makespan %lld -> end %lld bound %lld cost %llu gaps %u good %d\n",
-            (unsigned long long)search->begun_ns, tasks, search->given, found->policy ? found->policy->name : "-", found->kept ? "kept" : "new", found->tries, (long long)found->makespan_ns, (long long)found->makespan_ns + (long long)search->begun_ns, (long long)found->bound_ns, (unsigned long long)search->cost_ns, search->window.gaps, good);
     if (!good && found->makespan_ns != INT64_MAX)
         planner->fresh += tasks;
     planner->reckoned_ns += search->cost_ns;

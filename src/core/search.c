@@ -2,7 +2,6 @@
 #include "core/search.h"
 
 #include "core/object.h"
-#include <stdlib.h>
 #include "core/place.h"
 #include "core/planner.h"
 #include "plan/bound.h"
@@ -173,7 +172,7 @@ void search_run(struct search *search)
     search->world.stop = &search->stop;
     if (policy->searches)
         found =
-            policy_search(&search->world, search->most, known, bound_ns, getenv("PRICE") ? atoi(getenv("PRICE")) : (int64_t)search->task_ns);
+            policy_search(&search->world, search->most, known, bound_ns, (int64_t)search->task_ns);
     else
         found.makespan_ns = world_simulate(&search->world, policy->plan, &policy->tuning);
     search->found = found;
