@@ -22,9 +22,8 @@ void follow_fini(struct follow *follow)
 
 static struct follow_lane *follow_lane(const struct follow *follow, uint32_t lane)
 {
-    return lane < follow->lanes.count
-               ? (struct follow_lane *)(void *)follow->lanes.items + lane
-               : NULL;
+    return lane < follow->lanes.count ? (struct follow_lane *)(void *)follow->lanes.items + lane
+                                      : NULL;
 }
 
 /* Of each lane's tasks the last predecessor in the plan: who says when it becomes ready. */
@@ -42,7 +41,8 @@ static void follow_last(struct engine *engine)
         for (uint32_t s = plan_task_at(plan, t)->first_successor; s < end; s++) {
             struct planned *entry = &entries[slots[plan_successors(plan)[s]]];
             const struct planned *before = entry->last != PLAN_NONE ? &entries[entry->last] : NULL;
-            if (before == NULL || before->lane == PLAN_NONE || before->end_ns < entries[slots[t]].end_ns)
+            if (before == NULL || before->lane == PLAN_NONE ||
+                before->end_ns < entries[slots[t]].end_ns)
                 entry->last = slots[t];
         }
     }

@@ -62,10 +62,10 @@ static void window_clear(struct window *window)
 {
     struct plan_window *plan = &window->plan;
     struct vec *const all[] = {
-        &plan->classes,    &plan->workers,   &plan->costs,   &plan->tasks,    &plan->accesses,
-        &plan->successors, &plan->data,      &plan->holders, &plan->links,    &plan->capacity,
-        &window->tasks,    &window->samples, &window->lanes, &window->worker, &window->classes,
-        &window->after,    &window->place,    &window->latency, &window->reach};
+        &plan->classes,    &plan->workers,   &plan->costs,     &plan->tasks,    &plan->accesses,
+        &plan->successors, &plan->data,      &plan->holders,   &plan->links,    &plan->capacity,
+        &window->tasks,    &window->samples, &window->lanes,   &window->worker, &window->classes,
+        &window->after,    &window->place,   &window->latency, &window->reach};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         vec_clear(all[i]);
     map_clear(&window->types);

@@ -225,8 +225,7 @@ static void rank_shares(const struct world *world, struct rank_prices *of)
         for (uint32_t c = 0; c < of->classes; c++) {
             int64_t ns = plan_cost_ns(window, t, c);
             of->share[(size_t)t * of->classes + c] =
-                ns == PLAN_CANNOT ? INFINITY
-                                  : (double)ns / plan_class_at(window, c)->worker_count;
+                ns == PLAN_CANNOT ? INFINITY : (double)ns / plan_class_at(window, c)->worker_count;
         }
     }
 }

@@ -51,11 +51,11 @@ bool world_init(struct world *world, const struct plan_window *window)
     world->limit_ns = INT64_MAX;
     bool good = world->rank != NULL && world->tail_ns != NULL && world->pending != NULL &&
                 world->runs != NULL && world->kept_runs != NULL && world->kept_rank != NULL &&
-                world->workers != NULL && world->heap != NULL &&
-                world->touched != NULL && world->price != NULL && world->shared != NULL &&
-                world->least_ns != NULL && world->worth != NULL &&
-                vec_reserve(&world->ready, tasks + 1) && world_places_init(world) &&
-                world_data_init(world) && world_memory_init(world) && world_judge(world);
+                world->workers != NULL && world->heap != NULL && world->touched != NULL &&
+                world->price != NULL && world->shared != NULL && world->least_ns != NULL &&
+                world->worth != NULL && vec_reserve(&world->ready, tasks + 1) &&
+                world_places_init(world) && world_data_init(world) && world_memory_init(world) &&
+                world_judge(world);
     if (!good) {
         world_fini(world);
         return false;
