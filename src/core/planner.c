@@ -168,6 +168,13 @@ void planner_ended(struct engine *engine, const struct task *task)
 
 /* ---- making a plan ------------------------------------------------------------------------- */
 
+/* Where memory is short, what a node holds when a task becomes ready is not what the plan thought:
+ * if nothing is better than to place each where it ends first, that is done then, not now. */
+static bool planner_is_loose(const struct search *search)
+{
+    return search->window.plan.capacity.count > 0 && search->found.policy == &policy_eft;
+}
+
 /* Of the snapshot's tasks those that still wait; the first of a type go wherever it is to be tried.
  * False without memory, or where too few are left. */
 static bool planner_keep(struct engine *engine)
@@ -183,6 +190,7 @@ static bool planner_keep(struct engine *engine)
         entries[i] = (struct planned){.lane = PLAN_NONE};
     planner->entries.count = slots;
     planner->covered = planner->done = 0;
+    bool loose = planner_is_loose(&planner->search);
     for (uint32_t t = 0; t < window->plan.task_count; t++) {
         uint32_t slot = *(const uint32_t *)vec_at(&window->tasks, t);
         uint32_t generation = *(const uint32_t *)vec_at(&planner->search.generations, t);
@@ -191,6 +199,8 @@ static bool planner_keep(struct engine *engine)
         if (task_generation(task) != generation || !window_takes(task))
             continue;
         planner->covered++;
+        if (loose)
+            continue;
         uint32_t *untried = vec_at(&window->untried, plan_task_at(&window->plan, t)->type);
         if (*untried > 0) {
             --*untried;
@@ -277,7 +287,7 @@ static bool planner_adopt(struct engine *engine)
         planner->found = *found;
         planner_early(engine);
         follow_make(engine);
-        if (search->window.plan.capacity.count > 0)
+        if (search->window.plan.capacity.count > 0 && !planner_is_loose(search))
             uses_make(engine);
         else
             uses_forget(&planner->uses);
