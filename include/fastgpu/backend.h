@@ -293,12 +293,12 @@ typedef struct fgpu_backend {
     void (*reason)(void *device, char *text, size_t text_bytes);
 
     /* Devices with caps.slices, else NULL: launches that can be stopped between work groups.
-     * guard_open: for a grid of `groups`, none of them done, not to stop. guard_close: no launch
-     * with it is in flight. Both are called like mem_*. */
+     * guard_open: for a grid of `groups`, none of them done, not to stop; FGPU_E_UNSUPPORTED where
+     * live_flag says 0, which it asks. guard_close: no launch with it is in flight. Both are called
+     * like mem_*. */
     fgpu_status (*guard_open)(void *device, uint64_t groups, fgpu_guard *guard);
     void (*guard_close)(void *device, fgpu_guard guard);
-    /* Stop (1), or let launches run (0). Any thread at any time; one store, does not block. Where
-     * live_flag does not hold only launches that have not begun are sure to see it. */
+    /* Stop (1), or let launches run (0). Any thread at any time; one store, does not block. */
     void (*guard_stop)(void *device, fgpu_guard guard, uint32_t stop);
     /* Groups of [first, first + count) that have not run. Exact when no launch with the guard is in
      * flight; before that some that are said to have run may still be running. Any thread. */

@@ -317,13 +317,25 @@ static bool edit_empty(struct plan *plan, const struct code_head *head, const ch
     return true;
 }
 
+/* What a function is called that gets the range: its own name is the macro's. */
+static const char *other_name(struct plan *plan, const struct code_head *head)
+{
+    const char *name = head_text(plan, head);
+    size_t length = strlen(name);
+    char *text = code_context_alloc(&plan->context, length + sizeof "fgpu_at_");
+    if (text == NULL)
+        return "";
+    memcpy(text, "fgpu_at_", sizeof "fgpu_at_" - 1);
+    memcpy(text + sizeof "fgpu_at_" - 1, name, length + 1);
+    return text;
+}
+
 static void edit_function(struct plan *plan, const struct code_head *head)
 {
     const struct code_token *name = token_at(plan, head->token);
     if (!head_is_plain(plan, head))
         return;
-    edit(plan, name->offset, 0, "("); /* no call of the macro */
-    edit(plan, end_of(name), 0, ")");
+    edit(plan, name->offset, name->length, other_name(plan, head));
     if (!edit_empty(plan, head, "uint4 fgpu_grid"))
         edit(plan, end_of(token_at(plan, head->token + 1)), 0, "uint4 fgpu_grid, ");
 }
@@ -386,9 +398,9 @@ static void add_call(struct plan *plan, uint32_t h)
     }
     add(plan, "#define ");
     add(plan, name);
-    add(plan, empty ? "() (" : "(...) (");
-    add(plan, name);
-    add(plan, empty ? ")(fgpu_grid)\n" : ")(fgpu_grid, __VA_ARGS__)\n");
+    add(plan, empty ? "() " : "(...) ");
+    add(plan, other_name(plan, head));
+    add(plan, empty ? "(fgpu_grid)\n" : "(fgpu_grid, __VA_ARGS__)\n");
 }
 
 /* Where the text begins: a byte order mark stays first. */

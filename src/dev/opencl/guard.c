@@ -86,9 +86,8 @@ static cl_int guard_own(struct ocl_device *device, struct ocl_guard *guard)
     return error;
 }
 
-fgpu_status ocl_guard_open(void *opened, uint64_t groups, fgpu_guard *made)
+fgpu_status ocl_guard_make(struct ocl_device *device, uint64_t groups, fgpu_guard *made)
 {
-    struct ocl_device *device = opened;
     struct ocl_guard *guard = calloc(1, sizeof *guard);
     cl_int error = CL_OUT_OF_HOST_MEMORY;
 
@@ -110,6 +109,20 @@ fgpu_status ocl_guard_open(void *opened, uint64_t groups, fgpu_guard *made)
     return error_set(ocl_text_status(error), "opencl:%u: no guard for %llu groups: %s (%d)",
                      device->unit.root_index, (unsigned long long)groups, ocl_text_name(error),
                      (int)error);
+}
+
+fgpu_status ocl_guard_open(void *opened, uint64_t groups, fgpu_guard *made)
+{
+    struct ocl_device *device = opened;
+    uint32_t live = 0;
+    fgpu_status status = ocl_live_flag(device, &live);
+
+    *made = 0;
+    if (status == FGPU_OK && live == 0)
+        status = error_set(FGPU_E_UNSUPPORTED,
+                           "opencl:%u: a running kernel does not see what the host stores",
+                           device->unit.root_index);
+    return status == FGPU_OK ? ocl_guard_make(device, groups, made) : status;
 }
 
 void ocl_guard_close(void *opened, fgpu_guard closed)

@@ -19,6 +19,8 @@ struct ocl_guard {
 };
 
 fgpu_status ocl_guard_open(void *device, uint64_t groups, fgpu_guard *guard);
+/* The same without asking ocl_live_flag(). */
+fgpu_status ocl_guard_make(struct ocl_device *device, uint64_t groups, fgpu_guard *guard);
 void ocl_guard_close(void *device, fgpu_guard guard);
 void ocl_guard_stop(void *device, fgpu_guard guard, uint32_t stop);
 uint64_t ocl_guard_left(void *device, fgpu_guard guard, uint64_t first, uint64_t count);

@@ -12,6 +12,8 @@
 #define LIVE_GROUPS 8u               /* bytes of the map, where the kernel writes two numbers */
 #define LIVE_LEAST_ROUNDS (1u << 14) /* 16 ms where a look takes 1 us, 10 us where 1 ns */
 #define LIVE_MOST_ROUNDS (1u << 26)
+#define LIVE_TRIES 7u /* the last ones with as many rounds */
+#define LIVE_UNWRITTEN UINT32_MAX
 #define LIVE_PATIENCE_NS UINT64_C(2000000000) /* for the kernel to begin */
 #define LIVE_LEAD_NS 200000u                  /* it surely looks by then */
 #define LIVE_BLIND_NS UINT64_C(20000000)      /* who has not seen it by now never will */
@@ -59,17 +61,24 @@ static void live_args(struct live_trial *trial, cl_uint rounds)
                 : api->clSetKernelArg(trial->kernel, 1, sizeof(cl_mem), &trial->guard->done_id);
 }
 
+static cl_int live_state(const struct live_trial *trial, cl_event event)
+{
+    cl_int state = CL_COMPLETE;
+    cl_int error = trial->device->api->clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
+                                                      sizeof state, &state, NULL);
+
+    return error == CL_SUCCESS ? state : error;
+}
+
 /* Waits until the kernel has begun, and a moment more. */
 static void live_lead(const struct live_trial *trial, cl_event event)
 {
     uint64_t begin_ns = clock_now_ns();
     uint64_t began_ns = 0;
-    cl_int state = CL_SUBMITTED;
 
     while (clock_now_ns() - begin_ns < LIVE_PATIENCE_NS) {
-        if (trial->device->api->clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
-                                               sizeof state, &state, NULL) != CL_SUCCESS ||
-            state <= CL_COMPLETE)
+        cl_int state = live_state(trial, event);
+        if (state <= CL_COMPLETE)
             return;
         if (state == CL_RUNNING && began_ns == 0)
             began_ns = clock_now_ns();
@@ -82,11 +91,12 @@ static void live_lead(const struct live_trial *trial, cl_event event)
 static enum live_answer live_once(struct live_trial *trial, cl_uint rounds)
 {
     const struct ocl_api *api = trial->device->api;
-    const volatile uint32_t *seen = (const volatile uint32_t *)(const void *)trial->guard->done;
+    volatile uint32_t *seen = (volatile uint32_t *)(void *)trial->guard->done;
     size_t one = 1;
     cl_event event = NULL;
 
     atomic_store_release_u32(trial->guard->flag, 0);
+    seen[0] = seen[1] = LIVE_UNWRITTEN;
     live_args(trial, rounds);
     if (trial->error == CL_SUCCESS)
         trial->error = api->clEnqueueNDRangeKernel(trial->queue, trial->kernel, 1, NULL, &one, &one,
@@ -97,6 +107,7 @@ static enum live_answer live_once(struct live_trial *trial, cl_uint rounds)
     live_lead(trial, event);
     atomic_store_release_u32(trial->guard->flag, 1);
     uint64_t stored_ns = clock_now_ns();
+    bool late = live_state(trial, event) <= CL_COMPLETE;
     cl_int state = ocl_device_wait(api, event, LIMITS_OPENCL_WAIT_NS);
     uint64_t took_ns = clock_now_ns() - stored_ns;
     (void)api->clReleaseEvent(event);
@@ -105,19 +116,24 @@ static enum live_answer live_once(struct live_trial *trial, cl_uint rounds)
         trial->error = state < 0 ? state : CL_OUT_OF_RESOURCES;
         return LIVE_FAILED;
     }
+    if (seen[1] == LIVE_UNWRITTEN) /* and we do not see what it stores */
+        return LIVE_NO;
     if (seen[0] == 1 && seen[1] > 0 && seen[1] < rounds)
         return LIVE_YES;
-    return seen[1] == rounds && took_ns > LIVE_BLIND_NS ? LIVE_NO : LIVE_OPEN;
+    return seen[1] == rounds && !late && took_ns > LIVE_BLIND_NS ? LIVE_NO : LIVE_OPEN;
 }
 
 /* Longer and longer, until the store falls into the kernel's time. */
 static enum live_answer live_run(struct live_trial *trial)
 {
     enum live_answer answer = LIVE_OPEN;
+    cl_uint rounds = LIVE_LEAST_ROUNDS;
 
-    for (cl_uint rounds = LIVE_LEAST_ROUNDS; rounds <= LIVE_MOST_ROUNDS && answer == LIVE_OPEN;
-         rounds *= 16)
+    for (uint32_t tries = 0; tries < LIVE_TRIES && answer == LIVE_OPEN; tries++) {
         answer = live_once(trial, rounds);
+        if (rounds < LIVE_MOST_ROUNDS)
+            rounds *= 16;
+    }
     return answer;
 }
 
@@ -155,7 +171,7 @@ static enum live_answer live_try(struct ocl_device *device)
     fgpu_guard guard = 0;
     enum live_answer answer = LIVE_FAILED;
 
-    if (ocl_guard_open(device, LIVE_GROUPS, &guard) != FGPU_OK)
+    if (ocl_guard_make(device, LIVE_GROUPS, &guard) != FGPU_OK)
         return answer;
     trial.guard = ocl_guard_of(guard);
     answer = live_build(&trial);
