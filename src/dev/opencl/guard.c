@@ -233,7 +233,7 @@ static cl_int guard_warm_run(struct ocl_device *device, cl_command_queue queue, 
         return error;
     error = api->clFlush(queue);
     if (error == CL_SUCCESS)
-        error = ocl_device_wait(api, event, LIMITS_OPENCL_WAIT_NS);
+        error = ocl_device_wait(api, event, LIMITS_OPENCL_WARM_NS);
     (void)api->clReleaseEvent(event);
     return error > CL_COMPLETE ? CL_OUT_OF_RESOURCES : error;
 }

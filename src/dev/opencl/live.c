@@ -12,10 +12,10 @@
 #define LIVE_GROUPS 8u               /* bytes of the map, where the kernel writes two numbers */
 #define LIVE_LEAST_ROUNDS (1u << 14) /* 16 ms where a look takes 1 us, 10 us where 1 ns */
 #define LIVE_MOST_ROUNDS (1u << 26)
-#define LIVE_TRIES 7u /* the last ones with as many rounds */
+#define LIVE_TRIES 10u
 #define LIVE_UNWRITTEN UINT32_MAX
 #define LIVE_PATIENCE_NS UINT64_C(2000000000) /* for the kernel to begin */
-#define LIVE_LEAD_NS 200000u                  /* it surely looks by then */
+#define LIVE_LEAD_NS 200000u                  /* it mostly looks by then */
 #define LIVE_BLIND_NS UINT64_C(20000000)      /* who has not seen it by now never will */
 
 struct live_verdict {
@@ -40,15 +40,17 @@ struct live_trial {
     cl_command_queue queue;
     cl_kernel kernel;
     struct ocl_guard *guard;
+    uint64_t lead_ns; /* how long the kernel runs before the store */
+    cl_uint rounds;
     bool hangs; /* the device still uses it all */
     cl_int error;
 };
 
-static void live_args(struct live_trial *trial, cl_uint rounds)
+static void live_args(struct live_trial *trial)
 {
     const struct ocl_api *api = trial->device->api;
 
-    trial->error = api->clSetKernelArg(trial->kernel, 2, sizeof rounds, &rounds);
+    trial->error = api->clSetKernelArg(trial->kernel, 2, sizeof trial->rounds, &trial->rounds);
     if (trial->error == CL_SUCCESS)
         trial->error =
             trial->device->caps.host_memory != 0
@@ -82,13 +84,13 @@ static void live_lead(const struct live_trial *trial, cl_event event)
             return;
         if (state == CL_RUNNING && began_ns == 0)
             began_ns = clock_now_ns();
-        if (began_ns != 0 && clock_now_ns() - began_ns > LIVE_LEAD_NS)
+        if (began_ns != 0 && clock_now_ns() - began_ns > trial->lead_ns)
             return;
         atomic_pause();
     }
 }
 
-static enum live_answer live_once(struct live_trial *trial, cl_uint rounds)
+static enum live_answer live_once(struct live_trial *trial)
 {
     const struct ocl_api *api = trial->device->api;
     volatile uint32_t *seen = (volatile uint32_t *)(void *)trial->guard->done;
@@ -97,7 +99,7 @@ static enum live_answer live_once(struct live_trial *trial, cl_uint rounds)
 
     atomic_store_release_u32(trial->guard->flag, 0);
     seen[0] = seen[1] = LIVE_UNWRITTEN;
-    live_args(trial, rounds);
+    live_args(trial);
     if (trial->error == CL_SUCCESS)
         trial->error = api->clEnqueueNDRangeKernel(trial->queue, trial->kernel, 1, NULL, &one, &one,
                                                    0, NULL, &event);
@@ -118,22 +120,24 @@ static enum live_answer live_once(struct live_trial *trial, cl_uint rounds)
     }
     if (seen[1] == LIVE_UNWRITTEN) /* and we do not see what it stores */
         return LIVE_NO;
-    if (seen[0] == 1 && seen[1] > 0 && seen[1] < rounds)
+    if (seen[0] == 1 && seen[1] > 0 && seen[1] < trial->rounds)
         return LIVE_YES;
-    return seen[1] == rounds && !late && took_ns > LIVE_BLIND_NS ? LIVE_NO : LIVE_OPEN;
+    if (seen[1] == trial->rounds && !late && took_ns > LIVE_BLIND_NS)
+        return LIVE_NO;
+    if (seen[1] == 0) /* it had not begun to look */
+        trial->lead_ns *= 4;
+    else if (trial->rounds < LIVE_MOST_ROUNDS) /* it was over */
+        trial->rounds *= 16;
+    return LIVE_OPEN;
 }
 
-/* Longer and longer, until the store falls into the kernel's time. */
+/* Until the store falls into the time that the kernel looks. */
 static enum live_answer live_run(struct live_trial *trial)
 {
     enum live_answer answer = LIVE_OPEN;
-    cl_uint rounds = LIVE_LEAST_ROUNDS;
 
-    for (uint32_t tries = 0; tries < LIVE_TRIES && answer == LIVE_OPEN; tries++) {
-        answer = live_once(trial, rounds);
-        if (rounds < LIVE_MOST_ROUNDS)
-            rounds *= 16;
-    }
+    for (uint32_t tries = 0; tries < LIVE_TRIES && answer == LIVE_OPEN; tries++)
+        answer = live_once(trial);
     return answer;
 }
 
@@ -167,7 +171,8 @@ static enum live_answer live_build(struct live_trial *trial)
 
 static enum live_answer live_try(struct ocl_device *device)
 {
-    struct live_trial trial = {.device = device};
+    struct live_trial trial = {
+        .device = device, .lead_ns = LIVE_LEAD_NS, .rounds = LIVE_LEAST_ROUNDS};
     fgpu_guard guard = 0;
     enum live_answer answer = LIVE_FAILED;
 
