@@ -19,8 +19,8 @@ static const char kernel_text[] =
     "  free     any range of its work groups can be launched as it is\n"
     "  rewrite  after what it asks of the whole grid has been rewritten\n"
     "  never    its work groups may communicate, or it cannot be read\n"
-    "and whether a device may run it in slices and stop it between work groups (guard)\n"
-    "for something urgent. Other kernels are launched whole.";
+    "and whether a device may run it in slices, and stop it between work groups\n"
+    "(guard) for something urgent. Other kernels are launched whole.";
 
 struct kernel_options {
     const char *build; /* NULL: none */
@@ -148,7 +148,7 @@ int command_kernel(int argc, char **argv, const volatile sig_atomic_t *stop)
     struct kernel_options chosen = {0};
     const struct option table[] = {
         {"options", 'o', OPTION_TEXT, &chosen.build, "TEXT",
-         "build options, as \"-DTILE=16\": macros decide what is read", 0, 0, NULL},
+         "build options: macros decide what is read", 0, 0, NULL},
         {"json", 0, OPTION_FLAG, &chosen.is_json, NULL, "print one JSON object instead of lines", 0,
          0, NULL},
     };
