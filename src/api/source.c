@@ -1,4 +1,6 @@
-/* What a source says of its kernels: see fastgpu/source.h. Thread: any. */
+/* What a source says of its kernels: see fastgpu/source.h. The reader's words (code/unit.h) and the
+ * transforms' refusals (code/preempt.h), as plain data. Thread: any.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -15,7 +15,8 @@ expect 0 stdout 'scan.cl:5: scan_block: rewrite; slices: yes, guard: yes' \
 grep -qF 'line 17: it uses get_group_id' stdout
 expect 0 stdout 'sum_last: never; slices: no, guard: no' "$FASTGPU" kernel "$kernels/last_block.cl"
 grep -qF 'line 16: it orders global memory with a fence' stdout
-expect 0 stdout 'fill_int: free; slices: no, guard: no' "$FASTGPU" kernel "$kernels/macro_kernels.cl"
+expect 0 stdout 'fill_int: free; slices: no, guard: no' \
+    "$FASTGPU" kernel "$kernels/macro_kernels.cl"
 grep -qF 'line 21: this comes out of a macro' stdout
 
 # Build options decide what is read.
