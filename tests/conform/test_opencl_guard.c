@@ -375,6 +375,15 @@ static void test_refused(void **state)
     bad.launch.part = FGPU_LAUNCH_WHOLE;
     rig_run(&rig, FGPU_CMD_LAUNCH, FGPU_CMD_NOTIFY, &bad.launch);
     assert_int_not_equal(bad.launch.result.status, FGPU_OK); /* this code runs slices only */
+    bad = good; /* compiling ahead: no work-group size, no dimensions */
+    bad.launch.local[0] = 0;
+    assert_int_not_equal(opencl_backend.code_warm(rig.device, &bad.launch), FGPU_OK);
+    bad.launch.dims = 0;
+    assert_int_equal(opencl_backend.code_warm(rig.device, &bad.launch), FGPU_E_INVAL);
+    bad = good; /* a wide grid */
+    bad.launch.global[0] = 1 << 20;
+    assert_int_equal(opencl_backend.code_warm(rig.device, &bad.launch), FGPU_OK);
+    assert_int_equal(opencl_backend.guard_left(rig.device, guard, 0, 64), 64);
     assert_int_equal(launch_status(&rig, good), FGPU_OK);
     assert_int_equal(opencl_backend.guard_left(rig.device, guard, 0, 64), 0);
     opencl_backend.guard_close(rig.device, guard);

@@ -238,6 +238,16 @@ static cl_int guard_warm_run(struct ocl_device *device, cl_command_queue queue, 
     return error > CL_COMPLETE ? CL_OUT_OF_RESOURCES : error;
 }
 
+/* Could a slice of the launch be wide? It is one row of all its groups. */
+static bool guard_is_wide(const fgpu_cmd_launch *launch)
+{
+    double items = 1;
+
+    for (uint32_t d = 0; d < launch->dims; d++)
+        items *= (double)launch->global[d];
+    return items >= GUARD_WIDE_ITEMS - 1;
+}
+
 /* Groups that do nothing: one, and where the launch may be wide as many as make it so. */
 static cl_int guard_warm(struct ocl_device *device, struct ocl_code *code, struct ocl_args *args,
                          const fgpu_cmd_launch *launch, cl_command_queue queue)
@@ -254,18 +264,18 @@ static cl_int guard_warm(struct ocl_device *device, struct ocl_code *code, struc
         slice.launch.global[d] = local != 0 ? local : 1;
     }
     error = ocl_guard_shape(&slice, code, &shape);
+    if (error != CL_SUCCESS)
+        return error;
     shape.grid[0] = CODE_PREEMPT_NOTHING;
-    if (error == CL_SUCCESS)
-        error = ocl_args_set(device, args, launch);
+    error = ocl_args_set(device, args, launch);
     if (error == CL_SUCCESS)
         error = ocl_guard_args(device, code, args, &shape, NULL);
     if (error == CL_SUCCESS)
         error = guard_warm_run(device, queue, args->kernel, launch->dims, &shape);
+    if (error != CL_SUCCESS || !guard_is_wide(launch))
+        return error;
     shape.global[0] = (GUARD_WIDE_ITEMS / shape.local[0] + 1) * shape.local[0];
-    if (error == CL_SUCCESS &&
-        launch->global[0] * launch->global[1] * launch->global[2] >= GUARD_WIDE_ITEMS - 1)
-        error = guard_warm_run(device, queue, args->kernel, launch->dims, &shape);
-    return error;
+    return guard_warm_run(device, queue, args->kernel, launch->dims, &shape);
 }
 
 fgpu_status ocl_guard_warm(void *opened, const fgpu_cmd_launch *launch)
