@@ -76,6 +76,7 @@ static void device_find_caps(struct ocl_device *device, const fgpu_backend_optio
         caps->max_group_items = (uint32_t)group;
     caps->max_queue_commands = LIMITS_OPENCL_COMMANDS;
     caps->parts = 1;
+    caps->slices = 1;
     caps->resource_group = ocl_info_resource_group(unit);
     if (!ocl_info_u64(unit, CL_DEVICE_GLOBAL_MEM_SIZE, &caps->memory_bytes))
         caps->memory_bytes = 0;
