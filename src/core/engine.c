@@ -675,9 +675,11 @@ void engine_turn(struct engine *engine)
     } while (engine_fill(engine) || engine->work.count > 0);
     for (uint32_t i = engine->has_commands ? bitset_next(&engine->loaded, 0) : BITSET_END;
          i != BITSET_END; i = bitset_next(&engine->loaded, i + 1)) {
-        struct vec *commands = &engine_lane(engine, i)->commands;
-        if (commands->count > 0)
-            ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
+        struct lane *lane = engine_lane(engine, i);
+        if (lane->commands.count == 0)
+            continue;
+        ((fgpu_cmd *)vec_at(&lane->commands, lane->commands.count - 1))->flags |= FGPU_CMD_NOTIFY;
+        lane->silent_ns = 0;
     }
     if (engine->freed_count > 0)
         submit_give_back(engine);

@@ -7,6 +7,10 @@
  */
 #include "core/learn.h"
 
+#define LEARN_REACT_NS 20000u /* shorter tasks are not waited for one by one */
+#define LEARN_REACT_MOST_NS 2000000u
+#define LEARN_LAG_FORGETS 1024
+
 static void learn_end(struct lane *lane, uint64_t end_ns)
 {
     if (end_ns > lane->timed_end_ns)
@@ -47,6 +51,21 @@ void learn_copy(struct engine *engine, const struct op *op)
     learn_end(engine_lane(engine, op->lane), result->end_ns);
 }
 
+/* How long after a task's end it is seen here: what a lane needs in flight goes by that. The
+ * device's clock may be another one, and run a little differently: what counts is how much later
+ * than at best. */
+static void learn_reaction(const struct engine *engine, struct lane *lane, uint64_t end_ns)
+{
+    int64_t lag_ns = (int64_t)(engine->now_ns - end_ns);
+    if (lag_ns < lane->lag_ns)
+        lane->lag_ns = lag_ns;
+    else
+        lane->lag_ns += (lag_ns - lane->lag_ns) / LEARN_LAG_FORGETS;
+    uint64_t late_ns = (uint64_t)(lag_ns - lane->lag_ns);
+    late_ns = late_ns < LEARN_REACT_MOST_NS ? late_ns : LEARN_REACT_MOST_NS;
+    lane->react_ns = lane->react_ns - lane->react_ns / 8 + (uint32_t)late_ns / 8;
+}
+
 void learn_task(struct engine *engine, struct task *task, fgpu_status status)
 {
     struct lane *lane = engine_lane(engine, task->lane);
@@ -56,6 +75,8 @@ void learn_task(struct engine *engine, struct task *task, fgpu_status status)
     if (status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
         device->timed++;
+        if (ns >= LEARN_REACT_NS)
+            learn_reaction(engine, lane, result->end_ns);
         learn_end(lane, result->end_ns);
         if (task->kernel != TASK_NONE)
             history_slot_learn(engine->history, task->model, ns);

@@ -94,6 +94,7 @@ static fgpu_status setup_lanes(struct engine *engine, uint32_t ring)
             lane->copies = q >= engine->devices[d].lane_count;
             lane->hidden = engine->devices[d].hidden || lane->copies;
             lane->waiters = LINKS_NONE;
+            lane->lag_ns = INT64_MAX;
             vec_init(&lane->commands, sizeof(fgpu_cmd), engine->hooks);
             lane->ring_mask = ring - 1;
             lane->ring = alloc_get(engine->hooks, ring * sizeof *lane->ring, 64);
