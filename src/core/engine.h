@@ -86,9 +86,10 @@ struct lane {
     uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */
     uint64_t timed_end_ns; /* when the last timed command ended, by the device's clock */
+    uint64_t seen;         /* number of the newest one that is known to have finished */
     uint64_t silent_ns;    /* predicted time of what was handed out since one that rings */
     int64_t lag_ns;        /* the least that our clock was ahead when a long task was seen to end */
-    uint32_t react_ns;     /* how much later than that they are seen, smoothed: the host's turn */
+    uint32_t react_ns;     /* how much later than that it is seen, smoothed: the host's turn */
     uint32_t waiters;      /* links: tasks that wait until it has progressed */
     uint8_t full;          /* its budget was used up; takes more when half of it is free */
     uint8_t hungry;        /* counted in engine->hungry */

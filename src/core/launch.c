@@ -10,7 +10,6 @@
 #include "core/joined.h"
 #include "core/lane.h"
 #include "core/memory.h"
-#include "core/sched.h"
 
 #define LAUNCH_TIME_EVERY 64 /* short tasks are measured that often once their time is known */
 #define LAUNCH_TIME_LONG_NS 20000u /* longer ones always */
@@ -190,12 +189,12 @@ void launch_task(struct engine *engine, struct task *task, bool chained)
     launch_append(engine, lane, task, launch_body(engine, task, lane->device, node), chained);
 }
 
-/* Of a batch the last command rings; of a long one also those after which half of what may be in
- * flight is left, so that there is time to hand out more before the device has nothing to do. */
+/* Of a batch the last command rings; of a long one also those after which the lane may have more,
+ * so that there is time to hand that out before the device has nothing to do. */
 static bool launch_rings(const struct engine *engine, struct lane *lane, const struct task *task)
 {
     lane->silent_ns += task->predicted_ns;
-    if (2 * lane->silent_ns < sched_budget_ns(engine, lane))
+    if (lane->silent_ns < engine->budget_ns / 2)
         return false;
     lane->silent_ns = 0;
     return true;

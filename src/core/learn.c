@@ -9,6 +9,8 @@
 
 #define LEARN_REACT_NS 20000u /* shorter tasks are not waited for one by one */
 #define LEARN_REACT_MOST_NS 2000000u
+#define LEARN_REACT_RISES 4u /* the few that are seen late are what a lane runs dry for */
+#define LEARN_REACT_FALLS 64u
 #define LEARN_LAG_FORGETS 1024
 
 static void learn_end(struct lane *lane, uint64_t end_ns)
@@ -51,7 +53,7 @@ void learn_copy(struct engine *engine, const struct op *op)
     learn_end(engine_lane(engine, op->lane), result->end_ns);
 }
 
-/* How long after a task's end it is seen here: what a lane needs in flight goes by that. The
+/* How long after the end of the newest task that has ended it is seen here: what a lane needs in flight goes by that. The
  * device's clock may be another one, and run a little differently: what counts is how much later
  * than at best. */
 static void learn_reaction(const struct engine *engine, struct lane *lane, uint64_t end_ns)
@@ -61,9 +63,12 @@ static void learn_reaction(const struct engine *engine, struct lane *lane, uint6
         lane->lag_ns = lag_ns;
     else
         lane->lag_ns += (lag_ns - lane->lag_ns) / LEARN_LAG_FORGETS;
-    uint64_t late_ns = (uint64_t)(lag_ns - lane->lag_ns);
-    late_ns = late_ns < LEARN_REACT_MOST_NS ? late_ns : LEARN_REACT_MOST_NS;
-    lane->react_ns = lane->react_ns - lane->react_ns / 8 + (uint32_t)late_ns / 8;
+    uint64_t seen_ns = (uint64_t)(lag_ns - lane->lag_ns);
+    uint32_t late_ns = seen_ns < LEARN_REACT_MOST_NS ? (uint32_t)seen_ns : LEARN_REACT_MOST_NS;
+    if (late_ns > lane->react_ns)
+        lane->react_ns += (late_ns - lane->react_ns) / LEARN_REACT_RISES;
+    else
+        lane->react_ns -= (lane->react_ns - late_ns) / LEARN_REACT_FALLS;
 }
 
 void learn_task(struct engine *engine, struct task *task, fgpu_status status)
@@ -75,7 +80,7 @@ void learn_task(struct engine *engine, struct task *task, fgpu_status status)
     if (status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
         device->timed++;
-        if (ns >= LEARN_REACT_NS)
+        if (ns >= LEARN_REACT_NS && lane->done == lane->seen)
             learn_reaction(engine, lane, result->end_ns);
         learn_end(lane, result->end_ns);
         if (task->kernel != TASK_NONE)

@@ -19,7 +19,7 @@
 #define SCHED_LONG_NS 2000000u /* hundreds of times a quick host's reaction */
 #define SCHED_LONG_TURNS 128u  /* of a slow one's, ... */
 #define SCHED_LONG_MOST_NS 16000000u
-#define SCHED_BUDGET_TURNS 8u /* half of it is left when the lane is filled again */
+#define SCHED_BUDGET_TURNS 8u
 #define SCHED_BUDGET_MOST_NS 4000000u
 
 static uint32_t sched_level(const struct task *task)
@@ -111,7 +111,9 @@ static uint64_t sched_turns_ns(const struct lane *lane, uint64_t ns, uint64_t tu
     return turns_ns > ns ? turns_ns : ns;
 }
 
-uint64_t sched_budget_ns(const struct engine *engine, const struct lane *lane)
+/* How much predicted time may be in flight: more where the host is slow to see that a task has
+ * ended, so that the lane does not run dry meanwhile. */
+static uint64_t sched_budget_ns(const struct engine *engine, const struct lane *lane)
 {
     return sched_turns_ns(lane, engine->budget_ns, SCHED_BUDGET_TURNS, SCHED_BUDGET_MOST_NS);
 }
@@ -142,7 +144,7 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
     uint64_t budget_ns = sched_budget_ns(engine, lane);
     if (lane->full) { /* refill at half: few large batches instead of many small ones */
         limit /= 2;
-        budget_ns /= 2;
+        budget_ns -= engine->budget_ns / 2;
     }
     return in_flight < limit && lane->flight_ns < budget_ns;
 }

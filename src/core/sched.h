@@ -38,10 +38,6 @@ uint32_t sched_chain_pop(struct engine *engine, struct lane *lane);
 /* Predicted time until what is in flight on the lane has finished. */
 uint64_t sched_flight_ns(const struct engine *engine, const struct lane *lane);
 
-/* How much predicted time may be in flight on the lane: more where the host is slow to see that a
- * task has ended, so that the lane does not run dry meanwhile. */
-uint64_t sched_budget_ns(const struct engine *engine, const struct lane *lane);
-
 /* May another command be handed to the lane now? */
 bool sched_has_room(const struct engine *engine, const struct lane *lane);
 
