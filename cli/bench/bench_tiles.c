@@ -139,7 +139,7 @@ static int tiles_open_and_run(struct tiles_words *words, const volatile sig_atom
         options.devices = words->devices;
         options.policy = words->policy;
         options.subdevices = (uint32_t)words->subdevices;
-        options.faults = words->slow > 1 ? faults : NULL;
+        options.faults = words->slow > 1 && words->subdevices != 1 ? faults : NULL;
         options.trace_events = (uint32_t)1 << 20;
         options.cache_dir = ""; /* what another run measured does not count here */
         log_options_apply(&words->log, &options);

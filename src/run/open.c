@@ -69,17 +69,13 @@ static fgpu_status open_hidden(struct driver *driver, const fgpu_pool_options *o
 
 /* Faults below, so that the validate layer sees what they make of the device. */
 static fgpu_status open_layers(struct driver *driver, const fgpu_pool_options *options,
-                               uint32_t index)
+                               const struct faults *faults, uint32_t index)
 {
     struct device *device = &driver->devices[index];
     struct layer_device wrapped = {device->backend, device->self};
     fgpu_status status = FGPU_OK;
-    if (options->faults != NULL && options->faults[0] != '\0') {
-        struct faults faults;
-        status = faults_parse(options->faults, &faults);
-        if (status == FGPU_OK)
-            status = layer_fault_wrap(&wrapped, &driver->device_bell, &faults, index);
-    }
+    if (options->faults != NULL && options->faults[0] != '\0')
+        status = layer_fault_wrap(&wrapped, &driver->device_bell, faults, index);
     if (status == FGPU_OK && (options->flags & FGPU_POOL_VALIDATE))
         status = layer_validate_wrap(&wrapped, &driver->device_bell);
     device->backend = wrapped.backend;
@@ -177,13 +173,18 @@ fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options
                                     .subdevices = options->subdevices,
                                     .seed = options->seed,
                                     .memory_bytes = options->device_memory_bytes};
+    struct faults faults;
     uint32_t count = 0;
-    fgpu_status status = open_find(driver, options, &backend, matches, &count);
+    fgpu_status status = faults_parse(options->faults != NULL ? options->faults : "", &faults);
+    if (status == FGPU_OK)
+        status = open_find(driver, options, &backend, matches, &count);
+    if (status == FGPU_OK)
+        status = faults_check(&faults, count);
     for (uint32_t i = 0; status == FGPU_OK && i < count; i++) {
         status = device_open(&driver->devices[i], &matches[i], &backend, &driver->device_bell);
         driver->device_count += status == FGPU_OK;
         if (status == FGPU_OK)
-            status = open_layers(driver, options, i);
+            status = open_layers(driver, options, &faults, i);
     }
     free(matches);
     driver->visible_count = driver->device_count;
