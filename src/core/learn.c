@@ -7,6 +7,8 @@
  */
 #include "core/learn.h"
 
+#include "core/beside.h"
+
 #define LEARN_REACT_NS 20000u /* shorter tasks are not waited for one by one */
 #define LEARN_REACT_MOST_NS 2000000u
 #define LEARN_REACT_RISES 4u /* the few that are seen late are what a lane runs dry for */
@@ -71,6 +73,15 @@ static void learn_reaction(const struct engine *engine, struct lane *lane, uint6
         lane->react_ns -= (lane->react_ns - late_ns) / LEARN_REACT_FALLS;
 }
 
+/* The time that a task took beside others teaches nothing, unless nothing is known of it. */
+static bool learn_is_exclusive(struct engine *engine, const struct task *task,
+                               const struct lane *lane, uint64_t start_ns)
+{
+    uint64_t ns;
+    return !beside_shared(engine, task, lane, start_ns) ||
+           history_slot_predict(engine->history, task->model, &ns) == HISTORY_UNKNOWN;
+}
+
 void learn_task(struct engine *engine, struct task *task, fgpu_status status)
 {
     struct lane *lane = engine_lane(engine, task->lane);
@@ -83,7 +94,7 @@ void learn_task(struct engine *engine, struct task *task, fgpu_status status)
         if (ns >= LEARN_REACT_NS && lane->done == lane->seen)
             learn_reaction(engine, lane, result->end_ns);
         learn_end(lane, result->end_ns);
-        if (task->kernel != TASK_NONE)
+        if (task->kernel != TASK_NONE && learn_is_exclusive(engine, task, lane, result->start_ns))
             history_slot_learn(engine->history, task->model, ns);
     }
     device->stats.tasks++;

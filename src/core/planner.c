@@ -107,7 +107,7 @@ bool planner_is_punctual(const struct engine *engine, const struct task *task,
 bool planner_is_early(struct engine *engine, const struct task *task, const struct lane *lane)
 {
     const struct planned *planned = planner_of(engine, task);
-    if (planned == NULL || lane->flight_tasks == 0)
+    if (planned == NULL || lane->flight_tasks == 0 || lane->side)
         return false;
     uint64_t busy_ns = sched_flight_ns(engine, lane);
     uint64_t from_ns =

@@ -112,7 +112,7 @@ static uint64_t open_key(const fgpu_device_info *info, uint32_t queues)
 static uint32_t open_cores(const struct device *device)
 {
     uint32_t units = device->info.valid & FGPU_INFO_UNITS ? device->info.compute_units : 0;
-    uint32_t cores = units / device->caps.queue_count;
+    uint32_t cores = units / (device->caps.queue_count - device->caps.side_queue_count);
     return cores != 0 ? cores : 1;
 }
 
@@ -137,7 +137,8 @@ static uint32_t open_group_cores(const struct driver *driver, const struct devic
         for (uint32_t e = 0; e < driver->visible_count; e++) {
             const struct device *part = &driver->devices[e];
             if (open_are_parts(root, part))
-                cores += open_cores(part) * part->caps.queue_count;
+                cores += open_cores(part) *
+                         (part->caps.queue_count - part->caps.side_queue_count);
         }
         most = cores > most ? cores : most;
     }
@@ -155,7 +156,8 @@ static void open_configs(struct driver *driver, const fgpu_pool_options *options
             limit = options->device_memory_bytes;
         configs[d] =
             (struct engine_device_config){.caps = device->caps,
-                                          .key = open_key(&device->info, device->caps.queue_count),
+                                          .key = open_key(&device->info, device->caps.queue_count -
+                                                                         device->caps.side_queue_count),
                                           .memory_limit_bytes = limit,
                                           .cores = open_cores(device),
                                           .group_cores = open_group_cores(driver, device),
