@@ -10,11 +10,12 @@ static uint64_t beside_groups(const struct engine *engine, const struct task *ta
     const fgpu_cmd_launch *launch = task_body(task);
     const struct code *code = engine_code(engine, engine_kernel(engine, task->kernel), device);
     uint64_t groups = 1;
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < launch->dims; i++) {
         uint64_t local =
             task->flags & TASK_F_AUTO_LOCAL ? code->required_local[i] : launch->local[i];
-        uint64_t global = launch->global[i] > 0 ? launch->global[i] : 1;
-        if (local == 0 || __builtin_mul_overflow(groups, (global + local - 1) / local, &groups))
+        uint64_t items = launch->global[i];
+        if (local == 0 ||
+            __builtin_mul_overflow(groups, items / local + (items % local != 0), &groups))
             return UINT64_MAX;
     }
     return groups;

@@ -81,7 +81,7 @@ static bool turns_make(const struct engine *engine, struct turns *turns)
     for (uint32_t i = 0; i < engine->lane_count; i++)
         if (vec_push(&turns->lanes, NULL) == NULL)
             return false;
-    if (!vec_reserve(&turns->items, planner->entries.count + 1))
+    if (!vec_reserve(&turns->items, planner->entries.capacity))
         return false;
     turns->items.count = planner->entries.count;
     for (size_t slot = 0; slot < planner->entries.count; slot++) {
