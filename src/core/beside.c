@@ -4,6 +4,8 @@
 #include "core/place.h"
 #include "core/sched.h"
 
+#define BESIDE_LEAST_NS 20000u /* of shorter ones the host's share is as long: nothing is gained */
+
 /* Work groups of a launch; UINT64_MAX where the device chooses their size. */
 static uint64_t beside_groups(const struct engine *engine, const struct task *task, uint32_t device)
 {
@@ -35,7 +37,7 @@ void beside_place(struct engine *engine, struct task *task)
     const struct engine_device *device = &engine->devices[engine_lane(engine, task->lane)->device];
     uint64_t least_ns = UINT64_MAX;
     uint32_t best = task->lane;
-    if (!beside_fits(engine, task, device))
+    if (task->predicted_ns < BESIDE_LEAST_NS || !beside_fits(engine, task, device))
         return;
     for (uint32_t i = 0; i < device->lane_count + device->side_count; i++) {
         const struct lane *lane = engine_lane(engine, device->lane_first + i);

@@ -50,6 +50,13 @@ static uint32_t submit(uint32_t groups, uint32_t local)
     return engine_rig_submit(&rig, &request, TASK_NONE);
 }
 
+static void knows_small(uint64_t ns)
+{
+    uint64_t key = engine_kernel(&rig.engine, rig.inc)->key;
+    for (uint32_t i = 0; i < 8; i++)
+        history_learn(&rig.history, key, rig.engine.devices[0].key, 16, ns);
+}
+
 static uint64_t in_flight(uint32_t lane)
 {
     return rig.lanes[lane].taken - rig.lanes[lane].done;
@@ -64,6 +71,19 @@ static void test_small_ones_side_by_side(void **state)
     engine_rig_turn(&rig);
     for (uint32_t lane = 0; lane < 3; lane++)
         assert_int_equal(in_flight(lane), 2);
+    close_device();
+}
+
+/* What is as short as handing it out stays together. */
+static void test_short_ones_together(void **state)
+{
+    (void)state;
+    open_device(6);
+    knows_small(2000);
+    for (uint32_t i = 0; i < 20; i++)
+        (void)submit(1, 16);
+    engine_rig_turn(&rig);
+    assert_int_equal(in_flight(0), 20);
     close_device();
 }
 
@@ -135,6 +155,7 @@ static void test_shared_time_teaches_nothing(void **state)
     (void)state;
     open_device(6);
     uint64_t now_ns = 1000 * (uint64_t)TASK_NS;
+    knows_small(TASK_NS);
     for (uint32_t i = 0; i < 12; i++) {
         bool beside = i >= 6;
         engine_clock(&rig.engine, now_ns += 10 * TASK_NS);
@@ -163,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_ones_side_by_side),
+        cmocka_unit_test(test_short_ones_together),
         cmocka_unit_test(test_others_one_by_one),
         cmocka_unit_test(test_followers),
         cmocka_unit_test(test_shared_time_teaches_nothing),
