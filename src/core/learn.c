@@ -55,9 +55,9 @@ void learn_copy(struct engine *engine, const struct op *op)
     learn_end(engine_lane(engine, op->lane), result->end_ns);
 }
 
-/* How long after the end of the newest task that has ended it is seen here: what a lane needs in flight goes by that. The
- * device's clock may be another one, and run a little differently: what counts is how much later
- * than at best. */
+/* How long after the end of the newest task that has ended it is seen here: what a lane needs in
+ * flight goes by that. The device's clock may be another one, and run a little differently: what
+ * counts is how much later than at best. */
 static void learn_reaction(const struct engine *engine, struct lane *lane, uint64_t end_ns)
 {
     int64_t lag_ns = (int64_t)(engine->now_ns - end_ns);

@@ -134,8 +134,7 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
         return false;
     /* What is handed out cannot go elsewhere any more, and here it could only wait. */
     if (in_flight > 0 && lane->flight_ns > SCHED_LONG_NS &&
-        lane->flight_ns >
-            sched_turns_ns(lane, SCHED_LONG_NS, SCHED_LONG_TURNS, SCHED_LONG_MOST_NS))
+        lane->flight_ns > sched_turns_ns(lane, SCHED_LONG_NS, SCHED_LONG_TURNS, SCHED_LONG_MOST_NS))
         return false;
     /* Two at least, so that the device has the next one when it finishes the first. */
     if (in_flight < 2)

@@ -72,8 +72,7 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
         device->copy_count = device->caps.copy_queue_count;
         engine->has_copy_lanes |= device->copy_count > 0;
         device->side_count = device->caps.side_queue_count;
-        device->lane_count =
-            device->caps.queue_count - device->copy_count - device->side_count;
+        device->lane_count = device->caps.queue_count - device->copy_count - device->side_count;
         lanes += device->caps.queue_count;
     }
     setup_codes(engine, config);

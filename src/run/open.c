@@ -137,8 +137,7 @@ static uint32_t open_group_cores(const struct driver *driver, const struct devic
         for (uint32_t e = 0; e < driver->visible_count; e++) {
             const struct device *part = &driver->devices[e];
             if (open_are_parts(root, part))
-                cores += open_cores(part) *
-                         (part->caps.queue_count - part->caps.side_queue_count);
+                cores += open_cores(part) * (part->caps.queue_count - part->caps.side_queue_count);
         }
         most = cores > most ? cores : most;
     }
@@ -154,14 +153,14 @@ static void open_configs(struct driver *driver, const fgpu_pool_options *options
         if (options->device_memory_bytes != 0 &&
             (limit == 0 || options->device_memory_bytes < limit))
             limit = options->device_memory_bytes;
-        configs[d] =
-            (struct engine_device_config){.caps = device->caps,
-                                          .key = open_key(&device->info, device->caps.queue_count -
-                                                                         device->caps.side_queue_count),
-                                          .memory_limit_bytes = limit,
-                                          .cores = open_cores(device),
-                                          .group_cores = open_group_cores(driver, device),
-                                          .hidden = d >= driver->visible_count};
+        configs[d] = (struct engine_device_config){
+            .caps = device->caps,
+            .key =
+                open_key(&device->info, device->caps.queue_count - device->caps.side_queue_count),
+            .memory_limit_bytes = limit,
+            .cores = open_cores(device),
+            .group_cores = open_group_cores(driver, device),
+            .hidden = d >= driver->visible_count};
     }
 }
 

@@ -152,8 +152,8 @@ static void plan(uint32_t slot, uint32_t lane, uint64_t start_ns)
 {
     const struct task *task = engine_task(&rig.engine, slot);
     struct planned *entry = vec_at(&rig.engine.planner->entries, slot);
-    *entry = (struct planned){
-        .generation = task_generation(task), .lane = lane, .start_ns = start_ns};
+    *entry =
+        (struct planned){.generation = task_generation(task), .lane = lane, .start_ns = start_ns};
 }
 
 static bool is_next(uint32_t slot, uint32_t lane)
@@ -196,9 +196,12 @@ static void test_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rings_in_the_middle),    cmocka_unit_test(test_short_ones_ring_once),
-        cmocka_unit_test(test_deeper_where_seen_late), cmocka_unit_test(test_another_clock),
-        cmocka_unit_test(test_long_ones),              cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_rings_in_the_middle),
+        cmocka_unit_test(test_short_ones_ring_once),
+        cmocka_unit_test(test_deeper_where_seen_late),
+        cmocka_unit_test(test_another_clock),
+        cmocka_unit_test(test_long_ones),
+        cmocka_unit_test(test_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -347,10 +347,9 @@ static void test_slow_tells_late(void **state)
     (void)state;
     slow_submitted(&queue, cmds, 2, 1, submit_ns);
     for (uint64_t i = 0; i < 2; i++)
-        bodies[i].result =
-            (fgpu_cmd_result){.timed = 1,
-                              .start_ns = submit_ns + 300000 + i * 1000000 - BEHIND,
-                              .end_ns = submit_ns + 1300000 + i * 1000000 - BEHIND};
+        bodies[i].result = (fgpu_cmd_result){.timed = 1,
+                                             .start_ns = submit_ns + 300000 + i * 1000000 - BEHIND,
+                                             .end_ns = submit_ns + 1300000 + i * 1000000 - BEHIND};
     assert_int_equal(slow_tell(&queue, 1, submit_ns + 1300000), 0);
     assert_int_equal(slow_tell(&queue, 2, submit_ns + 2300000), 0);
     assert_int_equal(slow_tell(&queue, 2, submit_ns + 3299999), 0);

@@ -175,14 +175,11 @@ static void refuse_open(const char *variable, const char *value, const char *all
 
 static void test_environment(void **state)
 {
-    static const char *const good[][2] = {{"FASTGPU_OPENCL_MEMORY", "separate"},
-                                          {"FASTGPU_OPENCL_MEMORY", ""},
-                                          {"FASTGPU_OPENCL_EVENTS", "all"},
-                                          {"FASTGPU_OPENCL_EVENTS", "few"},
-                                          {"FASTGPU_OPENCL_EVENTS", ""},
-                                          {"FASTGPU_OPENCL_BESIDE", "1"},
-                                          {"FASTGPU_OPENCL_BESIDE", "4"},
-                                          {"FASTGPU_OPENCL_BESIDE", ""}};
+    static const char *const good[][2] = {
+        {"FASTGPU_OPENCL_MEMORY", "separate"}, {"FASTGPU_OPENCL_MEMORY", ""},
+        {"FASTGPU_OPENCL_EVENTS", "all"},      {"FASTGPU_OPENCL_EVENTS", "few"},
+        {"FASTGPU_OPENCL_EVENTS", ""},         {"FASTGPU_OPENCL_BESIDE", "1"},
+        {"FASTGPU_OPENCL_BESIDE", "4"},        {"FASTGPU_OPENCL_BESIDE", ""}};
     const fgpu_backend_options options = {0};
     const fgpu_doorbell bell = {0};
     void *device;
