@@ -20,6 +20,7 @@
 #define PLACE_COPY_BYTES_PER_NS 8u /* fill and copy inside a node, until measured */
 #define PLACE_COPY_NS 1000u
 #define PLACE_SEGMENTS 64 /* segments of one access that are looked at for a transfer estimate */
+#define PLACE_READS 24u  /* segments that a task reads, which are looked up once */
 #define PLACE_MANY 512u   /* lanes; of more, not all are candidates */
 #define PLACE_EAGER 8u    /* lanes that want a task */
 #define PLACE_LOOKS 64u   /* of them to be looked at, for those that can run it */
@@ -66,25 +67,54 @@ static const char *place_kernel_obstacle(const struct engine *engine, const stru
     return NULL;
 }
 
-const char *place_obstacle(const struct engine *engine, const struct task *task,
-                           const struct engine_device *device, uint32_t device_index)
+/* What has nothing to do with the kernel. */
+static const char *place_device_obstacle(const struct engine *engine, const struct task *task,
+                                         const struct engine_device *device, uint32_t index)
 {
     if (device->lost)
         return "is lost";
-    if (task->pin != TASK_DEVICE_ANY && task->pin != device_index)
+    if (task->pin != TASK_DEVICE_ANY && task->pin != index)
         return "is not the one asked for";
-    if (task->no_memory != LINKS_NONE && memory_refused(engine, task, device_index))
+    if (task->no_memory != LINKS_NONE && memory_refused(engine, task, index))
         return "has no memory for its data";
     if (task->kind == TASK_HOST)
         return device->caps.host_calls ? NULL : "runs no host functions";
     if (device->hidden)
         return "was not chosen";
-    if (engine->power != NULL && power_forbids(engine, task, device_index))
+    if (engine->power != NULL && power_forbids(engine, task, index))
         return "would exceed the power cap";
-    if (task->kind == TASK_JOINED)
-        return joined_obstacle(engine, task, device_index);
-    return task->kernel == TASK_NONE ? NULL
-                                     : place_kernel_obstacle(engine, task, device, device_index);
+    return task->kind == TASK_JOINED ? joined_obstacle(engine, task, index) : NULL;
+}
+
+const char *place_obstacle(const struct engine *engine, const struct task *task,
+                           const struct engine_device *device, uint32_t device_index)
+{
+    const char *obstacle = place_device_obstacle(engine, task, device, device_index);
+    if (obstacle != NULL || task->kernel == TASK_NONE || task->kind == TASK_HOST ||
+        task->kind == TASK_JOINED)
+        return obstacle;
+    return place_kernel_obstacle(engine, task, device, device_index);
+}
+
+/* The answer of one kind of devices, for the next ones of that kind. */
+struct place_kind {
+    uint32_t code; /* struct engine_device */
+    bool known, can;
+};
+
+/* As !place_obstacle(): devices that share built code do not differ in what a kernel asks for. */
+static bool place_can(const struct engine *engine, const struct task *task, uint32_t index,
+                      struct place_kind *kind)
+{
+    const struct engine_device *device = &engine->devices[index];
+    if (place_device_obstacle(engine, task, device, index) != NULL)
+        return false;
+    if (task->kernel == TASK_NONE || task->kind == TASK_HOST || task->kind == TASK_JOINED)
+        return true;
+    if (!kind->known || kind->code != device->code)
+        *kind = (struct place_kind){
+            device->code, true, place_kernel_obstacle(engine, task, device, index) == NULL};
+    return kind->can;
 }
 
 /* ---- costs ------------------------------------------------------------------------------ */
@@ -183,6 +213,68 @@ static uint64_t place_transfer_ns(const struct engine *engine, const struct task
     return ns;
 }
 
+/* What a task reads, looked up once for all candidates. */
+struct place_read {
+    const struct replica *replica;
+    uint64_t bytes;
+    uint64_t host_ns; /* until it is on the host */
+};
+
+struct place_reads {
+    struct place_read reads[PLACE_READS];
+    uint32_t count;
+    bool all; /* there were not more */
+};
+
+static void place_look(const struct engine *engine, const struct task_access *access,
+                       struct place_reads *reads)
+{
+    const struct buffer *buffer = engine_buffer(engine, access->buffer);
+    struct imap_seg *seg = imap_first(&buffer->segments, access->begin);
+    uint32_t looked = 0;
+    for (; seg != NULL && seg->begin < access->end && looked < PLACE_SEGMENTS; looked++) {
+        const struct replica *replica = &((const struct segment *)imap_payload(seg))->replica;
+        uint64_t begin = seg->begin > access->begin ? seg->begin : access->begin;
+        uint64_t end = seg->end < access->end ? seg->end : access->end;
+        seg = imap_next(&buffer->segments, seg);
+        if (!replica_has_data(replica))
+            continue;
+        if (reads->count == PLACE_READS) {
+            reads->all = false;
+            return;
+        }
+        reads->reads[reads->count++] = (struct place_read){
+            replica, end - begin, place_source_ns(engine, replica, 0, end - begin)};
+    }
+}
+
+static void place_look_all(const struct engine *engine, const struct task *task,
+                           struct place_reads *reads)
+{
+    reads->count = 0;
+    reads->all = true;
+    for (uint32_t i = 0; i < task->access_count && engine->node_count > 1; i++)
+        if (task_accesses(task)[i].mode & FGPU_READ)
+            place_look(engine, &task_accesses(task)[i], reads);
+}
+
+/* As place_transfer_ns(). */
+static uint64_t place_reads_ns(const struct engine *engine, const struct task *task,
+                               const struct place_reads *reads, uint32_t node)
+{
+    if (!reads->all)
+        return place_transfer_ns(engine, task, node);
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < reads->count; i++) {
+        const struct place_read *read = &reads->reads[i];
+        if (node == 0)
+            ns += read->host_ns;
+        else if (!replica_is_valid(read->replica, node))
+            ns += read->host_ns + engine_copy_ns(engine, 0, node, read->bytes);
+    }
+    return ns;
+}
+
 /* ---- choice ----------------------------------------------------------------------------- */
 
 uint64_t place_group_work(const struct engine *engine, const struct engine_device *device)
@@ -236,18 +328,24 @@ static void place_share_cores(struct engine *engine, const struct task *task, ui
 static void place_costs(struct engine *engine, const struct task *task, uint32_t count)
 {
     struct policy_lane *lanes = engine->candidates;
-    uint32_t before = UINT32_MAX;
+    struct place_reads reads;
+    uint32_t before = UINT32_MAX, code = UINT32_MAX;
+    place_look_all(engine, task, &reads);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t device = engine_lane(engine, lanes[i].lane)->device;
-        if (device == before) {
+        uint32_t index = engine_lane(engine, lanes[i].lane)->device;
+        const struct engine_device *device = &engine->devices[index];
+        if (index == before)
             lanes[i].transfer_ns = lanes[i - 1].transfer_ns;
+        else
+            lanes[i].transfer_ns = place_reads_ns(engine, task, &reads, device->node);
+        if (index == before || (device->code == code && task->kind == TASK_KERNEL)) {
             lanes[i].exec_ns = lanes[i - 1].exec_ns;
             lanes[i].known = lanes[i - 1].known;
-            continue;
+        } else {
+            lanes[i].exec_ns = place_exec_ns(engine, task, index, &lanes[i].known);
         }
-        lanes[i].transfer_ns = place_transfer_ns(engine, task, engine->devices[device].node);
-        lanes[i].exec_ns = place_exec_ns(engine, task, device, &lanes[i].known);
-        before = device;
+        before = index;
+        code = device->code;
     }
 }
 
@@ -262,10 +360,11 @@ static void place_add(struct engine *engine, const struct lane *lane, uint32_t *
 /* [in] rests: lanes that rest, too. */
 static uint32_t place_all(struct engine *engine, const struct task *task, bool rests)
 {
+    struct place_kind kind = {0};
     uint32_t count = 0;
     for (uint32_t d = 0; d < engine->device_count; d++) {
         const struct engine_device *device = &engine->devices[d];
-        if (place_obstacle(engine, task, device, d) != NULL)
+        if (!place_can(engine, task, d, &kind))
             continue;
         for (uint32_t i = 0; i < device->lane_count; i++)
             if (rests || !engine_lane(engine, device->lane_first + i)->rests)
@@ -307,6 +406,7 @@ static void place_near(struct engine *engine, const struct task *task, uint32_t 
 /* Of many lanes: some that want a task, in turn, and those next to the data. */
 static uint32_t place_some(struct engine *engine, const struct task *task)
 {
+    struct place_kind kind = {0};
     uint32_t count = 0, at = engine->eager_from;
     for (uint32_t looked = 0; looked < PLACE_LOOKS && count < PLACE_EAGER; looked++) {
         at = bitset_next(&engine->eager, at);
@@ -318,7 +418,7 @@ static uint32_t place_some(struct engine *engine, const struct task *task)
             break;
         const struct lane *lane = engine_lane(engine, at++);
         if (!place_has(engine, count, lane->index) &&
-            place_obstacle(engine, task, &engine->devices[lane->device], lane->device) == NULL)
+            place_can(engine, task, lane->device, &kind))
             place_add(engine, lane, &count);
     }
     engine->eager_from = at >= engine->lane_count ? 0 : at;

@@ -120,6 +120,15 @@ static fgpu_status simulator_power(struct simulator *s, struct engine_config *co
     return FGPU_OK;
 }
 
+/* Devices are lost when their time has come, or when too many of their copies fail. */
+static bool simulator_is_lossless(const struct simulator *s)
+{
+    bool lossless = s->config.fail_rate <= 0 && s->config.loss_per_s <= 0;
+    for (uint32_t d = 0; d < s->device_count; d++)
+        lossless &= s->devices[d].lost_at_ns == SIMULATOR_NEVER;
+    return lossless;
+}
+
 static fgpu_status simulator_engine(struct simulator *s)
 {
     uint32_t count = s->device_count;
@@ -157,6 +166,7 @@ static fgpu_status simulator_engine(struct simulator *s)
         .paths_user = s,
         .ring = ring,
         .plans_apart = s->config.plan_turns > 0,
+        .lossless = simulator_is_lossless(s),
         .checks = s->config.checks};
     struct power_config power = {
         .cap_watt = s->config.cap_watt, .most_ns = simulator_most_ns, .user = s};
