@@ -482,22 +482,31 @@ static bool place_refuse(struct engine *engine, struct task *task)
     return false;
 }
 
+uint32_t place_predicted_ns(struct engine *engine, const struct task *task, uint32_t device,
+                            uint32_t *model)
+{
+    uint64_t ns = 0;
+    uint32_t known;
+    *model = HISTORY_NONE;
+    if (task->kernel != TASK_NONE) {
+        *model = place_model_slot(engine, task, device);
+        if (history_slot_predict(engine->history, *model, &ns) == HISTORY_UNKNOWN)
+            ns = PLACE_UNKNOWN_NS;
+    } else {
+        ns = place_exec_ns(engine, task, device, &known);
+    }
+    return ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+}
+
 void place_on(struct engine *engine, struct task *task, uint32_t lane)
 {
-    uint32_t device = engine_lane(engine, lane)->device;
-    uint32_t known;
     task->lane = (uint16_t)lane;
     if (__builtin_expect(task->why != NULL, 0)) { /* of a device that had no memory for it */
         alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
         task->why = NULL;
     }
-    if (task->kernel != TASK_NONE) {
-        place_predict(engine, task, place_model_slot(engine, task, device));
-        return;
-    }
-    uint64_t ns = place_exec_ns(engine, task, device, &known);
-    task->model = HISTORY_NONE;
-    task->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+    task->predicted_ns =
+        place_predicted_ns(engine, task, engine_lane(engine, lane)->device, &task->model);
 }
 
 /* ---- telling of it ---------------------------------------------------------------------- */
