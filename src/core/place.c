@@ -21,10 +21,14 @@
 #define PLACE_COPY_NS 1000u
 #define PLACE_SEGMENTS 64 /* segments of one access that are looked at for a transfer estimate */
 #define PLACE_READS 24u  /* segments that a task reads, which are looked up once */
+#define PLACE_FEW 16u    /* candidates; of more each is not asked whether it has the data */
 #define PLACE_MANY 512u   /* lanes; of more, not all are candidates */
 #define PLACE_EAGER 8u    /* lanes that want a task */
 #define PLACE_LOOKS 64u   /* of them to be looked at, for those that can run it */
 #define PLACE_NEAR 4u     /* lanes next to the data */
+
+_Static_assert(PLACE_EAGER + PLACE_NEAR <= PLACE_FEW, "more candidates than these are in order");
+
 #define PLACE_TRACED 15u  /* queues beside the chosen one that a trace tells of */
 
 static bool place_aligned(const struct task *task, uint32_t align)
@@ -258,21 +262,51 @@ static void place_look_all(const struct engine *engine, const struct task *task,
             place_look(engine, &task_accesses(task)[i], reads);
 }
 
-/* As place_transfer_ns(). */
+static uint64_t place_read_ns(const struct engine *engine, const struct place_read *read,
+                              uint32_t node)
+{
+    return read->host_ns + (node != 0 ? engine_copy_ns(engine, 0, node, read->bytes) : 0);
+}
+
+/* As place_transfer_ns(). [in] all: as if nothing were there. */
 static uint64_t place_reads_ns(const struct engine *engine, const struct task *task,
-                               const struct place_reads *reads, uint32_t node)
+                               const struct place_reads *reads, uint32_t node, bool all)
 {
     if (!reads->all)
         return place_transfer_ns(engine, task, node);
     uint64_t ns = 0;
+    for (uint32_t i = 0; i < reads->count; i++)
+        if (node == 0 || all || !replica_is_valid(reads->reads[i].replica, node))
+            ns += place_read_ns(engine, &reads->reads[i], node);
+    return ns;
+}
+
+/* Candidates, in the order of their lanes, that work in the node need not fetch what is there. */
+static void place_spare_ns(struct engine *engine, uint32_t count, uint32_t node, uint64_t ns)
+{
+    const struct engine_device *device = &engine->devices[engine->nodes[node].device];
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (engine->candidates[middle].lane < device->lane_first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < count && engine->candidates[low].lane < device->lane_first + device->lane_count;
+         low++)
+        engine->candidates[low].transfer_ns -= ns;
+}
+
+/* For many candidates: where the data are is looked up for the data, not for each of them. */
+static void place_spare(struct engine *engine, const struct place_reads *reads, uint32_t count)
+{
     for (uint32_t i = 0; i < reads->count; i++) {
         const struct place_read *read = &reads->reads[i];
-        if (node == 0)
-            ns += read->host_ns;
-        else if (!replica_is_valid(read->replica, node))
-            ns += read->host_ns + engine_copy_ns(engine, 0, node, read->bytes);
+        uint64_t valid = read->replica->valid;
+        for (uint32_t n = nodes_next(valid, 1); n != NODES_NONE; n = nodes_next(valid, n + 1))
+            place_spare_ns(engine, count, n, place_read_ns(engine, read, n));
     }
-    return ns;
 }
 
 /* ---- choice ----------------------------------------------------------------------------- */
@@ -329,15 +363,16 @@ static void place_costs(struct engine *engine, const struct task *task, uint32_t
 {
     struct policy_lane *lanes = engine->candidates;
     struct place_reads reads;
-    uint32_t before = UINT32_MAX, code = UINT32_MAX;
+    uint32_t before = UINT32_MAX, code = UINT32_MAX, way = UINT32_MAX;
     place_look_all(engine, task, &reads);
+    bool many = reads.all && count > PLACE_FEW; /* they are in the order of their lanes */
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = engine_lane(engine, lanes[i].lane)->device;
         const struct engine_device *device = &engine->devices[index];
-        if (index == before)
+        if (index == before || (many && engine->nodes[device->node].way == way))
             lanes[i].transfer_ns = lanes[i - 1].transfer_ns;
         else
-            lanes[i].transfer_ns = place_reads_ns(engine, task, &reads, device->node);
+            lanes[i].transfer_ns = place_reads_ns(engine, task, &reads, device->node, many);
         if (index == before || (device->code == code && task->kind == TASK_KERNEL)) {
             lanes[i].exec_ns = lanes[i - 1].exec_ns;
             lanes[i].known = lanes[i - 1].known;
@@ -346,7 +381,10 @@ static void place_costs(struct engine *engine, const struct task *task, uint32_t
         }
         before = index;
         code = device->code;
+        way = engine->nodes[device->node].way;
     }
+    if (many)
+        place_spare(engine, &reads, count);
 }
 
 static void place_add(struct engine *engine, const struct lane *lane, uint32_t *count)

@@ -122,7 +122,7 @@ static bool traffic_try(struct engine *engine, struct waiting_copy *wait)
 
 bool traffic_order(struct engine *engine, uint32_t op, int64_t rank, bool early)
 {
-    struct waiting_copy copy = {.op = op, .rank = rank, .early = early, .blocked = PLAN_NONE};
+    struct waiting_copy copy = {.op = op, .rank = rank, .early = early, .blocked = WAITING_UNKNOWN};
     return traffic_try(engine, &copy) || waiting_put(&engine->traffic->waiting, copy);
 }
 
@@ -136,17 +136,29 @@ void traffic_urge(struct engine *engine, uint32_t op, int64_t rank)
         return;
     copy.rank = copy.rank > rank ? copy.rank : rank;
     copy.early = false;
+    copy.blocked = WAITING_UNKNOWN;
     bool put = waiting_put(waiting, copy);
     FGPU_ASSERT(put); /* into the room that it has left */
+}
+
+/* Could a copy go that was blocked by that link, now that one along the path has ended? */
+static bool traffic_frees(const struct plan_path *path, uint32_t blocked)
+{
+    bool frees = blocked == WAITING_UNKNOWN;
+    for (uint32_t i = 0; i < path->link_count; i++)
+        frees |= path->links[i] == blocked;
+    return frees;
 }
 
 void traffic_done(struct engine *engine, uint32_t op)
 {
     struct waiting *waiting = &engine->traffic->waiting;
-    traffic_mark(engine, traffic_path(engine, table_at(&engine->ops, op)), false);
+    const struct plan_path path = *traffic_path(engine, table_at(&engine->ops, op));
+    traffic_mark(engine, &path, false);
     bool any = false;
     for (uint32_t i = 0; i < waiting->front_count; i++) {
-        if (!traffic_try(engine, &waiting->front[i]))
+        if (!traffic_frees(&path, waiting->front[i].blocked) ||
+            !traffic_try(engine, &waiting->front[i]))
             continue;
         waiting_gone(waiting, i);
         any = true;

@@ -126,6 +126,7 @@ void waiting_closed(struct waiting *waiting)
     while (waiting->front_count < WAITING_FRONT && waiting->heap.count > 0) {
         struct waiting_copy first = waiting_heap(waiting)[0];
         waiting_heap_remove(waiting, 0);
+        first.blocked = WAITING_UNKNOWN;
         waiting_front_put(waiting, &first);
     }
 }

@@ -13,12 +13,14 @@
 #include "base/vec.h"
 
 #define WAITING_FRONT 64u /* of those that wait, from the most urgent, may overtake */
+#define WAITING_UNKNOWN UINT32_MAX
 
 struct waiting_copy {
     int64_t rank;
     uint64_t order; /* of equals the smaller goes first; set by waiting_put() */
     uint32_t op;
-    uint32_t blocked; /* a full link on its way, when it was last looked at */
+    uint32_t blocked; /* a full link on its way, when it was last looked at; WAITING_UNKNOWN:
+                         it has come to the front since then */
     bool early;       /* its task is not ready: after all others */
 };
 
