@@ -422,7 +422,7 @@ static enum memory_answer memory_regroup(struct engine *engine, struct task *tas
         return memory_never(engine, task, buffer, node);
     for (uint32_t i = 0; i < task->access_count; i++) {
         struct buffer *own = engine_buffer(engine, task_accesses(task)[i].buffer);
-        if (engine_block(own, node)->state != BLOCK_PRESENT || memory_is_clean(own, node))
+        if (engine_block(own, node)->state != BLOCK_PRESENT || memory_look(own, node).clean)
             continue;
         *victim = task_accesses(task)[i].buffer;
         return MEMORY_EVICT;
