@@ -20,8 +20,8 @@
 #define PLACE_COPY_BYTES_PER_NS 8u /* fill and copy inside a node, until measured */
 #define PLACE_COPY_NS 1000u
 #define PLACE_SEGMENTS 64 /* segments of one access that are looked at for a transfer estimate */
-#define PLACE_READS 24u  /* segments that a task reads, which are looked up once */
-#define PLACE_FEW 16u    /* candidates; of more each is not asked whether it has the data */
+#define PLACE_READS 24u   /* segments that a task reads, which are looked up once */
+#define PLACE_FEW 16u     /* candidates; of more each is not asked whether it has the data */
 #define PLACE_MANY 512u   /* lanes; of more, not all are candidates */
 #define PLACE_EAGER 8u    /* lanes that want a task */
 #define PLACE_LOOKS 64u   /* of them to be looked at, for those that can run it */
@@ -29,7 +29,7 @@
 
 _Static_assert(PLACE_EAGER + PLACE_NEAR <= PLACE_FEW, "more candidates than these are in order");
 
-#define PLACE_TRACED 15u  /* queues beside the chosen one that a trace tells of */
+#define PLACE_TRACED 15u /* queues beside the chosen one that a trace tells of */
 
 static bool place_aligned(const struct task *task, uint32_t align)
 {
@@ -116,8 +116,8 @@ static bool place_can(const struct engine *engine, const struct task *task, uint
     if (task->kernel == TASK_NONE || task->kind == TASK_HOST || task->kind == TASK_JOINED)
         return true;
     if (!kind->known || kind->code != device->code)
-        *kind = (struct place_kind){
-            device->code, true, place_kernel_obstacle(engine, task, device, index) == NULL};
+        *kind = (struct place_kind){device->code, true,
+                                    place_kernel_obstacle(engine, task, device, index) == NULL};
     return kind->can;
 }
 
@@ -455,8 +455,7 @@ static uint32_t place_some(struct engine *engine, const struct task *task)
         if (at == BITSET_END)
             break;
         const struct lane *lane = engine_lane(engine, at++);
-        if (!place_has(engine, count, lane->index) &&
-            place_can(engine, task, lane->device, &kind))
+        if (!place_has(engine, count, lane->index) && place_can(engine, task, lane->device, &kind))
             place_add(engine, lane, &count);
     }
     engine->eager_from = at >= engine->lane_count ? 0 : at;

@@ -137,7 +137,7 @@ static bool waiting_reserve(struct waiting *waiting, uint32_t op)
 {
     static const uint32_t not = WAITING_NOT;
     while (waiting->places.count <= op)
-        if (vec_push(&waiting->places, &not) == NULL)
+        if (vec_push(&waiting->places, &not ) == NULL)
             return false;
     size_t count = waiting->heap.count;
     return count < waiting->heap.capacity || vec_reserve(&waiting->heap, 2 * count + 8);
