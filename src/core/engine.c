@@ -611,9 +611,15 @@ static bool engine_steal_all(struct engine *engine)
     if (engine->kept == 0 || engine->ready_count > 0 || engine->lane_count == 1)
         return false;
     if (engine->lane_count <= STEAL_FEW_LANES) {
-        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++)
-            if (engine_lane(engine, i)->idle)
-                any |= engine_steal(engine, engine_lane(engine, i));
+        uint32_t refused = TASK_DEVICE_ANY; /* a device whose other lanes need not ask again */
+        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++) {
+            struct lane *lane = engine_lane(engine, i);
+            if (!lane->idle || lane->device == refused || !steal_may(engine, lane))
+                continue;
+            bool got = engine_steal(engine, lane);
+            refused = got ? TASK_DEVICE_ANY : lane->device;
+            any |= got;
+        }
         return any;
     }
     for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;

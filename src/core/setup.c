@@ -182,6 +182,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
     engine->plans_apart = config->plans_apart;
+    engine->lossless = config->lossless;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;
     engine->first_generation = config->first_generation & ~1u;
