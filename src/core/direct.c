@@ -62,15 +62,17 @@ static void direct_resolve(struct task *task, struct buffer *buffers[DIRECT_ACCE
 /* Nothing speaks against launching it now, as far as the task itself knows. */
 static bool direct_is_usual(const struct engine *engine, const struct task *task)
 {
-    return task->kind == TASK_KERNEL && !(task->flags & TASK_F_PINNED) && task->marks == 0 &&
-           task->waits == 0 && task->status == FGPU_OK && engine->nodes[0].short_task != task->self;
+    return task->kind == TASK_KERNEL && !(task->flags & TASK_F_PINNED) &&
+           (task->marks & ~TASK_M_BRIEF) == 0 && task->waits == 0 && task->status == FGPU_OK &&
+           engine->nodes[0].short_task != task->self;
 }
 
 static bool direct_launch_code(struct engine *engine, struct lane *lane, struct task *task,
                                const struct code *code)
 {
     struct buffer *buffers[DIRECT_ACCESSES];
-    if (code->state != CODE_READY || !direct_find(engine, task, buffers))
+    if (code->state != CODE_READY || !direct_find(engine, task, buffers) ||
+        !submit_lend(engine, task))
         return false;
     direct_resolve(task, buffers);
     task->flags |= TASK_F_PINNED;
@@ -116,8 +118,8 @@ bool direct_end(struct engine *engine, struct task *task)
 {
     const struct engine_node *node = &engine->nodes[0];
     if (!engine->direct || task->kind != TASK_KERNEL || task->status != FGPU_OK ||
-        task->marks != 0 || !(task->flags & TASK_F_PINNED) || node->memory_waiters != LINKS_NONE ||
-        node->short_task == task->self)
+        (task->marks & ~TASK_M_BRIEF) != 0 || !(task->flags & TASK_F_PINNED) ||
+        node->memory_waiters != LINKS_NONE || node->short_task == task->self)
         return false;
     const struct task_access *accesses = task_accesses(task);
     struct kernel *kernel = engine_kernel(engine, task->kernel);

@@ -128,8 +128,7 @@ static void events_device_due(struct engine *engine, const struct engine_device 
         bitset_add(&engine->due, device->lane_first + i);
 }
 
-/* The record of command `at`: its device has written to it, and it was last touched here long ago.
- */
+/* The record of command `at` was last touched here long ago. */
 static void events_fetch(const struct engine *engine, const struct lane *lane, uint64_t at,
                          uint64_t last)
 {
@@ -139,7 +138,15 @@ static void events_fetch(const struct engine *engine, const struct lane *lane, u
     struct task *task = engine_task(engine, entry);
     __builtin_prefetch(task, 1);
     __builtin_prefetch((char *)task + LIMITS_CACHE_LINE, 1);
-    __builtin_prefetch(task->inline_payload);
+}
+
+/* The body of command `at`, whose record is there by now: its device has written to it. */
+static void events_fetch_body(const struct engine *engine, const struct lane *lane, uint64_t at,
+                              uint64_t last)
+{
+    uint32_t entry = at <= last ? lane->ring[at & lane->ring_mask] : RING_FENCE;
+    if (!(entry & RING_OP))
+        __builtin_prefetch(engine_task(engine, entry)->payload);
 }
 
 void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number)
@@ -150,6 +157,7 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
     while (lane->done < number) {
         uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
         events_fetch(engine, lane, lane->done + EVENTS_AHEAD, number);
+        events_fetch_body(engine, lane, lane->done + EVENTS_AHEAD / 2, number);
         if (entry == RING_FENCE)
             continue;
         if (entry & RING_OP)

@@ -348,10 +348,11 @@ static bool graph_is_gone(const _Atomic uint32_t *live, uint64_t expected)
 static void graph_link_objects(struct engine *engine, struct task *task)
 {
     struct task_access *accesses = task_accesses(task);
+    bool brief = task->marks & TASK_M_BRIEF;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < task->access_count; i++) {
         struct buffer *buffer = engine_buffer(engine, accesses[i].buffer);
-        uint64_t expected = task_args(task)[accesses[i].arg].u.buffer.mem;
+        uint64_t expected = brief ? task->live[i] : task_args(task)[accesses[i].arg].u.buffer.mem;
         if (__builtin_expect(graph_is_gone(&buffer->live, expected), 0)) {
             graph_gone(engine, task, "buffer");
             continue;
@@ -367,7 +368,11 @@ static void graph_link_objects(struct engine *engine, struct task *task)
     if (task->kernel == TASK_NONE)
         return;
     struct kernel *kernel = engine_kernel(engine, task->kernel);
-    if (graph_is_gone(&kernel->live, ((const fgpu_cmd_launch *)task_body(task))->code)) {
+    uint64_t expected =
+        brief ? task->live[TASK_BRIEF_ACCESSES] : ((const fgpu_cmd_launch *)task_body(task))->code;
+    if (brief)
+        task->waits = task->model = task->predicted_ns = 0; /* where those were */
+    if (graph_is_gone(&kernel->live, expected)) {
         graph_gone(engine, task, "kernel");
         task->kernel = TASK_NONE;
         return;
@@ -379,10 +384,10 @@ void graph_link(struct engine *engine, struct task *task)
 {
     task_set_state(task, FGPU_TASK_LINKED);
     task->submit_ns = engine->now_ns;
-    task->order = engine->order++;
     engine->pending_tasks++;
     engine->ranked += task->priority != 0;
     graph_link_objects(engine, task);
+    task->order = engine->order++;
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct task_access *access = &task_accesses(task)[i];
         const struct imap *segments = &engine_buffer(engine, access->buffer)->segments;

@@ -7,9 +7,11 @@
  */
 #include "core/launch.h"
 
+#include "core/graph.h"
 #include "core/joined.h"
 #include "core/lane.h"
 #include "core/memory.h"
+#include "core/submit.h"
 
 #define LAUNCH_TIME_EVERY 64 /* short tasks are measured that often once their time is known */
 #define LAUNCH_TIME_LONG_NS 20000u /* longer ones always */
@@ -53,9 +55,11 @@ enum launch_answer launch_code(struct engine *engine, struct task *task)
     struct kernel *kernel = engine_kernel(engine, task->kernel);
     uint32_t device = engine_lane(engine, task->lane)->device;
     struct code *code = engine_code(engine, kernel, device);
-    if (code->state == CODE_READY)
+    if (code->state == CODE_READY && submit_lend(engine, task))
         return LAUNCH_ISSUED;
-    if (code->state == CODE_FAILED)
+    if (code->state == CODE_READY)
+        graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
+    if (code->state == CODE_READY || code->state == CODE_FAILED)
         return LAUNCH_FAILED;
     launch_build(engine, kernel, device);
     task_set_state(task, FGPU_TASK_BUILDING);
