@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/complete.h"
+#include "core/direct.h"
 #include "core/fault.h"
 #include "core/graph.h"
 #include "core/joined.h"
@@ -49,6 +50,7 @@ uint32_t engine_drain(struct engine *engine)
     struct task *ring[EVENTS_AHEAD]; /* tasks [count, far) of the list */
     uint32_t count = 0, far = 0;
     uint32_t index = inbox_drain(&engine->inbox);
+    bool flows = index != INBOX_NONE && direct_flows(engine);
     for (;;) {
         while (index != INBOX_NONE && far - count < EVENTS_AHEAD) {
             struct task *ahead = engine_task(engine, index);
@@ -60,7 +62,9 @@ uint32_t engine_drain(struct engine *engine)
             return count;
         if (far - count > 1)
             graph_fetch_more(engine, ring[(count + 1) % EVENTS_AHEAD]);
-        events_link(engine, ring[count++ % EVENTS_AHEAD]);
+        struct task *task = ring[count++ % EVENTS_AHEAD];
+        if (!flows || !direct_take(engine, task))
+            events_link(engine, task);
     }
 }
 

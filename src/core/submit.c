@@ -420,9 +420,9 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     return FGPU_OK;
 }
 
-void submit_push(struct engine *engine, uint32_t index)
+uint32_t submit_push(struct engine *engine, uint32_t index)
 {
-    (void)inbox_push(&engine->inbox, index);
+    return inbox_push(&engine->inbox, index);
 }
 
 void submit_recycle(struct engine *engine, struct task *task)

@@ -85,8 +85,9 @@ static inline bool submit_lend(struct engine *engine, struct task *task)
     return task->payload != NULL || submit_lend_body(engine, task);
 }
 
-/* Puts a prepared record into the inbox; afterwards it is the engine's. Thread: any. */
-void submit_push(struct engine *engine, uint32_t index);
+/* Puts a prepared record into the inbox; afterwards it is the engine's. Returns how many lie there.
+ * Thread: any. */
+uint32_t submit_push(struct engine *engine, uint32_t index);
 
 /* Gives a record's payload and slot back and moves its generation on. Under the engine's lock. */
 void submit_recycle(struct engine *engine, struct task *task);

@@ -1,7 +1,7 @@
 /* The task record: what every step of the walk hands to the next.
  *
  *  state      entered by                        leaves to
- *  NEW        submit_prepare (any thread)       LINKED
+ *  NEW        submit_prepare (any thread)       LINKED, RUNNING (direct_take)
  *  LINKED     graph_link                        READY, RUNNING (chained), POISONED, CANCELLED
  *  READY      graph_release, fault_requeue      PICKED
  *  PICKED     sched_next                        PLACED

@@ -130,7 +130,7 @@ uint32_t engine_rig_submit(struct engine_rig *rig, struct submit_request *reques
     }
     if (submit_prepare(&rig->engine, request, &index, &generation) != FGPU_OK)
         abort();
-    submit_push(&rig->engine, index);
+    (void)submit_push(&rig->engine, index);
     (void)engine_drain(&rig->engine);
     return index;
 }
