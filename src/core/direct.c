@@ -17,8 +17,8 @@
 #include "core/sched.h"
 #include "core/submit.h"
 
-#define DIRECT_ACCESSES 8u    /* of a task; one with more goes the long way */
-#define DIRECT_SHORT_NS 2000u /* nobody plans for such tasks, nor moves them elsewhere */
+#define DIRECT_ACCESSES 8u     /* of a task; one with more goes the long way */
+#define DIRECT_SHORT_NS 20000u /* nobody plans for such tasks */
 
 /* One segment for the whole buffer. */
 static struct segment *direct_segment(const struct buffer *buffer)
