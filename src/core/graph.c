@@ -140,7 +140,9 @@ void graph_fetch(const struct engine *engine, const struct task *task)
 {
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
-        __builtin_prefetch(buffer->sparse == NULL ? buffer->blocks : &buffer->home, 1);
+        /* `sparse` is in a line that nothing else is read from. */
+        __builtin_prefetch(
+            engine->direct || buffer->sparse != NULL ? &buffer->home : buffer->blocks, 1);
         if (buffer->segments.seg_count == 1)
             __builtin_prefetch(imap_payload(imap_only(&buffer->segments)), 1);
     }

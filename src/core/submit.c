@@ -138,25 +138,33 @@ void submit_init(struct engine *engine, uint64_t in_flight)
     engine->lent_free = NULL;
 }
 
+/* What is the same in all of them stays when one is given back. */
+static fgpu_cmd_launch *submit_lent_new(struct engine *engine)
+{
+    fgpu_cmd_launch *launch = arena_alloc(&engine->lent, SUBMIT_LENT_BYTES, LIMITS_CACHE_LINE);
+    if (launch == NULL)
+        return NULL;
+    fgpu_cmd_arg *args = (fgpu_cmd_arg *)(void *)(launch + 1);
+    *launch = (fgpu_cmd_launch){.args = args, .dims = 1, .global = {0, 1, 1}};
+    for (uint32_t i = 0; i < TASK_BRIEF_ACCESSES; i++)
+        args[i] = (fgpu_cmd_arg){.kind = FGPU_ARG_BUFFER};
+    return launch;
+}
+
 bool submit_lend_body(struct engine *engine, struct task *task)
 {
     fgpu_cmd_launch *launch = engine->lent_free;
-    if (__builtin_expect(launch == NULL, 0)) {
-        launch = arena_alloc(&engine->lent, SUBMIT_LENT_BYTES, LIMITS_CACHE_LINE);
-        if (launch == NULL)
-            return false;
-    } else {
+    if (__builtin_expect(launch != NULL, 1))
         memcpy(&engine->lent_free, launch, sizeof(void *));
-    }
+    else
+        launch = submit_lent_new(engine);
+    if (__builtin_expect(launch == NULL, 0))
+        return false;
     fgpu_cmd_arg *args = (fgpu_cmd_arg *)(void *)(launch + 1);
-    *launch = (fgpu_cmd_launch){
-        .args = args, .arg_count = task->arg_count, .dims = 1, .global = {task->size, 1, 1}};
-    for (uint32_t i = 0; i < task->access_count; i++) {
-        const struct task_access *access = &task->brief[i];
-        args[access->arg].kind = FGPU_ARG_BUFFER;
-        args[access->arg].reserved = 0;
-        args[access->arg].size_bytes = access->end - access->begin;
-    }
+    launch->arg_count = task->arg_count;
+    launch->global[0] = task->size;
+    for (uint32_t i = 0; i < task->access_count; i++)
+        args[task->brief[i].arg].size_bytes = task->brief[i].end - task->brief[i].begin;
     task->payload = (char *)launch;
     return true;
 }
