@@ -150,9 +150,12 @@ bool direct_take(struct engine *engine, struct task *task)
     if (!kernel->prepared || code->state != CODE_READY || !code->model_valid ||
         code->model_size != task->size ||
         history_slot_predict(engine->history, code->model_slot, &ns) == HISTORY_UNKNOWN ||
-        ns > DIRECT_SHORT_NS || !submit_lend(engine, task) ||
-        !graph_link_behind(engine, task, 0, buffers))
+        ns > DIRECT_SHORT_NS || !submit_lend(engine, task))
         return false;
+    if (!graph_link_behind(engine, task, 0, buffers)) {
+        submit_take_back(engine, task);
+        return false;
+    }
     engine->stats.tasks_submitted++;
     task->lane = 0;
     task->model = code->model_slot;

@@ -169,6 +169,13 @@ bool submit_lend_body(struct engine *engine, struct task *task)
     return true;
 }
 
+void submit_take_back(struct engine *engine, struct task *task)
+{
+    memcpy(task->payload, &engine->lent_free, sizeof(void *));
+    engine->lent_free = task->payload;
+    task->payload = NULL;
+}
+
 /* Has it nothing but what a brief record can hold? */
 static bool submit_is_brief(const struct submit_request *request)
 {
@@ -438,9 +445,7 @@ void submit_recycle(struct engine *engine, struct task *task)
     if (task->flags & TASK_F_PAYLOAD_OWNED) {
         submit_payload_give(engine, task->payload, task->block);
     } else if ((task->marks & TASK_M_BRIEF) && task->payload != NULL) {
-        memcpy(task->payload, &engine->lent_free, sizeof(void *));
-        engine->lent_free = task->payload;
-        task->payload = NULL;
+        submit_take_back(engine, task);
     }
     if (task->why != NULL) {
         alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);

@@ -84,6 +84,7 @@ static inline bool submit_lend(struct engine *engine, struct task *task)
 {
     return task->payload != NULL || submit_lend_body(engine, task);
 }
+void submit_take_back(struct engine *engine, struct task *task);
 
 /* Puts a prepared record into the inbox; afterwards it is the engine's. Returns how many lie there.
  * Thread: any. */
