@@ -15,6 +15,7 @@
 #include <fastgpu/pool.h>
 #include <fastgpu/stats.h>
 
+#include "base/arena.h"
 #include "base/bitset.h"
 #include "base/inbox.h"
 #include "base/log.h"
@@ -228,6 +229,8 @@ struct engine {
     uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
+    struct arena lent;      /* bodies of brief tasks that were launched */
+    void *lent_free;
     uint64_t now_ns;
     uint64_t budget_ns;
     uint32_t task_limit;
