@@ -75,6 +75,8 @@ struct lane {
     uint32_t backlog_head, backlog_tail; /* tasks placed here, through task.next */
     uint32_t backlog_count;
     uint64_t backlog_ns;
+    uint64_t home_ns; /* of that: what is left of tasks in pieces that are the lane's */
+    uint32_t homes;   /* how many these are */
     uint32_t awaited; /* the task that the lane chose to wait for last */
     uint32_t moving;  /* tasks that wait for data or memory, counted in the backlog's numbers */
     uint32_t chain_head, chain_tail; /* tasks whose unfinished predecessors are all on this lane */

@@ -94,7 +94,7 @@ static void events_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     learn_task(engine, task, status);
-    if (engine->planner != NULL)
+    if (engine->planner != NULL && !(task->marks & TASK_M_PIECE))
         planner_ran(engine, task);
     if (status != FGPU_OK) {
         events_suspect(engine, lane);

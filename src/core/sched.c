@@ -105,6 +105,10 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
      * dry first. */
     if (lane->done < lane->suspect)
         return false;
+    /* What a task in pieces leaves is for its pieces. */
+    if (lane->homes > 0 && (lane->backlog_head == TASK_NONE ||
+                            !(engine_task(engine, lane->backlog_head)->marks & TASK_M_PIECE)))
+        return false;
     /* Behind a host function nothing is handed out: in the backlog another lane may still take it.
      */
     if (lane->flight_hosts > 0)

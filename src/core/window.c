@@ -12,6 +12,7 @@
 
 #include "core/place.h"
 #include "core/sched.h"
+#include "core/split.h"
 
 #define WINDOW_PINNED 64u /* of more devices that are asked for nothing is known */
 #define WINDOW_RATE_BYTES (UINT64_C(1) << 22) /* a copy whose time says what a link's rate is */
@@ -263,10 +264,10 @@ static bool window_class(struct window *window, struct engine *engine, uint32_t 
             continue;
         for (uint32_t i = 0; i < device->lane_count; i++) {
             uint32_t lane = device->lane_first + i;
+            const struct lane *of = engine_lane(engine, lane);
             struct plan_worker worker = {.class_index = index,
                                          .node = device->node,
-                                         .free_ns =
-                                             sched_flight_ns(engine, engine_lane(engine, lane))};
+                                         .free_ns = sched_flight_ns(engine, of) + of->home_ns};
             window_numbers(&window->worker)[lane] = (uint32_t)window->lanes.count;
             if (vec_push(&window->lanes, &lane) == NULL ||
                 vec_push(&window->plan.workers, &worker) == NULL)
@@ -444,9 +445,11 @@ static void window_running(struct window *window, const struct engine *engine)
     struct plan_task *tasks = (struct plan_task *)(void *)window->plan.tasks.items;
     for (uint32_t i = 0; i < table_high_water(&engine->tasks); i++) {
         const struct task *task = engine_task(engine, i);
-        if (task_state(task) != FGPU_TASK_RUNNING || task->lane >= TASK_LANE_MIXED)
+        bool divided = task->marks & TASK_M_IN_PIECES;
+        if (task_state(task) != FGPU_TASK_RUNNING || (task->lane >= TASK_LANE_MIXED && !divided))
             continue;
-        uint64_t end_ns = sched_flight_ns(engine, engine_lane(engine, task->lane));
+        uint64_t end_ns = divided ? split_left_ns(engine, task)
+                                  : sched_flight_ns(engine, engine_lane(engine, task->lane));
         for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
             uint32_t number = window_follower(window, engine, at);
             if (number != PLAN_NONE && tasks[number].ready_ns < end_ns)
