@@ -284,8 +284,9 @@ static bool graph_name(struct sim_reader *reader, const cJSON *entry)
 
 static bool graph_task(struct sim_reader *reader, const cJSON *entry)
 {
-    static const char *const keys[] = {"name",   "kernel", "size",     "flops",     "cost_us", "reads",
-                                       "writes", "after",  "priority", "divisible", "whole",   NULL};
+    static const char *const keys[] = {"name",     "kernel",    "size",   "flops",
+                                       "cost_us",  "reads",     "writes", "after",
+                                       "priority", "divisible", "whole",  NULL};
     struct sim_task task = {.size = 1};
 
     if (!sim_reader_keys(reader, entry, keys) || !graph_numbers(reader, entry, &task) ||
@@ -296,8 +297,7 @@ static bool graph_task(struct sim_reader *reader, const cJSON *entry)
         return false;
     return graph_accesses(reader, entry, "reads", FGPU_READ) &&
            graph_accesses(reader, entry, "writes", FGPU_WRITE) && graph_whole(reader, entry) &&
-           graph_after(reader, entry) &&
-           graph_name(reader, entry);
+           graph_after(reader, entry) && graph_name(reader, entry);
 }
 
 bool sim_read_own(struct sim_reader *reader, const cJSON *root)

@@ -59,10 +59,9 @@ static bool cuts_check(struct workload_reader *reader, const cJSON *value,
                            "want 0",
                            place->param->name, cut->before, cut->after);
     if (!__builtin_mul_overflow(steps, cut->bytes, &reach) && reach < bytes)
-        return reader_fail(reader, value,
-                           "%llu steps of %llu bytes do not cover the argument's %llu",
-                           (unsigned long long)steps, (unsigned long long)cut->bytes,
-                           (unsigned long long)bytes);
+        return reader_fail(
+            reader, value, "%llu steps of %llu bytes do not cover the argument's %llu",
+            (unsigned long long)steps, (unsigned long long)cut->bytes, (unsigned long long)bytes);
     return true;
 }
 

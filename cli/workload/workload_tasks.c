@@ -428,7 +428,8 @@ bool reader_read_task(struct workload_reader *reader, const cJSON *entry, const 
                            CLI_WORKLOAD_TASKS_LIMIT);
     if (!reader_keys(reader, entry, keys) || !task_read_kernel(reader, entry, &task) ||
         !task_read_name(reader, entry, &task) || !task_read_launch(reader, entry, &task) ||
-        !reader_read_cuts(reader, entry, &task) || !task_read_priority(reader, entry, &task) || !task_read_after(reader, entry, index))
+        !reader_read_cuts(reader, entry, &task) || !task_read_priority(reader, entry, &task) ||
+        !task_read_after(reader, entry, index))
         return false;
     task.place = reader_kept_place(reader);
     struct workload_task *table =

@@ -214,10 +214,9 @@ static fgpu_status sim_check_accesses(const fgpu_sim *sim, const fgpu_sim_task *
                              "fgpu_sim_add: accesses[%u].mode is %u; read, write or both", i,
                              access->mode);
         if (mode != access->mode && ((mode & FGPU_WRITE) || task->parts < 2))
-            return error_set(FGPU_E_INVAL,
-                             "fgpu_sim_add: accesses[%u].mode has FGPU_SIM_WHOLE; %s", i,
-                             task->parts < 2 ? "parts is less than 2"
-                                             : "pieces cannot write all of the data");
+            return error_set(
+                FGPU_E_INVAL, "fgpu_sim_add: accesses[%u].mode has FGPU_SIM_WHOLE; %s", i,
+                task->parts < 2 ? "parts is less than 2" : "pieces cannot write all of the data");
         for (uint32_t j = 0; j < i; j++)
             if (task->accesses[j].data == access->data)
                 return error_set(FGPU_E_INVAL,

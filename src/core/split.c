@@ -181,7 +181,6 @@ static bool split_enter(struct engine *engine, struct split_open *open, struct t
         }
         return false;
     }
-    engine->stats.tasks_divided++;
     task->marks |= TASK_M_IN_PIECES;
     task_set_state(task, FGPU_TASK_RUNNING);
     return true;
@@ -422,7 +421,9 @@ struct task *split_give(struct engine *engine, struct split_open *open, struct s
         return NULL;
     }
     open->live++;
-    engine->stats.pieces++;
+    open->given++;
+    engine->stats.tasks_divided += open->given == 2;
+    engine->stats.pieces += open->given == 2 ? 2 : open->given > 2;
     share->fed = 1;
     place_on(engine, piece, lane->index);
     if (share->rate > 0) {

@@ -44,6 +44,9 @@ void split_look(struct engine *engine);
  * record is gone. */
 void split_take_back(struct engine *engine, struct task *piece);
 
+/* Tasks that one lane runs in pieces, for checks. */
+uint32_t split_homes(const struct engine *engine);
+
 /* A piece, or a task in pieces, is about to end with `status`. */
 void split_ended(struct engine *engine, struct task *task, fgpu_status status);
 

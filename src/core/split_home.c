@@ -13,15 +13,14 @@
  * the engine's lock. Keeps true: lane->homes and home_ns, and their part of its backlog, are those
  * of the tasks whose `home` it is.
  */
-#include "core/place.h"
-#include "core/sched.h"
 #include "core/lane.h"
+#include "core/sched.h"
 #include "core/split_state.h"
 
 #define HOME_PART 8.0  /* a piece is so much of what is left */
 #define HOME_GRAIN 64u /* ... in whole parts of the task: data have a border for each, at most */
 #define HOME_FLIGHT 2u /* pieces on a lane: one runs, one waits */
-#define HOME_GAIN 0.95 /* with help it takes at most so much of what it would take */
+#define HOME_GAIN 0.8  /* with all that can help it takes at most so much of what is left */
 #define HOME_HELP_PART 2.0 /* who helps takes half of his part first, to be measured */
 
 /* ---- the lane whose task it is ---------------------------------------------------------- */
@@ -117,6 +116,16 @@ uint64_t split_left_ns(const struct engine *engine, const struct task *task)
     return sched_flight_ns(engine, engine_lane(engine, open->home)) + open->held_ns;
 }
 
+uint32_t split_homes(const struct engine *engine)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < engine->split->open.count; i++) {
+        const struct split_open *open = *(struct split_open **)vec_at(&engine->split->open, i);
+        count += open->home != TASK_LANE_NONE;
+    }
+    return count;
+}
+
 /* How much the lane should have at once: units. */
 static uint64_t home_size(struct engine *engine, struct split_open *open, const struct lane *lane,
                           double rate)
@@ -171,6 +180,28 @@ struct home_help {
     double alone_ns; /* when the home would end by itself */
 };
 
+/* What it takes to bring the results of a unit to where the rest of them is. */
+static double home_back_ns(const struct engine *engine, const struct split_open *open,
+                           uint32_t device)
+{
+    const struct task *task = engine_task(engine, open->task);
+    uint32_t from = engine->devices[device].node;
+    uint32_t to = engine->devices[engine_lane(engine, open->home)->device].node;
+    double ns = 0;
+    for (uint32_t i = 0; i < task->access_count && from != to; i++) {
+        const struct task_access *access = &task_accesses(task)[i];
+        if (access->mode & FGPU_WRITE)
+            ns += (double)engine_copy_ns(engine, from, to, access->end - access->begin);
+    }
+    return ns / (double)open->grid.units;
+}
+
+static double home_help_rate(const struct engine *engine, const struct split_open *open,
+                             const struct split_share *share)
+{
+    return 1 / (1 / split_share_rate(engine, share) + home_back_ns(engine, open, share->device));
+}
+
 static bool home_helpers(struct engine *engine, struct split_open *open, struct home_help *help)
 {
     const struct lane *home = engine_lane(engine, open->home);
@@ -179,9 +210,8 @@ static bool home_helpers(struct engine *engine, struct split_open *open, struct 
     if (own->rate <= 0)
         return false;
     help->count = 1;
-    help->lanes[0] = (struct split_lane){.lane = home,
-                                         .rate = own->rate,
-                                         .ready_ns = (double)sched_flight_ns(engine, home)};
+    help->lanes[0] = (struct split_lane){
+        .lane = home, .rate = own->rate, .ready_ns = (double)sched_flight_ns(engine, home)};
     help->alone_ns = help->lanes[0].ready_ns + (double)open->left / own->rate;
     for (uint32_t s = 0; s < open->share_count; s++) {
         struct split_share *share = &open->shares[s];
@@ -195,7 +225,7 @@ static bool home_helpers(struct engine *engine, struct split_open *open, struct 
             help->lanes[help->count++] =
                 (struct split_lane){.lane = lane,
                                     .share = share,
-                                    .rate = split_share_rate(engine, share),
+                                    .rate = home_help_rate(engine, open, share),
                                     .ready_ns = (double)sched_flight_ns(engine, lane) +
                                                 (share->fed ? 0 : share->fixed_ns)};
         }
@@ -208,12 +238,14 @@ static uint64_t home_help_size(const struct split_open *open, const struct home_
                                const struct split_lane *lane)
 {
     double end_ns = split_end_ns(help->lanes, help->count, open->left, NULL);
-    double units = (end_ns - lane->ready_ns) * lane->rate, least = split_tuning.least_ns * lane->rate;
+    double units = (end_ns - lane->ready_ns) * lane->rate,
+           least = split_tuning.least_ns * lane->rate;
     double part = units / HOME_HELP_PART > least ? units / HOME_HELP_PART : units;
     uint64_t grain = open->grid.units / HOME_GRAIN + 1;
     const struct split_lane two[2] = {help->lanes[0], *lane};
     if (units < least || units < 1 ||
-        split_end_ns(two, 2, open->left, NULL) > HOME_GAIN * help->alone_ns)
+        split_end_ns(two, 2, open->left, NULL) > split_tuning.gain * help->alone_ns ||
+        end_ns > HOME_GAIN * help->alone_ns)
         return 0;
     uint64_t size = (uint64_t)part / grain * grain;
     size = size > 0 ? size : (uint64_t)units;
@@ -242,8 +274,8 @@ static void home_look(struct engine *engine, struct split_open *open, struct hom
         const struct split_lane two[2] = {help.lanes[0], help.lanes[i]};
         double saved_ns = help.alone_ns - split_end_ns(two, 2, open->left, NULL);
         if (size > 0 && saved_ns > found->saved_ns)
-            *found = (struct home_found){open, help.lanes[i].share, help.lanes[i].lane, size,
-                                         saved_ns};
+            *found =
+                (struct home_found){open, help.lanes[i].share, help.lanes[i].lane, size, saved_ns};
     }
 }
 

@@ -28,8 +28,9 @@ struct split_open {
     uint16_t home;    /* the lane that runs all of it but what others take; TASK_LANE_NONE */
     uint64_t held_ns; /* of that lane's backlog: what is left for it */
     uint32_t live;    /* pieces that have not ended */
-    uint64_t left; /* units that nobody has */
-    uint64_t done; /* units that were run */
+    uint64_t left;    /* units that nobody has */
+    uint64_t done;    /* units that were run */
+    uint32_t given;   /* pieces so far */
     struct split_grid grid;
     uint32_t share_count;
     struct split_share shares[SPLIT_DEVICES];

@@ -34,7 +34,8 @@ struct bound_input {
     const uint32_t *type_of;         /* [task] */
     const uint32_t *first_successor; /* [task_count + 1] */
     const uint32_t *successors;
-    const uint32_t *parts; /* [type] that a task can be cut into; below 2: none. NULL: no task can */
+    const uint32_t
+        *parts; /* [type] that a task can be cut into; below 2: none. NULL: no task can */
 };
 
 enum bound_kind { BOUND_AREA, BOUND_PATH, BOUND_JOINED };

@@ -52,8 +52,8 @@ int bound_problem_shrink(struct bound_problem *problem, struct arena *arena,
     problem->counts = arena_alloc(arena, type_count * sizeof(double), 16);
     problem->cheapest_ns = arena_alloc(arena, type_count * sizeof(double), 16);
     problem->divisible = arena_alloc(arena, type_count * sizeof(bool), 16);
-    if (problem->divisible == NULL || problem->workers == NULL || problem->cost_ns == NULL || problem->counts == NULL ||
-        problem->cheapest_ns == NULL)
+    if (problem->divisible == NULL || problem->workers == NULL || problem->cost_ns == NULL ||
+        problem->counts == NULL || problem->cheapest_ns == NULL)
         return graph_no_memory();
     for (uint32_t c = 0; c < class_count; c++) {
         if (workers[c] > 0)

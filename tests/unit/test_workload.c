@@ -347,11 +347,15 @@ static void test_expressions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_task),        cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_task),
+        cmocka_unit_test(test_regions),
         cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_buffers),     cmocka_unit_test(test_repeat_and_order),
-        cmocka_unit_test(test_long_chain),  cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_expressions), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_repeat_and_order),
+        cmocka_unit_test(test_long_chain),
+        cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_expressions),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_sets),
     };
 
