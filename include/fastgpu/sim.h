@@ -130,7 +130,8 @@ typedef struct fgpu_sim_span {
     uint32_t device; /* of a run; the target node of a copy */
     uint32_t source; /* node that a copy comes from */
     int32_t status;
-    uint64_t bytes; /* of a copy */
+    uint64_t bytes;             /* of a copy */
+    uint32_t first_part, parts; /* of a piece: which of its task's; 0: all of the task */
 } fgpu_sim_span;
 FGPU_API fgpu_status fgpu_sim_run_at(const fgpu_sim *sim, uint64_t index, fgpu_sim_span *span);
 FGPU_API fgpu_status fgpu_sim_copy_at(const fgpu_sim *sim, uint64_t index, fgpu_sim_span *span);

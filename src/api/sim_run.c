@@ -218,7 +218,9 @@ static fgpu_status sim_span(const fgpu_sim *sim, const struct vec *index, uint64
                             .task = run->number,
                             .device = s->devices[lane->device].first + lane->queue,
                             .status = run->status,
-                            .bytes = run->bytes};
+                            .bytes = run->bytes,
+                            .first_part = run->first,
+                            .parts = run->items};
     if (run->task == TASK_NONE) {
         span->source = simulator_node(s, run->source);
         span->device = simulator_node(s, run->target);

@@ -489,6 +489,15 @@ static uint32_t simulator_number(const struct simulator *s, uint32_t slot, uint3
                                  : UINT32_MAX;
 }
 
+static void simulator_note_piece(const struct simulator_command *command, struct simulator_run *run)
+{
+    const fgpu_cmd_launch *launch = command->cmd.body;
+    if (command->cmd.kind != FGPU_CMD_LAUNCH || !launch->part)
+        return;
+    run->first = (uint32_t)((const fgpu_cmd_part *)command->cmd.body)->first;
+    run->items = (uint32_t)launch->global[launch->dims - 1];
+}
+
 static void simulator_note(struct simulator *s, uint32_t index,
                            const struct simulator_command *command)
 {
@@ -505,6 +514,7 @@ static void simulator_note(struct simulator *s, uint32_t index,
     uint32_t slot = command->entry, generation = 0;
     if (is_task) {
         run.generation = generation = task_generation(engine_task(&s->engine, command->entry));
+        simulator_note_piece(command, &run);
     } else if (!is_fence) {
         const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
         slot = (uint32_t)(op->task - 1);

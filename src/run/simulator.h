@@ -86,6 +86,7 @@ struct simulator_run {
     int32_t status;
     uint32_t number;         /* simulator_task.number, of a copy the task it was ordered for */
     uint16_t source, target; /* nodes of a copy */
+    uint32_t first, items;   /* of a piece: which work items; else 0 */
 };
 
 /* What is known of the task in a slot of the engine's table. */
