@@ -113,12 +113,13 @@ static void test_take_over(void **state)
 }
 
 /* As above, with a plan: policies plan eight tasks and more. The fast device has 80 ms of its own,
- * the slow one five of 18: t / 18 + (t - 80) / 10 = 5 -> 83.6 where indivisible ones end after 90.
- */
+ * the slow one five of 18: t / 18 + (t - 80) / 10 = 5, where indivisible ones end after 90. (Plans
+ * count tasks as whole: others than these two may find it as good to begin with what both can do,
+ * so that nothing is left to be taken over.) */
 static void test_take_over_planned(void **state)
 {
     (void)state;
-    for (size_t p = 0; p < 3; p++) {
+    for (size_t p = 0; p < 2; p++) {
         open_sim(policies[p], FGPU_SIM_NO_TRANSFERS, 0);
         for (uint32_t i = 0; i < 8; i++)
             add(only, 0);
