@@ -300,6 +300,7 @@ struct engine {
     uint32_t path_link_count;
     const void *paths_user;
     struct split *split; /* tasks that are run in pieces; NULL until there is one */
+    bool help_due; /* a lane may have become free to take over what is left of such a task */
     struct vec torn;     /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 

@@ -138,6 +138,7 @@ void sched_update_hunger(struct engine *engine, struct lane *lane)
     bool idle = works && lane->flight_tasks == 0 && lane->backlog_count == 0;
     if (idle != (bool)lane->idle) {
         lane->idle = idle;
+        engine->help_due |= idle;
         engine->idle += idle ? 1 : UINT32_MAX;
         if (idle && engine->lane_count > STEAL_FEW_LANES)
             bitset_add(&engine->rested, lane->index);
@@ -342,6 +343,7 @@ void sched_uncount(struct engine *engine, struct task *task)
         return;
     task->marks &= (uint8_t)~TASK_M_COUNTED;
     lane->moving--;
+    engine->help_due = true;
     bitset_add(&engine->due, lane->index); /* another may wait for its data now */
     lane->backlog_count--;
     lane->backlog_ns -= task->predicted_ns;

@@ -587,6 +587,7 @@ static void split_piece_ended(struct engine *engine, struct task *piece, fgpu_st
     struct split_open *open = split_of_piece(engine, piece);
     struct task *task = engine_task(engine, open->task);
     open->live--;
+    engine->help_due = true;
     if (status == FGPU_OK) {
         struct split_units units = split_units_of(open, piece);
         open->done += units.end - units.begin;

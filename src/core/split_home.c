@@ -70,6 +70,7 @@ void split_home_enter(struct engine *engine, struct split_open *open, struct lan
         open->shares[s].end = at;
     }
     open->home = lane->index;
+    engine->help_due = true;
     lane->homes++;
     lane->backlog_count++;
     split_home_held(engine, open);
@@ -216,12 +217,16 @@ static bool home_helpers(struct engine *engine, struct split_open *open, struct 
     for (uint32_t s = 0; s < open->share_count; s++) {
         struct split_share *share = &open->shares[s];
         const struct engine_device *device = &engine->devices[share->device];
-        if (share->rate <= 0 || !split_usable(engine, open, share, &later))
+        bool usable = false;
+        if (share->rate <= 0)
             continue;
         for (uint32_t i = 0; i < device->lane_count && help->count < SPLIT_DEVICES; i++) {
             const struct lane *lane = engine_lane(engine, device->lane_first + i);
             if (lane == home || !home_can_help(engine, share, lane))
                 continue;
+            usable = usable || split_usable(engine, open, share, &later);
+            if (!usable)
+                break;
             help->lanes[help->count++] =
                 (struct split_lane){.lane = lane,
                                     .share = share,
@@ -283,10 +288,11 @@ struct task *split_take_over(struct engine *engine)
 {
     const struct vec *list = &engine->split->open;
     struct home_found found = {0};
-    if (engine->ready_count > 0)
+    if (!engine->help_due || engine->ready_count > 0)
         return NULL;
     for (size_t i = 0; i < list->count; i++)
         home_look(engine, *(struct split_open **)vec_at(list, i), &found);
+    engine->help_due = found.open != NULL; /* perhaps there is more */
     if (found.open == NULL)
         return NULL;
     return split_give(engine, found.open, found.share, found.lane, found.size);
