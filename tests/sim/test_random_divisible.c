@@ -171,7 +171,7 @@ static void test_random_worlds(void **state)
     (void)state;
     static struct random_world world;
     static struct outcome a, b;
-    uint64_t first = seed_get(1), count = seed_count(60), bad = 0, divided = 0;
+    uint64_t first = seed_get(1), count = seed_count(40), bad = 0, divided = 0;
     split_tuning.worth_ns = 20000;
     split_tuning.least_ns = 5000;
     for (uint64_t seed = first; seed < first + count; seed++) {

@@ -192,6 +192,29 @@ static void test_nothing_takes_time(void **state)
     assert_true(compute(&input).best_ns == 0);
 }
 
+/* A chain of three on a worker of 10 and two of 20: indivisible it takes 30, cut as one likes 15,
+ * each in two parts 15 as well (a part takes 5 on the first), and with the middle one whole 20. */
+static void test_divisible(void **state)
+{
+    (void)state;
+    static const double costs[] = {10, 20, 10, 20};
+    static const uint32_t workers[] = {1, 2}, types[] = {0, 1, 0};
+    static const uint32_t first[] = {0, 1, 2, 2}, successors[] = {1, 2};
+    uint32_t parts[] = {0, 0};
+    struct bound_input input = {2, 2, costs, workers, 3, types, first, successors, parts};
+    assert_near(compute(&input).path_ns, 30, 1e-9);
+    parts[0] = parts[1] = 100;
+    assert_near(compute(&input).path_ns, 15, 1e-9);
+    assert_near(compute(&input).best_ns, 15, 1e-9);
+    parts[0] = parts[1] = 2;
+    assert_near(compute(&input).path_ns, 15, 1e-9);
+    parts[1] = 0;
+    assert_near(compute(&input).path_ns, 20, 1e-9);
+    assert_near(compute(&input).best_ns, 20, 1e-9);
+    input.parts = NULL;
+    assert_near(compute(&input).path_ns, 30, 1e-9);
+}
+
 static void test_refused(void **state)
 {
     static const double costs[] = {1, 1, -1, -1, 2, HUGE_VAL};
@@ -317,11 +340,17 @@ static void test_published_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_area_by_hand),        cmocka_unit_test(test_many_workers),
-        cmocka_unit_test(test_one_type_everywhere), cmocka_unit_test(test_empty_types_and_classes),
-        cmocka_unit_test(test_window_by_hand),      cmocka_unit_test(test_heads_close_together),
-        cmocka_unit_test(test_chain_by_hand),       cmocka_unit_test(test_mixed_by_hand),
-        cmocka_unit_test(test_nothing_takes_time),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_area_by_hand),
+        cmocka_unit_test(test_many_workers),
+        cmocka_unit_test(test_one_type_everywhere),
+        cmocka_unit_test(test_empty_types_and_classes),
+        cmocka_unit_test(test_window_by_hand),
+        cmocka_unit_test(test_heads_close_together),
+        cmocka_unit_test(test_chain_by_hand),
+        cmocka_unit_test(test_mixed_by_hand),
+        cmocka_unit_test(test_nothing_takes_time),
+        cmocka_unit_test(test_divisible),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_published_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
