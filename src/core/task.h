@@ -62,9 +62,10 @@ enum task_mark {
     TASK_M_COUNTED = 1, /* on its way to its lane, in no list: it counts in the lane's backlog_ns */
     TASK_M_WANTED = 2,  /* its blocks on its node are marked as wanted */
     TASK_M_ORDERED = 4, /* ... and what was missing there has been ordered */
-    TASK_M_DIVISIBLE = 8, /* may be run in pieces, by its cuts (split.h) */
-    TASK_M_PIECE = 16,    /* is one: the body is an fgpu_cmd_part */
-    TASK_M_IN_PIECES = 32 /* is run in pieces: RUNNING while it is */
+    TASK_M_DIVISIBLE = 8,  /* may be run in pieces, by its cuts (split.h) */
+    TASK_M_PIECE = 16,     /* is one: the body is an fgpu_cmd_part */
+    TASK_M_REGROUPED = 32, /* its blocks were taken from its node, to come back side by side */
+    TASK_M_IN_PIECES = 64  /* is run in pieces: RUNNING while it is */
 };
 
 /* Where a piece belongs. */

@@ -438,7 +438,7 @@ static void test_mistakes(void **state)
          "random, independent, chain; the nearest is cholesky"},
         {"", ": there is no such generator;"},
         {"cholesky:til=3",
-         "cholesky has no parameter til; it has tiles, tile, element; the nearest "
+         "cholesky has no parameter til; it has tiles, tile, element, divisible; the nearest "
          "is tile"},
         {"cholesky:tiles", "cholesky: tiles: want NAME=VALUE, with commas between"},
         {"cholesky:tiles=0", "cholesky: tiles=0: want a whole number from 1 to 400"},

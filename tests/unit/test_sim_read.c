@@ -255,12 +255,12 @@ static const struct {
     {TASK("\"kernel\": \"k\", \"divisible\": 1"),
      "$.tasks[1].divisible: 1: want a whole number from "
      "2 to 65536"},
-    {TASK("\"kernel\": \"k\", \"reads\": [\"a\"], \"whole\": [\"a\"]"),
+    {TASK("\"kernel\": \"k\", \"reads\": [\"abc\"], \"whole\": [\"abc\"]"),
      "$.tasks[1].whole: a list of 1: the task is not \"divisible\""},
-    {TASK("\"kernel\": \"k\", \"divisible\": 2, \"whole\": [\"a\"]"),
-     "$.tasks[1].whole[0]: \"a\": the task does not read it: pieces have their part of it"},
-    {TASK("\"kernel\": \"k\", \"divisible\": 2, \"writes\": [\"a\"], \"whole\": [\"a\"]"),
-     "$.tasks[1].whole[0]: \"a\": the task writes it: pieces have their part of it"},
+    {TASK("\"kernel\": \"k\", \"divisible\": 2, \"whole\": [\"abc\"]"),
+     "$.tasks[1].whole[0]: \"abc\": the task does not read it: pieces have their part of it"},
+    {TASK("\"kernel\": \"k\", \"divisible\": 2, \"writes\": [\"abc\"], \"whole\": [\"abc\"]"),
+     "$.tasks[1].whole[0]: \"abc\": the task writes it: pieces have their part of it"},
     {TASK("\"kernel\": \"k\", \"priority\": 1001"), "$.tasks[1].priority: 1001: want a number from "
                                                     "-1000 to 1000"},
     {TASK("\"kernel\": \"k\", \"priority\": 0.5"), "$.tasks[1].priority: 0.5: want a whole number"},
