@@ -63,7 +63,7 @@ void engine_objects_gone(struct engine *engine, struct task *task)
 
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
-    if (__builtin_expect(task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE), 0))
+    if (__builtin_expect(task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE), 0))
         split_ended(engine, task, status);
     else if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
         return;
@@ -150,6 +150,8 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_backlog_push(engine, task, true);
         return false;
     }
+    if ((task->marks & TASK_M_DIVISIBLE) && split_begin_at(engine, task))
+        return true;
     if (direct_launch(engine, lane, task))
         return true;
     enum launch_answer code = launch_code(engine, task);
@@ -248,7 +250,7 @@ static void engine_place(struct engine *engine, struct task *task)
 static bool engine_follow(struct engine *engine, struct task *task)
 {
     const struct planned *planned = planner_of(engine, task);
-    if (planned == NULL || (task->marks & TASK_M_DIVISIBLE))
+    if (planned == NULL)
         return false;
     struct lane *lane = engine_lane(engine, planned->lane);
     if (place_obstacle(engine, task, &engine->devices[lane->device], lane->device) != NULL)
@@ -401,6 +403,8 @@ static void engine_linked(struct engine *engine, struct task *task)
 static void engine_joined(struct engine *engine, struct task *task)
 {
     fgpu_status status = split_finish(engine, task);
+    if (status == FGPU_OK && engine->planner != NULL)
+        planner_ran(engine, task);
     if (status != FGPU_E_AGAIN)
         engine_end(engine, task, status);
 }
@@ -425,7 +429,7 @@ static void engine_resume(struct engine *engine, struct task *task)
         engine_map(engine, task);
         return;
     }
-    if (task->marks & TASK_M_DIVISIBLE) {
+    if (task->marks & TASK_M_IN_PIECES) {
         engine_joined(engine, task);
         return;
     }
@@ -439,7 +443,7 @@ static void engine_resume(struct engine *engine, struct task *task)
     task_set_state(task, FGPU_TASK_PLACED);
     const struct lane *lane = engine_lane(engine, task->lane);
     bool waits = engine_waits(engine, task, lane);
-    if (sched_has_room(engine, lane) && !waits)
+    if ((task->marks & TASK_M_PIECE) || (sched_has_room(engine, lane) && !waits))
         (void)engine_dispatch(engine, task);
     else
         sched_backlog_push(engine, task, !waits);
@@ -660,6 +664,15 @@ static bool engine_split(struct engine *engine)
     return any;
 }
 
+/* An idle lane makes a task end sooner that another has begun. */
+static bool engine_take_over(struct engine *engine)
+{
+    struct task *piece = split_take_over(engine);
+    if (piece != NULL)
+        (void)engine_dispatch(engine, piece);
+    return piece != NULL;
+}
+
 static bool engine_fill(struct engine *engine)
 {
     bool any = engine->split != NULL && engine_split(engine);
@@ -671,7 +684,8 @@ static bool engine_fill(struct engine *engine)
         if (engine->work.count > 64)
             break;
     }
-    return engine_steal_all(engine) || any;
+    any |= engine_steal_all(engine);
+    return any || (engine->split != NULL && engine_take_over(engine));
 }
 
 /* After each turn while there is little to check; the more there is, the more turns go by between

@@ -125,6 +125,10 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
      * dry first. */
     if (lane->done < lane->suspect)
         return false;
+    /* What a task in pieces leaves is for its pieces. */
+    if (lane->homes > 0 && (lane->backlog_head == TASK_NONE ||
+                            !(engine_task(engine, lane->backlog_head)->marks & TASK_M_PIECE)))
+        return false;
     /* Behind a host function nothing is handed out: in the backlog another lane may still take it.
      */
     if (lane->flight_hosts > 0)
@@ -155,6 +159,7 @@ void sched_update_hunger(struct engine *engine, struct lane *lane)
     bool idle = works && lane->flight_tasks == 0 && lane->backlog_count == 0;
     if (idle != (bool)lane->idle) {
         lane->idle = idle;
+        engine->help_due |= idle;
         engine->idle += idle ? 1 : UINT32_MAX;
         if (idle && engine->lane_count > STEAL_FEW_LANES)
             bitset_add(&engine->rested, lane->index);
@@ -360,6 +365,7 @@ void sched_uncount(struct engine *engine, struct task *task)
         return;
     task->marks &= (uint8_t)~TASK_M_COUNTED;
     lane->moving--;
+    engine->help_due = true;
     bitset_add(&engine->due, lane->index); /* another may wait for its data now */
     lane->backlog_count--;
     lane->backlog_ns -= task->predicted_ns;

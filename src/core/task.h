@@ -9,7 +9,8 @@
  *  BUILDING   launch_task                       PLACED (code built), FAILED
  *  MOVING     move_prepare                      PLACED (copies and slabs arrived), FAILED
  *  RUNNING    launch_task, launch_map           DONE, FAILED, READY (device lost, data whole)
- *             split_begin (in pieces)          MOVING (no piece is left)
+ *             split_begin, split_begin_at (in pieces)
+ *                      MOVING (no piece is left)
  *  DONE       complete_task                     slot is free, generation has moved on; LINKED again
  *                                               (lineage_start: its result was lost)
  *  FAILED, POISONED, CANCELLED  complete_task   stays until forgotten (fgpu_task_forget, pool
@@ -66,10 +67,11 @@ enum task_mark {
     TASK_M_COUNTED = 1, /* on its way to its lane, in no list: it counts in the lane's backlog_ns */
     TASK_M_WANTED = 2,  /* its blocks on its node are marked as wanted */
     TASK_M_ORDERED = 4, /* ... and what was missing there has been ordered */
-    TASK_M_DIVISIBLE = 8,  /* may be run in pieces, by its cuts: RUNNING while it is (split.h) */
+    TASK_M_DIVISIBLE = 8,  /* may be run in pieces, by its cuts (split.h) */
     TASK_M_PIECE = 16,     /* is one: the body is an fgpu_cmd_part */
     TASK_M_REGROUPED = 32, /* its blocks were taken from its node, to come back side by side */
-    TASK_M_BRIEF = 64      /* its accesses are in the record */
+    TASK_M_BRIEF = 64,     /* its accesses are in the record */
+    TASK_M_IN_PIECES = 128 /* is run in pieces: RUNNING while it is */
 };
 
 /* Where a piece belongs. */
