@@ -21,6 +21,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/split.h"
 #include "core/steal.h"
 #include "core/submit.h"
@@ -60,8 +61,21 @@ void engine_objects_gone(struct engine *engine, struct task *task)
         engine_kernel_gone(engine, task->kernel);
 }
 
+/* Whoever it ran for is charged. */
+static void engine_served(struct engine *engine, struct task *task, fgpu_status status)
+{
+    if (engine->serve == NULL)
+        return;
+    if (task->marks & TASK_M_PIECE)
+        serve_piece(engine, task);
+    if (task->marks & TASK_M_SERVED)
+        serve_ended(engine, task, status);
+}
+
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
+    if (__builtin_expect(task->marks & (TASK_M_PIECE | TASK_M_SERVED), 0))
+        engine_served(engine, task, status);
     if (__builtin_expect(task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE), 0))
         split_ended(engine, task, status);
     else if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
@@ -317,7 +331,8 @@ static void engine_chain(struct engine *engine, struct task *task)
     struct lane *lane = engine_lane(engine, task->follow);
     struct engine_device *device = &engine->devices[lane->device];
     const struct planned *planned = planner_of(engine, task);
-    if (place_obstacle(engine, task, device, lane->device) != NULL)
+    if (place_obstacle(engine, task, device, lane->device) != NULL ||
+        (engine->serve != NULL && !serve_may_chain(engine, task)))
         return;
     if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
@@ -386,6 +401,8 @@ static void engine_linked(struct engine *engine, struct task *task)
         engine_map(engine, task);
     else if (task->kind == TASK_HOST && !engine->host_visible)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
+    else if (engine->serve != NULL)
+        serve_ready(engine, task);
     else if (engine_is_next(engine))
         engine_place(engine, task);
     else if (!engine_follow(engine, task))
@@ -665,9 +682,9 @@ void engine_turn(struct engine *engine)
     engine->stats.turns++;
     if (engine->power != NULL)
         power_turn(engine);
-    if (engine->planner != NULL && planner_turn(engine))
+    if (engine->planner != NULL && engine->serve == NULL && planner_turn(engine))
         engine_replan(engine);
-    if (engine->planner != NULL)
+    if (engine->planner != NULL && engine->serve == NULL)
         engine_early(engine);
     do {
         if (engine->work.count > 0)

@@ -202,6 +202,7 @@ struct planner; /* core/planner.h */
 struct power;   /* core/power.h */
 struct power_config;
 struct search;  /* core/search.h */
+struct serve;   /* core/serve.h */
 struct split;   /* core/split.h */
 struct traffic; /* core/traffic.h */
 
@@ -222,6 +223,7 @@ struct engine {
     void *payload_free[16]; /* payload blocks by size class */
     uint64_t now_ns;
     uint64_t budget_ns;
+    uint64_t long_ns; /* behind so much nothing more is handed to a lane */
     uint32_t task_limit;
     uint32_t flags;
     uint32_t first_generation;
@@ -298,6 +300,7 @@ struct engine {
     uint32_t path_link_count;
     const void *paths_user;
     struct split *split; /* tasks that are run in pieces; NULL until there is one */
+    struct serve *serve; /* classes, deadlines, tenants; NULL until a task has terms */
     struct vec torn;     /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 

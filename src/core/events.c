@@ -20,6 +20,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/split.h"
 #include "core/submit.h"
 
@@ -31,7 +32,11 @@ static void events_link(struct engine *engine, struct task *task)
 {
     if (!(task->flags & TASK_F_UNLISTED))
         engine->stats.tasks_submitted++;
+    if (__builtin_expect(engine->serve != NULL, 0))
+        serve_enter(engine, task);
     graph_link(engine, task);
+    if (__builtin_expect(engine->serve != NULL, 0))
+        serve_linked(engine, task);
     if (engine->planner != NULL)
         planner_linked(engine, task);
     if (engine->trace->on)

@@ -7,6 +7,7 @@
  * late, with fresh knowledge. Runs under the engine's lock. Owns the lists through task.next.
  */
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/steal.h"
 
 #include <string.h>
@@ -16,7 +17,6 @@
 #define SCHED_BACKLOG_TASKS 64
 #define SCHED_BACKLOG_NS 400000u
 #define SCHED_FLIGHT_TASKS 2048u
-#define SCHED_LONG_NS 2000000u /* hundreds of times the host's reaction */
 
 static uint32_t sched_level(const struct task *task)
 {
@@ -113,7 +113,7 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
     if (lane->held || (in_flight > 0 && lane->single))
         return false;
     /* What is handed out cannot go elsewhere any more, and here it could only wait. */
-    if (in_flight > 0 && lane->flight_ns > SCHED_LONG_NS)
+    if (in_flight > 0 && lane->flight_ns > engine->long_ns)
         return false;
     /* Two at least, so that the device has the next one when it finishes the first. */
     if (in_flight < 2)
@@ -177,6 +177,8 @@ static void sched_level_emptied(struct engine *engine, uint32_t level)
 
 uint32_t sched_next(struct engine *engine)
 {
+    if (__builtin_expect(engine->serve != NULL, 0))
+        return serve_next(engine);
     return engine->hungry == 0 ? TASK_NONE : sched_next_ready(engine);
 }
 
@@ -196,6 +198,10 @@ uint32_t sched_next_ready(struct engine *engine)
 void sched_remove(struct engine *engine, struct task *task)
 {
     uint32_t level = sched_level(task);
+    if (task_state(task) == FGPU_TASK_READY && engine->serve != NULL) {
+        serve_remove(engine, task);
+        return;
+    }
     if (task_state(task) == FGPU_TASK_READY) {
         bool found = sched_unlink(engine, &engine->ready_head[level], &engine->ready_tail[level],
                                   task->self);
@@ -228,6 +234,8 @@ static bool sched_before(const struct engine *engine, uint32_t there, const stru
                          const struct planned *planned)
 {
     const struct task *other = engine_task(engine, there);
+    if (engine->serve != NULL)
+        return serve_before(engine, other, task);
     const struct planned *as = planned != NULL ? planner_of(engine, other) : NULL;
     /* Priorities are in the ranks, as far as the plan has found that good for those that have any.
      */

@@ -71,7 +71,7 @@ static void submit_measure(const struct submit_request *request, struct submit_l
     if (__builtin_expect(request->cuts != NULL, 0))
         at += request->arg_count * sizeof(fgpu_cut);
     layout->extra = at;
-    if (request->on_done != NULL || request->name != NULL)
+    if (request->on_done != NULL || request->name != NULL || request->terms != NULL)
         at += sizeof(struct task_extra);
     layout->total = at;
 }
@@ -224,6 +224,10 @@ static void submit_extra(struct task *task, const struct submit_request *request
         size_t length = strnlen(request->name, sizeof extra->name - 1);
         memcpy(extra->name, request->name, length);
         task->flags |= TASK_F_NAMED;
+    }
+    if (request->terms != NULL) {
+        extra->terms = *request->terms;
+        task->marks |= TASK_M_TERMS;
     }
 }
 

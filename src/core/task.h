@@ -62,7 +62,9 @@ enum task_mark {
     TASK_M_WANTED = 2,  /* its blocks on its node are marked as wanted */
     TASK_M_ORDERED = 4, /* ... and what was missing there has been ordered */
     TASK_M_DIVISIBLE = 8, /* may be run in pieces, by its cuts: RUNNING while it is (split.h) */
-    TASK_M_PIECE = 16     /* is one: the body is an fgpu_cmd_part */
+    TASK_M_PIECE = 16,    /* is one: the body is an fgpu_cmd_part */
+    TASK_M_SERVED = 32,   /* core/serve.c has an entry for it */
+    TASK_M_TERMS = 64     /* struct task_extra has terms */
 };
 
 /* Where a piece belongs. */
@@ -88,8 +90,18 @@ struct task_rect {
     uint64_t rows;
 };
 
+/* What the caller says beyond priority. */
+struct task_terms {
+    uint64_t deadline_ns; /* by the engine's clock; UINT64_MAX: none */
+    uint64_t estimate_ns; /* 0: none */
+    uint16_t tenant;      /* 0: the pool's own */
+    uint8_t rank;         /* enum serve_class */
+    uint8_t late;         /* fgpu_late */
+};
+
 /* The seldom used rest, at the end of the payload. */
 struct task_extra {
+    struct task_terms terms;
     fgpu_task_done_fn on_done;
     void *on_done_user;
     char name[64];
