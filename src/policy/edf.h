@@ -8,8 +8,9 @@
  *
  * Sources: C. Liu, J. Layland: Scheduling algorithms for multiprogramming in a hard-real-time
  * environment, JACM 1973; J. Moore: An n job, one machine sequencing algorithm for minimizing the
- * number of late jobs, Management Science 1968 (with Hodgson's version). On one machine, with all
- * released together, dropping the longest up to the first late one is theirs, job by job.
+ * number of late jobs, Management Science 1968 (with Hodgson's version). On one machine, where jobs
+ * come in the order of their deadlines, this is theirs, and the most that can end in time; in any
+ * order what gave way does not come back, which costs some in a thousand.
  */
 #ifndef FASTGPU_POLICY_EDF_H
 #define FASTGPU_POLICY_EDF_H
