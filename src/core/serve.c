@@ -23,7 +23,7 @@
 #include "core/rest.h"
 #include "core/sched.h"
 
-#define SERVE_SHARP_NS 100000u     /* in flight in a lane, while something urgent may come */
+#define SERVE_SHARP_NS 50000u      /* in flight in a lane, while something urgent may come */
 #define SERVE_LONG_NS 2000000u     /* as long_ns is otherwise */
 #define SERVE_CALM_NS 100000000u   /* after the last urgent task: nothing more is expected */
 #define SERVE_LANES 64u            /* that are looked at for room */
