@@ -40,7 +40,8 @@ static fgpu_status fair_kernel(fgpu_pool pool, struct fair_record *record, fgpu_
     if (status == FGPU_OK)
         status = fgpu_kernel_add_native(*kernel, fair_body, record);
     for (uint32_t i = 0; i < 2 && status == FGPU_OK; i++)
-        status = fgpu_kernel_set_arg(*kernel, i, FGPU_ARG_SCALAR, FGPU_ACCESS_DEFAULT, i == 0 ? 4 : 8);
+        status =
+            fgpu_kernel_set_arg(*kernel, i, FGPU_ARG_SCALAR, FGPU_ACCESS_DEFAULT, i == 0 ? 4 : 8);
     return status;
 }
 

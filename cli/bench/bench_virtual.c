@@ -148,7 +148,8 @@ fgpu_status virtual_run(const struct virtual_plan *plan, struct virtual_span *sp
                                       .flags = FGPU_SIM_TRACE,
                                       .machine = machine,
                                       .policy = "eft",
-                                      .seed = plan->seed};
+                                      .seed = plan->seed,
+                                      .noise = plan->noise};
     if (status == FGPU_OK)
         status = fgpu_sim_open(&options, &sim);
     if (status == FGPU_OK)

@@ -364,7 +364,5 @@ fgpu_status task_check(struct pool *pool, const fgpu_task_desc *desc, const char
         status = check_variant(pool, request, who);
     if (status == FGPU_OK && desc->cuts != NULL)
         status = task_check_cuts(pool, desc, kernel, who, request);
-    if (status == FGPU_OK && desc->terms != NULL)
-        status = task_check_terms(pool, desc->terms, who, room, request);
     return status;
 }

@@ -551,12 +551,7 @@ uint32_t serve_next(struct engine *engine)
     serve_tune(engine);
     while (engine->ready_count > 0) {
         uint32_t rank = serve_turn(serve);
-        bool room = serve_has_room(engine, false);
-        if (!room && serve->ready[SERVE_URGENT] > 0 && serve_has_room(engine, true)) {
-            rank = SERVE_URGENT;
-            room = true;
-        }
-        if (!room)
+        if (!serve_has_room(engine, rank == SERVE_URGENT))
             return TASK_NONE;
         uint32_t slot = serve_pop(engine, rank);
         struct task *task = engine_task(engine, slot);
