@@ -27,8 +27,8 @@ fgpu_status task_check_cuts(const struct pool *pool, const fgpu_task_desc *desc,
                             const struct kernel *kernel, const char *who,
                             struct submit_request *request);
 
-/* Terms (api/terms.c): sets request->terms, whose deadline is admitted then. The rest of the request
- * is complete. */
+/* Terms (api/terms.c): sets request->terms, whose deadline is admitted then. The rest of the
+ * request is complete. */
 fgpu_status task_check_terms(struct pool *pool, const fgpu_terms *terms, const char *who,
                              struct task_room *room, struct submit_request *request);
 
