@@ -129,7 +129,7 @@ static size_t edf_longest(const struct edf *edf, size_t last, uint32_t task)
 static void edf_settle(struct edf *edf, const struct edf_machine *machine, uint32_t task,
                        struct edf_job kept[EDF_DROPS], struct edf_answer *answer)
 {
-    uint64_t finish_ns = EDF_NEVER, ignored;
+    uint64_t finish_ns = EDF_NEVER, ignored = EDF_NEVER;
     size_t late = edf_first_late(edf, machine, task, &finish_ns);
     answer->finish_ns = finish_ns;
     while (late != SIZE_MAX) {

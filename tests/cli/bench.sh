@@ -132,7 +132,7 @@ assert len(sides) == 2 and all(side["outputs_equal"] for side in sides), sides
 PYTHON
 # Terms, in virtual time: exact, so that what is promised can be asked for.
 "$FASTGPU" bench fair --sim --count 100 --json >json
-"$FASTGPU" bench deadline --sim --count 120 --json >deadline
+"$FASTGPU" bench deadline --sim --count 120 --json >deadline.json
 cat >arrivals <<'JSON'
 {"time": 1, "tasks": [
   {"id": "a_rt", "load": {"type": "periodic", "frequency": 50}},
@@ -148,7 +148,7 @@ import json
 fair = json.load(open("json"))
 assert fair["simulated"] and fair["gap_over_largest"] <= 2 and fair["idle_while_waiting"] == 0, fair
 assert 9 * 0.97 < fair["weight_ratio"] < 9 * 1.03 and abs(fair["returned_over_fair"] - 1) < 0.1, fair
-deadline = json.load(open("deadline"))
+deadline = json.load(open("deadline.json"))
 assert deadline["together_over_optimum"] >= 0.98, deadline
 assert deadline["together_overloaded_over_optimum"] >= 0.95, deadline
 assert deadline["missed_beyond_a_slice"] == 0 and deadline["refused"] > 0, deadline
