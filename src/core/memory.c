@@ -354,6 +354,7 @@ static enum memory_answer memory_never(struct engine *engine, struct task *task,
     if (!links_reserve(&engine->links, 1))
         return memory_fail(engine, task, FGPU_E_NOMEM, buffer, node);
     memory_explain(engine, task, buffer, node);
+    task->marks &= (uint8_t)~TASK_M_REGROUPED; /* of that node */
     (void)links_push(&engine->links, &task->no_memory,
                      (struct links_item){.data = engine->nodes[node].device});
     memory_settled(engine, task, node);
@@ -363,6 +364,68 @@ static enum memory_answer memory_never(struct engine *engine, struct task *task,
 static enum memory_answer memory_park(struct engine *engine, struct task *task, uint32_t *waiters)
 {
     return lane_wait(engine, task, waiters) ? MEMORY_WAIT : MEMORY_FAILED;
+}
+
+static enum memory_answer memory_grow(struct engine *engine, struct task *task, uint32_t node,
+                                      uint64_t bytes)
+{
+    struct engine_node *n = &engine->nodes[node];
+    n->alloc_pending++;
+    engine_act(
+        engine,
+        (struct action){.kind = ACTION_ALLOC, .node = node, .device = n->device, .bytes = bytes});
+    return memory_park(engine, task, &n->alloc_waiters);
+}
+
+/* ---- side by side ----------------------------------------------------------------------- */
+
+static bool memory_named_before(const struct task *task, uint32_t access)
+{
+    for (uint32_t i = 0; i < access; i++)
+        if (task_accesses(task)[i].buffer == task_accesses(task)[access].buffer)
+            return true;
+    return false;
+}
+
+/* All the task's data together, on a device's node, where each buffer counts once. */
+static uint64_t memory_task_bytes(struct engine *engine, const struct task *task, uint32_t node)
+{
+    const struct heap *heap = &engine->nodes[node].heap;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < task->access_count && bytes <= heap->ceiling_bytes; i++) {
+        const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
+        if (!memory_named_before(task, i))
+            bytes += heap_footprint(heap, atomic_load_relaxed_u64(&buffer->size_bytes));
+    }
+    return bytes;
+}
+
+/* Nobody but the task has anything on the node, and what it needs fits, though not between its own
+ * blocks as they lie: they go, and all come back side by side. Once for a task and node. */
+static enum memory_answer memory_regroup(struct engine *engine, struct task *task,
+                                         const struct buffer *buffer, uint32_t node,
+                                         uint32_t *victim)
+{
+    struct heap *heap = &engine->nodes[node].heap;
+    uint64_t bytes = memory_task_bytes(engine, task, node);
+    if (node == 0 || heap->direct || task->marks & TASK_M_REGROUPED || bytes > heap->ceiling_bytes)
+        return memory_never(engine, task, buffer, node);
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        struct buffer *own = engine_buffer(engine, task_accesses(task)[i].buffer);
+        if (engine_block(own, node)->state != BLOCK_PRESENT || memory_is_clean(own, node))
+            continue;
+        *victim = task_accesses(task)[i].buffer;
+        return MEMORY_EVICT;
+    }
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        struct buffer *own = engine_buffer(engine, task_accesses(task)[i].buffer);
+        const struct block *block = engine_block(own, node);
+        if (block->state == BLOCK_PRESENT && !block->adopted)
+            memory_evict_clean(engine, own, node);
+    }
+    task->marks |= TASK_M_REGROUPED;
+    memory_trim(engine, node, 0);
+    return heap_ask_slab(heap, bytes) ? memory_grow(engine, task, node, bytes) : MEMORY_AGAIN;
 }
 
 /* The heap is full: MEMORY_OK says that something was freed and it is worth asking again. */
@@ -379,7 +442,7 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
     if (found == TASK_NONE) {
         if (busy)
             return memory_park(engine, task, &n->memory_waiters);
-        return memory_never(engine, task, buffer, node);
+        return memory_regroup(engine, task, buffer, node, victim);
     }
     if (memory_is_dirty(memory_cost(engine_buffer(engine, found), node))) {
         *victim = found;
@@ -390,17 +453,6 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
 }
 
 /* ---- getting ---------------------------------------------------------------------------- */
-
-static enum memory_answer memory_grow(struct engine *engine, struct task *task, uint32_t node,
-                                      uint64_t bytes)
-{
-    struct engine_node *n = &engine->nodes[node];
-    n->alloc_pending++;
-    engine_act(
-        engine,
-        (struct action){.kind = ACTION_ALLOC, .node = node, .device = n->device, .bytes = bytes});
-    return memory_park(engine, task, &n->alloc_waiters);
-}
 
 enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t index,
                               uint32_t node, uint32_t *victim)

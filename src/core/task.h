@@ -61,10 +61,11 @@ enum task_mark {
     TASK_M_COUNTED = 1, /* on its way to its lane, in no list: it counts in the lane's backlog_ns */
     TASK_M_WANTED = 2,  /* its blocks on its node are marked as wanted */
     TASK_M_ORDERED = 4, /* ... and what was missing there has been ordered */
-    TASK_M_DIVISIBLE = 8, /* may be run in pieces, by its cuts: RUNNING while it is (split.h) */
-    TASK_M_PIECE = 16,    /* is one: the body is an fgpu_cmd_part */
-    TASK_M_SERVED = 32,   /* core/serve.c has an entry for it */
-    TASK_M_TERMS = 64     /* struct task_extra has terms */
+    TASK_M_DIVISIBLE = 8,  /* may be run in pieces, by its cuts: RUNNING while it is (split.h) */
+    TASK_M_PIECE = 16,     /* is one: the body is an fgpu_cmd_part */
+    TASK_M_REGROUPED = 32, /* its blocks were taken from its node, to come back side by side */
+    TASK_M_SERVED = 64,    /* core/serve.c has an entry for it */
+    TASK_M_TERMS = 128     /* struct task_extra has terms */
 };
 
 /* Where a piece belongs. */
