@@ -61,23 +61,21 @@ void engine_objects_gone(struct engine *engine, struct task *task)
         engine_kernel_gone(engine, task->kernel);
 }
 
-/* Whoever it ran for is charged. */
-static void engine_served(struct engine *engine, struct task *task, fgpu_status status)
+/* Whoever it ran for is charged; and a piece, or what is run in pieces. */
+static void engine_marked_ended(struct engine *engine, struct task *task, fgpu_status status)
 {
-    if (engine->serve == NULL)
-        return;
-    if (task->marks & TASK_M_PIECE)
+    if ((task->marks & TASK_M_PIECE) && engine->serve != NULL)
         serve_piece(engine, task);
     if (task->marks & TASK_M_SERVED)
-        serve_ended(engine, task, status);
+        serve_ended(engine, task);
+    if (task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE))
+        split_ended(engine, task, status);
 }
 
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
-    if (__builtin_expect(task->marks & (TASK_M_PIECE | TASK_M_SERVED), 0))
-        engine_served(engine, task, status);
-    if (__builtin_expect(task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE), 0))
-        split_ended(engine, task, status);
+    if (__builtin_expect(task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE | TASK_M_SERVED), 0))
+        engine_marked_ended(engine, task, status);
     else if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
         return;
     if (engine->lineage != NULL)
@@ -304,6 +302,13 @@ static void engine_replan(struct engine *engine)
     }
 }
 
+static void engine_plan(struct engine *engine)
+{
+    if (planner_turn(engine))
+        engine_replan(engine);
+    engine_early(engine);
+}
+
 /* ---- following predecessors in their queue ---------------------------------------------- */
 
 static bool engine_other_idle(const struct engine *engine, const struct lane *lane)
@@ -401,10 +406,10 @@ static void engine_linked(struct engine *engine, struct task *task)
         engine_map(engine, task);
     else if (task->kind == TASK_HOST && !engine->host_visible)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
-    else if (engine->serve != NULL)
-        serve_ready(engine, task);
     else if (engine_is_next(engine))
         engine_place(engine, task);
+    else if (engine->serve != NULL)
+        serve_ready(engine, task);
     else if (!engine_follow(engine, task))
         sched_ready(engine, task);
 }
@@ -682,10 +687,8 @@ void engine_turn(struct engine *engine)
     engine->stats.turns++;
     if (engine->power != NULL)
         power_turn(engine);
-    if (engine->planner != NULL && engine->serve == NULL && planner_turn(engine))
-        engine_replan(engine);
     if (engine->planner != NULL && engine->serve == NULL)
-        engine_early(engine);
+        engine_plan(engine);
     do {
         if (engine->work.count > 0)
             engine_work(engine);

@@ -32,11 +32,13 @@ static void events_link(struct engine *engine, struct task *task)
 {
     if (!(task->flags & TASK_F_UNLISTED))
         engine->stats.tasks_submitted++;
-    if (__builtin_expect(engine->serve != NULL, 0))
+    if (__builtin_expect(engine->serve != NULL, 0)) {
         serve_enter(engine, task);
-    graph_link(engine, task);
-    if (__builtin_expect(engine->serve != NULL, 0))
+        graph_link(engine, task);
         serve_linked(engine, task);
+    } else {
+        graph_link(engine, task);
+    }
     if (engine->planner != NULL)
         planner_linked(engine, task);
     if (engine->trace->on)

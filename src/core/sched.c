@@ -177,15 +177,15 @@ static void sched_level_emptied(struct engine *engine, uint32_t level)
 
 uint32_t sched_next(struct engine *engine)
 {
-    if (__builtin_expect(engine->serve != NULL, 0))
-        return serve_next(engine);
-    return engine->hungry == 0 ? TASK_NONE : sched_next_ready(engine);
+    return engine->hungry == 0 && engine->serve == NULL ? TASK_NONE : sched_next_ready(engine);
 }
 
 uint32_t sched_next_ready(struct engine *engine)
 {
     if (engine->ready_count == 0)
         return TASK_NONE;
+    if (__builtin_expect(engine->serve != NULL, 0))
+        return serve_next(engine);
     uint32_t word = (uint32_t)__builtin_ctzll(engine->ready_words);
     uint32_t level = word * 64 + (uint32_t)__builtin_ctzll(engine->ready_bits[word]);
     uint32_t index = sched_pop(engine, &engine->ready_head[level]);

@@ -69,15 +69,16 @@ fgpu_status serve_tenant_add(struct engine *engine, const char *name, uint32_t w
 /* The tasks that there are already. */
 static void serve_take_over(struct engine *engine)
 {
-    uint32_t index;
+    struct vec *ready = &engine->serve->stack;
     for (uint32_t i = 0; i < table_high_water(&engine->tasks); i++) {
         struct task *task = engine_task(engine, i);
         fgpu_task_state state = task_state(task);
         if (state != FGPU_TASK_NEW && !task_state_ended(state) && !(task->marks & TASK_M_PIECE))
             serve_enter(engine, task);
     }
-    while ((index = sched_next_ready(engine)) != TASK_NONE)
-        serve_ready(engine, engine_task(engine, index));
+    for (size_t i = 0; i < ready->count; i++)
+        serve_ready(engine, engine_task(engine, *(uint32_t *)vec_at(ready, i)));
+    vec_clear(ready);
 }
 
 /* There are no plans any more. */
@@ -114,12 +115,17 @@ fgpu_status serve_begin(struct engine *engine)
     serve->budget_ns = engine->budget_ns;
     serve->last = TASK_NONE;
     if (!vec_reserve(&serve->entries, table_high_water(&engine->tasks) + 64) ||
+        !vec_reserve(&serve->stack, engine->ready_count + 64) ||
         serve_tenant_add(engine, "", 1, 0, &own) != FGPU_OK) {
         serve_fini(engine);
         return FGPU_E_NOMEM;
     }
     engine->direct = false; /* every task is looked at here */
     serve_end_plans(engine);
+    engine->serve = NULL; /* the plain lists are emptied first */
+    for (uint32_t index; (index = sched_next_ready(engine)) != TASK_NONE;)
+        (void)vec_push(&serve->stack, &index);
+    engine->serve = serve;
     serve_take_over(engine);
     return FGPU_OK;
 }
@@ -164,7 +170,9 @@ static void serve_charge_last(struct engine *engine)
         return;
     const struct task *task = engine_task(engine, serve->last);
     struct serve_entry *entry = serve_of(engine, task);
-    bool same = (entry->flags & SERVE_F_LIVE) && entry->generation == task_generation(task);
+    bool same =
+        (entry->flags & (SERVE_F_LIVE | SERVE_F_PICKED)) == (SERVE_F_LIVE | SERVE_F_PICKED) &&
+        entry->generation == task_generation(task);
     if (same && entry->charged_ns == 0 && !(task->marks & TASK_M_DIVISIBLE))
         serve_charge(serve, entry, task->predicted_ns);
     serve->last = TASK_NONE;
@@ -248,13 +256,12 @@ void serve_edge(struct engine *engine, const struct task *from, const struct tas
                      (struct links_item){.task = from->self, .generation = task_generation(from)});
 }
 
-void serve_ended(struct engine *engine, struct task *task, fgpu_status status)
+void serve_ended(struct engine *engine, struct task *task)
 {
     struct serve *serve = engine->serve;
     struct serve_entry *entry = serve_of(engine, task);
     if (!(entry->flags & SERVE_F_LIVE))
         return;
-    (void)status;
     uint64_t ns = serve_measured(task, entry);
     serve_charge(serve, entry, (int64_t)(ns - entry->charged_ns));
     struct serve_tenant *tenant = serve_tenant_at(serve, entry->tenant);

@@ -112,7 +112,7 @@ bool serve_may_chain(const struct engine *engine, const struct task *task);
 
 /* A piece has run; a task has ended, in whatever way. */
 void serve_piece(struct engine *engine, const struct task *piece);
-void serve_ended(struct engine *engine, struct task *task, fgpu_status status);
+void serve_ended(struct engine *engine, struct task *task);
 
 /* Asserts the invariants. */
 void serve_check(const struct engine *engine);
