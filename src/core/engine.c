@@ -22,6 +22,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/split.h"
 #include "core/steal.h"
 #include "core/submit.h"
@@ -61,10 +62,21 @@ void engine_objects_gone(struct engine *engine, struct task *task)
         engine_kernel_gone(engine, task->kernel);
 }
 
+/* Whoever it ran for is charged; and a piece, or what is run in pieces. */
+static void engine_marked_ended(struct engine *engine, struct task *task, fgpu_status status)
+{
+    if ((task->marks & TASK_M_PIECE) && engine->serve != NULL)
+        serve_piece(engine, task);
+    if (task->marks & TASK_M_SERVED)
+        serve_ended(engine, task);
+    if (task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE))
+        split_ended(engine, task, status);
+}
+
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
-    if (__builtin_expect(task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE), 0))
-        split_ended(engine, task, status);
+    if (__builtin_expect(task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE | TASK_M_SERVED), 0))
+        engine_marked_ended(engine, task, status);
     else if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
         return;
     if (engine->lineage != NULL)
@@ -295,6 +307,13 @@ static void engine_replan(struct engine *engine)
     }
 }
 
+static void engine_plan(struct engine *engine)
+{
+    if (planner_turn(engine))
+        engine_replan(engine);
+    engine_early(engine);
+}
+
 /* ---- following predecessors in their queue ---------------------------------------------- */
 
 static bool engine_other_idle(const struct engine *engine, const struct lane *lane)
@@ -323,7 +342,8 @@ static void engine_chain(struct engine *engine, struct task *task)
     struct engine_device *device = &engine->devices[lane->device];
     const struct planned *planned = planner_of(engine, task);
     if (place_obstacle(engine, task, device, lane->device) != NULL ||
-        (lane->side && !beside_fits(engine, task, device)))
+        (lane->side && !beside_fits(engine, task, device)) ||
+        (engine->serve != NULL && !serve_may_chain(engine, task)))
         return;
     if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
@@ -340,7 +360,7 @@ static void engine_chain(struct engine *engine, struct task *task)
         task->lane = TASK_LANE_NONE;
         return;
     }
-    task->marks &= (uint8_t)~TASK_M_DIVISIBLE; /* it runs whole */
+    task->marks &= (uint16_t)~TASK_M_DIVISIBLE; /* it runs whole */
     place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
@@ -395,6 +415,8 @@ static void engine_linked(struct engine *engine, struct task *task)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
     else if (engine_is_next(engine))
         engine_place(engine, task);
+    else if (engine->serve != NULL)
+        serve_ready(engine, task);
     else if (!engine_follow(engine, task))
         sched_ready(engine, task);
 }
@@ -706,10 +728,8 @@ void engine_turn(struct engine *engine)
     engine->stats.turns++;
     if (engine->power != NULL)
         power_turn(engine);
-    if (engine->planner != NULL && planner_turn(engine))
-        engine_replan(engine);
-    if (engine->planner != NULL)
-        engine_early(engine);
+    if (engine->planner != NULL && engine->serve == NULL)
+        engine_plan(engine);
     do {
         if (engine->work.count > 0)
             engine_work(engine);
