@@ -39,8 +39,8 @@ struct planner {
     struct vec entries; /* struct planned, by task slot */
     struct vec early;   /* struct planner_early, by start */
     size_t early_done;
-    struct follow follow;
     struct turns turns; /* who is next on each lane */
+    struct follow follow;
     struct uses uses;   /* where memory is limited */
     struct vec written; /* uint8_t: [data] of the window, while the list is made */
     struct policy_found found;
