@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/beside.h"
 #include "core/complete.h"
 #include "core/direct.h"
 #include "core/graph.h"
@@ -62,7 +63,7 @@ void engine_objects_gone(struct engine *engine, struct task *task)
 
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
-    if (__builtin_expect(task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE), 0))
+    if (__builtin_expect(task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE), 0))
         split_ended(engine, task, status);
     else if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
         return;
@@ -149,6 +150,8 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_backlog_push(engine, task, true);
         return false;
     }
+    if ((task->marks & TASK_M_DIVISIBLE) && split_begin_at(engine, task))
+        return true;
     if (direct_launch(engine, lane, task))
         return true;
     enum launch_answer code = launch_code(engine, task);
@@ -232,6 +235,7 @@ static void engine_place(struct engine *engine, struct task *task)
         engine_look(engine, task->self);
         return;
     }
+    beside_place(engine, task);
     task_set_state(task, FGPU_TASK_PLACED);
     struct lane *lane = engine_lane(engine, task->lane);
     if (lane->backlog_head == TASK_NONE && sched_has_room(engine, lane))
@@ -246,7 +250,7 @@ static void engine_place(struct engine *engine, struct task *task)
 static bool engine_follow(struct engine *engine, struct task *task)
 {
     const struct planned *planned = planner_of(engine, task);
-    if (planned == NULL || (task->marks & TASK_M_DIVISIBLE))
+    if (planned == NULL)
         return false;
     struct lane *lane = engine_lane(engine, planned->lane);
     if (place_obstacle(engine, task, &engine->devices[lane->device], lane->device) != NULL)
@@ -254,6 +258,7 @@ static bool engine_follow(struct engine *engine, struct task *task)
     engine_prepare_kernel(engine, task);
     place_on(engine, task, lane->index);
     place_note(engine, task, FGPU_PLACED_PLANNED);
+    beside_place(engine, task);
     sched_backlog_push(engine, task, false);
     engine_ahead(engine, task);
     return true;
@@ -317,7 +322,8 @@ static void engine_chain(struct engine *engine, struct task *task)
     struct lane *lane = engine_lane(engine, task->follow);
     struct engine_device *device = &engine->devices[lane->device];
     const struct planned *planned = planner_of(engine, task);
-    if (place_obstacle(engine, task, device, lane->device) != NULL)
+    if (place_obstacle(engine, task, device, lane->device) != NULL ||
+        (lane->side && !beside_fits(engine, task, device)))
         return;
     if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
@@ -328,6 +334,7 @@ static void engine_chain(struct engine *engine, struct task *task)
     bool is_long = task->predicted_ns >
                    (task->marks & TASK_M_DIVISIBLE ? ENGINE_CHAIN_SHORT_NS : ENGINE_CHAIN_LONG_NS);
     if ((is_long && engine_other_can(engine, task, lane)) ||
+        (planned != NULL && follow_waits(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
@@ -396,8 +403,19 @@ static void engine_linked(struct engine *engine, struct task *task)
 static void engine_joined(struct engine *engine, struct task *task)
 {
     fgpu_status status = split_finish(engine, task);
+    if (status == FGPU_OK && engine->planner != NULL)
+        planner_ran(engine, task);
     if (status != FGPU_E_AGAIN)
         engine_end(engine, task, status);
+}
+
+/* Who is planned before the task is about to become ready: the lane is looked at again then. */
+static bool engine_waits(struct engine *engine, const struct task *task, const struct lane *lane)
+{
+    if (engine->planner == NULL || !follow_waits(engine, task, lane))
+        return false;
+    bitset_add(&engine->due, lane->index);
+    return true;
 }
 
 static void engine_resume(struct engine *engine, struct task *task)
@@ -411,7 +429,7 @@ static void engine_resume(struct engine *engine, struct task *task)
         engine_map(engine, task);
         return;
     }
-    if (task->marks & TASK_M_DIVISIBLE) {
+    if (task->marks & TASK_M_IN_PIECES) {
         engine_joined(engine, task);
         return;
     }
@@ -423,10 +441,12 @@ static void engine_resume(struct engine *engine, struct task *task)
         return;
     }
     task_set_state(task, FGPU_TASK_PLACED);
-    if (sched_has_room(engine, engine_lane(engine, task->lane)))
+    const struct lane *lane = engine_lane(engine, task->lane);
+    bool waits = engine_waits(engine, task, lane);
+    if ((task->marks & TASK_M_PIECE) || (sched_has_room(engine, lane) && !waits))
         (void)engine_dispatch(engine, task);
     else
-        sched_backlog_push(engine, task, true);
+        sched_backlog_push(engine, task, !waits);
 }
 
 static void engine_step(struct engine *engine, struct task *task)
@@ -500,7 +520,8 @@ static uint32_t engine_next_settled(struct engine *engine, struct lane *lane,
         struct task *task = engine_task(engine, at);
         if (task->status != FGPU_OK ||
             (move_settled(engine, task, node) &&
-             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited))))
+             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited)) &&
+             !engine_waits(engine, task, lane)))
             return engine_take(engine, lane, at);
         at = atomic_load_relaxed_u32(&task->next);
     }
@@ -516,7 +537,9 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
     if (at == TASK_NONE || planner_is_early(engine, engine_task(engine, at), lane))
         return TASK_NONE;
     if (!engine->has_copy_lanes)
-        return sched_backlog_pop(engine, lane);
+        return engine_waits(engine, engine_task(engine, at), lane)
+                   ? TASK_NONE
+                   : sched_backlog_pop(engine, lane);
     const struct task *awaited = engine_awaited(engine, lane);
     if (awaited == NULL)
         awaited = engine_task(engine, at);
@@ -524,6 +547,8 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
     if (at != TASK_NONE)
         return at;
     if (lane->moving == 0) {
+        if (engine_waits(engine, engine_task(engine, lane->backlog_head), lane))
+            return TASK_NONE;
         lane->awaited = lane->backlog_head;
         return sched_backlog_pop(engine, lane);
     }
@@ -639,6 +664,15 @@ static bool engine_split(struct engine *engine)
     return any;
 }
 
+/* An idle lane makes a task end sooner that another has begun. */
+static bool engine_take_over(struct engine *engine)
+{
+    struct task *piece = split_take_over(engine);
+    if (piece != NULL)
+        (void)engine_dispatch(engine, piece);
+    return piece != NULL;
+}
+
 static bool engine_fill(struct engine *engine)
 {
     bool any = engine->split != NULL && engine_split(engine);
@@ -650,7 +684,8 @@ static bool engine_fill(struct engine *engine)
         if (engine->work.count > 64)
             break;
     }
-    return engine_steal_all(engine) || any;
+    any |= engine_steal_all(engine);
+    return any || (engine->split != NULL && engine_take_over(engine));
 }
 
 /* After each turn while there is little to check; the more there is, the more turns go by between
@@ -681,9 +716,11 @@ void engine_turn(struct engine *engine)
     } while (engine_fill(engine) || engine->work.count > 0);
     for (uint32_t i = engine->has_commands ? bitset_next(&engine->loaded, 0) : BITSET_END;
          i != BITSET_END; i = bitset_next(&engine->loaded, i + 1)) {
-        struct vec *commands = &engine_lane(engine, i)->commands;
-        if (commands->count > 0)
-            ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
+        struct lane *lane = engine_lane(engine, i);
+        if (lane->commands.count == 0)
+            continue;
+        ((fgpu_cmd *)vec_at(&lane->commands, lane->commands.count - 1))->flags |= FGPU_CMD_NOTIFY;
+        lane->silent_ns = 0;
     }
     if (engine->freed_count > 0)
         submit_give_back(engine);

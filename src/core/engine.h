@@ -15,6 +15,7 @@
 #include <fastgpu/pool.h>
 #include <fastgpu/stats.h>
 
+#include "base/arena.h"
 #include "base/bitset.h"
 #include "base/inbox.h"
 #include "base/log.h"
@@ -75,6 +76,8 @@ struct lane {
     uint32_t backlog_head, backlog_tail; /* tasks placed here, through task.next */
     uint32_t backlog_count;
     uint64_t backlog_ns;
+    uint64_t home_ns; /* of that: what is left of tasks in pieces that are the lane's */
+    uint32_t homes;   /* how many these are */
     uint32_t awaited; /* the task that the lane chose to wait for last */
     uint32_t moving;  /* tasks that wait for data or memory, counted in the backlog's numbers */
     uint32_t chain_head, chain_tail; /* tasks whose unfinished predecessors are all on this lane */
@@ -86,12 +89,17 @@ struct lane {
     uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */
     uint64_t timed_end_ns; /* when the last timed command ended, by the device's clock */
+    uint64_t seen;         /* number of the newest one that is known to have finished */
+    uint64_t silent_ns;    /* predicted time of what was handed out since one that rings */
+    int64_t lag_ns;        /* the least that our clock was ahead when a long task was seen to end */
+    uint32_t react_ns;     /* how much later than that it is seen, smoothed: the host's turn */
     uint32_t waiters;      /* links: tasks that wait until it has progressed */
     uint8_t full;          /* its budget was used up; takes more when half of it is free */
     uint8_t hungry;        /* counted in engine->hungry */
     uint8_t idle;          /* counted in engine->idle */
     uint8_t hidden;        /* takes no tasks unless nobody else can */
     uint8_t copies;        /* takes nothing else */
+    uint8_t side;          /* takes what may run beside others: beside_place() decides */
     uint8_t single;        /* one command at a time: a power cap wants to know when each starts */
     uint8_t held;          /* by the power cap: takes nothing for a while */
     uint8_t rests;         /* the plan leaves it idle: takes no tasks unless nobody else can */
@@ -104,6 +112,7 @@ struct engine_device {
     fgpu_device_caps caps;
     uint32_t node;
     uint32_t lane_first, lane_count; /* that run tasks */
+    uint32_t side_count;             /* lanes behind them, for tasks that do not fill it */
     uint32_t copy_count;             /* lanes behind them, for copies from and to its memory */
     uint32_t code;        /* its place in kernel->codes; devices that are alike share one */
     uint32_t cores;       /* that a launch occupies of its resource group */
@@ -222,6 +231,8 @@ struct engine {
     uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
+    struct arena lent;      /* bodies of brief tasks that were launched */
+    void *lent_free;
     uint64_t now_ns;
     uint64_t budget_ns;
     uint32_t task_limit;
@@ -301,6 +312,7 @@ struct engine {
     uint32_t path_link_count;
     const void *paths_user;
     struct split *split; /* tasks that are run in pieces; NULL until there is one */
+    bool help_due; /* a lane may have become free to take over what is left of such a task */
     struct vec torn;     /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 
@@ -372,7 +384,7 @@ static inline struct lane *engine_lane(const struct engine *engine, uint32_t ind
 /* Of a device, those for copies included. */
 static inline uint32_t engine_lanes_of(const struct engine_device *device)
 {
-    return device->lane_count + device->copy_count;
+    return device->lane_count + device->side_count + device->copy_count;
 }
 
 static inline struct block *engine_block(struct buffer *buffer, uint32_t node)

@@ -249,7 +249,7 @@ static bool memory_better(const struct engine *engine, const struct memory_choic
     uint64_t b_ns = b->next_ns > engine->now_ns ? b->next_ns - engine->now_ns : 0;
     if (memory_is_dirty(a->cost) != memory_is_dirty(b->cost))
         return memory_is_dirty(a->cost) ? a_ns / 2 > b_ns : a_ns >= b_ns / 2;
-    return a_ns > b_ns;
+    return a->next_ns > b->next_ns; /* where the plan is late, too */
 }
 
 static bool memory_is_perfect(const struct engine *engine, const struct memory_choice *choice)
