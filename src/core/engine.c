@@ -332,6 +332,7 @@ static void engine_chain(struct engine *engine, struct task *task)
     bool is_long = task->predicted_ns >
                    (task->marks & TASK_M_DIVISIBLE ? ENGINE_CHAIN_SHORT_NS : ENGINE_CHAIN_LONG_NS);
     if ((is_long && engine_other_can(engine, task, lane)) ||
+        (planned != NULL && follow_waits(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
@@ -404,6 +405,15 @@ static void engine_joined(struct engine *engine, struct task *task)
         engine_end(engine, task, status);
 }
 
+/* Who is planned before the task is about to become ready: the lane is looked at again then. */
+static bool engine_waits(struct engine *engine, const struct task *task, const struct lane *lane)
+{
+    if (engine->planner == NULL || !follow_waits(engine, task, lane))
+        return false;
+    bitset_add(&engine->due, lane->index);
+    return true;
+}
+
 static void engine_resume(struct engine *engine, struct task *task)
 {
     if (task->kind == TASK_MAP && task->undone > 0) { /* for lost data that are made again */
@@ -427,10 +437,12 @@ static void engine_resume(struct engine *engine, struct task *task)
         return;
     }
     task_set_state(task, FGPU_TASK_PLACED);
-    if (sched_has_room(engine, engine_lane(engine, task->lane)))
+    const struct lane *lane = engine_lane(engine, task->lane);
+    bool waits = engine_waits(engine, task, lane);
+    if (sched_has_room(engine, lane) && !waits)
         (void)engine_dispatch(engine, task);
     else
-        sched_backlog_push(engine, task, true);
+        sched_backlog_push(engine, task, !waits);
 }
 
 static void engine_step(struct engine *engine, struct task *task)
@@ -504,7 +516,8 @@ static uint32_t engine_next_settled(struct engine *engine, struct lane *lane,
         struct task *task = engine_task(engine, at);
         if (task->status != FGPU_OK ||
             (move_settled(engine, task, node) &&
-             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited))))
+             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited)) &&
+             !engine_waits(engine, task, lane)))
             return engine_take(engine, lane, at);
         at = atomic_load_relaxed_u32(&task->next);
     }
@@ -520,7 +533,9 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
     if (at == TASK_NONE || planner_is_early(engine, engine_task(engine, at), lane))
         return TASK_NONE;
     if (!engine->has_copy_lanes)
-        return sched_backlog_pop(engine, lane);
+        return engine_waits(engine, engine_task(engine, at), lane)
+                   ? TASK_NONE
+                   : sched_backlog_pop(engine, lane);
     const struct task *awaited = engine_awaited(engine, lane);
     if (awaited == NULL)
         awaited = engine_task(engine, at);
@@ -528,6 +543,8 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
     if (at != TASK_NONE)
         return at;
     if (lane->moving == 0) {
+        if (engine_waits(engine, engine_task(engine, lane->backlog_head), lane))
+            return TASK_NONE;
         lane->awaited = lane->backlog_head;
         return sched_backlog_pop(engine, lane);
     }
@@ -611,9 +628,15 @@ static bool engine_steal_all(struct engine *engine)
     if (engine->kept == 0 || engine->ready_count > 0 || engine->lane_count == 1)
         return false;
     if (engine->lane_count <= STEAL_FEW_LANES) {
-        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++)
-            if (engine_lane(engine, i)->idle)
-                any |= engine_steal(engine, engine_lane(engine, i));
+        uint32_t refused = TASK_DEVICE_ANY; /* a device whose other lanes need not ask again */
+        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++) {
+            struct lane *lane = engine_lane(engine, i);
+            if (!lane->idle || lane->device == refused || !steal_may(engine, lane))
+                continue;
+            bool got = engine_steal(engine, lane);
+            refused = got ? TASK_DEVICE_ANY : lane->device;
+            any |= got;
+        }
         return any;
     }
     for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;

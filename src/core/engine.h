@@ -15,6 +15,7 @@
 #include <fastgpu/pool.h>
 #include <fastgpu/stats.h>
 
+#include "base/arena.h"
 #include "base/bitset.h"
 #include "base/inbox.h"
 #include "base/log.h"
@@ -166,8 +167,9 @@ struct engine_device_config {
                              them; else 0 */
     uint64_t key;
     uint64_t memory_limit_bytes;
-    uint32_t alike; /* neighbours with the same number, not 0, share built code and, where nodes are
-                       too many for the link model, what it knows of their links */
+    uint32_t alike; /* neighbours with the same number, not 0, have equal caps, share built code
+                       and, where nodes are too many for the link model, what it knows of their
+                       links */
     uint8_t hidden;
 };
 
@@ -199,6 +201,7 @@ struct engine_config {
     uint64_t budget_ns; /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
     bool plans_apart;          /* plans are searched by ACTION_PLAN; else within the turn */
+    bool lossless;             /* no device is ever lost: no finished task is kept to run again */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
 };
@@ -226,6 +229,8 @@ struct engine {
     uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
+    struct arena lent;      /* bodies of brief tasks that were launched */
+    void *lent_free;
     uint64_t now_ns;
     uint64_t budget_ns;
     uint32_t task_limit;
@@ -233,6 +238,7 @@ struct engine {
     uint32_t first_generation;
     _Atomic uint32_t wrapped; /* a task slot has used every generation that a handle can name */
     bool checks;
+    bool lossless;
     uint32_t check_pause; /* turns until the next check */
     const struct policy *policy;
     const struct alloc_hooks *hooks;

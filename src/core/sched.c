@@ -257,7 +257,8 @@ static bool sched_before(const struct engine *engine, uint32_t there, const stru
     /* Of equal rank as they were submitted, which is how they were planned: those that waited for
      * memory come back in any order. */
     if (as != NULL && as->rank == planned->rank)
-        return (int32_t)(other->order - task->order) <= 0;
+        return as->start_ns < planned->start_ns ||
+               (as->start_ns == planned->start_ns && (int32_t)(other->order - task->order) <= 0);
     return as == NULL || as->rank > planned->rank;
 }
 

@@ -115,6 +115,20 @@ static uint32_t setup_count_lanes(const struct engine_config *config)
     return lanes;
 }
 
+/* Tasks on all devices at a time, at most. */
+static uint64_t setup_in_flight(const struct engine_config *config)
+{
+    uint64_t sum = 0;
+    for (uint32_t d = 0; d < config->device_count; d++) {
+        const fgpu_device_caps *caps = &config->devices[d].caps;
+        uint64_t most = config->ring != 0 ? config->ring : ENGINE_LANE_RING;
+        if (caps->max_queue_commands != 0 && caps->max_queue_commands < most)
+            most = caps->max_queue_commands;
+        sum += caps->queue_count * most;
+    }
+    return sum;
+}
+
 static fgpu_status setup_tables(struct engine *engine, const struct engine_config *config)
 {
     fgpu_status status = table_init(&engine->tasks, sizeof(struct task),
@@ -128,7 +142,7 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     if (status == FGPU_OK)
         status = table_init(&engine->ops, sizeof(struct op), LIMITS_OPS, engine->hooks);
     inbox_init(&engine->inbox, &engine->tasks, offsetof(struct task, next));
-    lock_init(&engine->payload_lock);
+    submit_init(engine, setup_in_flight(config));
     links_init(&engine->links, engine->hooks);
     vec_init(&engine->work, sizeof(uint32_t), engine->hooks);
     vec_init(&engine->failures, sizeof(struct engine_failure), engine->hooks);
@@ -182,6 +196,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
     engine->plans_apart = config->plans_apart;
+    engine->lossless = config->lossless;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;
     engine->first_generation = config->first_generation & ~1u;

@@ -95,6 +95,7 @@ static void device_find_caps(struct ocl_device *device, const fgpu_backend_optio
         caps->max_group_items = (uint32_t)group;
     caps->max_queue_commands = LIMITS_OPENCL_COMMANDS;
     caps->parts = 1;
+    caps->slices = 1;
     device_find_sides(device);
     caps->resource_group = ocl_info_resource_group(unit);
     if (!ocl_info_u64(unit, CL_DEVICE_GLOBAL_MEM_SIZE, &caps->memory_bytes))
