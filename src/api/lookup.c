@@ -25,7 +25,8 @@ static void lookup_guard(void)
 }
 
 static const char *const lookup_names[] = {"nothing", "pool", "device", "buffer",
-                                           "kernel",  "task", "graph",  "instantiated graph"};
+                                           "kernel",  "task", "graph",  "instantiated graph",
+                                           "tenant"};
 
 /* ---- pools ------------------------------------------------------------------------------ */
 
@@ -92,7 +93,7 @@ static fgpu_status lookup_kind(uint64_t bits, enum handle_kind kind, const char 
         return FGPU_OK;
     if (bits == 0)
         return error_set(FGPU_E_HANDLE, "%s: the %s handle is zero", who, lookup_names[kind]);
-    if (found == HANDLE_NONE || found > HANDLE_EXEC)
+    if (found == HANDLE_NONE || found > HANDLE_TENANT)
         return error_set(FGPU_E_HANDLE, "%s: 0x%016llx is no handle of this library", who,
                          (unsigned long long)bits);
     return error_set(FGPU_E_HANDLE, "%s: 0x%016llx is a %s, not a %s", who,
@@ -198,6 +199,21 @@ fgpu_status lookup_device(const struct pool *pool, fgpu_device handle, const cha
     uint32_t live = atomic_load_relaxed_u32(&pool->live) & HANDLE_GENERATION_MASK;
     if (*index >= pool->driver->visible_count || handle_generation(handle.bits) != live)
         return error_set(FGPU_E_STALE, "%s: the device belongs to a pool that has been closed",
+                         who);
+    return FGPU_OK;
+}
+
+fgpu_status lookup_tenant(const struct pool *pool, fgpu_tenant handle, const char *who,
+                          uint32_t *index)
+{
+    fgpu_status status = lookup_owner(pool, handle.bits, HANDLE_TENANT, who);
+    if (status != FGPU_OK)
+        return status;
+    *index = handle_index(handle.bits);
+    uint32_t live = atomic_load_relaxed_u32(&pool->live) & HANDLE_GENERATION_MASK;
+    if (*index == 0 || *index >= atomic_load_acquire_u32(&pool->tenants) ||
+        handle_generation(handle.bits) != live)
+        return error_set(FGPU_E_STALE, "%s: the tenant belongs to a pool that has been closed",
                          who);
     return FGPU_OK;
 }

@@ -44,6 +44,8 @@ struct pool {
     struct table graphs;                    /* struct graph */
     struct table execs;                     /* struct graph_exec */
     struct reduces *reduces;                /* buffers that tasks reduce into (api/reduce.c) */
+    _Atomic uint32_t tenants; /* that there are, the pool's own included; 0: nobody has terms */
+    _Atomic uint32_t quotas;  /* of them with a quota */
     struct lookup_door doors[LOOKUP_DOORS]; /* closing waits until nobody is inside */
 };
 
@@ -95,6 +97,8 @@ fgpu_status lookup_device(const struct pool *pool, fgpu_device handle, const cha
 fgpu_status lookup_buffer(const struct pool *pool, fgpu_buffer handle, const char *who,
                           uint32_t *index);
 fgpu_status lookup_kernel(const struct pool *pool, fgpu_kernel handle, const char *who,
+                          uint32_t *index);
+fgpu_status lookup_tenant(const struct pool *pool, fgpu_tenant handle, const char *who,
                           uint32_t *index);
 /* [out] word: the record's word, read once. *gone: the task has ended well and its record serves
  * another now. */

@@ -79,8 +79,9 @@ static bool quick_is_usual(const fgpu_task_desc *desc)
            desc->arg_count <= TASK_BRIEF_ACCESSES && desc->args != NULL && desc->dims == 1 &&
            desc->after_count == 0 && desc->flags == 0 && desc->device.bits == 0 &&
            desc->cuts == NULL && desc->on_done == NULL && desc->name == NULL &&
-           desc->priority >= -1000 && desc->priority <= 1000 && desc->local[0] == 0 &&
-           desc->local[1] == 0 && desc->local[2] == 0 && desc->global[0] - 1 < QUICK_GLOBAL_MOST;
+           desc->terms == NULL && desc->priority >= -1000 && desc->priority <= 1000 &&
+           desc->local[0] == 0 && desc->local[1] == 0 && desc->local[2] == 0 &&
+           desc->global[0] - 1 < QUICK_GLOBAL_MOST;
 }
 
 bool quick_submit(struct pool *pool, const fgpu_task_desc *desc, fgpu_task *task)

@@ -21,6 +21,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/split.h"
 #include "core/submit.h"
 
@@ -32,7 +33,13 @@ static void events_link(struct engine *engine, struct task *task)
 {
     if (!(task->flags & TASK_F_UNLISTED))
         engine->stats.tasks_submitted++;
-    graph_link(engine, task);
+    if (__builtin_expect(engine->serve != NULL, 0)) {
+        serve_enter(engine, task);
+        graph_link(engine, task);
+        serve_linked(engine, task);
+    } else {
+        graph_link(engine, task);
+    }
     if (engine->planner != NULL)
         planner_linked(engine, task);
     if (engine->trace->on)
@@ -98,7 +105,8 @@ static void events_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     learn_task(engine, task, status);
-    if (engine->planner != NULL && (task_result(task)->timed || engine->planner->entries.count > 0))
+    if (engine->planner != NULL && !(task->marks & TASK_M_PIECE) &&
+        (task_result(task)->timed || engine->planner->entries.count > 0))
         planner_ran(engine, task);
     if (status != FGPU_OK) {
         events_suspect(engine, lane);

@@ -16,6 +16,7 @@
 #include "core/lane.h"
 #include "core/lineage.h"
 #include "core/memory.h"
+#include "core/serve.h"
 
 #define GRAPH_READERS_FEW 16u  /* readers that one task overwrites, on the short way */
 #define GRAPH_READERS_SWEPT 32 /* a longer list of readers is looked through for ended ones */
@@ -196,6 +197,8 @@ bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool 
     } else {
         to->unissued++;
     }
+    if (__builtin_expect(engine->serve != NULL, 0))
+        serve_edge(engine, from, to);
     if (engine->trace->on)
         trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                        .kind = TRACE_EDGE,

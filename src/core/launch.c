@@ -176,6 +176,8 @@ void launch_task(struct engine *engine, struct task *task, bool chained)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     uint32_t node = lane_node(engine, task);
+    if (task->marks & TASK_M_SERVED) /* who is charged for its time must be measured */
+        lane->since_timed = LAUNCH_TIME_EVERY;
     launch_append(engine, lane, task, launch_body(engine, task, lane->device, node), chained);
 }
 

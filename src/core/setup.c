@@ -12,6 +12,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/split.h"
 #include "core/submit.h"
 #include "core/traffic.h"
@@ -202,6 +203,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->first_generation = config->first_generation & ~1u;
     engine->task_limit = config->task_limit;
     engine->budget_ns = config->budget_ns != 0 ? config->budget_ns : SETUP_BUDGET_NS;
+    engine->long_ns = SCHED_LONG_NS;
     engine->device_count = config->device_count;
     engine->lane_count = setup_count_lanes(config);
     if (config->device_count == 0 || config->device_count > LIMITS_SIMULATED ||
@@ -291,6 +293,7 @@ void engine_fini(struct engine *engine)
     engine_fini_objects(engine);
     lineage_fini(engine);
     split_fini(engine);
+    serve_fini(engine);
     planner_fini(engine);
     power_fini(engine);
     traffic_fini(engine);

@@ -74,7 +74,7 @@ static void submit_measure(const struct submit_request *request, struct submit_l
     if (__builtin_expect(request->cuts != NULL, 0))
         at += request->arg_count * sizeof(fgpu_cut);
     layout->extra = at;
-    if (request->on_done != NULL || request->name != NULL)
+    if (request->on_done != NULL || request->name != NULL || request->terms != NULL)
         at += sizeof(struct task_extra);
     layout->total = at;
 }
@@ -371,6 +371,10 @@ static void submit_extra(struct task *task, const struct submit_request *request
         memcpy(extra->name, request->name, length);
         task->flags |= TASK_F_NAMED;
     }
+    if (request->terms != NULL) {
+        extra->terms = *request->terms;
+        task->marks |= TASK_M_TERMS;
+    }
 }
 
 fgpu_status submit_prepare(struct engine *engine, const struct submit_request *request,
@@ -407,7 +411,7 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     memset(&task->self, 0, sizeof *task - offsetof(struct task, self));
     task->self = slot;
     task->kernel = request->kernel;
-    task->kind = request->kind;
+    task->kind = request->kind & 15u;
     task->flags = request->flags;
     task->arg_count = request->arg_count;
     task->priority = request->priority;
@@ -423,7 +427,7 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     task->extra_offset = (uint16_t)(layout.extra / 8);
     if (payload != task->inline_payload) {
         task->flags |= TASK_F_PAYLOAD_OWNED;
-        task->block = (uint8_t)submit_class(layout.total);
+        task->block = submit_class(layout.total) & 15u;
     }
     submit_body(task, request, &layout);
     submit_args(task, request, &layout);
