@@ -51,6 +51,8 @@ static void rig_devices(struct engine_device_config *configs, const struct engin
             .caps = {.struct_bytes = sizeof(fgpu_device_caps),
                      .queue_count = setup->queues[d],
                      .copy_queue_count = setup->copy_queues,
+                     .side_queue_count = setup->side_queues,
+                     .fill_groups = setup->fill_groups,
                      .variants = 1u << FGPU_VARIANT_NATIVE,
                      .suballocate = 1,
                      .host_memory = setup->host_memory,
