@@ -255,6 +255,10 @@ typedef struct fgpu_device_caps {
     uint64_t memory_max_alloc_bytes;
     uint32_t slices;   /* takes fgpu_cmd_slice: the table has guard_* and code_warm */
     uint32_t reserved; /* whether guards stop a running launch: live_flag in the table */
+    uint32_t side_queue_count; /* of queue_count, the last ones: the pool gives them tasks that do
+                                  not fill the device, beside what the others run. Not together
+                                  with copy_queue_count */
+    uint32_t fill_groups;      /* work groups that fill the device, where it has such queues */
 } fgpu_device_caps;
 
 typedef struct fgpu_backend {

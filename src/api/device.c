@@ -71,7 +71,7 @@ fgpu_status fgpu_device_get_info(fgpu_device handle, fgpu_device_info *info)
     info->index = index;
     info->memory_node = known->node;
     info->resource_group = known->caps.resource_group;
-    info->queue_count = known->caps.queue_count;
+    info->queue_count = known->caps.queue_count - known->caps.side_queue_count;
     info->valid |= FGPU_INFO_RESOURCE_GROUP;
     /* Usable by this pool: what the options leave of it. Constant since the pool was opened. */
     uint64_t limit_bytes = pool->driver->engine.nodes[known->node].heap.limit_bytes;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/beside.h"
 #include "core/complete.h"
 #include "core/direct.h"
 #include "core/graph.h"
@@ -232,6 +233,7 @@ static void engine_place(struct engine *engine, struct task *task)
         engine_look(engine, task->self);
         return;
     }
+    beside_place(engine, task);
     task_set_state(task, FGPU_TASK_PLACED);
     struct lane *lane = engine_lane(engine, task->lane);
     if (lane->backlog_head == TASK_NONE && sched_has_room(engine, lane))
@@ -254,6 +256,7 @@ static bool engine_follow(struct engine *engine, struct task *task)
     engine_prepare_kernel(engine, task);
     place_on(engine, task, lane->index);
     place_note(engine, task, FGPU_PLACED_PLANNED);
+    beside_place(engine, task);
     sched_backlog_push(engine, task, false);
     engine_ahead(engine, task);
     return true;
@@ -317,7 +320,8 @@ static void engine_chain(struct engine *engine, struct task *task)
     struct lane *lane = engine_lane(engine, task->follow);
     struct engine_device *device = &engine->devices[lane->device];
     const struct planned *planned = planner_of(engine, task);
-    if (place_obstacle(engine, task, device, lane->device) != NULL)
+    if (place_obstacle(engine, task, device, lane->device) != NULL ||
+        (lane->side && !beside_fits(engine, task, device)))
         return;
     if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
@@ -607,9 +611,15 @@ static bool engine_steal_all(struct engine *engine)
     if (engine->kept == 0 || engine->ready_count > 0 || engine->lane_count == 1)
         return false;
     if (engine->lane_count <= STEAL_FEW_LANES) {
-        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++)
-            if (engine_lane(engine, i)->idle)
-                any |= engine_steal(engine, engine_lane(engine, i));
+        uint32_t refused = TASK_DEVICE_ANY; /* a device whose other lanes need not ask again */
+        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++) {
+            struct lane *lane = engine_lane(engine, i);
+            if (!lane->idle || lane->device == refused || !steal_may(engine, lane))
+                continue;
+            bool got = engine_steal(engine, lane);
+            refused = got ? TASK_DEVICE_ANY : lane->device;
+            any |= got;
+        }
         return any;
     }
     for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;
@@ -675,9 +685,11 @@ void engine_turn(struct engine *engine)
     } while (engine_fill(engine) || engine->work.count > 0);
     for (uint32_t i = engine->has_commands ? bitset_next(&engine->loaded, 0) : BITSET_END;
          i != BITSET_END; i = bitset_next(&engine->loaded, i + 1)) {
-        struct vec *commands = &engine_lane(engine, i)->commands;
-        if (commands->count > 0)
-            ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
+        struct lane *lane = engine_lane(engine, i);
+        if (lane->commands.count == 0)
+            continue;
+        ((fgpu_cmd *)vec_at(&lane->commands, lane->commands.count - 1))->flags |= FGPU_CMD_NOTIFY;
+        lane->silent_ns = 0;
     }
     if (engine->freed_count > 0)
         submit_give_back(engine);

@@ -146,6 +146,7 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
 {
     struct lane *lane = engine_lane(engine, lane_index);
     FGPU_ASSERT(number >= lane->done && number <= lane->issued);
+    lane->seen = number;
     events_fetch(engine, lane, lane->done + 1, number);
     while (lane->done < number) {
         uint32_t entry = lane->ring[++lane->done & lane->ring_mask];

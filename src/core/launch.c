@@ -189,6 +189,17 @@ void launch_task(struct engine *engine, struct task *task, bool chained)
     launch_append(engine, lane, task, launch_body(engine, task, lane->device, node), chained);
 }
 
+/* Of a batch the last command rings; of a long one also those after which the lane may have more,
+ * so that there is time to hand that out before the device has nothing to do. */
+static bool launch_rings(const struct engine *engine, struct lane *lane, const struct task *task)
+{
+    lane->silent_ns += task->predicted_ns;
+    if (lane->silent_ns < engine->budget_ns / 2)
+        return false;
+    lane->silent_ns = 0;
+    return true;
+}
+
 void launch_append(struct engine *engine, struct lane *lane, struct task *task, uint32_t kind,
                    bool chained)
 {
@@ -197,6 +208,8 @@ void launch_append(struct engine *engine, struct lane *lane, struct task *task, 
         cmd.flags |= FGPU_CMD_TIMED;
     if (chained || task->undone > 0)
         cmd.flags |= FGPU_CMD_CHAINED;
+    if (task->predicted_ns >= LAUNCH_TIME_LONG_NS && launch_rings(engine, lane, task))
+        cmd.flags |= FGPU_CMD_NOTIFY;
     (void)lane_append(engine, lane, &cmd, task->self);
     if (lane->flight_tasks == 0)
         lane->since_ns = engine->now_ns;

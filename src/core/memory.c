@@ -161,17 +161,6 @@ void memory_node_lost(struct engine *engine, uint32_t node)
 
 /* ---- eviction --------------------------------------------------------------------------- */
 
-static bool memory_is_clean(const struct buffer *buffer, uint32_t node)
-{
-    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
-         seg = imap_next(&buffer->segments, seg)) {
-        const struct segment *segment = imap_payload(seg);
-        if (nodes_is_only(segment->replica.valid, node))
-            return false;
-    }
-    return true;
-}
-
 /* Of the nodes that hold the pre-image, the only one that does not hold the contents, too? */
 static bool memory_only_pre(const struct replica *replica, uint32_t node)
 {
@@ -184,18 +173,27 @@ static bool memory_only_pre(const struct replica *replica, uint32_t node)
     return true;
 }
 
-/* Does a writer in flight on a device start again from here, and from nowhere else, if that device
- * dies? Writers on the host are not asked: a mapping lasts as long as its holder likes. */
-static bool memory_is_preimage(const struct buffer *buffer, uint32_t node)
+/* What the contents of a block say about letting it go. */
+struct memory_look {
+    bool preimage; /* a writer in flight on a device starts again from here, and from nowhere else,
+                      if that device dies; writers on the host are not asked: a mapping lasts as
+                      long as its holder likes */
+    bool clean;    /* another node has all of it, too */
+};
+
+static struct memory_look memory_look(const struct buffer *buffer, uint32_t node)
 {
+    struct memory_look look = {false, true};
+    bool only = buffer->segments.seg_count == 1;
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
-         seg = imap_next(&buffer->segments, seg)) {
+         seg = only ? NULL : imap_next(&buffer->segments, seg)) {
         const struct replica *replica = &((const struct segment *)imap_payload(seg))->replica;
-        if (replica->dirty > 0 && memory_only_pre(replica, node) && !replica_is_valid(replica, 0) &&
-            replica_has_data(replica))
-            return true;
+        look.clean = look.clean && !nodes_is_only(replica->valid, node);
+        look.preimage =
+            look.preimage || (replica->dirty > 0 && memory_only_pre(replica, node) &&
+                              !replica_is_valid(replica, 0) && replica_has_data(replica));
     }
-    return false;
+    return look;
 }
 
 void memory_preimage_gone(struct engine *engine, uint64_t nodes, uint32_t kept)
@@ -215,10 +213,10 @@ static bool memory_named_by(const struct task *task, uint32_t buffer)
 
 /* Lower is better: clean before dirty, no known future use before some, and what placed tasks want
  * last; the list gives the age. */
-static uint32_t memory_cost(struct buffer *buffer, uint32_t node)
+static uint32_t memory_cost(const struct buffer *buffer, const struct block *block, bool clean)
 {
-    return (memory_is_clean(buffer, node) ? 0u : MEMORY_DIRTY) + (buffer->linked > 0 ? 1u : 0u) +
-           (engine_block(buffer, node)->wanted > 0 ? MEMORY_WANTED : 0u);
+    return (clean ? 0u : MEMORY_DIRTY) + (buffer->linked > 0 ? 1u : 0u) +
+           (block->wanted > 0 ? MEMORY_WANTED : 0u);
 }
 
 static bool memory_is_dirty(uint32_t cost)
@@ -259,6 +257,13 @@ static bool memory_is_perfect(const struct engine *engine, const struct memory_c
     return choice->cost == 0 && (!memory_knows_uses(engine) || choice->next_ns == USES_NEVER);
 }
 
+/* The walk comes to it next. */
+static void memory_fetch(const struct engine *engine, uint32_t index)
+{
+    if (index != TASK_NONE)
+        __builtin_prefetch(&engine_buffer(engine, index)->segments);
+}
+
 /* Among the first few that may go. */
 static struct memory_choice memory_victim(struct engine *engine, const struct task *task,
                                           uint32_t node, bool *busy)
@@ -270,6 +275,7 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
          at != TASK_NONE && looked < MEMORY_LOOK && !memory_is_perfect(engine, &best);) {
         struct buffer *buffer = engine_buffer(engine, at);
         struct block *block = engine_block(buffer, node);
+        memory_fetch(engine, block->next_use);
         if (block->used && block->next_use != TASK_NONE) {
             uint32_t next = block->next_use;
             block->used = 0;
@@ -278,10 +284,14 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
             at = next;
             continue;
         }
-        if (block->pins > 0 || block->ops != OP_NONE || memory_is_preimage(buffer, node)) {
+        struct memory_look look = {true, false};
+        if (block->pins == 0 && block->ops == OP_NONE)
+            look = memory_look(buffer, node);
+        if (look.preimage) { /* or in use */
             *busy = true;
         } else if (!block->adopted && !memory_named_by(task, at)) {
-            struct memory_choice choice = {.buffer = at, .cost = memory_cost(buffer, node)};
+            struct memory_choice choice = {.buffer = at,
+                                           .cost = memory_cost(buffer, block, look.clean)};
             if (node == 0 && memory_is_dirty(choice.cost))
                 choice.cost =
                     UINT32_MAX; /* the host is the last resort: nothing to write back to */
@@ -354,6 +364,7 @@ static enum memory_answer memory_never(struct engine *engine, struct task *task,
     if (!links_reserve(&engine->links, 1))
         return memory_fail(engine, task, FGPU_E_NOMEM, buffer, node);
     memory_explain(engine, task, buffer, node);
+    task->marks &= (uint8_t)~TASK_M_REGROUPED; /* of that node */
     (void)links_push(&engine->links, &task->no_memory,
                      (struct links_item){.data = engine->nodes[node].device});
     memory_settled(engine, task, node);
@@ -363,6 +374,68 @@ static enum memory_answer memory_never(struct engine *engine, struct task *task,
 static enum memory_answer memory_park(struct engine *engine, struct task *task, uint32_t *waiters)
 {
     return lane_wait(engine, task, waiters) ? MEMORY_WAIT : MEMORY_FAILED;
+}
+
+static enum memory_answer memory_grow(struct engine *engine, struct task *task, uint32_t node,
+                                      uint64_t bytes)
+{
+    struct engine_node *n = &engine->nodes[node];
+    n->alloc_pending++;
+    engine_act(
+        engine,
+        (struct action){.kind = ACTION_ALLOC, .node = node, .device = n->device, .bytes = bytes});
+    return memory_park(engine, task, &n->alloc_waiters);
+}
+
+/* ---- side by side ----------------------------------------------------------------------- */
+
+static bool memory_named_before(const struct task *task, uint32_t access)
+{
+    for (uint32_t i = 0; i < access; i++)
+        if (task_accesses(task)[i].buffer == task_accesses(task)[access].buffer)
+            return true;
+    return false;
+}
+
+/* All the task's data together, on a device's node, where each buffer counts once. */
+static uint64_t memory_task_bytes(struct engine *engine, const struct task *task, uint32_t node)
+{
+    const struct heap *heap = &engine->nodes[node].heap;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < task->access_count && bytes <= heap->ceiling_bytes; i++) {
+        const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
+        if (!memory_named_before(task, i))
+            bytes += heap_footprint(heap, atomic_load_relaxed_u64(&buffer->size_bytes));
+    }
+    return bytes;
+}
+
+/* Nobody but the task has anything on the node, and what it needs fits, though not between its own
+ * blocks as they lie: they go, and all come back side by side. Once for a task and node. */
+static enum memory_answer memory_regroup(struct engine *engine, struct task *task,
+                                         const struct buffer *buffer, uint32_t node,
+                                         uint32_t *victim)
+{
+    struct heap *heap = &engine->nodes[node].heap;
+    uint64_t bytes = memory_task_bytes(engine, task, node);
+    if (node == 0 || heap->direct || task->marks & TASK_M_REGROUPED || bytes > heap->ceiling_bytes)
+        return memory_never(engine, task, buffer, node);
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        struct buffer *own = engine_buffer(engine, task_accesses(task)[i].buffer);
+        if (engine_block(own, node)->state != BLOCK_PRESENT || memory_look(own, node).clean)
+            continue;
+        *victim = task_accesses(task)[i].buffer;
+        return MEMORY_EVICT;
+    }
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        struct buffer *own = engine_buffer(engine, task_accesses(task)[i].buffer);
+        const struct block *block = engine_block(own, node);
+        if (block->state == BLOCK_PRESENT && !block->adopted)
+            memory_evict_clean(engine, own, node);
+    }
+    task->marks |= TASK_M_REGROUPED;
+    memory_trim(engine, node, 0);
+    return heap_ask_slab(heap, bytes) ? memory_grow(engine, task, node, bytes) : MEMORY_AGAIN;
 }
 
 /* The heap is full: MEMORY_OK says that something was freed and it is worth asking again. */
@@ -375,13 +448,14 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
         return memory_park(engine, task, &n->memory_waiters);
     n->short_task = task->self;
     bool busy;
-    uint32_t found = memory_victim(engine, task, node, &busy).buffer;
+    const struct memory_choice choice = memory_victim(engine, task, node, &busy);
+    uint32_t found = choice.buffer;
     if (found == TASK_NONE) {
         if (busy)
             return memory_park(engine, task, &n->memory_waiters);
-        return memory_never(engine, task, buffer, node);
+        return memory_regroup(engine, task, buffer, node, victim);
     }
-    if (memory_is_dirty(memory_cost(engine_buffer(engine, found), node))) {
+    if (memory_is_dirty(choice.cost)) {
         *victim = found;
         return MEMORY_EVICT;
     }
@@ -390,17 +464,6 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
 }
 
 /* ---- getting ---------------------------------------------------------------------------- */
-
-static enum memory_answer memory_grow(struct engine *engine, struct task *task, uint32_t node,
-                                      uint64_t bytes)
-{
-    struct engine_node *n = &engine->nodes[node];
-    n->alloc_pending++;
-    engine_act(
-        engine,
-        (struct action){.kind = ACTION_ALLOC, .node = node, .device = n->device, .bytes = bytes});
-    return memory_park(engine, task, &n->alloc_waiters);
-}
 
 enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t index,
                               uint32_t node, uint32_t *victim)

@@ -11,6 +11,7 @@ enum memory_answer {
     MEMORY_OK,
     MEMORY_WAIT,  /* the task has been put on a waiting list */
     MEMORY_EVICT, /* *victim must be written back to the host first; then ask again */
+    MEMORY_AGAIN, /* what the task had there has gone, too: ask for all its buffers again */
     MEMORY_NEVER, /* the device has none for the task (memory_refused): another may */
     MEMORY_FAILED /* the task has been doomed with a reason */
 };

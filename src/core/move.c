@@ -485,6 +485,9 @@ static enum move_answer move_memory(struct engine *engine, struct task *task, ui
                 return MOVE_WAIT;
             graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
             return MOVE_FAILED;
+        case MEMORY_AGAIN:
+            i = UINT32_MAX; /* from the first on */
+            break;
         case MEMORY_NEVER:
             return MOVE_NEVER;
         case MEMORY_FAILED:

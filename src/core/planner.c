@@ -36,6 +36,7 @@ bool planner_init(struct engine *engine)
     if (planner == NULL)
         return false;
     search_init(&planner->search, engine);
+    turns_init(&planner->turns, engine->hooks);
     uses_init(&planner->uses, engine->hooks);
     vec_init(&planner->entries, sizeof(struct planned), engine->hooks);
     vec_init(&planner->early, sizeof(struct planner_early), engine->hooks);
@@ -50,6 +51,7 @@ void planner_fini(struct engine *engine)
     if (planner == NULL)
         return;
     search_fini(&planner->search);
+    turns_fini(&planner->turns);
     uses_fini(&planner->uses);
     vec_fini(&planner->entries);
     vec_fini(&planner->early);
@@ -100,15 +102,18 @@ bool planner_is_punctual(const struct engine *engine, const struct task *task,
     return end_ns <= planned->end_ns + engine->planner->left_ns / PLANNER_LATE;
 }
 
-bool planner_is_early(const struct engine *engine, const struct task *task, const struct lane *lane)
+/* A lane that the host sees late must not run dry: it gets what the plan has next there, though it
+ * is ahead of the plan. Where the host is not late that would only bind the task too early. */
+bool planner_is_early(struct engine *engine, const struct task *task, const struct lane *lane)
 {
     const struct planned *planned = planner_of(engine, task);
-    if (planned == NULL || lane->flight_tasks == 0)
+    if (planned == NULL || lane->flight_tasks == 0 || lane->side)
         return false;
     uint64_t busy_ns = sched_flight_ns(engine, lane);
-    return busy_ns > PLANNER_SOON_NS && planned->start_ns > engine->now_ns + busy_ns +
-                                                                task->predicted_ns / PLANNER_LATE +
-                                                                PLANNER_SOON_NS / 4;
+    uint64_t from_ns =
+        engine->now_ns + busy_ns + task->predicted_ns / PLANNER_LATE + PLANNER_SOON_NS / 4;
+    return busy_ns > PLANNER_SOON_NS && planned->start_ns > from_ns &&
+           !(lane->react_ns > 0 && turns_is_next(engine, task, lane));
 }
 
 bool planner_may_overtake(const struct engine *engine, const struct task *task,
@@ -178,6 +183,7 @@ static bool planner_keep(struct engine *engine)
         entries[i] = (struct planned){.lane = PLAN_NONE};
     planner->entries.count = slots;
     planner->covered = planner->done = 0;
+    turns_forget(&planner->turns);
     for (uint32_t t = 0; t < window->plan.task_count; t++) {
         uint32_t slot = *(const uint32_t *)vec_at(&window->tasks, t);
         uint32_t generation = *(const uint32_t *)vec_at(&planner->search.generations, t);

@@ -71,7 +71,8 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
         device->lane_first = lanes;
         device->copy_count = device->caps.copy_queue_count;
         engine->has_copy_lanes |= device->copy_count > 0;
-        device->lane_count = device->caps.queue_count - device->copy_count;
+        device->side_count = device->caps.side_queue_count;
+        device->lane_count = device->caps.queue_count - device->copy_count - device->side_count;
         lanes += device->caps.queue_count;
     }
     setup_codes(engine, config);
@@ -91,9 +92,11 @@ static fgpu_status setup_lanes(struct engine *engine, uint32_t ring)
             lane->index = (uint16_t)index;
             lane->device = (uint16_t)d;
             lane->queue = q;
-            lane->copies = q >= engine->devices[d].lane_count;
-            lane->hidden = engine->devices[d].hidden || lane->copies;
+            lane->side = q >= engine->devices[d].lane_count && engine->devices[d].side_count > 0;
+            lane->copies = q >= engine->devices[d].lane_count && !lane->side;
+            lane->hidden = engine->devices[d].hidden || lane->copies || lane->side;
             lane->waiters = LINKS_NONE;
+            lane->lag_ns = INT64_MAX;
             vec_init(&lane->commands, sizeof(fgpu_cmd), engine->hooks);
             lane->ring_mask = ring - 1;
             lane->ring = alloc_get(engine->hooks, ring * sizeof *lane->ring, 64);
@@ -179,6 +182,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
     engine->plans_apart = config->plans_apart;
+    engine->lossless = config->lossless;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;
     engine->first_generation = config->first_generation & ~1u;

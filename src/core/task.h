@@ -62,7 +62,8 @@ enum task_mark {
     TASK_M_WANTED = 2,  /* its blocks on its node are marked as wanted */
     TASK_M_ORDERED = 4, /* ... and what was missing there has been ordered */
     TASK_M_DIVISIBLE = 8, /* may be run in pieces, by its cuts: RUNNING while it is (split.h) */
-    TASK_M_PIECE = 16     /* is one: the body is an fgpu_cmd_part */
+    TASK_M_PIECE = 16,    /* is one: the body is an fgpu_cmd_part */
+    TASK_M_REGROUPED = 32 /* its blocks were taken from its node, to come back side by side */
 };
 
 /* Where a piece belongs. */

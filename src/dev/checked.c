@@ -22,6 +22,8 @@ fgpu_status device_open(struct device *device, const struct registry_match *matc
     FGPU_ASSERT(device->caps.struct_bytes == sizeof device->caps);
     FGPU_ASSERT(device->caps.queue_count > 0 && device->caps.max_queue_commands > 0);
     FGPU_ASSERT(device->caps.copy_queue_count < device->caps.queue_count);
+    FGPU_ASSERT(device->caps.side_queue_count < device->caps.queue_count);
+    FGPU_ASSERT(device->caps.side_queue_count == 0 || device->caps.copy_queue_count == 0);
     FGPU_ASSERT(device->caps.offset_align_bytes > 0);
     return FGPU_OK;
 }

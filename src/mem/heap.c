@@ -291,6 +291,20 @@ enum heap_answer heap_ask(struct heap *heap, uint64_t bytes)
     return heap_want_range(heap, heap_round_up(heap, bytes), &range, &grow_bytes);
 }
 
+uint64_t heap_footprint(const struct heap *heap, uint64_t bytes)
+{
+    return bytes > HEAP_BYTES_MAX ? HEAP_BYTES_MAX : heap_round_up(heap, bytes != 0 ? bytes : 1);
+}
+
+bool heap_ask_slab(struct heap *heap, uint64_t bytes)
+{
+    if (heap->direct || heap->total_bytes + heap->pending_bytes > 0 || bytes == 0 ||
+        bytes > heap->ceiling_bytes)
+        return false;
+    heap->pending_bytes += bytes;
+    return true;
+}
+
 static void heap_free_small(struct heap *heap, const struct heap_block *block)
 {
     uint32_t page_index = block->place & ~HEAP_SMALL;

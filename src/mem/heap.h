@@ -111,6 +111,13 @@ enum heap_answer heap_alloc(struct heap *heap, uint64_t bytes, struct heap_block
  * slabs). Never HEAP_NOMEM. */
 enum heap_answer heap_ask(struct heap *heap, uint64_t bytes);
 
+/* The bytes that blocks of these sizes take, apart from pages of small ones. */
+uint64_t heap_footprint(const struct heap *heap, uint64_t bytes);
+
+/* One slab for `bytes`, to be answered as a HEAP_GROW of that size: only where the heap holds none
+ * and expects none, is not in direct mode, and may hold so much. */
+bool heap_ask_slab(struct heap *heap, uint64_t bytes);
+
 /* Gives a block back; a block that is not out is our bug (assert). */
 void heap_free(struct heap *heap, const struct heap_block *block);
 

@@ -132,6 +132,8 @@ assert len(sides) == 2 and all(side["outputs_equal"] for side in sides), sides
 PYTHON
 expect 2 stderr '--each 0: want a whole number from 1 to 100' "$FASTGPU" bench mix --each 0
 expect 3 stderr 'nobody' "$FASTGPU" bench mix --devices nobody
+expect 2 stderr 'slow= names device 9; the pool has 1' \
+    "$FASTGPU" bench split --devices cpu --faults slow=9x2
 expect 2 stderr '--size 12: want a multiple of 8' "$FASTGPU" bench tiles --size 12
 if "$FASTGPU" devices --devices opencl:0 >/dev/null 2>&1; then
     "$FASTGPU" bench mix --each 1 --rounds 1 --json >json # the same bits on OpenCL

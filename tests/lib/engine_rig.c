@@ -47,17 +47,17 @@ void engine_rig_open_small(struct engine_rig *rig, const uint32_t *queues, uint3
 static void rig_devices(struct engine_device_config *configs, const struct engine_rig_setup *setup)
 {
     for (uint32_t d = 0; d < setup->devices; d++)
-        configs[d] =
-            (struct engine_device_config){.caps = {.struct_bytes = sizeof(fgpu_device_caps),
-                                                   .queue_count = setup->queues[d],
-                                                   .copy_queue_count = setup->copy_queues,
-                                                   .variants = 1u << FGPU_VARIANT_NATIVE,
-                                                   .suballocate = 1,
-                                                   .offset_align_bytes = 1,
-                                                   .max_queue_commands = 4096},
-                                          .key = setup->key != 0 ? setup->key : d + 1,
-                                          .hidden = (setup->hidden >> d) & 1,
-                                          .memory_limit_bytes = UINT64_MAX};
+        configs[d] = (struct engine_device_config){
+            .caps = {.struct_bytes = sizeof(fgpu_device_caps),
+                     .queue_count = setup->queues[d],
+                     .copy_queue_count = setup->copy_queues,
+                     .variants = 1u << FGPU_VARIANT_NATIVE,
+                     .suballocate = 1,
+                     .offset_align_bytes = 1,
+                     .max_queue_commands = 4096},
+            .key = setup->key != 0 ? setup->key : d + 1,
+            .hidden = (setup->hidden >> d) & 1,
+            .memory_limit_bytes = setup->device_bytes ? setup->device_bytes : UINT64_MAX};
 }
 
 void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *setup)

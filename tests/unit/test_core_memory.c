@@ -92,6 +92,44 @@ static void test_preimage_goes_when_written(void **state)
     hold_preimage(false);
 }
 
+/* ---- side by side ----------------------------------------------------------------------- */
+
+/* What a task needs fits on the device, but not between its own data as they lie there: those are
+ * written back and come again, next to each other. */
+static void test_scattered(void **state)
+{
+    (void)state;
+    static const uint32_t one_queue[] = {1};
+    const uint64_t part = 1u << 20;
+    (void)alarm(ALARM_S);
+    engine_rig_open_as(&rig, &(struct engine_rig_setup){
+                                 .queues = one_queue, .devices = 1, .device_bytes = 10 * part});
+    uint32_t p = engine_rig_buffer(&rig, 2 * part, NULL);
+    uint32_t a = engine_rig_buffer(&rig, 3 * part, NULL);
+    uint32_t q = engine_rig_buffer(&rig, 2 * part, NULL);
+    uint32_t b = engine_rig_buffer(&rig, 3 * part, NULL);
+    uint32_t filled[] = {p, a, q, b};
+    for (uint8_t i = 0; i < 4; i++) {
+        engine_rig_fill(&rig, filled[i], 0, part, i, 0);
+        engine_rig_finish(&rig);
+    }
+    engine_buffer_destroy(&rig.engine, p);
+    engine_buffer_destroy(&rig.engine, q);
+    uint32_t d = engine_rig_buffer(&rig, 4 * part, NULL);
+    struct submit_arg args[] = {engine_rig_arg(d, FGPU_WRITE, 0, part),
+                                engine_rig_arg(a, FGPU_READ, 0, part),
+                                engine_rig_arg(b, FGPU_READ, 0, part)};
+    uint32_t mix = engine_rig_run(&rig, rig.mix, args, 0, TASK_NONE);
+    engine_rig_finish(&rig);
+    assert_int_equal(engine_rig_state(&rig, mix), FGPU_TASK_DONE);
+    assert_int_equal(rig.engine.stats.evictions, 2);
+    uint32_t map = engine_rig_map(&rig, d, part);
+    engine_rig_finish(&rig);
+    assert_int_equal(first_byte(map), 3 * 1 + 5 * 3 + 1);
+    unmap(map);
+    engine_rig_close(&rig);
+}
+
 /* ---- trace ------------------------------------------------------------------------------ */
 
 static char text[1 << 20];
@@ -146,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_preimage_survives_a_death),
         cmocka_unit_test(test_preimage_goes_when_written),
+        cmocka_unit_test(test_scattered),
         cmocka_unit_test(test_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
