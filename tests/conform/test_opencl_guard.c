@@ -330,6 +330,26 @@ static fgpu_status launch_status(struct rig *rig, fgpu_cmd_slice slice)
     return slice.launch.result.status;
 }
 
+/* Shapes that compiling ahead and launches do not take, and one that they do. */
+static void refuse_shapes(struct rig *rig, fgpu_cmd_slice good)
+{
+    fgpu_cmd_slice bad = good; /* compiling ahead: no work-group size, no dimensions */
+    bad.launch.local[0] = 0;
+    assert_int_not_equal(opencl_backend.code_warm(rig->device, &bad.launch), FGPU_OK);
+    bad.launch.dims = 0;
+    assert_int_equal(opencl_backend.code_warm(rig->device, &bad.launch), FGPU_E_INVAL);
+    bad = good; /* groups that the driver would run wrong */
+    bad.launch.dims = 2;
+    bad.launch.global[0] = 64;
+    bad.launch.local[0] = 1;
+    bad.launch.global[1] = bad.launch.local[1] = 3;
+    assert_int_equal(opencl_backend.code_warm(rig->device, &bad.launch), FGPU_E_INVAL);
+    assert_int_equal(launch_status(rig, bad), FGPU_E_INVAL);
+    bad = good; /* a wide grid */
+    bad.launch.global[0] = 1 << 20;
+    assert_int_equal(opencl_backend.code_warm(rig->device, &bad.launch), FGPU_OK);
+}
+
 static void test_refused(void **state)
 {
     struct rig rig;
@@ -380,21 +400,7 @@ static void test_refused(void **state)
     bad.launch.part = FGPU_LAUNCH_WHOLE;
     rig_run(&rig, FGPU_CMD_LAUNCH, FGPU_CMD_NOTIFY, &bad.launch);
     assert_int_not_equal(bad.launch.result.status, FGPU_OK); /* this code runs slices only */
-    bad = good; /* compiling ahead: no work-group size, no dimensions */
-    bad.launch.local[0] = 0;
-    assert_int_not_equal(opencl_backend.code_warm(rig.device, &bad.launch), FGPU_OK);
-    bad.launch.dims = 0;
-    assert_int_equal(opencl_backend.code_warm(rig.device, &bad.launch), FGPU_E_INVAL);
-    bad = good; /* groups that the driver would run wrong */
-    bad.launch.dims = 2;
-    bad.launch.global[0] = 64;
-    bad.launch.local[0] = 1;
-    bad.launch.global[1] = bad.launch.local[1] = 3;
-    assert_int_equal(opencl_backend.code_warm(rig.device, &bad.launch), FGPU_E_INVAL);
-    assert_int_equal(launch_status(&rig, bad), FGPU_E_INVAL);
-    bad = good; /* a wide grid */
-    bad.launch.global[0] = 1 << 20;
-    assert_int_equal(opencl_backend.code_warm(rig.device, &bad.launch), FGPU_OK);
+    refuse_shapes(&rig, good);
     assert_int_equal(opencl_backend.guard_left(rig.device, guard, 0, 64), 64);
     assert_int_equal(launch_status(&rig, good), FGPU_OK);
     assert_int_equal(opencl_backend.guard_left(rig.device, guard, 0, 64), 0);
