@@ -31,7 +31,7 @@ offers 'bench check demo devices explain help kernel machine optimize run sim' '
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
-offers 'help idle launch mix split tasks tiles' bench ''
+offers 'deadline fair help idle launch mix preempt split tasks tiles' bench ''
 offers '' bench p
 offers 'capture help import show synth' machine ''
 offers '--help --json -h' machine show -
