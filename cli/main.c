@@ -31,6 +31,7 @@ static const struct command main_commands[] = {
     {"explain", command_explain, "tell from a trace why a task ran where and when"},
     {"sim", command_sim, "run a task graph on a described machine, in virtual time"},
     {"demo", command_demo, "filter photographs on all devices, and compare with one by one"},
+    {"kernel", command_kernel, "tell of OpenCL C kernels whether they can be stopped midway"},
     {"machine", command_machine, "make and show descriptions of machines"},
     {"bench", command_bench, "measure what a task costs"},
 };

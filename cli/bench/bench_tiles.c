@@ -20,11 +20,11 @@ static const char tiles_command[] = "fastgpu bench tiles";
 
 static const char tiles_help[] =
     "Runs a matrix product and a Cholesky factorisation by tiles (floats, OpenCL) on\n"
-    "two parts of one CPU device, the second of which reports everything --slow times\n"
-    "as late (the pool's fault layer). Prints the share of the time that each device\n"
-    "computed, by its own clock, and that it was busy (of the slow one: --slow times\n"
-    "that), the time over lower bounds, and whether the results are right. Some\n"
-    "rounds warm up, so that the pool knows the speeds.";
+    "two parts of one CPU device, the second of which is --slow times as slow (the\n"
+    "pool's fault layer). Prints the share of the time that each device was busy, by\n"
+    "its own clock, and that it computed (the slow one for a part of it), the time over\n"
+    "lower bounds, and whether the results are right. Some rounds warm up, so that the\n"
+    "pool knows the speeds.";
 
 struct tiles_words {
     struct tiles_options run;
@@ -35,14 +35,12 @@ struct tiles_words {
     struct log_options log;
 };
 
-/* The slowed device computes for a share of the time that it is taken for: what it has computed is
- * reported --slow times as late. */
-static double tiles_busy(const struct tiles_words *words, const struct tiles_result *result,
-                         uint32_t device)
+/* The slowed device computes for a share of the time that it tells of: its times are --slow times
+ * as long as those of the part of the CPU that it is. */
+static double tiles_computing(const struct tiles_words *words, const struct tiles_result *result,
+                              uint32_t device)
 {
-    double busy = result->busy[device] * (device == 1 ? (double)words->slow : 1.0);
-
-    return busy < 1.0 ? busy : 1.0;
+    return result->busy[device] / (device == 1 ? (double)words->slow : 1.0);
 }
 
 static bool tiles_print_json(const struct tiles_words *words, const struct tiles_result *results)
@@ -78,9 +76,9 @@ static bool tiles_print_json(const struct tiles_words *words, const struct tiles
             cJSON *device = cJSON_CreateObject();
             json_out_text(device, "id", result->ids[i]);
             json_out_number(device, "tasks", (double)result->tasks[i]);
-            json_out_known(device, "computing_share", result->round_count > 0, result->busy[i]);
-            json_out_known(device, "busy_share", result->round_count > 0,
-                           tiles_busy(words, result, i));
+            json_out_known(device, "computing_share", result->round_count > 0,
+                           tiles_computing(words, result, i));
+            json_out_known(device, "busy_share", result->round_count > 0, result->busy[i]);
             (void)cJSON_AddItemToArray(devices, device);
         }
         (void)cJSON_AddItemToArray(list, shape);
@@ -105,8 +103,8 @@ static void tiles_print_text(const struct tiles_words *words, enum tiles_shape s
         struct text_table_row *row = text_table_add(&table);
         text_table_set(row, 0, "  %s", result->ids[i]);
         text_table_set(row, 1, "%" PRIu64, result->tasks[i]);
-        text_table_set(row, 2, "%.1f %%", 100.0 * result->busy[i]);
-        text_table_set(row, 3, "%.1f %%", 100.0 * tiles_busy(words, result, i));
+        text_table_set(row, 2, "%.1f %%", 100.0 * tiles_computing(words, result, i));
+        text_table_set(row, 3, "%.1f %%", 100.0 * result->busy[i]);
     }
     text_table_print(&table);
     text_table_fini(&table);
@@ -141,7 +139,7 @@ static int tiles_open_and_run(struct tiles_words *words, const volatile sig_atom
         options.devices = words->devices;
         options.policy = words->policy;
         options.subdevices = (uint32_t)words->subdevices;
-        options.faults = words->slow > 1 ? faults : NULL;
+        options.faults = words->slow > 1 && words->subdevices != 1 ? faults : NULL;
         options.trace_events = (uint32_t)1 << 20;
         options.cache_dir = ""; /* what another run measured does not count here */
         log_options_apply(&words->log, &options);

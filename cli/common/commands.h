@@ -68,6 +68,7 @@ int command_bench(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_explain(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_demo(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_machine(int argc, char **argv, const volatile sig_atomic_t *stop);
+int command_kernel(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_devices(int argc, char **argv, const volatile sig_atomic_t *stop);
 
 #endif

@@ -128,12 +128,24 @@ static void trace_take_copy(struct trace_reader *reader, const fgpu_trace_record
     };
 }
 
+/* A device may have queues beside its own, for kernels that do not fill it: used ones are shown,
+ * and a run then takes a queue's share of its cores at least. */
+static void trace_take_queue(struct evaluation *evaluation, const fgpu_trace_record *record)
+{
+    if (record->device >= evaluation->device_count)
+        return;
+    fgpu_device_info *info = &evaluation->devices[record->device].info;
+    if (record->queue >= info->queue_count)
+        info->queue_count = record->queue + 1;
+}
+
 static void trace_take_run(struct trace_reader *reader, const fgpu_trace_record *record,
                            uint32_t number)
 {
     struct evaluate_costs *costs = reader->costs;
     uint64_t run_ns = record->end_ns - record->start_ns;
 
+    trace_take_queue(reader->evaluation, record);
     if (record->device < costs->device_count && record->end_ns > record->start_ns) {
         uint64_t *shortest =
             &costs->run_ns[(size_t)costs->kinds[number] * costs->device_count + record->device];

@@ -21,7 +21,9 @@ static const char devices_text[] =
     "is the time from submitting an empty kernel to the end of waiting for it\n"
     "(median), copy is the rate of copies from host memory to where the device\n"
     "works. A device that works in host memory needs no copies: it says shared, with\n"
-    "the rate of a copy within host memory.";
+    "the rate of a copy within host memory. preempt is where work can be stopped for\n"
+    "something urgent: between its work groups (groups), between launches of a part\n"
+    "of them (slices), or between whole launches.";
 
 struct devices_options {
     const char *pattern; /* NULL: none was given */
@@ -141,11 +143,21 @@ static void devices_set_copy(struct text_table_row *row, uint32_t column,
         text_table_set(row, column, "%sunknown", shared);
 }
 
+/* The finest way in which work on it makes room. */
+static const char *devices_preempt(const struct devices_row *row)
+{
+    if (!(row->known & DEVICES_PREEMPT))
+        return "unknown";
+    if (row->preempt & FGPU_PREEMPT_GUARD)
+        return "groups";
+    return row->preempt & FGPU_PREEMPT_SLICES ? "slices" : "launches";
+}
+
 static void devices_print_state(const struct devices_row *rows, uint32_t count)
 {
     static const struct text_table_column columns[] = {
-        {"id", false},   {"copy", true},        {"launch", true}, {"utilisation", true},
-        {"power", true}, {"temperature", true}, {"state", false},
+        {"id", false},   {"copy", true},        {"launch", true},   {"utilisation", true},
+        {"power", true}, {"temperature", true}, {"preempt", false}, {"state", false},
     };
     struct text_table table;
 
@@ -162,7 +174,8 @@ static void devices_print_state(const struct devices_row *rows, uint32_t count)
         devices_set_known(row, 4, sample->valid & FGPU_SAMPLE_POWER, " W", sample->power_watt);
         devices_set_known(row, 5, sample->valid & FGPU_SAMPLE_TEMPERATURE, " C",
                           sample->temperature_celsius);
-        text_table_set(row, 6, "%s", rows[i].is_lost ? "lost" : "working");
+        text_table_set(row, 6, "%s", devices_preempt(&rows[i]));
+        text_table_set(row, 7, "%s", rows[i].is_lost ? "lost" : "working");
     }
     text_table_print(&table);
     text_table_fini(&table);
@@ -174,6 +187,13 @@ static void devices_json_name(cJSON *object, const char *name, const char *text)
         json_out_text(object, name, text);
     else
         (void)cJSON_AddNullToObject(object, name);
+}
+
+static cJSON *devices_json_live(const struct devices_row *row)
+{
+    if (!(row->known & DEVICES_PREEMPT))
+        return cJSON_CreateNull();
+    return cJSON_CreateBool((row->preempt & FGPU_PREEMPT_GUARD) != 0);
 }
 
 static void devices_json_facts(cJSON *object, const fgpu_device_info *info)
@@ -212,6 +232,7 @@ static bool devices_print_json(const struct devices_row *rows, uint32_t count)
                        rows[i].copy_bytes_per_s);
         json_out_known(object, "launch_p50_ns", rows[i].known & DEVICES_LAUNCH,
                        rows[i].launch_p50_ns);
+        (void)cJSON_AddItemToObject(object, "live_flag", devices_json_live(&rows[i]));
         json_out_known(object, "utilisation", sample->valid & FGPU_SAMPLE_UTILISATION,
                        sample->utilisation);
         json_out_known(object, "memory_used_bytes", sample->valid & FGPU_SAMPLE_MEMORY,

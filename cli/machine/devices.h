@@ -11,13 +11,14 @@
 
 #include "cli/common/log_options.h"
 
-enum devices_known { DEVICES_LAUNCH = 1, DEVICES_COPY = 2 };
+enum devices_known { DEVICES_LAUNCH = 1, DEVICES_COPY = 2, DEVICES_PREEMPT = 4 };
 
 struct devices_row {
     fgpu_device handle;
     fgpu_device_info info;
     fgpu_device_sample sample;
-    uint32_t known; /* enum devices_known */
+    uint32_t known;   /* enum devices_known */
+    uint32_t preempt; /* enum fgpu_preempt */
     double launch_p50_ns;
     double copy_bytes_per_s; /* from host memory to where the device works */
     bool is_copy_shared;     /* it works in host memory: nothing is copied for it, and the figure is

@@ -226,6 +226,10 @@ static fgpu_status devices_measure_one(const struct devices_bench *bench, double
         if (status != FGPU_OK)
             devices_say(row, "copy bandwidth");
     }
+    if (fgpu_device_get_preempt(row->handle, &row->preempt) == FGPU_OK)
+        row->known |= DEVICES_PREEMPT;
+    else
+        devices_say(row, "preempt");
     return status;
 }
 

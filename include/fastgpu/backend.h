@@ -33,6 +33,10 @@ extern "C" {
 typedef uint64_t fgpu_mem;
 typedef uint64_t fgpu_code;
 
+/* The backend's name for the progress of a launch that can be stopped: which groups of its grid are
+ * done, and whether it is to stop. */
+typedef uint64_t fgpu_guard;
+
 /* Rung by a device when a command with FGPU_CMD_NOTIFY, or the last command of a queue, has
  * finished, and on any error. ring() may be called from any thread, does not block and may be
  * called too often. */
@@ -90,13 +94,16 @@ typedef struct fgpu_cmd_arg {
     } u;
 } fgpu_cmd_arg;
 
+enum fgpu_launch_part { FGPU_LAUNCH_WHOLE = 0, FGPU_LAUNCH_PART = 1, FGPU_LAUNCH_SLICE = 2 };
+
 typedef struct fgpu_cmd_launch {
     fgpu_cmd_result result;
     fgpu_code code;
     const fgpu_cmd_arg *args;
     uint32_t arg_count;
     uint16_t dims;
-    uint16_t part; /* 1: this is the head of an fgpu_cmd_part; devices with caps.parts only */
+    uint16_t part; /* FGPU_LAUNCH_PART: this is the head of an fgpu_cmd_part; devices with
+                      caps.parts only. FGPU_LAUNCH_SLICE: of an fgpu_cmd_slice; caps.slices */
     uint64_t global[3];
     uint32_t local[3];
     uint32_t width; /* compute units to use at most; 0: all */
@@ -110,6 +117,20 @@ typedef struct fgpu_cmd_part {
     uint64_t first;
     uint64_t whole; /* items of the last dimension in the whole grid */
 } fgpu_cmd_part;
+
+/* The work groups first <= g < first + count of a grid in linear order (dimension 0 fastest);
+ * `launch` describes the whole grid, with a work-group size that divides it, of at most 2^31
+ * groups. Its code was built in the form SLICED, or GUARDED where there is a guard (native
+ * functions: any). With a guard, groups that it knows as done are skipped, and once it is told to
+ * stop no further group begins: then the command ends within about one group's time, with status
+ * FGPU_OK. */
+typedef struct fgpu_cmd_slice {
+    fgpu_cmd_launch launch;
+    uint64_t first;
+    uint64_t count;   /* > 0 */
+    fgpu_guard guard; /* 0: none; all of the range runs */
+    uint64_t left;    /* [out] with a guard: groups of the range that have not run yet */
+} fgpu_cmd_slice;
 
 /* Copy of a 2-D region. On a device with its own memory one side may be host memory (mem is then
  * the address). */
@@ -169,6 +190,14 @@ typedef enum fgpu_variant_kind {
     FGPU_VARIANT_CUDA = 3
 } fgpu_variant_kind;
 
+/* What the code will be launched as. Other forms than WHOLE: on devices with caps.slices; OpenCL C
+ * is rewritten for it, or refused (FGPU_E_UNSUPPORTED, with line and reason). */
+typedef enum fgpu_code_form {
+    FGPU_FORM_WHOLE = 0,  /* whole grids, and parts (fgpu_cmd_part) */
+    FGPU_FORM_SLICED = 1, /* fgpu_cmd_slice without a guard */
+    FGPU_FORM_GUARDED = 2 /* fgpu_cmd_slice with a guard */
+} fgpu_code_form;
+
 /* What to build. */
 typedef struct fgpu_code_source {
     uint32_t kind; /* fgpu_variant_kind */
@@ -179,6 +208,8 @@ typedef struct fgpu_code_source {
     fgpu_native_fn native;
     void *native_user;
     const char *cache_dir; /* folder for built code, exists; NULL: none */
+    uint32_t form;         /* fgpu_code_form */
+    uint32_t reserved;
 } fgpu_code_source;
 
 /* What came of it. [give] log: malloc'ed or NULL; the caller frees it. */
@@ -222,6 +253,12 @@ typedef struct fgpu_device_caps {
     uint32_t batches;     /* takes FGPU_CMD_BATCH */
     uint64_t memory_bytes;
     uint64_t memory_max_alloc_bytes;
+    uint32_t slices;   /* takes fgpu_cmd_slice: the table has guard_* and code_warm */
+    uint32_t reserved; /* whether guards stop a running launch: live_flag in the table */
+    uint32_t side_queue_count; /* of queue_count, the last ones: the pool gives them tasks that do
+                                  not fill the device, beside what the others run. Not together
+                                  with copy_queue_count */
+    uint32_t fill_groups;      /* work groups that fill the device, where it has such queues */
 } fgpu_device_caps;
 
 typedef struct fgpu_backend {
@@ -258,6 +295,26 @@ typedef struct fgpu_backend {
     /* Optional (NULL): live reading; why the device was lost (copied into text). */
     fgpu_status (*sample)(void *device, fgpu_device_sample *sample);
     void (*reason)(void *device, char *text, size_t text_bytes);
+
+    /* Devices with caps.slices, else NULL: launches that can be stopped between work groups.
+     * guard_open: for a grid of `groups`, none of them done, not to stop; FGPU_E_UNSUPPORTED where
+     * live_flag says 0, which it asks. guard_close: no launch with it is in flight. Both are called
+     * like mem_*. */
+    fgpu_status (*guard_open)(void *device, uint64_t groups, fgpu_guard *guard);
+    void (*guard_close)(void *device, fgpu_guard guard);
+    /* Stop (1), or let launches run (0). Any thread at any time; one store, does not block. */
+    void (*guard_stop)(void *device, fgpu_guard guard, uint32_t stop);
+    /* Groups of [first, first + count) that have not run. Exact when no launch with the guard is in
+     * flight; before that some that are said to have run may still be running. Any thread. */
+    uint64_t (*guard_left)(void *device, fgpu_guard guard, uint64_t first, uint64_t count);
+    /* Does a kernel that runs see what the host stores (FGPU_OK with *live 0 or 1)? Tried once for
+     * a device in a process, with a small kernel: may take a second, when the device is idle; an
+     * error where the trial could not be made. Build thread. */
+    fgpu_status (*live_flag)(void *device, uint32_t *live);
+    /* Makes sure that launches like this one (its code, its work-group size) compile nothing when
+     * they begin: nothing of it runs. Blocks. Build thread. [in] launch: code of a form other than
+     * WHOLE; arguments that are valid for it, whose memory nobody frees meanwhile. */
+    fgpu_status (*code_warm)(void *device, const fgpu_cmd_launch *launch);
 } fgpu_backend;
 
 /* Make a backend known to pools opened later in this process. [borrow] backend for ever. Errors:

@@ -90,6 +90,18 @@ FGPU_API fgpu_status fgpu_device_get_info(fgpu_device device, fgpu_device_info *
  * take a millisecond. */
 FGPU_API fgpu_status fgpu_device_get_sample(fgpu_device device, fgpu_device_sample *sample);
 
+/* How work that runs on a device can make room. */
+enum fgpu_preempt {
+    FGPU_PREEMPT_SLICES = 1, /* it runs ranges of a grid's work groups */
+    FGPU_PREEMPT_GUARD = 2 /* a running kernel sees what the host stores: it can be stopped between
+                              any two work groups */
+};
+
+/* [out] bits: of enum fgpu_preempt. Tried with a small kernel, once for a device in a process: may
+ * take a second then. Errors: FGPU_E_AGAIN, FGPU_E_DEVICE where it could not be tried (bits are
+ * those that are sure). */
+FGPU_API fgpu_status fgpu_device_get_preempt(fgpu_device device, uint32_t *bits);
+
 /* FGPU_OK while the device works, else FGPU_E_DEVICE_LOST; fgpu_last_error() says why it was lost.
  */
 FGPU_API fgpu_status fgpu_device_status(fgpu_device device);

@@ -35,6 +35,21 @@ typedef struct fgpu_range {
  * with FGPU_E_TASK. Must not call blocking FastGPU functions. */
 typedef int (*fgpu_native_fn)(const fgpu_range *range, void *const *args, void *user);
 
+/* May the native function that calls it go on? True when something urgent waits for this thread, so
+ * that the function should return fgpu_yield_at() soon, within some 100 us. One relaxed load: cheap
+ * enough for each row of a tile. False on threads that run no task, and wherever nothing is to give
+ * way. */
+FGPU_API bool fgpu_should_yield(void);
+
+/* What a native function returns that has run the groups of its range up to `next_group`, not
+ * included, and gives way: `return fgpu_yield_at(g);`. It is called again later, perhaps by another
+ * thread, with a range that begins at next_group and may end elsewhere; nothing of what it has done
+ * is undone. A function that cannot stop between groups names the group that it is in and finds in
+ * its buffers how far it was. Called again at once where nobody waits, so it must not yield without
+ * being told to. Counts for the function that runs on this thread; what lies outside of its range
+ * is taken as the range's nearest end. */
+FGPU_API int fgpu_yield_at(uint64_t next_group);
+
 /* Make an empty kernel. [in] name: for traces, models and error texts; 1..63 bytes. [out] kernel:
  * zero on failure. Errors: FGPU_E_INVAL, FGPU_E_LIMIT (65536 kernels in a pool), FGPU_E_NOMEM. */
 FGPU_API fgpu_status fgpu_kernel_create(fgpu_pool pool, const char *name, fgpu_kernel *kernel);

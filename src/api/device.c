@@ -71,7 +71,7 @@ fgpu_status fgpu_device_get_info(fgpu_device handle, fgpu_device_info *info)
     info->index = index;
     info->memory_node = known->node;
     info->resource_group = known->caps.resource_group;
-    info->queue_count = known->caps.queue_count;
+    info->queue_count = known->caps.queue_count - known->caps.side_queue_count;
     info->valid |= FGPU_INFO_RESOURCE_GROUP;
     /* Usable by this pool: what the options leave of it. Constant since the pool was opened. */
     uint64_t limit_bytes = pool->driver->engine.nodes[known->node].heap.limit_bytes;
@@ -129,6 +129,28 @@ fgpu_status fgpu_device_get_sample(fgpu_device handle, fgpu_device_sample *sampl
     driver_leave(driver);
     *sample = now;
     return FGPU_OK;
+}
+
+fgpu_status fgpu_device_get_preempt(fgpu_device handle, uint32_t *bits)
+{
+    static const char who[] = "fgpu_device_get_preempt: device";
+    fgpu_status status;
+    uint32_t index;
+    bool live = false;
+    if (bits == NULL)
+        return error_set(FGPU_E_INVAL, "fgpu_device_get_preempt: bits is NULL");
+    *bits = 0;
+    LOOKUP_GUEST *pool = device_get(handle, who, &index, &status);
+    if (pool == NULL)
+        return status;
+    struct device *device = &pool->driver->devices[index];
+    if (device->caps.slices == 0)
+        return FGPU_OK;
+    *bits = FGPU_PREEMPT_SLICES;
+    status = device_live_flag(device, &live);
+    if (live)
+        *bits |= FGPU_PREEMPT_GUARD;
+    return status;
 }
 
 fgpu_status fgpu_device_status(fgpu_device handle)

@@ -2,8 +2,8 @@
  *
  * All tasks are submitted at the beginning of virtual time, as far as the task table takes them;
  * the rest as it empties. The CPU time of the decisions is that of the whole run in proportion to
- * the time by the wall that the engine's turns and events took: two looks at the clock for each
- * instead of two system calls. Thread: one at a time per simulation.
+ * the time by the wall that the engine's turns and events took, as far as those are looked at that
+ * stand for the others (run/simulator.c). Thread: one at a time per simulation.
  */
 #include <string.h>
 
@@ -185,7 +185,7 @@ fgpu_status fgpu_sim_run(fgpu_sim *sim, fgpu_sim_result *result)
     sim_fill(sim, result);
     result->run_cpu_ns = cpu_ns;
     double part = wall_ns > 0 ? (double)sim->simulator.turn_ns / (double)wall_ns : 0;
-    result->decision_cpu_ns = (uint64_t)(part * (double)cpu_ns);
+    result->decision_cpu_ns = (uint64_t)((part < 1 ? part : 1) * (double)cpu_ns);
     if (status == FGPU_OK)
         status = sim_bound(sim, result);
     if (status == FGPU_OK && sim_power_fill(sim, result) != FGPU_OK)

@@ -54,6 +54,7 @@
 #define LIMITS_OPENCL_TRIES 20u                      /* 1 ms apart, of a command without room */
 #define LIMITS_OPENCL_GIVEN_UP 3u                    /* such commands in a row: a broken device */
 #define LIMITS_OPENCL_WAIT_NS UINT64_C(10000000000)  /* for an allocation to settle */
+#define LIMITS_OPENCL_WARM_NS UINT64_C(120000000000) /* compiling ahead */
 #define LIMITS_OPENCL_DRAIN_NS UINT64_C(30000000000) /* closing, while no command ends */
 #define LIMITS_OPENCL_LOST_NS UINT64_C(1000000000)   /* closing a queue that has failed */
 #define LIMITS_OPENCL_GRACE_NS UINT64_C(50000000)    /* ... for what no event tells of */

@@ -67,6 +67,21 @@ static struct code_function *function_find(struct code_parser *parser,
     return function;
 }
 
+/* Notes where the declaration stands that was just read: its name is the last one at that place. */
+static void head_note(struct code_parser *parser, const struct code_declarator *declarator,
+                      bool kernel)
+{
+    struct code_head head = {
+        .name = declarator->name, .parameter_count = declarator->parameter_count, .kernel = kernel};
+    for (uint32_t at = parser->at; at > 0 && head.token == 0; at--) {
+        const struct code_token *token = &parser->tokens[at - 1];
+        if (token->kind == CODE_TOKEN_NAME && token->name == declarator->name &&
+            token->offset == declarator->place.offset && token->line == declarator->place.line)
+            head.token = at - 1;
+    }
+    code_context_push(parser->context, &parser->heads, &head);
+}
+
 /* Takes a prototype or the head of a definition. */
 static struct code_function *function_declare(struct code_parser *parser,
                                               const struct code_specifiers *specifiers,
@@ -83,6 +98,7 @@ static struct code_function *function_declare(struct code_parser *parser,
         function->parameter_count = declarator->parameter_count;
     }
     function->kernel |= specifiers->is_kernel;
+    head_note(parser, declarator, specifiers->is_kernel);
     if (specifiers->required_group || specifiers->hinted_group) {
         function->required_group = specifiers->required_group;
         function->hinted_group = specifiers->hinted_group;
@@ -106,6 +122,9 @@ static void body_skip(struct code_parser *parser, struct code_function *function
     function->defined = true;
     function->body = body;
     function->body_end = parser->at - 1;
+    struct code_head *head = vec_at(&parser->heads, parser->heads.count - 1);
+    head->body = body;
+    head->body_end = parser->at - 1;
 }
 
 /* Skips the value of a variable of the file: constants hold no pointers to a kernel's memory. */

@@ -35,6 +35,7 @@ bool code_parser_init(struct code_parser *parser, struct code_context *context,
     vec_init(&parser->symbols, sizeof(struct code_symbol), hooks);
     vec_init(&parser->scopes, sizeof(uint32_t), hooks);
     vec_init(&parser->functions, sizeof(struct code_function *), hooks);
+    vec_init(&parser->heads, sizeof(struct code_head), hooks);
     vec_init(&parser->arguments, sizeof(struct code_operand), hooks);
     vec_init(&parser->collected, sizeof(struct code_parameter), hooks);
     vec_init(&parser->members, sizeof(struct code_member), hooks);
@@ -64,6 +65,7 @@ void code_parser_fini(struct code_parser *parser)
     vec_fini(&parser->collected);
     vec_fini(&parser->arguments);
     vec_fini(&parser->functions);
+    vec_fini(&parser->heads);
     vec_fini(&parser->scopes);
     vec_fini(&parser->symbols);
 }

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "code/access.h"
 #include "code/classify.h"
+#include "code/head.h"
 #include "code/token.h"
 #include "code/type.h"
 #include "code/word.h"
@@ -102,6 +103,7 @@ struct code_parser {
     uint32_t *tags;     /* by name: innermost tag */
     uint32_t name_count;
     struct vec functions; /* of struct code_function * */
+    struct vec heads;     /* of struct code_head, in the order of the text */
     struct vec arguments; /* of struct code_operand: stack for calls */
     struct vec collected; /* of struct code_parameter: stack for declarators */
     struct vec members;   /* of struct code_member: stack for structs */

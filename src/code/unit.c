@@ -14,6 +14,7 @@
 struct code_unit {
     struct code_context context;
     struct vec tokens; /* of struct code_token */
+    struct vec heads;  /* of struct code_head */
     struct code_kernel *kernels;
     uint32_t kernel_count;
 };
@@ -55,6 +56,8 @@ static void unit_read(struct code_unit *unit, const char *text, size_t length, c
         code_functions_parse(&parser);
         if (code_context_ok(&unit->context))
             kernels_make(unit, &parser);
+        unit->heads = parser.heads;
+        vec_init(&parser.heads, sizeof(struct code_head), unit->context.hooks);
     }
     code_parser_fini(&parser);
 }
@@ -72,6 +75,7 @@ fgpu_status code_unit_create(const char *text, size_t length, const char *option
     if (unit == NULL)
         return error_set(FGPU_E_NOMEM, "OpenCL C source: no memory to read it");
     vec_init(&unit->tokens, sizeof(struct code_token), hooks);
+    vec_init(&unit->heads, sizeof(struct code_head), hooks);
     if (code_context_init(&unit->context, hooks) == FGPU_OK)
         unit_read(unit, text, length, options);
     fgpu_status status = unit->context.status;
@@ -88,6 +92,7 @@ void code_unit_destroy(struct code_unit *unit)
         return;
     const struct alloc_hooks *hooks = unit->context.hooks;
     vec_fini(&unit->tokens);
+    vec_fini(&unit->heads);
     code_context_fini(&unit->context);
     alloc_put(hooks, unit, sizeof *unit);
 }
@@ -113,6 +118,17 @@ const struct code_kernel *code_unit_find(const struct code_unit *unit, const cha
 const char *code_unit_doubt(const struct code_unit *unit)
 {
     return unit->context.doubt;
+}
+
+const struct code_head *code_unit_heads(const struct code_unit *unit, uint32_t *count)
+{
+    *count = (uint32_t)unit->heads.count;
+    return unit->heads.count > 0 ? vec_at(&unit->heads, 0) : NULL;
+}
+
+uint32_t code_unit_name(const struct code_unit *unit, const char *name)
+{
+    return code_names_find(&unit->context.names, name);
 }
 
 uint32_t code_unit_token_count(const struct code_unit *unit)

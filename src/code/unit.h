@@ -11,6 +11,7 @@
 #ifndef FASTGPU_CODE_UNIT_H
 #define FASTGPU_CODE_UNIT_H
 
+#include "code/head.h"
 #include "code/kernel.h"
 #include "code/token.h"
 
@@ -35,6 +36,12 @@ const struct code_kernel *code_unit_find(const struct code_unit *unit, const cha
 /* NULL, or why a device's compiler may see another program: then every access is UNKNOWN and
  * nothing may be sliced. */
 const char *code_unit_doubt(const struct code_unit *unit);
+
+/* All declarations of functions, in the order of the text. */
+const struct code_head *code_unit_heads(const struct code_unit *unit, uint32_t *count);
+
+/* Number of a name that occurs in the text, or 0; tokens and heads carry it. */
+uint32_t code_unit_name(const struct code_unit *unit, const char *name);
 
 /* The tokens after preprocessing, CODE_TOKEN_END last; their offsets are places in the text. */
 uint32_t code_unit_token_count(const struct code_unit *unit);

@@ -51,6 +51,12 @@ static uint64_t blocks_key(const struct buffer *buffer, uint32_t node)
     return (uint64_t)buffer->self << 32 | node;
 }
 
+static struct blocks_recent *blocks_recent(struct blocks *blocks, const struct buffer *buffer,
+                                           uint32_t node)
+{
+    return &blocks->recent[(buffer->self * 5u + node) % BLOCKS_RECENT];
+}
+
 void blocks_close(struct blocks *blocks, struct buffer *buffer)
 {
     if (buffer->sparse == NULL)
@@ -58,6 +64,7 @@ void blocks_close(struct blocks *blocks, struct buffer *buffer)
     while (buffer->first_block != BLOCKS_NONE) {
         struct blocks_entry *entry = table_at(&blocks->entries, buffer->first_block);
         buffer->first_block = entry->next;
+        blocks_recent(blocks, buffer, entry->block.node)->key = 0;
         (void)map_del(&blocks->places, blocks_key(buffer, entry->block.node));
         table_free(&blocks->entries, entry->self);
     }
@@ -72,13 +79,11 @@ void blocks_free(struct engine *engine, struct buffer *buffer)
     buffer->blocks = NULL;
 }
 
-struct block *blocks_at(struct buffer *buffer, uint32_t node)
+/* One that is not the host's; made where there is none. */
+static struct block *blocks_find(struct blocks *blocks, struct buffer *buffer, uint32_t node)
 {
-    struct blocks *blocks = buffer->sparse;
     uint64_t found = 0;
     uint32_t index;
-    if (node == 0)
-        return &buffer->home;
     if (buffer->first_block != BLOCKS_NONE) { /* mostly it is the only one */
         struct blocks_entry *newest = table_at(&blocks->entries, buffer->first_block);
         if (newest->block.node == node)
@@ -96,6 +101,18 @@ struct block *blocks_at(struct buffer *buffer, uint32_t node)
     entry->next = buffer->first_block;
     buffer->first_block = index;
     return &entry->block;
+}
+
+struct block *blocks_at(struct buffer *buffer, uint32_t node)
+{
+    struct blocks *blocks = buffer->sparse;
+    if (node == 0)
+        return &buffer->home;
+    struct blocks_recent *recent = blocks_recent(blocks, buffer, node);
+    uint64_t key = blocks_key(buffer, node); /* not 0: that would be the host's */
+    if (recent->key != key)
+        *recent = (struct blocks_recent){key, blocks_find(blocks, buffer, node)};
+    return recent->block;
 }
 
 struct block *blocks_first(const struct engine *engine, const struct buffer *buffer)

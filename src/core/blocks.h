@@ -22,10 +22,19 @@ struct blocks_entry {
     uint32_t next; /* of the same buffer */
 };
 
+/* What was asked for last. */
+struct blocks_recent {
+    uint64_t key; /* as in `places`; 0: nothing */
+    struct block *block;
+};
+
+#define BLOCKS_RECENT 256u /* a power of two; more than a task and its copies ask for */
+
 struct blocks {
     struct table entries; /* struct blocks_entry */
     struct map places;    /* buffer << 32 | node -> entry */
     bool on;
+    struct blocks_recent recent[BLOCKS_RECENT]; /* by key */
 };
 
 /* [in] on: nodes are many. FGPU_E_NOMEM. */

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/beside.h"
 #include "core/complete.h"
 #include "core/direct.h"
 #include "core/graph.h"
@@ -244,6 +245,7 @@ static void engine_place(struct engine *engine, struct task *task)
         engine_look(engine, task->self);
         return;
     }
+    beside_place(engine, task);
     task_set_state(task, FGPU_TASK_PLACED);
     struct lane *lane = engine_lane(engine, task->lane);
     if (lane->backlog_head == TASK_NONE && sched_has_room(engine, lane))
@@ -266,6 +268,7 @@ static bool engine_follow(struct engine *engine, struct task *task)
     engine_prepare_kernel(engine, task);
     place_on(engine, task, lane->index);
     place_note(engine, task, FGPU_PLACED_PLANNED);
+    beside_place(engine, task);
     sched_backlog_push(engine, task, false);
     engine_ahead(engine, task);
     return true;
@@ -337,7 +340,8 @@ static void engine_chain(struct engine *engine, struct task *task)
     struct engine_device *device = &engine->devices[lane->device];
     const struct planned *planned = planner_of(engine, task);
     if (place_obstacle(engine, task, device, lane->device) != NULL ||
-        (engine->serve != NULL && !serve_may_chain(engine, task)))
+        (engine->serve != NULL && !serve_may_chain(engine, task)) ||
+        (lane->side && !beside_fits(engine, task, device)))
         return;
     if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
@@ -348,6 +352,7 @@ static void engine_chain(struct engine *engine, struct task *task)
     bool is_long = task->predicted_ns >
                    (task->marks & TASK_M_DIVISIBLE ? ENGINE_CHAIN_SHORT_NS : ENGINE_CHAIN_LONG_NS);
     if ((is_long && engine_other_can(engine, task, lane)) ||
+        (planned != NULL && follow_waits(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
@@ -422,6 +427,15 @@ static void engine_joined(struct engine *engine, struct task *task)
         engine_end(engine, task, status);
 }
 
+/* Who is planned before the task is about to become ready: the lane is looked at again then. */
+static bool engine_waits(struct engine *engine, const struct task *task, const struct lane *lane)
+{
+    if (engine->planner == NULL || !follow_waits(engine, task, lane))
+        return false;
+    bitset_add(&engine->due, lane->index);
+    return true;
+}
+
 static void engine_resume(struct engine *engine, struct task *task)
 {
     if (task->kind == TASK_MAP && task->undone > 0) { /* for lost data that are made again */
@@ -445,10 +459,12 @@ static void engine_resume(struct engine *engine, struct task *task)
         return;
     }
     task_set_state(task, FGPU_TASK_PLACED);
-    if (sched_has_room(engine, engine_lane(engine, task->lane)))
+    const struct lane *lane = engine_lane(engine, task->lane);
+    bool waits = engine_waits(engine, task, lane);
+    if (sched_has_room(engine, lane) && !waits)
         (void)engine_dispatch(engine, task);
     else
-        sched_backlog_push(engine, task, true);
+        sched_backlog_push(engine, task, !waits);
 }
 
 static void engine_step(struct engine *engine, struct task *task)
@@ -522,7 +538,8 @@ static uint32_t engine_next_settled(struct engine *engine, struct lane *lane,
         struct task *task = engine_task(engine, at);
         if (task->status != FGPU_OK ||
             (move_settled(engine, task, node) &&
-             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited))))
+             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited)) &&
+             !engine_waits(engine, task, lane)))
             return engine_take(engine, lane, at);
         at = atomic_load_relaxed_u32(&task->next);
     }
@@ -538,7 +555,9 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
     if (at == TASK_NONE || planner_is_early(engine, engine_task(engine, at), lane))
         return TASK_NONE;
     if (!engine->has_copy_lanes)
-        return sched_backlog_pop(engine, lane);
+        return engine_waits(engine, engine_task(engine, at), lane)
+                   ? TASK_NONE
+                   : sched_backlog_pop(engine, lane);
     const struct task *awaited = engine_awaited(engine, lane);
     if (awaited == NULL)
         awaited = engine_task(engine, at);
@@ -546,6 +565,8 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
     if (at != TASK_NONE)
         return at;
     if (lane->moving == 0) {
+        if (engine_waits(engine, engine_task(engine, lane->backlog_head), lane))
+            return TASK_NONE;
         lane->awaited = lane->backlog_head;
         return sched_backlog_pop(engine, lane);
     }
@@ -629,9 +650,15 @@ static bool engine_steal_all(struct engine *engine)
     if (engine->kept == 0 || engine->ready_count > 0 || engine->lane_count == 1)
         return false;
     if (engine->lane_count <= STEAL_FEW_LANES) {
-        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++)
-            if (engine_lane(engine, i)->idle)
-                any |= engine_steal(engine, engine_lane(engine, i));
+        uint32_t refused = TASK_DEVICE_ANY; /* a device whose other lanes need not ask again */
+        for (uint32_t i = 0; engine->idle > 0 && i < engine->lane_count; i++) {
+            struct lane *lane = engine_lane(engine, i);
+            if (!lane->idle || lane->device == refused || !steal_may(engine, lane))
+                continue;
+            bool got = engine_steal(engine, lane);
+            refused = got ? TASK_DEVICE_ANY : lane->device;
+            any |= got;
+        }
         return any;
     }
     for (uint32_t i = bitset_next(&engine->rested, 0); i != BITSET_END;
@@ -695,9 +722,11 @@ void engine_turn(struct engine *engine)
     } while (engine_fill(engine) || engine->work.count > 0);
     for (uint32_t i = engine->has_commands ? bitset_next(&engine->loaded, 0) : BITSET_END;
          i != BITSET_END; i = bitset_next(&engine->loaded, i + 1)) {
-        struct vec *commands = &engine_lane(engine, i)->commands;
-        if (commands->count > 0)
-            ((fgpu_cmd *)vec_at(commands, commands->count - 1))->flags |= FGPU_CMD_NOTIFY;
+        struct lane *lane = engine_lane(engine, i);
+        if (lane->commands.count == 0)
+            continue;
+        ((fgpu_cmd *)vec_at(&lane->commands, lane->commands.count - 1))->flags |= FGPU_CMD_NOTIFY;
+        lane->silent_ns = 0;
     }
     if (engine->freed_count > 0)
         submit_give_back(engine);

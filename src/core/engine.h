@@ -15,6 +15,7 @@
 #include <fastgpu/pool.h>
 #include <fastgpu/stats.h>
 
+#include "base/arena.h"
 #include "base/bitset.h"
 #include "base/inbox.h"
 #include "base/log.h"
@@ -86,12 +87,17 @@ struct lane {
     uint32_t ahead_due;    /* the data of a task in the backlog have not all been ordered */
     uint32_t since_timed;  /* tasks since the last timed one */
     uint64_t timed_end_ns; /* when the last timed command ended, by the device's clock */
+    uint64_t seen;         /* number of the newest one that is known to have finished */
+    uint64_t silent_ns;    /* predicted time of what was handed out since one that rings */
+    int64_t lag_ns;        /* the least that our clock was ahead when a long task was seen to end */
+    uint32_t react_ns;     /* how much later than that it is seen, smoothed: the host's turn */
     uint32_t waiters;      /* links: tasks that wait until it has progressed */
     uint8_t full;          /* its budget was used up; takes more when half of it is free */
     uint8_t hungry;        /* counted in engine->hungry */
     uint8_t idle;          /* counted in engine->idle */
     uint8_t hidden;        /* takes no tasks unless nobody else can */
     uint8_t copies;        /* takes nothing else */
+    uint8_t side;          /* takes what may run beside others: beside_place() decides */
     uint8_t single;        /* one command at a time: a power cap wants to know when each starts */
     uint8_t held;          /* by the power cap: takes nothing for a while */
     uint8_t rests;         /* the plan leaves it idle: takes no tasks unless nobody else can */
@@ -104,6 +110,7 @@ struct engine_device {
     fgpu_device_caps caps;
     uint32_t node;
     uint32_t lane_first, lane_count; /* that run tasks */
+    uint32_t side_count;             /* lanes behind them, for tasks that do not fill it */
     uint32_t copy_count;             /* lanes behind them, for copies from and to its memory */
     uint32_t code;        /* its place in kernel->codes; devices that are alike share one */
     uint32_t cores;       /* that a launch occupies of its resource group */
@@ -160,8 +167,9 @@ struct engine_device_config {
                              them; else 0 */
     uint64_t key;
     uint64_t memory_limit_bytes;
-    uint32_t alike; /* neighbours with the same number, not 0, share built code and, where nodes are
-                       too many for the link model, what it knows of their links */
+    uint32_t alike; /* neighbours with the same number, not 0, have equal caps, share built code
+                       and, where nodes are too many for the link model, what it knows of their
+                       links */
     uint8_t hidden;
 };
 
@@ -193,6 +201,7 @@ struct engine_config {
     uint64_t budget_ns; /* predicted time in flight per lane; 0: the default */
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
     bool plans_apart;          /* plans are searched by ACTION_PLAN; else within the turn */
+    bool lossless;             /* no device is ever lost: no finished task is kept to run again */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
 };
@@ -221,6 +230,8 @@ struct engine {
     uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
+    struct arena lent;      /* bodies of brief tasks that were launched */
+    void *lent_free;
     uint64_t now_ns;
     uint64_t budget_ns;
     uint64_t long_ns; /* behind so much nothing more is handed to a lane */
@@ -229,6 +240,7 @@ struct engine {
     uint32_t first_generation;
     _Atomic uint32_t wrapped; /* a task slot has used every generation that a handle can name */
     bool checks;
+    bool lossless;
     uint32_t check_pause; /* turns until the next check */
     const struct policy *policy;
     const struct alloc_hooks *hooks;
@@ -372,7 +384,7 @@ static inline struct lane *engine_lane(const struct engine *engine, uint32_t ind
 /* Of a device, those for copies included. */
 static inline uint32_t engine_lanes_of(const struct engine_device *device)
 {
-    return device->lane_count + device->copy_count;
+    return device->lane_count + device->side_count + device->copy_count;
 }
 
 static inline struct block *engine_block(struct buffer *buffer, uint32_t node)

@@ -7,6 +7,14 @@
  */
 #include "core/learn.h"
 
+#include "core/beside.h"
+
+#define LEARN_REACT_NS 20000u /* shorter tasks are not waited for one by one */
+#define LEARN_REACT_MOST_NS 2000000u
+#define LEARN_REACT_RISES 4u /* the few that are seen late are what a lane runs dry for */
+#define LEARN_REACT_FALLS 64u
+#define LEARN_LAG_FORGETS 1024
+
 static void learn_end(struct lane *lane, uint64_t end_ns)
 {
     if (end_ns > lane->timed_end_ns)
@@ -47,6 +55,33 @@ void learn_copy(struct engine *engine, const struct op *op)
     learn_end(engine_lane(engine, op->lane), result->end_ns);
 }
 
+/* How long after the end of the newest task that has ended it is seen here: what a lane needs in
+ * flight goes by that. The device's clock may be another one, and run a little differently: what
+ * counts is how much later than at best. */
+static void learn_reaction(const struct engine *engine, struct lane *lane, uint64_t end_ns)
+{
+    int64_t lag_ns = (int64_t)(engine->now_ns - end_ns);
+    if (lag_ns < lane->lag_ns)
+        lane->lag_ns = lag_ns;
+    else
+        lane->lag_ns += (lag_ns - lane->lag_ns) / LEARN_LAG_FORGETS;
+    uint64_t seen_ns = (uint64_t)(lag_ns - lane->lag_ns);
+    uint32_t late_ns = seen_ns < LEARN_REACT_MOST_NS ? (uint32_t)seen_ns : LEARN_REACT_MOST_NS;
+    if (late_ns > lane->react_ns)
+        lane->react_ns += (late_ns - lane->react_ns) / LEARN_REACT_RISES;
+    else
+        lane->react_ns -= (lane->react_ns - late_ns) / LEARN_REACT_FALLS;
+}
+
+/* The time that a task took beside others teaches nothing, unless nothing is known of it. */
+static bool learn_is_exclusive(struct engine *engine, const struct task *task,
+                               const struct lane *lane, uint64_t start_ns)
+{
+    uint64_t ns;
+    return !beside_shared(engine, task, lane, start_ns) ||
+           history_slot_predict(engine->history, task->model, &ns) == HISTORY_UNKNOWN;
+}
+
 void learn_task(struct engine *engine, struct task *task, fgpu_status status)
 {
     struct lane *lane = engine_lane(engine, task->lane);
@@ -56,8 +91,10 @@ void learn_task(struct engine *engine, struct task *task, fgpu_status status)
     if (status == FGPU_OK && result->timed) {
         ns = result->end_ns - result->start_ns;
         device->timed++;
+        if (ns >= LEARN_REACT_NS && lane->done == lane->seen)
+            learn_reaction(engine, lane, result->end_ns);
         learn_end(lane, result->end_ns);
-        if (task->kernel != TASK_NONE)
+        if (task->kernel != TASK_NONE && learn_is_exclusive(engine, task, lane, result->start_ns))
             history_slot_learn(engine->history, task->model, ns);
     }
     device->stats.tasks++;

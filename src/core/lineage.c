@@ -102,7 +102,7 @@ static bool lineage_runs(const struct engine *engine, const struct lineage_place
 
 uint32_t lineage_slots(const struct engine *engine)
 {
-    return engine->node_count > 1 ? LIMITS_LINEAGE : 0;
+    return engine->node_count > 1 && !engine->lossless ? LIMITS_LINEAGE : 0;
 }
 
 fgpu_status lineage_init(struct engine *engine)

@@ -161,17 +161,6 @@ void memory_node_lost(struct engine *engine, uint32_t node)
 
 /* ---- eviction --------------------------------------------------------------------------- */
 
-static bool memory_is_clean(const struct buffer *buffer, uint32_t node)
-{
-    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
-         seg = imap_next(&buffer->segments, seg)) {
-        const struct segment *segment = imap_payload(seg);
-        if (nodes_is_only(segment->replica.valid, node))
-            return false;
-    }
-    return true;
-}
-
 /* Of the nodes that hold the pre-image, the only one that does not hold the contents, too? */
 static bool memory_only_pre(const struct replica *replica, uint32_t node)
 {
@@ -184,18 +173,27 @@ static bool memory_only_pre(const struct replica *replica, uint32_t node)
     return true;
 }
 
-/* Does a writer in flight on a device start again from here, and from nowhere else, if that device
- * dies? Writers on the host are not asked: a mapping lasts as long as its holder likes. */
-static bool memory_is_preimage(const struct buffer *buffer, uint32_t node)
+/* What the contents of a block say about letting it go. */
+struct memory_look {
+    bool preimage; /* a writer in flight on a device starts again from here, and from nowhere else,
+                      if that device dies; writers on the host are not asked: a mapping lasts as
+                      long as its holder likes */
+    bool clean;    /* another node has all of it, too */
+};
+
+static struct memory_look memory_look(const struct buffer *buffer, uint32_t node)
 {
+    struct memory_look look = {false, true};
+    bool only = buffer->segments.seg_count == 1;
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
-         seg = imap_next(&buffer->segments, seg)) {
+         seg = only ? NULL : imap_next(&buffer->segments, seg)) {
         const struct replica *replica = &((const struct segment *)imap_payload(seg))->replica;
-        if (replica->dirty > 0 && memory_only_pre(replica, node) && !replica_is_valid(replica, 0) &&
-            replica_has_data(replica))
-            return true;
+        look.clean = look.clean && !nodes_is_only(replica->valid, node);
+        look.preimage =
+            look.preimage || (replica->dirty > 0 && memory_only_pre(replica, node) &&
+                              !replica_is_valid(replica, 0) && replica_has_data(replica));
     }
-    return false;
+    return look;
 }
 
 void memory_preimage_gone(struct engine *engine, uint64_t nodes, uint32_t kept)
@@ -215,10 +213,10 @@ static bool memory_named_by(const struct task *task, uint32_t buffer)
 
 /* Lower is better: clean before dirty, no known future use before some, and what placed tasks want
  * last; the list gives the age. */
-static uint32_t memory_cost(struct buffer *buffer, uint32_t node)
+static uint32_t memory_cost(const struct buffer *buffer, const struct block *block, bool clean)
 {
-    return (memory_is_clean(buffer, node) ? 0u : MEMORY_DIRTY) + (buffer->linked > 0 ? 1u : 0u) +
-           (engine_block(buffer, node)->wanted > 0 ? MEMORY_WANTED : 0u);
+    return (clean ? 0u : MEMORY_DIRTY) + (buffer->linked > 0 ? 1u : 0u) +
+           (block->wanted > 0 ? MEMORY_WANTED : 0u);
 }
 
 static bool memory_is_dirty(uint32_t cost)
@@ -251,12 +249,19 @@ static bool memory_better(const struct engine *engine, const struct memory_choic
     uint64_t b_ns = b->next_ns > engine->now_ns ? b->next_ns - engine->now_ns : 0;
     if (memory_is_dirty(a->cost) != memory_is_dirty(b->cost))
         return memory_is_dirty(a->cost) ? a_ns / 2 > b_ns : a_ns >= b_ns / 2;
-    return a_ns > b_ns;
+    return a->next_ns > b->next_ns; /* where the plan is late, too */
 }
 
 static bool memory_is_perfect(const struct engine *engine, const struct memory_choice *choice)
 {
     return choice->cost == 0 && (!memory_knows_uses(engine) || choice->next_ns == USES_NEVER);
+}
+
+/* The walk comes to it next. */
+static void memory_fetch(const struct engine *engine, uint32_t index)
+{
+    if (index != TASK_NONE)
+        __builtin_prefetch(&engine_buffer(engine, index)->segments);
 }
 
 /* Among the first few that may go. */
@@ -270,6 +275,7 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
          at != TASK_NONE && looked < MEMORY_LOOK && !memory_is_perfect(engine, &best);) {
         struct buffer *buffer = engine_buffer(engine, at);
         struct block *block = engine_block(buffer, node);
+        memory_fetch(engine, block->next_use);
         if (block->used && block->next_use != TASK_NONE) {
             uint32_t next = block->next_use;
             block->used = 0;
@@ -278,10 +284,14 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
             at = next;
             continue;
         }
-        if (block->pins > 0 || block->ops != OP_NONE || memory_is_preimage(buffer, node)) {
+        struct memory_look look = {true, false};
+        if (block->pins == 0 && block->ops == OP_NONE)
+            look = memory_look(buffer, node);
+        if (look.preimage) { /* or in use */
             *busy = true;
         } else if (!block->adopted && !memory_named_by(task, at)) {
-            struct memory_choice choice = {.buffer = at, .cost = memory_cost(buffer, node)};
+            struct memory_choice choice = {.buffer = at,
+                                           .cost = memory_cost(buffer, block, look.clean)};
             if (node == 0 && memory_is_dirty(choice.cost))
                 choice.cost =
                     UINT32_MAX; /* the host is the last resort: nothing to write back to */
@@ -412,7 +422,7 @@ static enum memory_answer memory_regroup(struct engine *engine, struct task *tas
         return memory_never(engine, task, buffer, node);
     for (uint32_t i = 0; i < task->access_count; i++) {
         struct buffer *own = engine_buffer(engine, task_accesses(task)[i].buffer);
-        if (engine_block(own, node)->state != BLOCK_PRESENT || memory_is_clean(own, node))
+        if (engine_block(own, node)->state != BLOCK_PRESENT || memory_look(own, node).clean)
             continue;
         *victim = task_accesses(task)[i].buffer;
         return MEMORY_EVICT;
@@ -438,13 +448,14 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
         return memory_park(engine, task, &n->memory_waiters);
     n->short_task = task->self;
     bool busy;
-    uint32_t found = memory_victim(engine, task, node, &busy).buffer;
+    const struct memory_choice choice = memory_victim(engine, task, node, &busy);
+    uint32_t found = choice.buffer;
     if (found == TASK_NONE) {
         if (busy)
             return memory_park(engine, task, &n->memory_waiters);
         return memory_regroup(engine, task, buffer, node, victim);
     }
-    if (memory_is_dirty(memory_cost(engine_buffer(engine, found), node))) {
+    if (memory_is_dirty(choice.cost)) {
         *victim = found;
         return MEMORY_EVICT;
     }

@@ -20,11 +20,16 @@
 #define PLACE_COPY_BYTES_PER_NS 8u /* fill and copy inside a node, until measured */
 #define PLACE_COPY_NS 1000u
 #define PLACE_SEGMENTS 64 /* segments of one access that are looked at for a transfer estimate */
+#define PLACE_READS 24u   /* segments that a task reads, which are looked up once */
+#define PLACE_FEW 16u     /* candidates; of more each is not asked whether it has the data */
 #define PLACE_MANY 512u   /* lanes; of more, not all are candidates */
 #define PLACE_EAGER 8u    /* lanes that want a task */
 #define PLACE_LOOKS 64u   /* of them to be looked at, for those that can run it */
 #define PLACE_NEAR 4u     /* lanes next to the data */
-#define PLACE_TRACED 15u  /* queues beside the chosen one that a trace tells of */
+
+_Static_assert(PLACE_EAGER + PLACE_NEAR <= PLACE_FEW, "more candidates than these are in order");
+
+#define PLACE_TRACED 15u /* queues beside the chosen one that a trace tells of */
 
 static bool place_aligned(const struct task *task, uint32_t align)
 {
@@ -66,25 +71,54 @@ static const char *place_kernel_obstacle(const struct engine *engine, const stru
     return NULL;
 }
 
-const char *place_obstacle(const struct engine *engine, const struct task *task,
-                           const struct engine_device *device, uint32_t device_index)
+/* What has nothing to do with the kernel. */
+static const char *place_device_obstacle(const struct engine *engine, const struct task *task,
+                                         const struct engine_device *device, uint32_t index)
 {
     if (device->lost)
         return "is lost";
-    if (task->pin != TASK_DEVICE_ANY && task->pin != device_index)
+    if (task->pin != TASK_DEVICE_ANY && task->pin != index)
         return "is not the one asked for";
-    if (task->no_memory != LINKS_NONE && memory_refused(engine, task, device_index))
+    if (task->no_memory != LINKS_NONE && memory_refused(engine, task, index))
         return "has no memory for its data";
     if (task->kind == TASK_HOST)
         return device->caps.host_calls ? NULL : "runs no host functions";
     if (device->hidden)
         return "was not chosen";
-    if (engine->power != NULL && power_forbids(engine, task, device_index))
+    if (engine->power != NULL && power_forbids(engine, task, index))
         return "would exceed the power cap";
-    if (task->kind == TASK_JOINED)
-        return joined_obstacle(engine, task, device_index);
-    return task->kernel == TASK_NONE ? NULL
-                                     : place_kernel_obstacle(engine, task, device, device_index);
+    return task->kind == TASK_JOINED ? joined_obstacle(engine, task, index) : NULL;
+}
+
+const char *place_obstacle(const struct engine *engine, const struct task *task,
+                           const struct engine_device *device, uint32_t device_index)
+{
+    const char *obstacle = place_device_obstacle(engine, task, device, device_index);
+    if (obstacle != NULL || task->kernel == TASK_NONE || task->kind == TASK_HOST ||
+        task->kind == TASK_JOINED)
+        return obstacle;
+    return place_kernel_obstacle(engine, task, device, device_index);
+}
+
+/* The answer of one kind of devices, for the next ones of that kind. */
+struct place_kind {
+    uint32_t code; /* struct engine_device */
+    bool known, can;
+};
+
+/* As !place_obstacle(): devices that share built code do not differ in what a kernel asks for. */
+static bool place_can(const struct engine *engine, const struct task *task, uint32_t index,
+                      struct place_kind *kind)
+{
+    const struct engine_device *device = &engine->devices[index];
+    if (place_device_obstacle(engine, task, device, index) != NULL)
+        return false;
+    if (task->kernel == TASK_NONE || task->kind == TASK_HOST || task->kind == TASK_JOINED)
+        return true;
+    if (!kind->known || kind->code != device->code)
+        *kind = (struct place_kind){device->code, true,
+                                    place_kernel_obstacle(engine, task, device, index) == NULL};
+    return kind->can;
 }
 
 /* ---- costs ------------------------------------------------------------------------------ */
@@ -183,6 +217,98 @@ static uint64_t place_transfer_ns(const struct engine *engine, const struct task
     return ns;
 }
 
+/* What a task reads, looked up once for all candidates. */
+struct place_read {
+    const struct replica *replica;
+    uint64_t bytes;
+    uint64_t host_ns; /* until it is on the host */
+};
+
+struct place_reads {
+    struct place_read reads[PLACE_READS];
+    uint32_t count;
+    bool all; /* there were not more */
+};
+
+static void place_look(const struct engine *engine, const struct task_access *access,
+                       struct place_reads *reads)
+{
+    const struct buffer *buffer = engine_buffer(engine, access->buffer);
+    struct imap_seg *seg = imap_first(&buffer->segments, access->begin);
+    uint32_t looked = 0;
+    for (; seg != NULL && seg->begin < access->end && looked < PLACE_SEGMENTS; looked++) {
+        const struct replica *replica = &((const struct segment *)imap_payload(seg))->replica;
+        uint64_t begin = seg->begin > access->begin ? seg->begin : access->begin;
+        uint64_t end = seg->end < access->end ? seg->end : access->end;
+        seg = imap_next(&buffer->segments, seg);
+        if (!replica_has_data(replica))
+            continue;
+        if (reads->count == PLACE_READS) {
+            reads->all = false;
+            return;
+        }
+        reads->reads[reads->count++] = (struct place_read){
+            replica, end - begin, place_source_ns(engine, replica, 0, end - begin)};
+    }
+}
+
+static void place_look_all(const struct engine *engine, const struct task *task,
+                           struct place_reads *reads)
+{
+    reads->count = 0;
+    reads->all = true;
+    for (uint32_t i = 0; i < task->access_count && engine->node_count > 1; i++)
+        if (task_accesses(task)[i].mode & FGPU_READ)
+            place_look(engine, &task_accesses(task)[i], reads);
+}
+
+static uint64_t place_read_ns(const struct engine *engine, const struct place_read *read,
+                              uint32_t node)
+{
+    return read->host_ns + (node != 0 ? engine_copy_ns(engine, 0, node, read->bytes) : 0);
+}
+
+/* As place_transfer_ns(). [in] all: as if nothing were there. */
+static uint64_t place_reads_ns(const struct engine *engine, const struct task *task,
+                               const struct place_reads *reads, uint32_t node, bool all)
+{
+    if (!reads->all)
+        return place_transfer_ns(engine, task, node);
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < reads->count; i++)
+        if (node == 0 || all || !replica_is_valid(reads->reads[i].replica, node))
+            ns += place_read_ns(engine, &reads->reads[i], node);
+    return ns;
+}
+
+/* Candidates, in the order of their lanes, that work in the node need not fetch what is there. */
+static void place_spare_ns(struct engine *engine, uint32_t count, uint32_t node, uint64_t ns)
+{
+    const struct engine_device *device = &engine->devices[engine->nodes[node].device];
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (engine->candidates[middle].lane < device->lane_first)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < count && engine->candidates[low].lane < device->lane_first + device->lane_count;
+         low++)
+        engine->candidates[low].transfer_ns -= ns;
+}
+
+/* For many candidates: where the data are is looked up for the data, not for each of them. */
+static void place_spare(struct engine *engine, const struct place_reads *reads, uint32_t count)
+{
+    for (uint32_t i = 0; i < reads->count; i++) {
+        const struct place_read *read = &reads->reads[i];
+        uint64_t valid = read->replica->valid;
+        for (uint32_t n = nodes_next(valid, 1); n != NODES_NONE; n = nodes_next(valid, n + 1))
+            place_spare_ns(engine, count, n, place_read_ns(engine, read, n));
+    }
+}
+
 /* ---- choice ----------------------------------------------------------------------------- */
 
 uint64_t place_group_work(const struct engine *engine, const struct engine_device *device)
@@ -236,19 +362,29 @@ static void place_share_cores(struct engine *engine, const struct task *task, ui
 static void place_costs(struct engine *engine, const struct task *task, uint32_t count)
 {
     struct policy_lane *lanes = engine->candidates;
-    uint32_t before = UINT32_MAX;
+    struct place_reads reads;
+    uint32_t before = UINT32_MAX, code = UINT32_MAX, way = UINT32_MAX;
+    place_look_all(engine, task, &reads);
+    bool many = reads.all && count > PLACE_FEW; /* they are in the order of their lanes */
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t device = engine_lane(engine, lanes[i].lane)->device;
-        if (device == before) {
+        uint32_t index = engine_lane(engine, lanes[i].lane)->device;
+        const struct engine_device *device = &engine->devices[index];
+        if (index == before || (many && engine->nodes[device->node].way == way))
             lanes[i].transfer_ns = lanes[i - 1].transfer_ns;
+        else
+            lanes[i].transfer_ns = place_reads_ns(engine, task, &reads, device->node, many);
+        if (index == before || (device->code == code && task->kind == TASK_KERNEL)) {
             lanes[i].exec_ns = lanes[i - 1].exec_ns;
             lanes[i].known = lanes[i - 1].known;
-            continue;
+        } else {
+            lanes[i].exec_ns = place_exec_ns(engine, task, index, &lanes[i].known);
         }
-        lanes[i].transfer_ns = place_transfer_ns(engine, task, engine->devices[device].node);
-        lanes[i].exec_ns = place_exec_ns(engine, task, device, &lanes[i].known);
-        before = device;
+        before = index;
+        code = device->code;
+        way = engine->nodes[device->node].way;
     }
+    if (many)
+        place_spare(engine, &reads, count);
 }
 
 static void place_add(struct engine *engine, const struct lane *lane, uint32_t *count)
@@ -262,10 +398,11 @@ static void place_add(struct engine *engine, const struct lane *lane, uint32_t *
 /* [in] rests: lanes that rest, too. */
 static uint32_t place_all(struct engine *engine, const struct task *task, bool rests)
 {
+    struct place_kind kind = {0};
     uint32_t count = 0;
     for (uint32_t d = 0; d < engine->device_count; d++) {
         const struct engine_device *device = &engine->devices[d];
-        if (place_obstacle(engine, task, device, d) != NULL)
+        if (!place_can(engine, task, d, &kind))
             continue;
         for (uint32_t i = 0; i < device->lane_count; i++)
             if (rests || !engine_lane(engine, device->lane_first + i)->rests)
@@ -307,6 +444,7 @@ static void place_near(struct engine *engine, const struct task *task, uint32_t 
 /* Of many lanes: some that want a task, in turn, and those next to the data. */
 static uint32_t place_some(struct engine *engine, const struct task *task)
 {
+    struct place_kind kind = {0};
     uint32_t count = 0, at = engine->eager_from;
     for (uint32_t looked = 0; looked < PLACE_LOOKS && count < PLACE_EAGER; looked++) {
         at = bitset_next(&engine->eager, at);
@@ -317,8 +455,7 @@ static uint32_t place_some(struct engine *engine, const struct task *task)
         if (at == BITSET_END)
             break;
         const struct lane *lane = engine_lane(engine, at++);
-        if (!place_has(engine, count, lane->index) &&
-            place_obstacle(engine, task, &engine->devices[lane->device], lane->device) == NULL)
+        if (!place_has(engine, count, lane->index) && place_can(engine, task, lane->device, &kind))
             place_add(engine, lane, &count);
     }
     engine->eager_from = at >= engine->lane_count ? 0 : at;
@@ -382,22 +519,31 @@ static bool place_refuse(struct engine *engine, struct task *task)
     return false;
 }
 
+uint32_t place_predicted_ns(struct engine *engine, const struct task *task, uint32_t device,
+                            uint32_t *model)
+{
+    uint64_t ns = 0;
+    uint32_t known;
+    *model = HISTORY_NONE;
+    if (task->kernel != TASK_NONE) {
+        *model = place_model_slot(engine, task, device);
+        if (history_slot_predict(engine->history, *model, &ns) == HISTORY_UNKNOWN)
+            ns = PLACE_UNKNOWN_NS;
+    } else {
+        ns = place_exec_ns(engine, task, device, &known);
+    }
+    return ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+}
+
 void place_on(struct engine *engine, struct task *task, uint32_t lane)
 {
-    uint32_t device = engine_lane(engine, lane)->device;
-    uint32_t known;
     task->lane = (uint16_t)lane;
     if (__builtin_expect(task->why != NULL, 0)) { /* of a device that had no memory for it */
         alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
         task->why = NULL;
     }
-    if (task->kernel != TASK_NONE) {
-        place_predict(engine, task, place_model_slot(engine, task, device));
-        return;
-    }
-    uint64_t ns = place_exec_ns(engine, task, device, &known);
-    task->model = HISTORY_NONE;
-    task->predicted_ns = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+    task->predicted_ns =
+        place_predicted_ns(engine, task, engine_lane(engine, lane)->device, &task->model);
 }
 
 /* ---- telling of it ---------------------------------------------------------------------- */

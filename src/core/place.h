@@ -19,6 +19,10 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
 uint64_t place_cost_ns(struct engine *engine, const struct task *task, uint32_t device,
                        bool *known);
 
+/* What place_on() would predict. [out] model: the model's slot, HISTORY_NONE. */
+uint32_t place_predicted_ns(struct engine *engine, const struct task *task, uint32_t device,
+                            uint32_t *model);
+
 /* Set lane, prediction and model slot without a choice (chained tasks). */
 void place_on(struct engine *engine, struct task *task, uint32_t lane);
 

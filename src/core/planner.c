@@ -36,7 +36,9 @@ bool planner_init(struct engine *engine)
     if (planner == NULL)
         return false;
     search_init(&planner->search, engine);
+    turns_init(&planner->turns, engine->hooks);
     uses_init(&planner->uses, engine->hooks);
+    follow_init(&planner->follow, engine->hooks);
     vec_init(&planner->entries, sizeof(struct planned), engine->hooks);
     vec_init(&planner->early, sizeof(struct planner_early), engine->hooks);
     vec_init(&planner->written, sizeof(uint8_t), engine->hooks);
@@ -50,7 +52,9 @@ void planner_fini(struct engine *engine)
     if (planner == NULL)
         return;
     search_fini(&planner->search);
+    turns_fini(&planner->turns);
     uses_fini(&planner->uses);
+    follow_fini(&planner->follow);
     vec_fini(&planner->entries);
     vec_fini(&planner->early);
     vec_fini(&planner->written);
@@ -100,15 +104,18 @@ bool planner_is_punctual(const struct engine *engine, const struct task *task,
     return end_ns <= planned->end_ns + engine->planner->left_ns / PLANNER_LATE;
 }
 
-bool planner_is_early(const struct engine *engine, const struct task *task, const struct lane *lane)
+/* A lane that the host sees late must not run dry: it gets what the plan has next there, though it
+ * is ahead of the plan. Where the host is not late that would only bind the task too early. */
+bool planner_is_early(struct engine *engine, const struct task *task, const struct lane *lane)
 {
     const struct planned *planned = planner_of(engine, task);
-    if (planned == NULL || lane->flight_tasks == 0)
+    if (planned == NULL || lane->flight_tasks == 0 || lane->side)
         return false;
     uint64_t busy_ns = sched_flight_ns(engine, lane);
-    return busy_ns > PLANNER_SOON_NS && planned->start_ns > engine->now_ns + busy_ns +
-                                                                task->predicted_ns / PLANNER_LATE +
-                                                                PLANNER_SOON_NS / 4;
+    uint64_t from_ns =
+        engine->now_ns + busy_ns + task->predicted_ns / PLANNER_LATE + PLANNER_SOON_NS / 4;
+    return busy_ns > PLANNER_SOON_NS && planned->start_ns > from_ns &&
+           !(lane->react_ns > 0 && turns_is_next(engine, task, lane));
 }
 
 bool planner_may_overtake(const struct engine *engine, const struct task *task,
@@ -120,6 +127,7 @@ bool planner_may_overtake(const struct engine *engine, const struct task *task,
     if (mine != NULL && mine->lane == its->lane && mine->start_ns <= its->start_ns)
         return true;
     uint64_t slack_ns = engine->planner->left_ns / PLANNER_LATE;
+    slack_ns += follow_late_ns(engine, its->lane);
     return engine->now_ns > its->start_ns + slack_ns ||
            engine->now_ns + task->predicted_ns <= its->start_ns + PLANNER_SOON_NS / 4;
 }
@@ -138,6 +146,8 @@ void planner_ran(struct engine *engine, const struct task *task)
     uint64_t late_ns = engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
                                                       : entry->end_ns - engine->now_ns;
     planner->ran++;
+    if (task->lane == entry->lane)
+        follow_ran(engine, entry->lane, (int64_t)(engine->now_ns - entry->end_ns));
     /* One that filled a gap in the plan, and found none since, says little. */
     uint64_t most_ns = planner->left_ns / PLANNER_LATE * 4;
     planner->late_ns += late_ns < most_ns ? late_ns : most_ns;
@@ -163,6 +173,13 @@ void planner_ended(struct engine *engine, const struct task *task)
 
 /* ---- making a plan ------------------------------------------------------------------------- */
 
+/* Where memory is short, what a node holds when a task becomes ready is not what the plan thought:
+ * if nothing is better than to place each where it ends first, that is done then, not now. */
+static bool planner_is_loose(const struct search *search)
+{
+    return search->window.plan.capacity.count > 0 && search->found.policy == &policy_eft;
+}
+
 /* Of the snapshot's tasks those that still wait; the first of a type go wherever it is to be tried.
  * False without memory, or where too few are left. */
 static bool planner_keep(struct engine *engine)
@@ -178,6 +195,8 @@ static bool planner_keep(struct engine *engine)
         entries[i] = (struct planned){.lane = PLAN_NONE};
     planner->entries.count = slots;
     planner->covered = planner->done = 0;
+    turns_forget(&planner->turns);
+    bool loose = planner_is_loose(&planner->search);
     for (uint32_t t = 0; t < window->plan.task_count; t++) {
         uint32_t slot = *(const uint32_t *)vec_at(&window->tasks, t);
         uint32_t generation = *(const uint32_t *)vec_at(&planner->search.generations, t);
@@ -186,6 +205,8 @@ static bool planner_keep(struct engine *engine)
         if (task_generation(task) != generation || !window_takes(task))
             continue;
         planner->covered++;
+        if (loose)
+            continue;
         uint32_t *untried = vec_at(&window->untried, plan_task_at(&window->plan, t)->type);
         if (*untried > 0) {
             --*untried;
@@ -271,7 +292,8 @@ static bool planner_adopt(struct engine *engine)
     if (good) {
         planner->found = *found;
         planner_early(engine);
-        if (search->window.plan.capacity.count > 0)
+        follow_make(engine);
+        if (search->window.plan.capacity.count > 0 && !planner_is_loose(search))
             uses_make(engine);
         else
             uses_forget(&planner->uses);

@@ -10,7 +10,9 @@
 #ifndef FASTGPU_CORE_PLANNER_H
 #define FASTGPU_CORE_PLANNER_H
 
+#include "core/follow.h"
 #include "core/search.h"
+#include "core/turns.h"
 #include "core/uses.h"
 
 /* What the plan says of a task slot. */
@@ -19,6 +21,7 @@ struct planned {
     uint32_t lane;
     int64_t rank;
     uint64_t start_ns, end_ns; /* when it is to run */
+    uint32_t last;             /* slot of the predecessor that ends last; PLAN_NONE */
 };
 
 /* Data that a task will read as they are now, though it cannot run yet. */
@@ -36,6 +39,8 @@ struct planner {
     struct vec entries; /* struct planned, by task slot */
     struct vec early;   /* struct planner_early, by start */
     size_t early_done;
+    struct turns turns; /* who is next on each lane */
+    struct follow follow;
     struct uses uses;   /* where memory is limited */
     struct vec written; /* uint8_t: [data] of the window, while the list is made */
     struct policy_found found;
@@ -79,8 +84,7 @@ bool planner_is_punctual(const struct engine *engine, const struct task *task,
 
 /* Is the lane at work for so long that the task had better wait, because the plan has something
  * else there before it? */
-bool planner_is_early(const struct engine *engine, const struct task *task,
-                      const struct lane *lane);
+bool planner_is_early(struct engine *engine, const struct task *task, const struct lane *lane);
 
 /* May the task, whose data are there, run on a lane before the one that is waited for there? */
 bool planner_may_overtake(const struct engine *engine, const struct task *task,

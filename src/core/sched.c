@@ -17,6 +17,10 @@
 #define SCHED_BACKLOG_TASKS 64
 #define SCHED_BACKLOG_NS 400000u
 #define SCHED_FLIGHT_TASKS 2048u
+#define SCHED_LONG_TURNS 128u /* of a slow one's, ... */
+#define SCHED_LONG_MOST_NS 16000000u
+#define SCHED_BUDGET_TURNS 8u
+#define SCHED_BUDGET_MOST_NS 4000000u
 
 static uint32_t sched_level(const struct task *task)
 {
@@ -98,6 +102,24 @@ uint64_t sched_flight_ns(const struct engine *engine, const struct lane *lane)
     return lane->flight_ns > gone_ns ? lane->flight_ns - gone_ns : 0;
 }
 
+/* `ns`, or so many of the host's turns, but not more than `most_ns`. */
+static uint64_t sched_turns_ns(const struct lane *lane, uint64_t ns, uint64_t turns,
+                               uint64_t most_ns)
+{
+    uint64_t turns_ns = lane->react_ns * turns;
+    turns_ns = turns_ns < most_ns ? turns_ns : most_ns;
+    return turns_ns > ns ? turns_ns : ns;
+}
+
+/* How much predicted time may be in flight: more where the host is slow to see that a task has
+ * ended, so that the lane does not run dry meanwhile. */
+static uint64_t sched_budget_ns(const struct engine *engine, const struct lane *lane)
+{
+    if (__builtin_expect(engine->serve != NULL, 0)) /* what is handed out can no longer wait */
+        return engine->budget_ns;
+    return sched_turns_ns(lane, engine->budget_ns, SCHED_BUDGET_TURNS, SCHED_BUDGET_MOST_NS);
+}
+
 bool sched_has_room(const struct engine *engine, const struct lane *lane)
 {
     /* A command failed. What relies on those that were issued before that was known (a predecessor,
@@ -113,16 +135,19 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
     if (lane->held || (in_flight > 0 && lane->single))
         return false;
     /* What is handed out cannot go elsewhere any more, and here it could only wait. */
-    if (in_flight > 0 && lane->flight_ns > engine->long_ns)
+    if (in_flight > 0 && lane->flight_ns > engine->long_ns &&
+        (engine->serve != NULL ||
+         lane->flight_ns >
+             sched_turns_ns(lane, engine->long_ns, SCHED_LONG_TURNS, SCHED_LONG_MOST_NS)))
         return false;
     /* Two at least, so that the device has the next one when it finishes the first. */
     if (in_flight < 2)
         return true;
     uint64_t limit = sched_flight_limit(engine, lane);
-    uint64_t budget_ns = engine->budget_ns;
+    uint64_t budget_ns = sched_budget_ns(engine, lane);
     if (lane->full) { /* refill at half: few large batches instead of many small ones */
         limit /= 2;
-        budget_ns /= 2;
+        budget_ns -= engine->budget_ns / 2;
     }
     return in_flight < limit && lane->flight_ns < budget_ns;
 }
@@ -244,7 +269,8 @@ static bool sched_before(const struct engine *engine, uint32_t there, const stru
     /* Of equal rank as they were submitted, which is how they were planned: those that waited for
      * memory come back in any order. */
     if (as != NULL && as->rank == planned->rank)
-        return (int32_t)(other->order - task->order) <= 0;
+        return as->start_ns < planned->start_ns ||
+               (as->start_ns == planned->start_ns && (int32_t)(other->order - task->order) <= 0);
     return as == NULL || as->rank > planned->rank;
 }
 

@@ -73,7 +73,8 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
         device->lane_first = lanes;
         device->copy_count = device->caps.copy_queue_count;
         engine->has_copy_lanes |= device->copy_count > 0;
-        device->lane_count = device->caps.queue_count - device->copy_count;
+        device->side_count = device->caps.side_queue_count;
+        device->lane_count = device->caps.queue_count - device->copy_count - device->side_count;
         lanes += device->caps.queue_count;
     }
     setup_codes(engine, config);
@@ -93,9 +94,11 @@ static fgpu_status setup_lanes(struct engine *engine, uint32_t ring)
             lane->index = (uint16_t)index;
             lane->device = (uint16_t)d;
             lane->queue = q;
-            lane->copies = q >= engine->devices[d].lane_count;
-            lane->hidden = engine->devices[d].hidden || lane->copies;
+            lane->side = q >= engine->devices[d].lane_count && engine->devices[d].side_count > 0;
+            lane->copies = q >= engine->devices[d].lane_count && !lane->side;
+            lane->hidden = engine->devices[d].hidden || lane->copies || lane->side;
             lane->waiters = LINKS_NONE;
+            lane->lag_ns = INT64_MAX;
             vec_init(&lane->commands, sizeof(fgpu_cmd), engine->hooks);
             lane->ring_mask = ring - 1;
             lane->ring = alloc_get(engine->hooks, ring * sizeof *lane->ring, 64);
@@ -114,6 +117,20 @@ static uint32_t setup_count_lanes(const struct engine_config *config)
     return lanes;
 }
 
+/* Tasks on all devices at a time, at most. */
+static uint64_t setup_in_flight(const struct engine_config *config)
+{
+    uint64_t sum = 0;
+    for (uint32_t d = 0; d < config->device_count; d++) {
+        const fgpu_device_caps *caps = &config->devices[d].caps;
+        uint64_t most = config->ring != 0 ? config->ring : ENGINE_LANE_RING;
+        if (caps->max_queue_commands != 0 && caps->max_queue_commands < most)
+            most = caps->max_queue_commands;
+        sum += caps->queue_count * most;
+    }
+    return sum;
+}
+
 static fgpu_status setup_tables(struct engine *engine, const struct engine_config *config)
 {
     fgpu_status status = table_init(&engine->tasks, sizeof(struct task),
@@ -127,7 +144,7 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     if (status == FGPU_OK)
         status = table_init(&engine->ops, sizeof(struct op), LIMITS_OPS, engine->hooks);
     inbox_init(&engine->inbox, &engine->tasks, offsetof(struct task, next));
-    lock_init(&engine->payload_lock);
+    submit_init(engine, setup_in_flight(config));
     links_init(&engine->links, engine->hooks);
     vec_init(&engine->work, sizeof(uint32_t), engine->hooks);
     vec_init(&engine->failures, sizeof(struct engine_failure), engine->hooks);
@@ -181,6 +198,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
     engine->plans_apart = config->plans_apart;
+    engine->lossless = config->lossless;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;
     engine->first_generation = config->first_generation & ~1u;

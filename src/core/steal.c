@@ -74,33 +74,37 @@ static struct lane *steal_victim(struct engine *engine, const struct lane *thief
     return victim;
 }
 
+bool steal_may(const struct engine *engine, const struct lane *thief)
+{
+    return !thief->hidden && !thief->rests && !engine->devices[thief->device].lost &&
+           thief->flight_tasks == 0 && thief->backlog_count == 0 && engine->ready_count == 0 &&
+           sched_has_room(engine, thief);
+}
+
+/* Judged before anything is touched: a task that stays keeps its place, and its data. */
+static bool steal_pays(struct engine *engine, const struct lane *thief, struct lane *victim,
+                       const struct task *task)
+{
+    uint32_t model, here_ns = place_predicted_ns(engine, task, thief->device, &model);
+    victim->backlog_ns -= task->predicted_ns; /* as if it were in neither backlog */
+    bool gains = steal_gains(engine, thief, here_ns, victim, task->predicted_ns);
+    victim->backlog_ns += task->predicted_ns;
+    return gains;
+}
+
 struct task *steal_for(struct engine *engine, struct lane *thief)
 {
-    if (thief->hidden || thief->rests || engine->devices[thief->device].lost ||
-        thief->flight_tasks > 0 || thief->backlog_count > 0 || engine->ready_count > 0 ||
-        !sched_has_room(engine, thief))
-        return NULL;
-    struct lane *victim = steal_victim(engine, thief);
+    struct lane *victim = steal_may(engine, thief) ? steal_victim(engine, thief) : NULL;
     if (victim == NULL)
         return NULL;
     struct task *task = engine_task(engine, victim->backlog_head);
     if (task->undone > 0 || (task->flags & TASK_F_PINNED) ||
         place_obstacle(engine, task, &engine->devices[thief->device], thief->device) != NULL ||
-        planner_is_punctual(engine, task, victim))
+        planner_is_punctual(engine, task, victim) || !steal_pays(engine, thief, victim, task))
         return NULL;
-    uint32_t old_ns = task->predicted_ns, old_model = task->model;
     (void)sched_backlog_pop(engine, victim);
     move_unpin(engine, task, lane_node(engine, task)); /* it may hold the right to evict there */
     place_on(engine, task, thief->index);
-    if (steal_gains(engine, thief, task->predicted_ns, victim, old_ns)) {
-        place_note(engine, task, FGPU_PLACED_STOLEN);
-        return task;
-    }
-    task->lane = victim->index;
-    task->predicted_ns = old_ns;
-    task->model = old_model;
-    sched_backlog_push(engine, task, true);
-    victim->ahead_due = 1; /* it has let go of what was brought for it */
-    bitset_add(&engine->ahead, victim->index);
-    return NULL;
+    place_note(engine, task, FGPU_PLACED_STOLEN);
+    return task;
 }

@@ -4,19 +4,12 @@
 #include "core/lane.h"
 #include "core/move.h"
 #include "core/planner.h"
+#include "core/waiting.h"
 
 #define TRAFFIC_NODES 64u /* up to so many nodes there is a table of ways */
-#define TRAFFIC_LOOK 64u  /* of those that wait, from the most urgent, may overtake */
 
 /* Of a link's bandwidth: where copies take more of it than that, another would only delay them. */
 #define TRAFFIC_FULL 0.75
-
-struct traffic_wait {
-    int64_t rank;
-    uint32_t op;
-    uint32_t blocked; /* a full link on its way, when it was last looked at */
-    bool early;
-};
 
 struct traffic_link {
     double rate; /* of the copies on it, each at the most that its way allows */
@@ -25,7 +18,7 @@ struct traffic_link {
 };
 
 struct traffic {
-    struct vec waiting; /* struct traffic_wait, the most urgent last */
+    struct waiting waiting;
     struct traffic_link *links;
     struct plan_path *paths; /* [source * nodes + target], asked for once; NULL: too many nodes */
     bool *known;             /* which of them have been */
@@ -47,7 +40,7 @@ bool traffic_init(struct engine *engine)
         return false;
     size_t links = engine->path_link_count, pairs = traffic_pairs(engine);
     engine->traffic = traffic;
-    vec_init(&traffic->waiting, sizeof(struct traffic_wait), engine->hooks);
+    waiting_init(&traffic->waiting, engine->hooks);
     traffic->links = alloc_get_zeroed(engine->hooks, (links + 1) * sizeof *traffic->links, 16);
     traffic->paths = alloc_get_zeroed(engine->hooks, (pairs + 1) * sizeof *traffic->paths, 16);
     traffic->known = alloc_get_zeroed(engine->hooks, (pairs + 1) * sizeof *traffic->known, 16);
@@ -62,7 +55,7 @@ void traffic_fini(struct engine *engine)
     if (traffic == NULL)
         return;
     size_t links = engine->path_link_count, pairs = traffic_pairs(engine);
-    vec_fini(&traffic->waiting);
+    waiting_fini(&traffic->waiting);
     alloc_put(engine->hooks, traffic->links, (links + 1) * sizeof *traffic->links);
     alloc_put(engine->hooks, traffic->paths, (pairs + 1) * sizeof *traffic->paths);
     alloc_put(engine->hooks, traffic->known, (pairs + 1) * sizeof *traffic->known);
@@ -110,7 +103,7 @@ static void traffic_mark(struct engine *engine, const struct plan_path *path, bo
     }
 }
 
-static bool traffic_try(struct engine *engine, struct traffic_wait *wait)
+static bool traffic_try(struct engine *engine, struct waiting_copy *wait)
 {
     const struct op *copy = table_at(&engine->ops, wait->op);
     if (wait->blocked != PLAN_NONE && traffic_is_full(&engine->traffic->links[wait->blocked]))
@@ -127,88 +120,67 @@ static bool traffic_try(struct engine *engine, struct traffic_wait *wait)
     return true;
 }
 
-/* Does `a` go before `b`, which was ordered earlier? */
-static bool traffic_before(const struct traffic_wait *a, const struct traffic_wait *b)
-{
-    if (a->early != b->early)
-        return b->early;
-    return a->rank > b->rank;
-}
-
-static bool traffic_insert(struct traffic *traffic, struct traffic_wait wait)
-{
-    if (vec_push(&traffic->waiting, &wait) == NULL)
-        return false;
-    struct traffic_wait *all = (struct traffic_wait *)(void *)traffic->waiting.items;
-    size_t at = traffic->waiting.count - 1;
-    for (; at > 0 && !traffic_before(&wait, &all[at - 1]); at--)
-        all[at] = all[at - 1];
-    all[at] = wait;
-    return true;
-}
-
 bool traffic_order(struct engine *engine, uint32_t op, int64_t rank, bool early)
 {
-    struct traffic *traffic = engine->traffic;
-    struct traffic_wait wait = {.op = op, .rank = rank, .early = early, .blocked = PLAN_NONE};
-    return traffic_try(engine, &wait) || traffic_insert(traffic, wait);
-}
-
-static void traffic_remove(struct traffic *traffic, size_t at)
-{
-    struct traffic_wait *all = (struct traffic_wait *)(void *)traffic->waiting.items;
-    traffic->waiting.count--;
-    memmove(&all[at], &all[at + 1], (traffic->waiting.count - at) * sizeof *all);
+    struct waiting_copy copy = {.op = op, .rank = rank, .early = early, .blocked = WAITING_UNKNOWN};
+    return traffic_try(engine, &copy) || waiting_put(&engine->traffic->waiting, copy);
 }
 
 void traffic_urge(struct engine *engine, uint32_t op, int64_t rank)
 {
-    struct traffic *traffic = engine->traffic;
-    for (size_t at = 0; at < traffic->waiting.count; at++) {
-        struct traffic_wait wait = *(struct traffic_wait *)vec_at(&traffic->waiting, at);
-        if (wait.op != op)
-            continue;
-        if (!wait.early && wait.rank >= rank)
-            return;
-        wait.rank = wait.rank > rank ? wait.rank : rank;
-        wait.early = false;
-        traffic_remove(traffic, at);
-        (void)traffic_insert(traffic, wait);
+    struct waiting *waiting = &engine->traffic->waiting;
+    const struct waiting_copy *there = waiting_find(waiting, op);
+    struct waiting_copy copy;
+    if (there == NULL || (!there->early && there->rank >= rank) ||
+        !waiting_take(waiting, op, &copy))
         return;
-    }
+    copy.rank = copy.rank > rank ? copy.rank : rank;
+    copy.early = false;
+    copy.blocked = WAITING_UNKNOWN;
+    bool put = waiting_put(waiting, copy);
+    FGPU_ASSERT(put); /* into the room that it has left */
+}
+
+/* Could a copy go that was blocked by that link, now that one along the path has ended? */
+static bool traffic_frees(const struct plan_path *path, uint32_t blocked)
+{
+    bool frees = blocked == WAITING_UNKNOWN;
+    for (uint32_t i = 0; i < path->link_count; i++)
+        frees |= path->links[i] == blocked;
+    return frees;
 }
 
 void traffic_done(struct engine *engine, uint32_t op)
 {
-    struct traffic *traffic = engine->traffic;
-    traffic_mark(engine, traffic_path(engine, table_at(&engine->ops, op)), false);
-    uint32_t looked = 0;
-    for (size_t at = traffic->waiting.count; at > 0 && looked < TRAFFIC_LOOK; at--, looked++)
-        if (traffic_try(engine, vec_at(&traffic->waiting, at - 1)))
-            traffic_remove(traffic, at - 1);
+    struct waiting *waiting = &engine->traffic->waiting;
+    const struct plan_path path = *traffic_path(engine, table_at(&engine->ops, op));
+    traffic_mark(engine, &path, false);
+    bool any = false;
+    for (uint32_t i = 0; i < waiting->front_count; i++) {
+        if (!traffic_frees(&path, waiting->front[i].blocked) ||
+            !traffic_try(engine, &waiting->front[i]))
+            continue;
+        waiting_gone(waiting, i);
+        any = true;
+    }
+    if (any)
+        waiting_closed(waiting);
 }
 
 uint32_t traffic_take(struct engine *engine, const struct lane *lane)
 {
-    struct traffic *traffic = engine->traffic;
-    for (size_t at = 0; at < traffic->waiting.count; at++) {
-        uint32_t op = ((struct traffic_wait *)vec_at(&traffic->waiting, at))->op;
-        if (((const struct op *)table_at(&engine->ops, op))->lane != lane->index)
-            continue;
-        traffic_remove(traffic, at);
-        return op;
-    }
-    return OP_NONE;
+    struct waiting *waiting = &engine->traffic->waiting;
+    const struct waiting_copy *last = NULL, *at;
+    for (size_t i = 0; (at = waiting_at(waiting, i)) != NULL; i++)
+        if (((const struct op *)table_at(&engine->ops, at->op))->lane == lane->index &&
+            (last == NULL || waiting_before(last, at)))
+            last = at;
+    struct waiting_copy copy;
+    return last != NULL && waiting_take(waiting, last->op, &copy) ? copy.op : OP_NONE;
 }
 
 bool traffic_drop(struct engine *engine, uint32_t op)
 {
-    struct traffic *traffic = engine->traffic;
-    for (size_t at = 0; traffic != NULL && at < traffic->waiting.count; at++) {
-        if (((struct traffic_wait *)vec_at(&traffic->waiting, at))->op != op)
-            continue;
-        traffic_remove(traffic, at);
-        return true;
-    }
-    return false;
+    struct waiting_copy copy;
+    return engine->traffic != NULL && waiting_take(&engine->traffic->waiting, op, &copy);
 }

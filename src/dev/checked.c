@@ -22,6 +22,8 @@ fgpu_status device_open(struct device *device, const struct registry_match *matc
     FGPU_ASSERT(device->caps.struct_bytes == sizeof device->caps);
     FGPU_ASSERT(device->caps.queue_count > 0 && device->caps.max_queue_commands > 0);
     FGPU_ASSERT(device->caps.copy_queue_count < device->caps.queue_count);
+    FGPU_ASSERT(device->caps.side_queue_count < device->caps.queue_count);
+    FGPU_ASSERT(device->caps.side_queue_count == 0 || device->caps.copy_queue_count == 0);
     FGPU_ASSERT(device->caps.offset_align_bytes > 0);
     return FGPU_OK;
 }
@@ -146,6 +148,62 @@ void device_reason(struct device *device, char *text, size_t text_bytes)
     text[0] = '\0';
     if (device->backend->reason != NULL)
         device->backend->reason(device->self, text, text_bytes);
+}
+
+/* ---- launches that can be stopped ------------------------------------------------------- */
+
+fgpu_status device_guard_open(struct device *device, uint64_t groups, fgpu_guard *guard)
+{
+    fgpu_status status;
+
+    FGPU_ASSERT(groups > 0 && guard != NULL);
+    *guard = 0;
+    if (device->caps.slices == 0)
+        return FGPU_E_UNSUPPORTED;
+    status = device->backend->guard_open(device->self, groups, guard);
+    FGPU_ASSERT((status == FGPU_OK) == (*guard != 0));
+    return status;
+}
+
+void device_guard_close(struct device *device, fgpu_guard guard)
+{
+    if (guard != 0)
+        device->backend->guard_close(device->self, guard);
+}
+
+void device_guard_stop(struct device *device, fgpu_guard guard, bool stop)
+{
+    FGPU_ASSERT(guard != 0);
+    device->backend->guard_stop(device->self, guard, stop ? 1 : 0);
+}
+
+uint64_t device_guard_left(struct device *device, fgpu_guard guard, uint64_t first, uint64_t count)
+{
+    uint64_t left;
+
+    FGPU_ASSERT(guard != 0);
+    left = device->backend->guard_left(device->self, guard, first, count);
+    FGPU_ASSERT(left <= count);
+    return left;
+}
+
+fgpu_status device_live_flag(struct device *device, bool *live)
+{
+    uint32_t told = 0;
+    fgpu_status status = FGPU_E_UNSUPPORTED;
+
+    if (device->caps.slices != 0)
+        status = device->backend->live_flag(device->self, &told);
+    *live = status == FGPU_OK && told != 0;
+    return status;
+}
+
+fgpu_status device_code_warm(struct device *device, const fgpu_cmd_launch *launch)
+{
+    FGPU_ASSERT(launch != NULL && launch->code != 0);
+    if (device->caps.slices == 0)
+        return FGPU_E_UNSUPPORTED;
+    return device->backend->code_warm(device->self, launch);
 }
 
 #ifdef FGPU_DEBUG_CHECKS

@@ -70,6 +70,15 @@ fgpu_status device_sample(struct device *device, fgpu_device_sample *sample);
 /* Why it was lost; "" when it does not say. */
 void device_reason(struct device *device, char *text, size_t text_bytes);
 
+/* Launches that can be stopped, on devices with caps.slices: see backend.h for each.
+ * FGPU_E_UNSUPPORTED where the device has none. */
+fgpu_status device_guard_open(struct device *device, uint64_t groups, fgpu_guard *guard);
+void device_guard_close(struct device *device, fgpu_guard guard); /* 0 is accepted */
+void device_guard_stop(struct device *device, fgpu_guard guard, bool stop);
+uint64_t device_guard_left(struct device *device, fgpu_guard guard, uint64_t first, uint64_t count);
+fgpu_status device_live_flag(struct device *device, bool *live);
+fgpu_status device_code_warm(struct device *device, const fgpu_cmd_launch *launch);
+
 #ifdef FGPU_DEBUG_CHECKS
 void device_check_submit(const struct device_queue *queue, const fgpu_cmd *cmds, uint32_t count);
 #else

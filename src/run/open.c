@@ -69,17 +69,13 @@ static fgpu_status open_hidden(struct driver *driver, const fgpu_pool_options *o
 
 /* Faults below, so that the validate layer sees what they make of the device. */
 static fgpu_status open_layers(struct driver *driver, const fgpu_pool_options *options,
-                               uint32_t index)
+                               const struct faults *faults, uint32_t index)
 {
     struct device *device = &driver->devices[index];
     struct layer_device wrapped = {device->backend, device->self};
     fgpu_status status = FGPU_OK;
-    if (options->faults != NULL && options->faults[0] != '\0') {
-        struct faults faults;
-        status = faults_parse(options->faults, &faults);
-        if (status == FGPU_OK)
-            status = layer_fault_wrap(&wrapped, &driver->device_bell, &faults, index);
-    }
+    if (options->faults != NULL && options->faults[0] != '\0')
+        status = layer_fault_wrap(&wrapped, &driver->device_bell, faults, index);
     if (status == FGPU_OK && (options->flags & FGPU_POOL_VALIDATE))
         status = layer_validate_wrap(&wrapped, &driver->device_bell);
     device->backend = wrapped.backend;
@@ -116,7 +112,7 @@ static uint64_t open_key(const fgpu_device_info *info, uint32_t queues)
 static uint32_t open_cores(const struct device *device)
 {
     uint32_t units = device->info.valid & FGPU_INFO_UNITS ? device->info.compute_units : 0;
-    uint32_t cores = units / device->caps.queue_count;
+    uint32_t cores = units / (device->caps.queue_count - device->caps.side_queue_count);
     return cores != 0 ? cores : 1;
 }
 
@@ -141,7 +137,7 @@ static uint32_t open_group_cores(const struct driver *driver, const struct devic
         for (uint32_t e = 0; e < driver->visible_count; e++) {
             const struct device *part = &driver->devices[e];
             if (open_are_parts(root, part))
-                cores += open_cores(part) * part->caps.queue_count;
+                cores += open_cores(part) * (part->caps.queue_count - part->caps.side_queue_count);
         }
         most = cores > most ? cores : most;
     }
@@ -157,13 +153,14 @@ static void open_configs(struct driver *driver, const fgpu_pool_options *options
         if (options->device_memory_bytes != 0 &&
             (limit == 0 || options->device_memory_bytes < limit))
             limit = options->device_memory_bytes;
-        configs[d] =
-            (struct engine_device_config){.caps = device->caps,
-                                          .key = open_key(&device->info, device->caps.queue_count),
-                                          .memory_limit_bytes = limit,
-                                          .cores = open_cores(device),
-                                          .group_cores = open_group_cores(driver, device),
-                                          .hidden = d >= driver->visible_count};
+        configs[d] = (struct engine_device_config){
+            .caps = device->caps,
+            .key =
+                open_key(&device->info, device->caps.queue_count - device->caps.side_queue_count),
+            .memory_limit_bytes = limit,
+            .cores = open_cores(device),
+            .group_cores = open_group_cores(driver, device),
+            .hidden = d >= driver->visible_count};
     }
 }
 
@@ -177,13 +174,18 @@ fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options
                                     .subdevices = options->subdevices,
                                     .seed = options->seed,
                                     .memory_bytes = options->device_memory_bytes};
+    struct faults faults;
     uint32_t count = 0;
-    fgpu_status status = open_find(driver, options, &backend, matches, &count);
+    fgpu_status status = faults_parse(options->faults != NULL ? options->faults : "", &faults);
+    if (status == FGPU_OK)
+        status = open_find(driver, options, &backend, matches, &count);
+    if (status == FGPU_OK)
+        status = faults_check(&faults, count);
     for (uint32_t i = 0; status == FGPU_OK && i < count; i++) {
         status = device_open(&driver->devices[i], &matches[i], &backend, &driver->device_bell);
         driver->device_count += status == FGPU_OK;
         if (status == FGPU_OK)
-            status = open_layers(driver, options, i);
+            status = open_layers(driver, options, &faults, i);
     }
     free(matches);
     driver->visible_count = driver->device_count;

@@ -150,7 +150,8 @@ struct simulator {
     uint64_t copies, bytes_moved;
     uint64_t turns;    /* of the engine */
     uint64_t plan_due; /* when a plan that was searched is told of; 0: there is none */
-    uint64_t turn_ns;  /* time spent in the engine's turns, by the wall */
+    uint64_t turn_ns;  /* time spent in the engine's turns and events, by the wall */
+    uint32_t timed;    /* of them, those of which some are timed for all */
 };
 
 /* FGPU_E_INVAL for an unknown policy, FGPU_E_NOMEM, FGPU_E_LIMIT. [in] config is copied. */

@@ -8,7 +8,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 source "$top/tests/lib/cli.sh"
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
-levels=('' devices run optimize check explain sim demo bench 'bench tasks' 'bench launch'
+levels=('' devices run optimize check kernel explain sim demo bench 'bench tasks' 'bench launch'
     'bench split' 'bench idle' 'bench mix' 'bench tiles'
     'bench fair' 'bench deadline' 'bench preempt' machine 'machine show' 'machine synth'
     'machine import' 'machine capture')
@@ -126,6 +126,9 @@ grep -qE '^cpu +shared, [0-9.]+ GB/s +[0-9.]+ us ' stdout
 grep -qE '^null#0 +unknown +[0-9.]+ us +unknown +unknown +unknown ' stdout
 # Who shares cores with nobody in the list is in a group of its own; the host has group 0.
 grep -qE '^null#0 .* own$' stdout
+# Where work can be stopped.
+grep -qE '^cpu .* groups +working$' stdout
+grep -qE '^null#0 .* launches +working$' stdout
 grep -qE '^cpu .* 0$' stdout
 expect 0 stdout '"devices"' "$FASTGPU" devices --devices null,cpu --json
 python3 - stdout <<'PYTHON'
@@ -142,6 +145,7 @@ for name in ("compute_units", "copy_bytes_per_s", "utilisation", "power_watt",
 assert null["launch_p50_ns"] > 0 and cpu["launch_p50_ns"] > 0
 assert cpu["copy_shared"] is True and cpu["copy_bytes_per_s"] > 1e7
 assert cpu["memory_node"] == 0 and cpu["memory_bytes"] > 1 << 20
+assert cpu["live_flag"] is True and null["live_flag"] is False
 assert cpu["compute_units"] >= 1 and cpu["resource_group"] == 0
 for device in devices.values():
     for name, value in device.items():

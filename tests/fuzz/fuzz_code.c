@@ -10,7 +10,7 @@
 #include <string.h>
 #include "base/assert.h"
 #include "base/error.h"
-#include "code/rewrite.h"
+#include "code/preempt.h"
 #include "code/unit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -82,6 +82,34 @@ static void check_rewrite(const struct code_unit *unit, const char *text, size_t
     alloc_put(NULL, same.text, same.length + 1);
 }
 
+/* A changed text is the same kernel with more parameters, or there is none and a reason. Reading it
+ * again asks no more than that: a text of bytes may mean anything behind our prelude. */
+static void check_preempt(const struct code_preempt_source *source,
+                          const struct code_kernel *kernel)
+{
+    for (int form = 0; form < 2; form++) {
+        struct code_text made;
+        struct code_unit *again = NULL;
+        fgpu_status status = code_preempt_make(source, kernel, (enum code_preempt)form, &made);
+        FGPU_ASSERT((status == FGPU_OK) == (made.text != NULL));
+        FGPU_ASSERT(status == FGPU_OK || error_text()[0] != '\0');
+        if (status != FGPU_OK)
+            continue;
+        FGPU_ASSERT(kernel->class.slicing != CODE_SLICING_NEVER);
+        FGPU_ASSERT(made.length > source->length);
+        if (code_unit_create(made.text, made.length, source->options, NULL, &again) == FGPU_OK) {
+            const struct code_kernel *same = code_unit_find(again, kernel->name);
+            /* Behind the prelude no #if encloses the whole file: then our reader may leave it out.
+             */
+            FGPU_ASSERT(same == NULL ||
+                        same->param_count ==
+                            kernel->param_count + CODE_PREEMPT_ARGS((enum code_preempt)form));
+        }
+        code_unit_destroy(again);
+        alloc_put(NULL, made.text, made.length + 1);
+    }
+}
+
 static uint32_t read_source(const char *text, size_t length, const char *options, bool check)
 {
     struct code_unit *unit;
@@ -91,8 +119,13 @@ static uint32_t read_source(const char *text, size_t length, const char *options
         return (uint32_t)-status;
     }
     uint32_t seen = code_unit_token_count(unit) * 31 + code_unit_kernel_count(unit);
-    for (uint32_t k = 0; check && k < code_unit_kernel_count(unit); k++)
+    const struct code_preempt_source source = {
+        .unit = unit, .text = text, .length = length, .options = options};
+    for (uint32_t k = 0; check && k < code_unit_kernel_count(unit); k++) {
         check_kernel(unit, code_unit_kernel(unit, k));
+        if (k < 4)
+            check_preempt(&source, code_unit_kernel(unit, k));
+    }
     if (check) {
         check_tokens(unit, length);
         check_rewrite(unit, text, length);

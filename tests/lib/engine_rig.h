@@ -53,6 +53,8 @@ struct engine_rig_setup {
     const uint32_t *queues; /* of each device, those for copies included */
     uint32_t devices;
     uint32_t copy_queues; /* of each device */
+    uint32_t side_queues; /* of each device, for tasks that do not fill it */
+    uint32_t fill_groups;
     const char *policy;
     uint64_t key;    /* of all devices in the performance model; 0: each has its own */
     uint32_t hidden; /* a bit for each device */
@@ -61,6 +63,7 @@ struct engine_rig_setup {
     uint32_t path_link_count;
     uint32_t flags;
     uint64_t budget_ns, host_bytes, device_bytes;
+    bool host_memory; /* all devices work in the host's */
     bool plans_apart; /* ACTION_PLAN is counted in plans_due and left to the caller */
 };
 void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *setup);

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "dev/cpu/cpu.h"
 #include "dev/layer/faults.h"
+#include "dev/layer/slow.h"
 #include "dev/null/null.h"
 #include "lib/device_rig.h"
 
@@ -72,6 +73,30 @@ static void test_parse_errors(void **state)
             strstr(error_text(), rows[i].value) == NULL)
             fail_msg("%s: \"%s\"", rows[i].text, error_text());
     }
+}
+
+/* A device that the pool has not. */
+static void test_absent(void **state)
+{
+    static const struct {
+        const char *text, *key, *device;
+    } rows[] = {{"slow=9x2", "slow", "9"},
+                {"slow=2x1", "slow", "2"},
+                {"slow=0x2,lose=3@7", "lose", "3"},
+                {"lose=63@0,lose=0@5", "lose", "63"}};
+    struct faults faults;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(faults_parse(rows[i].text, &faults), FGPU_OK);
+        assert_int_equal(faults_check(&faults, 2), FGPU_E_INVAL);
+        if (strstr(error_text(), rows[i].key) == NULL ||
+            strstr(error_text(), rows[i].device) == NULL)
+            fail_msg("%s: \"%s\"", rows[i].text, error_text());
+        assert_int_equal(faults_check(&faults, 64), FGPU_OK);
+    }
+    assert_int_equal(faults_parse("slow=1x2,lose=0@9,task=5", &faults), FGPU_OK);
+    assert_int_equal(faults_check(&faults, 2), FGPU_OK);
 }
 
 /* Random texts: no crash, and what is taken is within the limits. */
@@ -307,11 +332,42 @@ static void test_slow(void **state)
     assert_true(run_slow("slow=1x1000") < 1000 * 2000000.0 / 10); /* another device is slow */
 }
 
+/* A command of 1 ms that began 0.3 ms after it was submitted: its times are stretched from its
+ * start, and it is not told before they say that it has ended; by a clock that is another one. */
+static void test_slow_tells_late(void **state)
+{
+    enum { BEHIND = 700000000 };
+    static struct slow_timer timer;
+    static struct slow_queue queue = {.factor = 3, .timer = &timer};
+    fgpu_cmd_host bodies[2] = {0};
+    fgpu_cmd cmds[2] = {{.kind = FGPU_CMD_HOST, .body = &bodies[0]},
+                        {.kind = FGPU_CMD_HOST, .body = &bodies[1]}};
+    uint64_t submit_ns = clock_now_ns() + 1000000000; /* the timer is never due */
+
+    (void)state;
+    slow_submitted(&queue, cmds, 2, 1, submit_ns);
+    for (uint64_t i = 0; i < 2; i++)
+        bodies[i].result = (fgpu_cmd_result){.timed = 1,
+                                             .start_ns = submit_ns + 300000 + i * 1000000 - BEHIND,
+                                             .end_ns = submit_ns + 1300000 + i * 1000000 - BEHIND};
+    assert_int_equal(slow_tell(&queue, 1, submit_ns + 1300000), 0);
+    assert_int_equal(slow_tell(&queue, 2, submit_ns + 2300000), 0);
+    assert_int_equal(slow_tell(&queue, 2, submit_ns + 3299999), 0);
+    assert_int_equal(slow_tell(&queue, 2, submit_ns + 3300000), 1);
+    assert_true(bodies[0].result.start_ns == submit_ns + 300000 - BEHIND);
+    assert_true(bodies[0].result.end_ns == submit_ns + 3300000 - BEHIND);
+    assert_int_equal(slow_tell(&queue, 2, submit_ns + 6299999), 1);
+    assert_int_equal(slow_tell(&queue, 2, submit_ns + 6300000), 2);
+    assert_true(bodies[1].result.start_ns == bodies[0].result.end_ns);
+    assert_true(bodies[1].result.end_ns == submit_ns + 6300000 - BEHIND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_parse_errors),
+        cmocka_unit_test(test_absent),
         cmocka_unit_test(test_parse_noise),
         cmocka_unit_test(test_submit),
         cmocka_unit_test(test_alloc_and_build),
@@ -319,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_lose),
         cmocka_unit_test(test_lose_at_once),
         cmocka_unit_test(test_slow),
+        cmocka_unit_test(test_slow_tells_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

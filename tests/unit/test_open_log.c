@@ -175,11 +175,11 @@ static void refuse_open(const char *variable, const char *value, const char *all
 
 static void test_environment(void **state)
 {
-    static const char *const good[][2] = {{"FASTGPU_OPENCL_MEMORY", "separate"},
-                                          {"FASTGPU_OPENCL_MEMORY", ""},
-                                          {"FASTGPU_OPENCL_EVENTS", "all"},
-                                          {"FASTGPU_OPENCL_EVENTS", "few"},
-                                          {"FASTGPU_OPENCL_EVENTS", ""}};
+    static const char *const good[][2] = {
+        {"FASTGPU_OPENCL_MEMORY", "separate"}, {"FASTGPU_OPENCL_MEMORY", ""},
+        {"FASTGPU_OPENCL_EVENTS", "all"},      {"FASTGPU_OPENCL_EVENTS", "few"},
+        {"FASTGPU_OPENCL_EVENTS", ""},         {"FASTGPU_OPENCL_BESIDE", "1"},
+        {"FASTGPU_OPENCL_BESIDE", "4"},        {"FASTGPU_OPENCL_BESIDE", ""}};
     const fgpu_backend_options options = {0};
     const fgpu_doorbell bell = {0};
     void *device;
@@ -188,9 +188,13 @@ static void test_environment(void **state)
     (void)setenv("FASTGPU_OPENCL_LIBRARY", "/nonexistent/libOpenCL.so", 1);
     (void)unsetenv("FASTGPU_OPENCL_MEMORY");
     (void)unsetenv("FASTGPU_OPENCL_EVENTS");
+    (void)unsetenv("FASTGPU_OPENCL_BESIDE");
     refuse_open("FASTGPU_OPENCL_MEMORY", "seperate", "\"separate\", empty, or not set");
     refuse_open("FASTGPU_OPENCL_MEMORY", "Separate", "\"separate\", empty, or not set");
     refuse_open("FASTGPU_OPENCL_EVENTS", "some", "\"all\", \"few\", empty, or not set");
+    refuse_open("FASTGPU_OPENCL_BESIDE", "0", "1, 2, 3, 4, empty, or not set");
+    refuse_open("FASTGPU_OPENCL_BESIDE", "5", "1, 2, 3, 4, empty, or not set");
+    refuse_open("FASTGPU_OPENCL_BESIDE", "2x", "1, 2, 3, 4, empty, or not set");
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         (void)setenv(good[i][0], good[i][1], 1);
         assert_int_equal(opencl_backend.open(&options, 0, &bell, &device), FGPU_E_NOTFOUND);

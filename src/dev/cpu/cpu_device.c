@@ -117,6 +117,7 @@ static fgpu_status cpu_open(const fgpu_backend_options *options, uint32_t index,
         .max_group_items = CPU_MAX_GROUP_ITEMS,
         .max_queue_commands = CPU_QUEUE_COMMANDS,
         .parts = 1,
+        .slices = 1,
         .batches = 1,
         .memory_bytes = facts.memory_bytes,
         .memory_max_alloc_bytes = facts.memory_bytes,
@@ -204,6 +205,21 @@ static void cpu_code_free(void *device, fgpu_code code)
     alloc_put(NULL, (void *)(uintptr_t)code, sizeof(struct cpu_code));
 }
 
+/* Workers look at a guard before they take groups, and functions may. */
+static fgpu_status cpu_live_flag(void *device, uint32_t *live)
+{
+    (void)device;
+    *live = 1;
+    return FGPU_OK;
+}
+
+static fgpu_status cpu_code_warm(void *device, const fgpu_cmd_launch *launch)
+{
+    (void)device;
+    (void)launch;
+    return FGPU_OK;
+}
+
 /* ---- queues ----------------------------------------------------------------------------- */
 
 static fgpu_status cpu_queue_open(void *device, uint32_t index, void **queue)
@@ -269,4 +285,10 @@ const fgpu_backend cpu_backend = {
     .submit = cpu_submit,
     .poll = cpu_poll,
     .sample = cpu_sample,
+    .guard_open = yield_guard_open,
+    .guard_close = yield_guard_close,
+    .guard_stop = yield_guard_stop,
+    .guard_left = yield_guard_left,
+    .live_flag = cpu_live_flag,
+    .code_warm = cpu_code_warm,
 };

@@ -72,21 +72,34 @@ static void cpu_share_fail(struct cpu_share *share)
         cpu_share_close(share);
 }
 
+static fgpu_status cpu_share_run(const struct cpu_share *share,
+                                 const struct cpu_share_member *member, const fgpu_range *range,
+                                 struct yield_guard *guard)
+{
+    const struct cpu_code *code = share->code;
+
+    if (guard == NULL)
+        return yield_run(code->fn, code->user, range, member->scratch->args);
+    return yield_run_guarded(code->fn, code->user, range, member->scratch->args, guard);
+}
+
 /* Works until nothing is left; returns what a group took in the last chunk. */
 static uint64_t cpu_share_work(struct cpu_share *share, const struct cpu_share_member *member)
 {
+    struct yield_guard *guard = yield_guard_of(share->launch);
     uint64_t group_ps = share->group_ps;
     fgpu_range range = share->range;
     uint64_t begin_ns = clock_now_ns();
 
     range.worker = member->worker;
     while (cpu_share_take(share, group_ps, &range)) {
-        if (share->code->fn(&range, member->scratch->args, share->code->user) != 0) {
+        if (cpu_share_run(share, member, &range, guard) != FGPU_OK) {
             cpu_share_fail(share);
             break;
         }
         uint64_t end_ns = clock_now_ns();
-        group_ps = (end_ns - begin_ns) * 1000 / (range.group_end - range.group_begin);
+        if (guard == NULL) /* else some may have been skipped */
+            group_ps = (end_ns - begin_ns) * 1000 / (range.group_end - range.group_begin);
         begin_ns = end_ns;
         if (member->wanted != NULL && member->wanted(member->wanted_arg))
             break;

@@ -17,6 +17,7 @@
 
 #include "dev/cpu/cpu_run.h"
 #include "dev/host/native.h"
+#include "dev/host/yield.h"
 
 /* Bounds on how long a launch is thought to take. Shorter than MIN: its owner runs it alone. From
  * WAKE on sleepers are woken for it, which costs the owner a few us and takes 20 to 50 us to bear

@@ -12,10 +12,11 @@
 #include "base/futex.h"
 
 #define CPU_WORKER_SPIN_LEAST_NS 1000u
-#define CPU_WORKER_PAUSES 16      /* looks at the ring between two looks at the clock */
-#define CPU_WORKER_WATCH_EVERY 7  /* odd: meets both of two kinds of launches that alternate */
-#define CPU_WORKER_NAP_NS 50000   /* with the kernel's slack a tenth of a millisecond at most */
-#define CPU_WORKER_FETCH_AHEAD 2u /* commands whose bodies are fetched before their turn */
+#define CPU_WORKER_PAUSES 16         /* looks at the ring between two looks at the clock */
+#define CPU_WORKER_WATCH_EVERY 7     /* odd: meets both of two kinds of launches that alternate */
+#define CPU_WORKER_NAP_NS 50000      /* with the kernel's slack a tenth of a millisecond at most */
+#define CPU_WORKER_GROUP_PS 1000000u /* a group of which nothing is known */
+#define CPU_WORKER_FETCH_AHEAD 2u    /* commands whose bodies are fetched before their turn */
 
 fgpu_status cpu_crew_init(struct cpu_crew *crew, uint32_t worker_count, const fgpu_doorbell *bell)
 {
@@ -97,12 +98,12 @@ static fgpu_status cpu_worker_run_timed(struct cpu_worker *worker, struct cpu_co
                                         const fgpu_range *range, uint64_t *group_ps)
 {
     uint64_t begin_ns = clock_now_ns();
-    int failed = code->fn(range, worker->scratch.args, code->user);
+    fgpu_status status = yield_run(code->fn, code->user, range, worker->scratch.args);
     uint64_t took_ns = clock_now_ns() - begin_ns;
 
     *group_ps = took_ns * 1000 / (range->group_end - range->group_begin) + 1;
     atomic_store_relaxed_u64(&code->group_ps, *group_ps);
-    return failed == 0 ? FGPU_OK : FGPU_E_TASK;
+    return status;
 }
 
 static bool cpu_worker_is_short(uint64_t groups, uint64_t group_ps, uint64_t than_ns)
@@ -148,7 +149,7 @@ static fgpu_status cpu_worker_run_wide(struct cpu_worker *worker, const fgpu_cmd
 
     if (group_ps != 0 && cpu_worker_is_short(groups, group_ps, CPU_SHARE_TINY_NS) &&
         ++worker->unwatched < CPU_WORKER_WATCH_EVERY)
-        return code->fn(range, worker->scratch.args, code->user) == 0 ? FGPU_OK : FGPU_E_TASK;
+        return yield_run(code->fn, code->user, range, worker->scratch.args);
     worker->unwatched = 0;
     if (group_ps == 0 || cpu_worker_is_short(groups, group_ps, CPU_SHARE_MIN_NS)) {
         range->group_end = range->group_begin + (groups < 8 ? 1 : groups / 8);
@@ -158,9 +159,40 @@ static fgpu_status cpu_worker_run_wide(struct cpu_worker *worker, const fgpu_cmd
         range->group_begin = range->group_end;
         range->group_end = end;
         if (cpu_worker_is_short(end - range->group_begin, group_ps, CPU_SHARE_MIN_NS))
-            return code->fn(range, worker->scratch.args, code->user) == 0 ? FGPU_OK : FGPU_E_TASK;
+            return yield_run(code->fn, code->user, range, worker->scratch.args);
     }
     return cpu_worker_run_shared(worker, launch, range, helpers_max);
+}
+
+/* A slice with a guard: what its groups take is learned from the first one, where nobody knows, and
+ * never from a launch that may have stopped. */
+static fgpu_status cpu_worker_run_guarded(struct cpu_worker *worker, const fgpu_cmd_launch *launch,
+                                          const fgpu_range *range, uint32_t helpers_max)
+{
+    const struct cpu_share_member self = {.scratch = &worker->scratch, .worker = worker->index};
+    struct cpu_code *code = (struct cpu_code *)(uintptr_t)launch->code;
+    struct yield_guard *guard = yield_guard_of(launch);
+    uint64_t group_ps = atomic_load_relaxed_u64(&code->group_ps);
+    fgpu_range first = *range;
+
+    if (helpers_max > 0 && group_ps == 0 && range->group_end - range->group_begin > 1) {
+        uint64_t begin_ns = clock_now_ns();
+        first.group_end = first.group_begin + 1;
+        fgpu_status status =
+            yield_run_guarded(code->fn, code->user, &first, worker->scratch.args, guard);
+        if (status != FGPU_OK)
+            return status;
+        group_ps = (clock_now_ns() - begin_ns) * 1000;
+        if (group_ps < CPU_WORKER_GROUP_PS) /* perhaps it was done already */
+            group_ps = CPU_WORKER_GROUP_PS;
+        atomic_store_relaxed_u64(&code->group_ps, group_ps);
+    }
+    uint64_t groups = range->group_end - range->group_begin;
+    if (helpers_max == 0 || cpu_worker_is_short(groups, group_ps, CPU_SHARE_MIN_NS))
+        return yield_run_guarded(code->fn, code->user, range, worker->scratch.args, guard);
+    cpu_share_open(&worker->share, launch, code, range, helpers_max);
+    cpu_worker_call_helpers(worker, cpu_worker_wake_count(groups, group_ps, helpers_max));
+    return cpu_share_finish(&worker->share, &self, &group_ps);
 }
 
 static fgpu_status cpu_worker_run_launch(struct cpu_worker *worker, const fgpu_cmd_launch *launch)
@@ -180,9 +212,11 @@ static fgpu_status cpu_worker_run_launch(struct cpu_worker *worker, const fgpu_c
     range.worker = worker->index;
     if (launch->width != 0 && launch->width < width)
         width = launch->width;
+    if (__builtin_expect(yield_guard_of(launch) != NULL, 0))
+        return cpu_worker_run_guarded(worker, launch, &range, width - 1);
     if (width > 1 && range.group_end - range.group_begin > 1)
         return cpu_worker_run_wide(worker, launch, &range, width - 1);
-    return code->fn(&range, worker->scratch.args, code->user) == 0 ? FGPU_OK : FGPU_E_TASK;
+    return yield_run(code->fn, code->user, &range, worker->scratch.args);
 }
 
 /* ---- the queue -------------------------------------------------------------------------- */
@@ -218,6 +252,11 @@ static fgpu_status cpu_worker_run_command(struct cpu_worker *worker, const fgpu_
                                         : cpu_run_simple(cmd);
 }
 
+static void cpu_worker_tell_left(fgpu_cmd_slice *slice)
+{
+    slice->left = yield_guard_left(NULL, slice->guard, slice->first, slice->count);
+}
+
 /* Runs one command and completes it: result first, then the number, then the doorbell. */
 static void cpu_worker_execute(struct cpu_worker *worker, const fgpu_cmd *cmd)
 {
@@ -233,6 +272,8 @@ static void cpu_worker_execute(struct cpu_worker *worker, const fgpu_cmd *cmd)
     }
     result->timed = timed;
     result->status = status;
+    if (__builtin_expect(cmd->kind == FGPU_CMD_LAUNCH && yield_guard_of(cmd->body) != NULL, 0))
+        cpu_worker_tell_left(cmd->body);
     if (status != FGPU_OK)
         worker->skipping = true;
     worker->lazy = (cmd->flags & FGPU_CMD_LAZY) != 0;

@@ -94,6 +94,17 @@ static fgpu_status native_part(fgpu_range *range, const fgpu_cmd_part *part)
     return FGPU_OK;
 }
 
+/* Any groups of a grid in linear order: for native functions as it is. */
+static fgpu_status native_slice(fgpu_range *range, const fgpu_cmd_slice *slice)
+{
+    if (slice->count == 0 || slice->count > range->group_end ||
+        slice->first > range->group_end - slice->count)
+        return FGPU_E_INVAL;
+    range->group_begin = slice->first;
+    range->group_end = slice->first + slice->count;
+    return FGPU_OK;
+}
+
 fgpu_status native_range(fgpu_range *range, const fgpu_cmd_launch *launch)
 {
     uint64_t count = 1;
@@ -126,7 +137,9 @@ fgpu_status native_range(fgpu_range *range, const fgpu_cmd_launch *launch)
     }
     range->group_begin = 0;
     range->group_end = count;
-    if (__builtin_expect(launch->part != 0, 0))
+    if (__builtin_expect(launch->part == FGPU_LAUNCH_SLICE, 0))
+        return native_slice(range, (const fgpu_cmd_slice *)(const void *)launch);
+    if (__builtin_expect(launch->part != FGPU_LAUNCH_WHOLE, 0))
         return native_part(range, (const fgpu_cmd_part *)(const void *)launch);
     return FGPU_OK;
 }

@@ -345,6 +345,7 @@ static const fgpu_backend fault_backend = {
     .poll = fault_poll,
     .sample = layer_sample,
     .reason = fault_reason,
+    LAYER_GUARDS,
 };
 
 fgpu_status layer_fault_wrap(struct layer_device *device, const fgpu_doorbell *bell,

@@ -11,6 +11,8 @@
 #define FAULTS_ITEM_BYTES 64
 #define FAULTS_SLOW_MAX 1000.0
 
+_Static_assert(LIMITS_DEVICES <= 64, "devices that are named are bits of a word");
+
 struct faults_item {
     char key[FAULTS_ITEM_BYTES];
     const char *value;
@@ -74,6 +76,7 @@ static fgpu_status faults_lose(const struct faults_item *item, struct faults *fa
         !faults_number(&text, UINT64_MAX - 1, &after) || *text != '\0')
         return faults_bad(item, "DEVICE@COMMANDS with a device number below 64");
     faults->lose_after[device] = after;
+    faults->lose_named |= UINT64_C(1) << device;
     return FGPU_OK;
 }
 
@@ -91,6 +94,7 @@ static fgpu_status faults_slow(const struct faults_item *item, struct faults *fa
     if (*end != '\0' || !isfinite(factor) || factor < 1 || factor > FAULTS_SLOW_MAX)
         return faults_bad(item, "DEVICExFACTOR with a factor from 1 to 1000");
     faults->slow_factor[device] = factor;
+    faults->slow_named |= UINT64_C(1) << device;
     return FGPU_OK;
 }
 
@@ -154,4 +158,23 @@ fgpu_status faults_parse(const char *text, struct faults *faults)
             status = faults_apply(&item, faults);
     }
     return status;
+}
+
+static fgpu_status faults_check_named(const char *key, uint64_t named, uint32_t device_count)
+{
+    uint64_t there = device_count < 64 ? (UINT64_C(1) << device_count) - 1 : UINT64_MAX;
+    uint64_t absent = named & ~there;
+
+    if (absent == 0)
+        return FGPU_OK;
+    return error_set(FGPU_E_INVAL, "faults: %s= names device %d; the pool has %u, numbered from 0",
+                     key, __builtin_ctzll(absent), device_count);
+}
+
+fgpu_status faults_check(const struct faults *faults, uint32_t device_count)
+{
+    fgpu_status status = faults_check_named("lose", faults->lose_named, device_count);
+
+    return status == FGPU_OK ? faults_check_named("slow", faults->slow_named, device_count)
+                             : status;
 }

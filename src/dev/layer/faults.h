@@ -26,6 +26,7 @@ struct faults {
     uint32_t task_permille;
     uint64_t lose_after[LIMITS_DEVICES]; /* commands; UINT64_MAX: never */
     double slow_factor[LIMITS_DEVICES];  /* 1: not slowed */
+    uint64_t lose_named, slow_named;     /* bit D: an item names device D */
 };
 
 /* No faults. */
@@ -34,5 +35,8 @@ void faults_init(struct faults *faults);
 /* Reads the text; blanks around items are ignored, an empty text is no faults. FGPU_E_INVAL with an
  * error text that names the key, the value and what is allowed. */
 fgpu_status faults_parse(const char *text, struct faults *faults);
+
+/* FGPU_E_INVAL with an error text where an item names a device that a pool of so many has not. */
+fgpu_status faults_check(const struct faults *faults, uint32_t device_count);
 
 #endif

@@ -56,6 +56,48 @@ void layer_reason(void *device, char *text, size_t text_bytes)
         layer->inner.backend->reason(layer->inner.self, text, text_bytes);
 }
 
+fgpu_status layer_guard_open(void *device, uint64_t groups, fgpu_guard *guard)
+{
+    const struct layer_base *layer = device;
+
+    return layer->inner.backend->guard_open(layer->inner.self, groups, guard);
+}
+
+void layer_guard_close(void *device, fgpu_guard guard)
+{
+    const struct layer_base *layer = device;
+
+    layer->inner.backend->guard_close(layer->inner.self, guard);
+}
+
+void layer_guard_stop(void *device, fgpu_guard guard, uint32_t stop)
+{
+    const struct layer_base *layer = device;
+
+    layer->inner.backend->guard_stop(layer->inner.self, guard, stop);
+}
+
+uint64_t layer_guard_left(void *device, fgpu_guard guard, uint64_t first, uint64_t count)
+{
+    const struct layer_base *layer = device;
+
+    return layer->inner.backend->guard_left(layer->inner.self, guard, first, count);
+}
+
+fgpu_status layer_live_flag(void *device, uint32_t *live)
+{
+    const struct layer_base *layer = device;
+
+    return layer->inner.backend->live_flag(layer->inner.self, live);
+}
+
+fgpu_status layer_code_warm(void *device, const fgpu_cmd_launch *launch)
+{
+    const struct layer_base *layer = device;
+
+    return layer->inner.backend->code_warm(layer->inner.self, launch);
+}
+
 fgpu_status layer_queue_open(struct layer_base *layer, uint32_t index, struct layer_queue *queue)
 {
     queue->layer = layer;

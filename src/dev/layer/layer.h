@@ -39,6 +39,19 @@ void layer_code_free(void *device, fgpu_code code);
 fgpu_status layer_sample(void *device, fgpu_device_sample *sample);
 void layer_reason(void *device, char *text, size_t text_bytes);
 
+fgpu_status layer_guard_open(void *device, uint64_t groups, fgpu_guard *guard);
+void layer_guard_close(void *device, fgpu_guard guard);
+void layer_guard_stop(void *device, fgpu_guard guard, uint32_t stop);
+uint64_t layer_guard_left(void *device, fgpu_guard guard, uint64_t first, uint64_t count);
+fgpu_status layer_live_flag(void *device, uint32_t *live);
+fgpu_status layer_code_warm(void *device, const fgpu_cmd_launch *launch);
+
+/* The six members above, for a table: the pool calls them where caps.slices says so. */
+#define LAYER_GUARDS                                                                               \
+    .guard_open = layer_guard_open, .guard_close = layer_guard_close,                              \
+    .guard_stop = layer_guard_stop, .guard_left = layer_guard_left, .live_flag = layer_live_flag,  \
+    .code_warm = layer_code_warm
+
 /* Opens the queue below and fills the queue's first member. */
 fgpu_status layer_queue_open(struct layer_base *layer, uint32_t index, struct layer_queue *queue);
 

@@ -82,28 +82,38 @@ static uint64_t slow_later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* Its times become those of a device that is so much slower, which tells of its end as late as the
+ * device does when it is quick about it: the two may have different clocks. */
+static void slow_stretch(struct slow_queue *queue, fgpu_cmd_result *result, uint64_t now_ns)
+{
+    int64_t lag_ns = (int64_t)(now_ns - result->end_ns);
+    uint64_t took_ns = (uint64_t)(queue->factor * (double)(result->end_ns - result->start_ns));
+    if (!queue->has_lag || lag_ns < queue->lag_ns)
+        queue->lag_ns = lag_ns;
+    queue->has_lag = true;
+    result->start_ns = slow_later(result->start_ns, queue->device_end_ns);
+    result->end_ns = queue->device_end_ns = result->start_ns + took_ns;
+    queue->due_ns = slow_later(queue->due_ns, result->end_ns + (uint64_t)queue->lag_ns);
+}
+
 /* The command has finished: it is due when a device that is so much slower would have finished it.
  */
 static void slow_finish(struct slow_queue *queue, struct slow_command *command, uint64_t now_ns)
 {
-    const fgpu_cmd_result *result = command->result;
-    uint64_t from_ns = slow_later(command->submit_ns, queue->finish_ns);
-    uint64_t took_ns = now_ns > from_ns ? now_ns - from_ns : 0;
-    if (result->timed && result->end_ns >= result->start_ns)
-        took_ns = result->end_ns - result->start_ns;
+    fgpu_cmd_result *result = command->result;
+    if (result->timed && result->end_ns >= result->start_ns) {
+        slow_stretch(queue, result, now_ns);
+    } else {
+        uint64_t from_ns = slow_later(command->submit_ns, queue->finish_ns);
+        uint64_t took_ns = now_ns > from_ns ? now_ns - from_ns : 0;
+        queue->due_ns = slow_later(command->submit_ns, queue->due_ns) +
+                        (uint64_t)(queue->factor * (double)took_ns);
+        if (queue->has_lag)
+            queue->device_end_ns =
+                slow_later(queue->device_end_ns, queue->due_ns - (uint64_t)queue->lag_ns);
+    }
     queue->finish_ns = now_ns;
-    queue->due_ns =
-        slow_later(command->submit_ns, queue->due_ns) + (uint64_t)(queue->factor * (double)took_ns);
     command->due_ns = queue->due_ns;
-}
-
-static void slow_stretch(struct slow_queue *queue, fgpu_cmd_result *result)
-{
-    if (!result->timed || result->end_ns < result->start_ns)
-        return;
-    uint64_t took_ns = (uint64_t)(queue->factor * (double)(result->end_ns - result->start_ns));
-    result->start_ns = slow_later(result->start_ns, queue->device_end_ns);
-    result->end_ns = queue->device_end_ns = result->start_ns + took_ns;
 }
 
 uint64_t slow_tell(struct slow_queue *queue, uint64_t finished, uint64_t now_ns)
@@ -116,7 +126,6 @@ uint64_t slow_tell(struct slow_queue *queue, uint64_t finished, uint64_t now_ns)
     }
     while (queue->finished > 0 && slow_at(queue, 0)->due_ns <= now_ns) {
         queue->shown = slow_at(queue, 0)->number;
-        slow_stretch(queue, slow_at(queue, 0)->result);
         queue->first = (queue->first + 1) % SLOW_COMMANDS;
         queue->finished--;
         queue->count--;

@@ -8,6 +8,7 @@
 #define FASTGPU_DEV_LAYER_SLOW_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <fastgpu/backend.h>
 #include "base/atomic.h"
 
@@ -41,7 +42,9 @@ struct slow_queue {
     uint32_t finished;      /* of them, the first ones, have a due time */
     uint64_t finish_ns;     /* when the newest of these was seen to have finished */
     uint64_t due_ns;        /* of the newest of them */
-    uint64_t device_end_ns; /* that was told last, by the device's clock */
+    uint64_t device_end_ns; /* of the newest of them, by the device's clock */
+    int64_t lag_ns;         /* the least that our clock was ahead of it when an end was seen */
+    bool has_lag;
     uint64_t shown;
     struct slow_command commands[SLOW_COMMANDS];
 };

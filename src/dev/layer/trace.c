@@ -148,6 +148,7 @@ static const fgpu_backend trace_backend = {
     .poll = trace_poll,
     .sample = layer_sample,
     .reason = layer_reason,
+    LAYER_GUARDS,
 };
 
 fgpu_status layer_trace_wrap(struct layer_device *device, const struct layer_trace_sink *sink)

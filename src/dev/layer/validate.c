@@ -351,6 +351,7 @@ static const fgpu_backend validate_backend = {
     .poll = validate_poll,
     .sample = layer_sample,
     .reason = validate_reason,
+    LAYER_GUARDS,
 };
 
 fgpu_status layer_validate_wrap(struct layer_device *device, const fgpu_doorbell *bell)

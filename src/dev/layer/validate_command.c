@@ -93,6 +93,24 @@ static bool validate_part(const struct validate_place *place, const fgpu_cmd_par
     return true;
 }
 
+static bool validate_slice(const struct validate_place *place, const fgpu_cmd_slice *slice)
+{
+    uint64_t groups = 1;
+
+    if (place->device->caps.slices == 0)
+        return validate_fail(place, "launch of a slice, which the device does not take", 2, 0);
+    for (uint32_t d = 0; d < slice->launch.dims; d++) {
+        uint64_t global = slice->launch.global[d], local = slice->launch.local[d];
+        if (local == 0 || global % local != 0)
+            return validate_fail(place, "work-group size of a slice", local, global);
+        if (__builtin_mul_overflow(groups, global / local, &groups))
+            return validate_fail(place, "groups of a slice's grid", global / local, UINT64_MAX);
+    }
+    if (slice->count == 0 || slice->count > groups || slice->first > groups - slice->count)
+        return validate_fail(place, "slice begins or ends behind its grid", slice->first, groups);
+    return true;
+}
+
 static bool validate_launch(const struct validate_place *place, const fgpu_cmd_launch *launch)
 {
     if (!map_get(&place->device->code, launch->code, NULL))
@@ -102,7 +120,10 @@ static bool validate_launch(const struct validate_place *place, const fgpu_cmd_l
     if (launch->arg_count > 0 && launch->args == NULL)
         return validate_fail(place, "arguments are NULL", launch->arg_count, 0);
     if (!validate_grid(place, launch) ||
-        (launch->part != 0 && !validate_part(place, (const fgpu_cmd_part *)(const void *)launch)))
+        (launch->part == FGPU_LAUNCH_PART &&
+         !validate_part(place, (const fgpu_cmd_part *)(const void *)launch)) ||
+        (launch->part == FGPU_LAUNCH_SLICE &&
+         !validate_slice(place, (const fgpu_cmd_slice *)(const void *)launch)))
         return false;
     for (uint32_t i = 0; i < launch->arg_count; i++)
         if (!validate_arg(place, &launch->args[i], i))

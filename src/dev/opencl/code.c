@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "base/limits.h"
+#include "code/preempt.h"
 #include "dev/opencl/cache.h"
 #include "dev/opencl/info.h"
 #include "dev/opencl/text.h"
@@ -219,6 +220,15 @@ static fgpu_status code_fail(const struct ocl_code *code, const fgpu_code_source
     return error_set(status, "%s", text);
 }
 
+/* Arguments behind those that launches give. */
+static uint32_t code_hidden(const struct ocl_code *code)
+{
+    if (code->form == FGPU_FORM_WHOLE)
+        return 0;
+    return CODE_PREEMPT_ARGS(code->form == FGPU_FORM_GUARDED ? CODE_PREEMPT_GUARDED
+                                                             : CODE_PREEMPT_SLICED);
+}
+
 /* What OpenCL knows of the kernel; checks the declared number of arguments. */
 static fgpu_status code_describe(struct ocl_code *code, const fgpu_code_source *source,
                                  fgpu_code_built *built)
@@ -232,9 +242,9 @@ static fgpu_status code_describe(struct ocl_code *code, const fgpu_code_source *
 
     if (unit->api->clGetKernelInfo(kernel, CL_KERNEL_NUM_ARGS, sizeof(count), &count, NULL) ==
             CL_SUCCESS &&
-        count != source->arg_count) {
+        count != source->arg_count + code_hidden(code)) {
         (void)snprintf(text, sizeof(text), "kernel \"%s\" takes %u arguments, %u are declared",
-                       source->entry, (unsigned)count, source->arg_count);
+                       source->entry, (unsigned)(count - code_hidden(code)), source->arg_count);
         code_say(built, text);
         return error_set(FGPU_E_BUILD, "opencl:%u: %s", unit->root_index, text);
     }
@@ -271,6 +281,38 @@ static fgpu_status code_make(struct ocl_code *code, const fgpu_code_source *sour
     return code_describe(code, source, built);
 }
 
+/* Builds the text for slices: the same, changed (code/preempt.h). */
+static fgpu_status code_make_form(struct ocl_code *code, const fgpu_code_source *source,
+                                  fgpu_code_built *built)
+{
+    enum code_preempt form =
+        code->form == FGPU_FORM_GUARDED ? CODE_PREEMPT_GUARDED : CODE_PREEMPT_SLICED;
+    struct code_preempt_source text = {
+        .text = source->text, .length = strlen(source->text), .options = source->options};
+    struct code_unit *unit = NULL;
+    struct code_text changed = {NULL, 0};
+    const struct code_kernel *kernel = NULL;
+    fgpu_code_source other = *source;
+    fgpu_status status = code_unit_create(text.text, text.length, text.options, NULL, &unit);
+
+    if (status != FGPU_OK)
+        return status;
+    kernel = code_unit_find(unit, source->entry);
+    text.unit = unit;
+    if (kernel == NULL)
+        status = error_set(FGPU_E_UNSUPPORTED, "the source has no kernel '%s' that could be sliced",
+                           source->entry);
+    else
+        status = code_preempt_make(&text, kernel, form, &changed);
+    code_unit_destroy(unit);
+    if (status != FGPU_OK)
+        return status;
+    other.text = changed.text;
+    status = code_make(code, &other, built);
+    alloc_put(NULL, changed.text, changed.length + 1);
+    return status;
+}
+
 fgpu_status ocl_code_build(void *device, const fgpu_code_source *source, fgpu_code_built *built)
 {
     struct ocl_code *code = NULL;
@@ -280,6 +322,8 @@ fgpu_status ocl_code_build(void *device, const fgpu_code_source *source, fgpu_co
     if (source->kind != FGPU_VARIANT_OPENCL)
         return error_set(FGPU_E_UNSUPPORTED, "opencl: variant kind %u, OpenCL C (1) only",
                          source->kind);
+    if (source->form > FGPU_FORM_GUARDED)
+        return error_set(FGPU_E_UNSUPPORTED, "opencl: code of form %u", source->form);
     if (source->arg_count > LIMITS_KERNEL_ARGS)
         return error_set(FGPU_E_LIMIT, "opencl: %u arguments, at most %u", source->arg_count,
                          LIMITS_KERNEL_ARGS);
@@ -287,9 +331,14 @@ fgpu_status ocl_code_build(void *device, const fgpu_code_source *source, fgpu_co
     if (code == NULL)
         return FGPU_E_NOMEM;
     code->device = device;
+    code->form = source->form;
     code->arg_count = source->arg_count;
     code->entry = strdup(source->entry);
-    status = code->entry != NULL ? code_make(code, source, built) : FGPU_E_NOMEM;
+    if (code->entry == NULL)
+        status = FGPU_E_NOMEM;
+    else
+        status = code->form == FGPU_FORM_WHOLE ? code_make(code, source, built)
+                                               : code_make_form(code, source, built);
     if (status == FGPU_OK)
         built->code = (fgpu_code)(uintptr_t)code;
     else
@@ -304,7 +353,7 @@ void ocl_code_free(void *opened, fgpu_code freed)
 
     if (code == NULL)
         return;
-    for (uint32_t i = 0; i < OCL_DEVICE_QUEUES; i++)
+    for (uint32_t i = 0; i <= OCL_CODE_WARM; i++)
         ocl_args_destroy(device->api, code->args[i]);
     if (code->program != NULL)
         (void)device->api->clReleaseProgram(code->program);

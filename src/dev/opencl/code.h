@@ -9,13 +9,17 @@
 
 #include "dev/opencl/args.h"
 
+/* Place of the argument set that compiling ahead uses (guard.h). */
+#define OCL_CODE_WARM OCL_DEVICE_QUEUES
+
 struct ocl_code {
     struct ocl_device *device;
     cl_program program;
     char *entry;
-    uint32_t arg_count;
+    uint32_t form;      /* fgpu_code_form */
+    uint32_t arg_count; /* those that launches give; slices have more behind them */
     uint32_t required_local[3];
-    struct ocl_args *args[OCL_DEVICE_QUEUES];
+    struct ocl_args *args[OCL_DEVICE_QUEUES + 1];
 };
 
 /* FGPU_E_BUILD with a log, FGPU_E_UNSUPPORTED for other variants, FGPU_E_NOMEM, FGPU_E_DEVICE...,

@@ -7,9 +7,23 @@
 #include "dev/opencl/command.h"
 
 #include <stdlib.h>
-#include "dev/opencl/code.h"
+#include "dev/opencl/guard.h"
 #include "dev/opencl/mem.h"
 #include "dev/host/region.h"
+
+static cl_int command_slice(struct ocl_queue *queue, const fgpu_cmd_slice *slice,
+                            struct ocl_code *code, struct ocl_args *args, cl_event *event)
+{
+    struct ocl_shape shape;
+    cl_int error = ocl_guard_shape(slice, code, &shape);
+
+    if (error == CL_SUCCESS)
+        error = ocl_guard_args(queue->device, code, args, &shape, ocl_guard_of(slice->guard));
+    if (error != CL_SUCCESS)
+        return error;
+    return queue->api->clEnqueueNDRangeKernel(queue->id, args->kernel, slice->launch.dims, NULL,
+                                              shape.global, shape.local, 0, NULL, event);
+}
 
 static cl_int command_launch(struct ocl_queue *queue, const fgpu_cmd_launch *launch,
                              cl_event *event)
@@ -30,6 +44,11 @@ static cl_int command_launch(struct ocl_queue *queue, const fgpu_cmd_launch *lau
     error = ocl_args_set(queue->device, args, launch);
     if (error != CL_SUCCESS)
         return error;
+    if (launch->part == FGPU_LAUNCH_SLICE)
+        return command_slice(queue, (const fgpu_cmd_slice *)(const void *)launch, code, args,
+                             event);
+    if (code->form != FGPU_FORM_WHOLE)
+        return CL_INVALID_VALUE;
     for (uint32_t i = 0; i < launch->dims; i++) {
         global[i] = launch->global[i];
         local[i] = wanted[i] != 0 ? wanted[i] : 1;

@@ -55,6 +55,25 @@ void ocl_device_note(struct ocl_device *device, bool lost, const char *fmt, ...)
     lock_release(&device->lock);
 }
 
+/* Kernels of few work groups side by side: a CPU has one at a time in each of its cores. How many
+ * groups fill another device is not known: it depends on the kernel. */
+static void device_find_sides(struct ocl_device *device)
+{
+    fgpu_device_caps *caps = &device->caps;
+    uint32_t units = 0, most = ocl_env_beside();
+
+    if (!ocl_info_is_cpu(&device->unit) ||
+        !ocl_info_u32(&device->unit, CL_DEVICE_MAX_COMPUTE_UNITS, &units) || units < 2)
+        return;
+    most = most < units ? most : units;
+    most = most < OCL_DEVICE_QUEUES ? most : OCL_DEVICE_QUEUES;
+    if (most < 2)
+        return;
+    caps->side_queue_count = most - 1;
+    caps->queue_count += most - 1;
+    caps->fill_groups = units;
+}
+
 static void device_find_caps(struct ocl_device *device, const fgpu_backend_options *options)
 {
     const struct ocl_unit *unit = &device->unit;
@@ -76,6 +95,8 @@ static void device_find_caps(struct ocl_device *device, const fgpu_backend_optio
         caps->max_group_items = (uint32_t)group;
     caps->max_queue_commands = LIMITS_OPENCL_COMMANDS;
     caps->parts = 1;
+    caps->slices = 1;
+    device_find_sides(device);
     caps->resource_group = ocl_info_resource_group(unit);
     if (!ocl_info_u64(unit, CL_DEVICE_GLOBAL_MEM_SIZE, &caps->memory_bytes))
         caps->memory_bytes = 0;

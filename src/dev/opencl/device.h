@@ -15,7 +15,7 @@
 #include "dev/host/busy.h"
 #include "dev/opencl/platform.h"
 
-#define OCL_DEVICE_QUEUES 4u /* compute queues a device may have; one is opened now */
+#define OCL_DEVICE_QUEUES 4u /* compute queues a device may have */
 #define OCL_DEVICE_REASON 256u
 
 struct ocl_device {

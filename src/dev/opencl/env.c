@@ -5,6 +5,8 @@
 #include <string.h>
 #include "base/error.h"
 
+#define ENV_BESIDE_USUAL 4u
+
 static const char *env_memory(void)
 {
     const char *value = getenv("FASTGPU_OPENCL_MEMORY");
@@ -33,8 +35,24 @@ enum ocl_env_events ocl_env_events(void)
     return strcmp(value, "few") == 0 ? OCL_ENV_EVENTS_FEW : OCL_ENV_EVENTS_USUAL;
 }
 
+static const char *env_beside(void)
+{
+    const char *value = getenv("FASTGPU_OPENCL_BESIDE");
+
+    return value != NULL ? value : "";
+}
+
+uint32_t ocl_env_beside(void)
+{
+    const char *value = env_beside();
+
+    return value[0] != '\0' ? (uint32_t)(value[0] - '0') : ENV_BESIDE_USUAL;
+}
+
 fgpu_status ocl_env_check(void)
 {
+    const char *beside = env_beside();
+
     const char *memory = env_memory();
     const char *events = env_events();
 
@@ -48,5 +66,10 @@ fgpu_status ocl_env_check(void)
                          "opencl: the environment variable FASTGPU_OPENCL_EVENTS is \"%.80s\"; it "
                          "may be \"all\", \"few\", empty, or not set",
                          events);
+    if (beside[0] != '\0' && (strchr("1234", beside[0]) == NULL || beside[1] != '\0'))
+        return error_set(FGPU_E_INVAL,
+                         "opencl: the environment variable FASTGPU_OPENCL_BESIDE is \"%.80s\"; it "
+                         "may be 1, 2, 3, 4, empty, or not set",
+                         beside);
     return FGPU_OK;
 }

@@ -59,6 +59,8 @@
     X(clSetKernelArgSVMPointer)                                                                    \
     X(clEnqueueSVMMemcpy)                                                                          \
     X(clEnqueueSVMMemFill)                                                                         \
+    X(clEnqueueMapBuffer)                                                                          \
+    X(clEnqueueUnmapMemObject)                                                                     \
     X(clEnqueueNativeKernel)
 
 struct ocl_api {

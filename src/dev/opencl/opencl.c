@@ -2,7 +2,7 @@
 #include "dev/opencl/opencl.h"
 
 #include <stdlib.h>
-#include "dev/opencl/code.h"
+#include "dev/opencl/guard.h"
 #include "dev/opencl/info.h"
 #include "dev/opencl/mem.h"
 #include "dev/opencl/queue.h"
@@ -44,4 +44,10 @@ const fgpu_backend opencl_backend = {
     .poll = ocl_queue_poll,
     .sample = ocl_device_sample,
     .reason = ocl_device_reason,
+    .guard_open = ocl_guard_open,
+    .guard_close = ocl_guard_close,
+    .guard_stop = ocl_guard_stop,
+    .guard_left = ocl_guard_left,
+    .live_flag = ocl_live_flag,
+    .code_warm = ocl_guard_warm,
 };

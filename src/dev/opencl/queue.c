@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "dev/opencl/command.h"
 #include "dev/opencl/env.h"
+#include "dev/opencl/guard.h"
 #include "dev/opencl/hostmem.h"
 #include "dev/opencl/info.h"
 #include "dev/opencl/text.h"
@@ -107,6 +108,9 @@ static bool queue_retire(struct ocl_queue *queue, struct ocl_record *record)
     }
     record->result->status = record->status;
     record->result->timed = 0;
+    if (record->slice != NULL)
+        record->slice->left = ocl_guard_left(queue->device, record->slice->guard,
+                                             record->slice->first, record->slice->count);
     if (record->timed && record->event != NULL)
         queue_time(queue, record);
     queue_drop(queue, record);
@@ -203,6 +207,16 @@ static bool queue_fail(struct ocl_queue *queue, struct ocl_record *record, cl_in
     return true;
 }
 
+/* The command as a slice with a guard, or NULL. */
+static fgpu_cmd_slice *queue_slice(const fgpu_cmd *cmd)
+{
+    fgpu_cmd_slice *slice = cmd->body;
+
+    if (cmd->kind != FGPU_CMD_LAUNCH || slice->launch.part != FGPU_LAUNCH_SLICE)
+        return NULL;
+    return slice->guard != 0 ? slice : NULL;
+}
+
 /* Takes one command; false when it must be tried again or the queue has ended. */
 static bool queue_accept(struct ocl_queue *queue, const fgpu_cmd *cmd, bool last)
 {
@@ -211,6 +225,7 @@ static bool queue_accept(struct ocl_queue *queue, const fgpu_cmd *cmd, bool last
 
     record->number = queue->accepted + 1;
     record->result = cmd->body;
+    record->slice = queue_slice(cmd);
     record->event = NULL;
     record->staging = NULL;
     record->status = FGPU_OK;

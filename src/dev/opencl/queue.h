@@ -20,10 +20,11 @@ struct ocl_record {
     uint64_t number;
     struct ocl_queue *queue;
     fgpu_cmd_result *result;
-    cl_event event; /* or NULL: one of a later command tells */
-    void *staging;  /* freed when the command is over */
-    int32_t status; /* unless the event says otherwise */
-    bool runs;      /* something was enqueued; else it is over when those before it are */
+    fgpu_cmd_slice *slice; /* the same, where a guard is to be asked; else NULL */
+    cl_event event;        /* or NULL: one of a later command tells */
+    void *staging;         /* freed when the command is over */
+    int32_t status;        /* unless the event says otherwise */
+    bool runs;             /* something was enqueued; else it is over when those before it are */
     bool timed;
     uint64_t before_ns, after_ns; /* where timed: clock_now_ns() around its enqueueing */
     _Atomic uint32_t pending;     /* the callback has not been called yet */

@@ -3,6 +3,7 @@
 #include "dev/sim/sim_queue.h"
 
 #include "dev/host/region.h"
+#include "dev/host/yield.h"
 
 #define SIM_PACE_MAX 8u
 #define SIM_IDLE_POLLS_MAX 3u /* then a poll runs something */
@@ -53,9 +54,9 @@ static fgpu_status sim_queue_launch(struct sim_queue *queue, const fgpu_cmd_laun
     range.worker = queue->index;
     enum role role = role_now;
     role_now = ROLE_TASK; /* it runs inside poll: whatever it calls must not wait for the pool */
-    int failed = code->fn(&range, queue->scratch.args, code->user);
+    status = yield_run(code->fn, code->user, &range, queue->scratch.args);
     role_now = role;
-    return failed == 0 ? FGPU_OK : FGPU_E_TASK;
+    return status;
 }
 
 /* One side of a copy, or a fill's target, as an address. */
