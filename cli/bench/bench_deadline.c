@@ -297,7 +297,7 @@ static enum options_outcome deadline_read(int argc, char **argv, struct deadline
         {"over", 0, OPTION_NUMBER, &options->over, "PERCENT", "the same, above (default: 200)", 100,
          1000, NULL},
         {"slice", 0, OPTION_NUMBER, &options->slice_us, "US",
-         "microseconds of a slice of batch work (default: 100)", 1, 1000000, NULL},
+         "microseconds of a batch slice (default: 100)", 1, 1000000, NULL},
         {"seed", 0, OPTION_NUMBER, &options->seed, "N", "of what is random (default: 1)", 0,
          UINT64_MAX, NULL},
         {"json", 0, OPTION_FLAG, &options->is_json, NULL, "print one JSON object", 0, 0, NULL},

@@ -103,12 +103,12 @@ uint64_t sched_flight_ns(const struct engine *engine, const struct lane *lane)
 }
 
 /* `ns`, or so many of the host's turns, but not more than `most_ns`; not
- * while something urgent may come. */
+ * where tasks have terms. */
 static uint64_t sched_turns_ns(const struct engine *engine, const struct lane *lane, uint64_t ns,
                                uint64_t turns, uint64_t most_ns)
 {
     uint64_t turns_ns = lane->react_ns * turns;
-    if (engine->long_ns < SCHED_LONG_NS)
+    if (__builtin_expect(engine->serve != NULL, 0)) /* what is handed out can no longer wait */
         return ns;
     turns_ns = turns_ns < most_ns ? turns_ns : most_ns;
     return turns_ns > ns ? turns_ns : ns;
