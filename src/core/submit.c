@@ -182,7 +182,7 @@ static bool submit_is_brief(const struct submit_request *request)
     if (request->kind != TASK_KERNEL || request->arg_count > TASK_BRIEF_ACCESSES ||
         request->dims != 1 || request->local[0] != 0 || request->after_count != 0 ||
         request->on_done != NULL || request->name != NULL || request->cuts != NULL ||
-        request->piece != NULL)
+        request->piece != NULL || request->terms != NULL)
         return false;
     for (uint32_t i = 0; i < request->arg_count; i++)
         if (request->args[i].kind != FGPU_ARG_BUFFER || request->args[i].shape.rows > 1)
