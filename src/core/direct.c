@@ -130,9 +130,9 @@ bool direct_flows(const struct engine *engine)
     return engine->direct && engine->lane_count == 1 && engine->ready_count == 0 &&
            engine->kept == 0 && engine->hungry > 0 && engine->ranked == 0 && !device->lost &&
            !device->hidden && device->caps.offset_align_bytes <= 1 && engine->power == NULL &&
-           engine->split == NULL && (planner == NULL || planner->found.policy == NULL) &&
-           lane->backlog_head == TASK_NONE && lane->chain_head == TASK_NONE &&
-           !place_is_told(engine);
+           engine->split == NULL && engine->serve == NULL &&
+           (planner == NULL || planner->found.policy == NULL) && lane->backlog_head == TASK_NONE &&
+           lane->chain_head == TASK_NONE && !place_is_told(engine);
 }
 
 bool direct_take(struct engine *engine, struct task *task)
