@@ -9,6 +9,9 @@ static const struct command bench_commands[] = {
     {"split", bench_split, "a divisible kernel on all devices, against each alone"},
     {"mix", bench_mix, "fifty tasks of five kinds, against one by one on the whole device"},
     {"tiles", bench_tiles, "tiled product and Cholesky on two devices of different speed"},
+    {"fair", bench_fair, "device time of tenants, by their weights"},
+    {"deadline", bench_deadline, "tasks that end before their deadlines, of those that could"},
+    {"preempt", bench_preempt, "interactive requests beside batch work"},
     {"idle", bench_idle, "what an open pool without work uses"},
 };
 

@@ -312,8 +312,9 @@ typedef struct fgpu_backend {
      * error where the trial could not be made. Build thread. */
     fgpu_status (*live_flag)(void *device, uint32_t *live);
     /* Makes sure that launches like this one (its code, its work-group size) compile nothing when
-     * they begin: nothing of it runs. Blocks. Build thread. [in] launch: code of a form other than
-     * WHOLE; arguments that are valid for it, whose memory nobody frees meanwhile. */
+     * they begin: nothing of it runs. Blocks. Build thread. FGPU_E_INVAL where the device does not
+     * take that work-group size in that form. [in] launch: code of a form other than WHOLE;
+     * arguments that are valid for it, whose memory nobody frees meanwhile. */
     fgpu_status (*code_warm)(void *device, const fgpu_cmd_launch *launch);
 } fgpu_backend;
 

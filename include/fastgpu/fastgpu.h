@@ -15,6 +15,7 @@
 #include <fastgpu/stats.h>
 #include <fastgpu/status.h>
 #include <fastgpu/task.h>
+#include <fastgpu/tenant.h>
 #include <fastgpu/types.h>
 
 #endif

@@ -84,7 +84,18 @@ typedef struct fgpu_sim_task {
     uint32_t parts;   /* alike, that pieces of the task are made of, at most 65536: it may run on
                          several devices at once; 0, 1: it runs whole */
     const char *name; /* NULL */
+    /* Terms, as in fgpu_terms: a task that has any makes the simulation go by them. */
+    uint64_t release_ns;  /* submitted then; not before the task that was added before it */
+    uint64_t deadline_ns; /* from then on; 0: none. INTERACTIVE only */
+    uint32_t task_class;  /* fgpu_task_class */
+    uint32_t late;        /* fgpu_late */
+    uint32_t tenant;      /* 0: nobody in particular; else from fgpu_sim_tenant() */
+    uint32_t reserved2;   /* 0 */
 } fgpu_sim_task;
+
+/* One who shares the machine. [in] weight: 1..10000. [out] tenant: its number, from 1. */
+FGPU_API fgpu_status fgpu_sim_tenant(fgpu_sim *sim, const char *name, uint32_t weight,
+                                     uint32_t *tenant);
 
 /* Tasks run as if in this order. [out] number: from 0, may be NULL. Errors: FGPU_E_INVAL naming the
  * field, its value and the limit; FGPU_E_NODEVICE: no device has a cost for it; FGPU_E_NOMEM. */
@@ -105,10 +116,11 @@ typedef struct fgpu_sim_result {
     double energy_joule;      /* FGPU_SIM_UNKNOWN (-1) where the machine has no power figures */
     char policy[32];          /* what was chosen, for "auto" */
     double peak_watt;         /* largest average over any 100 ms, idle outside of the run; -1 */
-    uint64_t response_ns;     /* mean time from a task's submission to its end */
-    uint64_t power_ns;        /* lower bound of the makespan under the power cap, from the least
-                                 energy that the tasks take; 0: no cap */
-    uint64_t divided, pieces; /* tasks that ran in pieces, and those */
+    uint64_t response_ns; /* mean time from the start, whatever its release_ns, to a task's end */
+    uint64_t power_ns;    /* lower bound of the makespan under the power cap, from the least
+                             energy that the tasks take; 0: no cap */
+    uint64_t divided, pieces;            /* tasks that ran in pieces, and those */
+    uint64_t refused, dropped, degraded; /* tasks that would have missed their deadlines */
 } fgpu_sim_result;
 
 /* Run everything that was added. [out] result. A failed task is no error of the call. Progress: see

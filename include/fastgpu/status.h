@@ -43,7 +43,9 @@ extern "C" {
     X(E_IO, -25, "a file or a socket could not be read or written")                                \
     X(E_VERSION, -26, "the struct size or version does not fit this library")                      \
     X(E_SYSTEM, -27, "the operating system refused a resource (thread, lock, map)")                \
-    X(E_NOTFOUND, -28, "there is no such thing under that name")
+    X(E_NOTFOUND, -28, "there is no such thing under that name")                                   \
+    X(E_DEADLINE, -29, "the task would end, or would have ended, after its deadline")              \
+    X(E_QUOTA, -30, "the tenant has used up the device time that it may use")
 
 typedef enum fgpu_status {
 #define FGPU_STATUS_ENUM(name, number, text) FGPU_##name = (number),

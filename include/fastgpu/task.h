@@ -124,6 +124,47 @@ typedef int (*fgpu_host_fn)(void *const *args, void *user);
  * fgpu_task_wait() would return. */
 typedef void (*fgpu_task_done_fn)(fgpu_task task, fgpu_status status, void *user);
 
+/* How much a task matters. A class goes before the next; those behind together keep at least 4 % of
+ * the device time, and batch 2 %, while they have work. */
+typedef enum fgpu_task_class {
+    FGPU_CLASS_NORMAL = 0,      /* by fair shares of the tenants; in a tenant by priority */
+    FGPU_CLASS_INTERACTIVE = 1, /* earliest deadline first; without one behind those */
+    FGPU_CLASS_BATCH = 2        /* what the others leave, by fair shares */
+} fgpu_task_class;
+
+/* What becomes of a task that would miss its deadline. */
+typedef enum fgpu_late {
+    FGPU_LATE_REFUSE = 0, /* submit refuses it: FGPU_E_DEADLINE; once taken it is kept */
+    FGPU_LATE_DROP = 1,   /* the same, and it may give way until it starts, so that more tasks end
+                             in time: it fails with FGPU_E_DEADLINE then */
+    FGPU_LATE_DEGRADE = 2 /* it runs as batch work, without a deadline; until it starts it may give
+                             way that way */
+} fgpu_late;
+
+/* What admission says of a task with a deadline. */
+typedef struct fgpu_admission {
+    uint64_t finish_ns; /* predicted end, from now, were it taken; FGPU_FOREVER: never */
+    bool is_admitted;   /* predicted to end in time: taken with its deadline */
+    bool is_known;      /* from measured times or the caller's estimate; else from a guess */
+} fgpu_admission;
+
+/* Terms of service of a task. The first task with terms makes the pool go by them: all tasks are
+ * then placed one by one, without plans; those without terms are normal ones of the pool's own
+ * tenant (weight 1), and what a task waits for is as urgent as that task. */
+typedef struct fgpu_terms {
+    uint32_t struct_bytes; /* set by fgpu_terms_init() */
+    uint32_t task_class;   /* fgpu_task_class */
+    fgpu_tenant tenant;    /* whose device time it is; zero: the pool's own */
+    uint64_t deadline_ns;  /* from submission on; 0: none. INTERACTIVE only */
+    uint64_t estimate_ns;  /* of its run, where the pool has not measured it yet; 0: not known */
+    uint32_t late;         /* fgpu_late, with a deadline */
+    uint32_t reserved;     /* 0 */
+    fgpu_admission *admission; /* [out] with a deadline, also where it is refused; NULL */
+} fgpu_terms;
+
+/* Fill with zeros and the struct's size: a normal task of the pool's own tenant. */
+FGPU_API void fgpu_terms_init(fgpu_terms *terms);
+
 /* Description of a task. Start from fgpu_task_desc_init(); everything is copied by submit. */
 typedef struct fgpu_task_desc {
     uint32_t struct_bytes; /* set by fgpu_task_desc_init() */
@@ -148,8 +189,9 @@ typedef struct fgpu_task_desc {
     void *on_done_user;
     const char
         *name; /* for traces and error texts; NULL: the kernel's name. Copied up to 63 bytes */
-    const fgpu_cut *cuts; /* KERNEL: one for each argument: the pool may run it in pieces, on
-                             several devices; NULL: it may not */
+    const fgpu_cut *cuts;    /* KERNEL: one for each argument: the pool may run it in pieces, on
+                                several devices; NULL: it may not */
+    const fgpu_terms *terms; /* NULL: none */
 } fgpu_task_desc;
 
 /* Fill with zeros and the struct's size. */
@@ -161,7 +203,8 @@ FGPU_API void fgpu_task_desc_init(fgpu_task_desc *desc);
  * argument count, kind or size: named with the value and what the kernel takes; cuts), FGPU_E_RANGE
  * (a region beyond its buffer, cuts that do not cover one), FGPU_E_OVERLAP, FGPU_E_NOVARIANT,
  * FGPU_E_VERSION (struct_bytes), FGPU_E_NOMEM, FGPU_E_CLOSED, FGPU_E_SYSTEM (no thread for the
- * callbacks can be started). A refused task has no effect. */
+ * callbacks can be started), FGPU_E_DEADLINE (its terms' deadline would be missed: the text says by
+ * how much), FGPU_E_QUOTA (its tenant's is used up). A refused task has no effect. */
 FGPU_API fgpu_status fgpu_task_submit(fgpu_pool pool, const fgpu_task_desc *desc, fgpu_task *task);
 
 /* Shorthand for a 1-D kernel task with the pool's choice of group size. [in] global: work items, >=

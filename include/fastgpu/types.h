@@ -33,6 +33,9 @@ typedef struct fgpu_kernel {
 typedef struct fgpu_task {
     uint64_t bits;
 } fgpu_task;
+typedef struct fgpu_tenant {
+    uint64_t bits;
+} fgpu_tenant;
 typedef struct fgpu_graph {
     uint64_t bits;
 } fgpu_graph;

@@ -235,6 +235,9 @@ fgpu_status fgpu_graph_add(fgpu_graph handle, const fgpu_task_desc *desc, uint32
                          "%s: after_count is %u, it takes 0; use fgpu_graph_depend for the order "
                          "of nodes",
                          who, desc->after_count);
+    if (desc->terms != NULL)
+        return error_set(FGPU_E_UNSUPPORTED,
+                         "%s: terms are of a task that is submitted; recorded ones have none", who);
     node.request.after = NULL;
     node.kernel = desc->kind == FGPU_TASK_KERNEL ? desc->kernel.bits : 0;
     for (uint32_t i = 0; i < desc->arg_count; i++)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/barrier.h"
 #include "base/fork.h"
 #include "base/role.h"
 
@@ -12,16 +13,20 @@ static struct pool lookup_pools[LIMITS_POOLS];
 static struct lock lookup_lock; /* of taking and giving places */
 static uint32_t lookup_next;    /* where to look first */
 static pthread_once_t lookup_once = PTHREAD_ONCE_INIT;
-static _Atomic uint32_t lookup_doors; /* given to threads so far */
+static _Atomic uint32_t lookup_doors;  /* own ones given to threads so far */
+static _Atomic uint32_t lookup_others; /* ... shared ones */
+static _Atomic uint32_t lookup_owns;   /* threads can have doors of their own */
 LOOKUP_TLS uint32_t lookup_door;
 
 static void lookup_guard(void)
 {
     fork_guard(&lookup_lock);
+    atomic_store_release_u32(&lookup_owns, barrier_open());
 }
 
 static const char *const lookup_names[] = {"nothing", "pool", "device", "buffer",
-                                           "kernel",  "task", "graph",  "instantiated graph"};
+                                           "kernel",  "task", "graph",  "instantiated graph",
+                                           "tenant"};
 
 /* ---- pools ------------------------------------------------------------------------------ */
 
@@ -67,6 +72,7 @@ void lookup_pool_free(struct pool *pool, bool was_open)
 
 bool lookup_pool_is_left(const struct pool *pool)
 {
+    barrier_heavy();
     for (uint32_t i = 0; i < LOOKUP_DOORS; i++)
         if (atomic_load_seqcst_u32(&pool->doors[i].guests) != 0)
             return false;
@@ -87,7 +93,7 @@ static fgpu_status lookup_kind(uint64_t bits, enum handle_kind kind, const char 
         return FGPU_OK;
     if (bits == 0)
         return error_set(FGPU_E_HANDLE, "%s: the %s handle is zero", who, lookup_names[kind]);
-    if (found == HANDLE_NONE || found > HANDLE_EXEC)
+    if (found == HANDLE_NONE || found > HANDLE_TENANT)
         return error_set(FGPU_E_HANDLE, "%s: 0x%016llx is no handle of this library", who,
                          (unsigned long long)bits);
     return error_set(FGPU_E_HANDLE, "%s: 0x%016llx is a %s, not a %s", who,
@@ -104,15 +110,34 @@ static fgpu_status lookup_not_usable(const struct pool *pool, const char *who)
     return error_set(FGPU_E_CLOSED, "%s: the pool is closing", who);
 }
 
+/* Its number plus one. A thread that looks before there is a pool gets a shared one. */
+static uint32_t lookup_door_of(void)
+{
+    if (atomic_load_acquire_u32(&lookup_owns) &&
+        atomic_load_relaxed_u32(&lookup_doors) < LOOKUP_OWN) {
+        uint32_t own = atomic_add_relaxed_u32(&lookup_doors, 1);
+        if (own < LOOKUP_OWN)
+            return own + 1;
+    }
+    return LOOKUP_OWN + (atomic_add_relaxed_u32(&lookup_others, 1) & (LOOKUP_SHARED - 1)) + 1;
+}
+
 /* The caller counts itself, then looks whether the pool is closing; who closes it says so, then
- * looks whether anybody is counted (both sequentially consistent): one of them sees the other. A
+ * looks whether anybody is counted (both sequentially consistent, or with the fence of
+ * base/barrier.h between the two): one of them sees the other. A
  * place that is used again was closing until the new pool was alive, so `live`, read last, belongs
  * to the pool that the caller keeps. A child of the process that opened it may not even wait. */
 static struct pool *lookup_enter(struct pool *pool, const char *who, fgpu_status *status)
 {
     if (__builtin_expect(lookup_door == 0, 0))
-        lookup_door = (atomic_add_relaxed_u32(&lookup_doors, 1) & (LOOKUP_DOORS - 1)) + 1;
-    (void)atomic_add_seqcst_u32(&pool->doors[lookup_door - 1].guests, 1);
+        lookup_door = lookup_door_of();
+    _Atomic uint32_t *guests = &pool->doors[lookup_door - 1].guests;
+    if (__builtin_expect(lookup_door <= LOOKUP_OWN, 1)) {
+        atomic_store_relaxed_u32(guests, atomic_load_relaxed_u32(guests) + 1);
+        barrier_light();
+    } else {
+        (void)atomic_add_seqcst_u32(guests, 1);
+    }
     if (__builtin_expect(!atomic_load_seqcst_u32(&pool->closing) &&
                              (atomic_load_seqcst_u32(&pool->live) & 1) &&
                              atomic_load_relaxed_u32(&pool->forks) == fork_count(),
@@ -174,6 +199,21 @@ fgpu_status lookup_device(const struct pool *pool, fgpu_device handle, const cha
     uint32_t live = atomic_load_relaxed_u32(&pool->live) & HANDLE_GENERATION_MASK;
     if (*index >= pool->driver->visible_count || handle_generation(handle.bits) != live)
         return error_set(FGPU_E_STALE, "%s: the device belongs to a pool that has been closed",
+                         who);
+    return FGPU_OK;
+}
+
+fgpu_status lookup_tenant(const struct pool *pool, fgpu_tenant handle, const char *who,
+                          uint32_t *index)
+{
+    fgpu_status status = lookup_owner(pool, handle.bits, HANDLE_TENANT, who);
+    if (status != FGPU_OK)
+        return status;
+    *index = handle_index(handle.bits);
+    uint32_t live = atomic_load_relaxed_u32(&pool->live) & HANDLE_GENERATION_MASK;
+    if (*index == 0 || *index >= atomic_load_acquire_u32(&pool->tenants) ||
+        handle_generation(handle.bits) != live)
+        return error_set(FGPU_E_STALE, "%s: the tenant belongs to a pool that has been closed",
                          who);
     return FGPU_OK;
 }

@@ -18,10 +18,13 @@ struct graph;
 struct reduces;
 struct graph_exec;
 
-#define LOOKUP_DOORS 8u /* a power of two */
+#define LOOKUP_OWN 8u    /* doors that belong to one thread each: the first ones that came */
+#define LOOKUP_SHARED 8u /* ... and those of all others; a power of two */
+#define LOOKUP_DOORS (LOOKUP_OWN + LOOKUP_SHARED)
 
 /* Calls that came in through one of the doors and have not left. Threads keep to one door each, so
- * that they do not count in the same cache line. */
+ * that they do not count in the same cache line, and one that nobody else uses is counted at
+ * without atomic operations (base/barrier.h). */
 struct lookup_door {
     _Alignas(LIMITS_CACHE_LINE) _Atomic uint32_t guests;
 };
@@ -41,6 +44,8 @@ struct pool {
     struct table graphs;                    /* struct graph */
     struct table execs;                     /* struct graph_exec */
     struct reduces *reduces;                /* buffers that tasks reduce into (api/reduce.c) */
+    _Atomic uint32_t tenants; /* that there are, the pool's own included; 0: nobody has terms */
+    _Atomic uint32_t quotas;  /* of them with a quota */
     struct lookup_door doors[LOOKUP_DOORS]; /* closing waits until nobody is inside */
 };
 
@@ -70,8 +75,13 @@ extern LOOKUP_TLS uint32_t lookup_door;
 
 static inline void lookup_leave(struct pool **pool)
 {
-    if (*pool != NULL)
-        (void)atomic_sub_seqcst_u32(&(*pool)->doors[lookup_door - 1].guests, 1);
+    if (*pool == NULL)
+        return;
+    _Atomic uint32_t *guests = &(*pool)->doors[lookup_door - 1].guests;
+    if (__builtin_expect(lookup_door <= LOOKUP_OWN, 1))
+        atomic_store_release_u32(guests, atomic_load_relaxed_u32(guests) - 1);
+    else
+        (void)atomic_sub_seqcst_u32(guests, 1);
 }
 
 /* `who`: the function and argument for the text, for example "fgpu_pool_wait: pool". NULL on
@@ -87,6 +97,8 @@ fgpu_status lookup_device(const struct pool *pool, fgpu_device handle, const cha
 fgpu_status lookup_buffer(const struct pool *pool, fgpu_buffer handle, const char *who,
                           uint32_t *index);
 fgpu_status lookup_kernel(const struct pool *pool, fgpu_kernel handle, const char *who,
+                          uint32_t *index);
+fgpu_status lookup_tenant(const struct pool *pool, fgpu_tenant handle, const char *who,
                           uint32_t *index);
 /* [out] word: the record's word, read once. *gone: the task has ended well and its record serves
  * another now. */

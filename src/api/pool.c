@@ -108,6 +108,8 @@ fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *handle)
         lookup_pool_free(pool, false);
         return status;
     }
+    atomic_store_relaxed_u32(&pool->tenants, 0);
+    atomic_store_relaxed_u32(&pool->quotas, 0);
     lock_init(&pool->maps_lock);
     vec_init(&pool->maps, sizeof(struct lookup_map), NULL);
     lookup_pool_opened(pool);

@@ -36,7 +36,7 @@ static const struct kernel *quick_kernel(const struct pool *pool, const fgpu_tas
 }
 
 static bool quick_arg(const struct pool *pool, const fgpu_arg *arg,
-                      const struct kernel_arg *declared, struct task *task, uint32_t i)
+                      const struct kernel_arg *declared, struct submit_quick_arg *out)
 {
     const struct engine *engine = &pool->driver->engine;
     const fgpu_region *region = &arg->region;
@@ -50,46 +50,56 @@ static bool quick_arg(const struct pool *pool, const fgpu_arg *arg,
     if (!quick_names(pool, arg->buffer.bits, HANDLE_BUFFER, &buffer->live) || access < FGPU_READ ||
         access > FGPU_READ_WRITE)
         return false;
-    for (uint32_t j = 0; j < i; j++)
-        if (task_accesses(task)[j].buffer == index)
-            return false;
     /* What linking will touch; by then it is there. */
     __builtin_prefetch(&buffer->home, 1);
-    submit_quick_arg(task, i, index, handle_generation(arg->buffer.bits), (uint8_t)access,
-                     atomic_load_relaxed_u64(&buffer->size_bytes));
+    *out = (struct submit_quick_arg){.buffer = index,
+                                     .live = handle_generation(arg->buffer.bits),
+                                     .size_bytes = atomic_load_relaxed_u64(&buffer->size_bytes),
+                                     .mode = (uint8_t)access};
+    return true;
+}
+
+/* All arguments, no buffer twice. */
+static bool quick_args(const struct pool *pool, const fgpu_task_desc *desc,
+                       const struct kernel *kernel, struct submit_quick *quick)
+{
+    for (uint32_t i = 0; i < desc->arg_count; i++) {
+        if (!quick_arg(pool, &desc->args[i], &kernel->args[i], &quick->args[i]))
+            return false;
+        for (uint32_t j = 0; j < i; j++)
+            if (quick->args[j].buffer == quick->args[i].buffer)
+                return false;
+    }
     return true;
 }
 
 static bool quick_is_usual(const fgpu_task_desc *desc)
 {
     return desc != NULL && desc->struct_bytes == sizeof *desc && desc->kind == FGPU_TASK_KERNEL &&
-           desc->arg_count <= SUBMIT_QUICK_ARGS && desc->args != NULL && desc->dims == 1 &&
+           desc->arg_count <= TASK_BRIEF_ACCESSES && desc->args != NULL && desc->dims == 1 &&
            desc->after_count == 0 && desc->flags == 0 && desc->device.bits == 0 &&
            desc->cuts == NULL && desc->on_done == NULL && desc->name == NULL &&
-           desc->priority >= -1000 && desc->priority <= 1000 && desc->local[0] == 0 &&
-           desc->local[1] == 0 && desc->local[2] == 0 && desc->global[0] - 1 < QUICK_GLOBAL_MOST;
+           desc->terms == NULL && desc->priority >= -1000 && desc->priority <= 1000 &&
+           desc->local[0] == 0 && desc->local[1] == 0 && desc->local[2] == 0 &&
+           desc->global[0] - 1 < QUICK_GLOBAL_MOST;
 }
 
 bool quick_submit(struct pool *pool, const fgpu_task_desc *desc, fgpu_task *task)
 {
     struct driver *driver = pool->driver;
+    struct submit_quick quick;
     bool usual = quick_is_usual(desc) && !reduce_any(pool);
     const struct kernel *kernel = usual ? quick_kernel(pool, desc) : NULL;
-    struct task *record = kernel != NULL ? submit_quick(&driver->engine, desc->arg_count) : NULL;
-    if (record == NULL)
+    if (kernel == NULL || !quick_args(pool, desc, kernel, &quick))
         return false;
-    for (uint32_t i = 0; i < desc->arg_count; i++) {
-        if (quick_arg(pool, &desc->args[i], &kernel->args[i], record, i))
-            continue;
-        submit_quick_drop(&driver->engine, record);
+    quick.kernel = handle_index(desc->kernel.bits);
+    quick.kernel_live = handle_generation(desc->kernel.bits);
+    quick.global = desc->global[0];
+    quick.priority = (int16_t)desc->priority;
+    quick.arg_count = desc->arg_count;
+    uint32_t index, generation;
+    if (!submit_quick(&driver->engine, &quick, &index, &generation))
         return false;
-    }
-    fgpu_cmd_launch *launch = task_body(record);
-    launch->code = handle_generation(desc->kernel.bits); /* until the task is launched */
-    record->kernel = handle_index(desc->kernel.bits);
-    record->priority = (int16_t)desc->priority;
-    uint32_t index = record->self; /* the record is the engine's once it has been pushed */
-    uint32_t generation = submit_quick_end(&driver->engine, record, desc->global[0]);
     driver_push(driver, index, TASK_KERNEL);
     if (task != NULL)
         *task = lookup_task_handle(pool, index, generation);

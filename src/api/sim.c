@@ -256,7 +256,8 @@ static fgpu_status sim_check_task(const fgpu_sim *sim, const fgpu_sim_task *task
         if (task->after[i] >= sim->tasks.count)
             return error_set(FGPU_E_INVAL, "fgpu_sim_add: after[%u] is %u; %zu tasks came before",
                              i, task->after[i], sim->tasks.count);
-    return sim_check_accesses(sim, task);
+    fgpu_status status = sim_check_terms(sim, task);
+    return status == FGPU_OK ? sim_check_accesses(sim, task) : status;
 }
 
 static fgpu_status sim_task_type(fgpu_sim *sim, const fgpu_sim_task *task, uint32_t *type)
@@ -295,6 +296,7 @@ static bool sim_keep_task(fgpu_sim *sim, const fgpu_sim_task *task, uint32_t typ
                             .access_count = (uint16_t)task->access_count,
                             .after_count = (uint16_t)task->after_count,
                             .priority = (int16_t)task->priority};
+    sim_keep_terms(sim, task, &kept);
     if (task->name != NULL) {
         if (sim->names.count == 0 && vec_push(&sim->names, NULL) == NULL)
             return false;

@@ -20,6 +20,9 @@ struct sim_task {
     double flops;
     uint16_t access_count, after_count;
     int16_t priority;
+    uint8_t rank, late; /* enum serve_class, fgpu_late */
+    uint16_t tenant;
+    uint64_t release_ns, deadline_ns;
 };
 
 /* Where it is in the engine. */
@@ -32,6 +35,7 @@ struct fgpu_sim {
     const struct machine *machine;
     uint32_t flags;
     bool has_run;
+    bool has_terms;                   /* a task has some, or there are tenants */
     uint64_t next_address;            /* of data, invented */
     struct vec data;                  /* uint32_t: the engine's buffers */
     struct vec kernels;               /* struct sim_kernel */
@@ -51,6 +55,14 @@ fgpu_status sim_power_options(const fgpu_sim_options *options);
 fgpu_status sim_power_check(const struct fgpu_sim *sim);
 /* Energy, peak, and the bound that follows from a cap. FGPU_E_NOMEM without a text. */
 fgpu_status sim_power_fill(struct fgpu_sim *sim, fgpu_sim_result *result);
+
+/* Classes, tenants, deadlines, releases (api/sim_terms.c): of a task that is added; kept with it;
+ * and when it is submitted. [out] terms: of the engine, NULL in *use where there are none.
+ * FGPU_E_DEADLINE: it is refused. */
+fgpu_status sim_check_terms(const struct fgpu_sim *sim, const fgpu_sim_task *task);
+void sim_keep_terms(struct fgpu_sim *sim, const fgpu_sim_task *task, struct sim_task *kept);
+fgpu_status sim_terms(struct fgpu_sim *sim, const struct sim_task *task,
+                      struct submit_request *request, struct task_terms *terms);
 
 /* Lower bounds of the tasks' makespan with their true costs (api/sim_bound.c). */
 fgpu_status sim_bound(const struct fgpu_sim *sim, fgpu_sim_result *result);

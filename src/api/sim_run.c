@@ -9,6 +9,7 @@
 
 #include "api/sim.h"
 #include "core/planner.h"
+#include "core/serve.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -16,13 +17,17 @@
 
 /* ---- submitting ------------------------------------------------------------------------- */
 
-static const uint32_t *sim_after(const fgpu_sim *sim, const struct sim_task *task, uint32_t *pairs)
+static const uint32_t *sim_after(const fgpu_sim *sim, const struct sim_task *task, uint32_t *pairs,
+                                 uint32_t *count)
 {
+    *count = 0;
     for (uint32_t i = 0; i < task->after_count; i++) {
         uint32_t number = *(uint32_t *)vec_at(&sim->after, task->first_after + i);
         const struct sim_place *place = vec_at(&sim->places, number);
-        pairs[2 * i] = place->slot;
-        pairs[2 * i + 1] = place->generation;
+        if (place->slot == TASK_NONE) /* it was refused */
+            continue;
+        pairs[2 * *count] = place->slot;
+        pairs[2 * (*count)++ + 1] = place->generation;
     }
     return pairs;
 }
@@ -64,26 +69,40 @@ static fgpu_status sim_submit(fgpu_sim *sim, uint32_t number)
                                      .arg_count = (uint8_t)task->access_count,
                                      .args = args,
                                      .pin = TASK_DEVICE_ANY,
-                                     .after = sim_after(sim, task, pairs),
-                                     .after_count = task->after_count,
                                      .cuts = type->parts > 1 ? cuts : NULL};
+    request.after = sim_after(sim, task, pairs, &request.after_count);
     if (!(sim->flags & FGPU_SIM_NO_PRIORITIES))
         request.priority = task->priority;
     if (task->name != 0)
         request.name = vec_at(&sim->names, task->name);
-    struct sim_place place;
-    fgpu_status status = simulator_submit_typed(
-        &sim->simulator, &request, (struct simulator_task){number, task->type}, &place.slot);
+    struct task_terms terms;
+    struct sim_place place = {TASK_NONE, 0};
+    fgpu_status status = sim_terms(sim, task, &request, &terms);
+    if (status == FGPU_E_DEADLINE)
+        return vec_push(&sim->places, &place) != NULL ? FGPU_OK : FGPU_E_NOMEM;
+    if (status == FGPU_OK)
+        status = simulator_submit_typed(&sim->simulator, &request,
+                                        (struct simulator_task){number, task->type}, &place.slot);
     if (status != FGPU_OK)
         return status;
     place.generation = task_generation(engine_task(engine, place.slot));
+    if (sim->has_terms) /* what comes next may ask what this one will take */
+        (void)engine_drain(engine);
     return vec_push(&sim->places, &place) != NULL ? FGPU_OK : FGPU_E_NOMEM;
 }
 
-/* As many as there is room for. FGPU_E_AGAIN: there are more. */
+/* When the next task is to be submitted; never: there is none. */
+static uint64_t sim_release_ns(const fgpu_sim *sim)
+{
+    if (sim->places.count == sim->tasks.count)
+        return SIMULATOR_NEVER;
+    return ((const struct sim_task *)vec_at(&sim->tasks, sim->places.count))->release_ns;
+}
+
+/* As many as have been released and there is room for. FGPU_E_AGAIN: there are more. */
 static fgpu_status sim_submit_some(fgpu_sim *sim)
 {
-    while (sim->places.count < sim->tasks.count) {
+    while (sim_release_ns(sim) <= sim->simulator.now_ns) {
         fgpu_status status = sim_submit(sim, (uint32_t)sim->places.count);
         if (status != FGPU_OK)
             return status;
@@ -107,10 +126,15 @@ static void sim_fill(const fgpu_sim *sim, fgpu_sim_result *result)
     result->bytes_moved = s->bytes_moved;
     for (size_t i = 0; i < sim->tasks.count; i++)
         result->flops += ((const struct sim_task *)vec_at(&sim->tasks, i))->flops;
-    if (s->answered > 0)
-        result->response_ns = (uint64_t)(s->response_ns / (double)s->answered);
     result->divided = stats->tasks_divided;
     result->pieces = stats->pieces;
+    if (s->answered > 0)
+        result->response_ns = (uint64_t)(s->response_ns / (double)s->answered);
+    if (s->engine.serve != NULL) {
+        result->refused = s->engine.serve->refused;
+        result->dropped = s->engine.serve->dropped;
+        result->degraded = s->engine.serve->degraded;
+    }
     const struct policy *policy = planner_policy(&s->engine);
     memcpy(result->policy, policy->name, strnlen(policy->name, sizeof result->policy - 1));
 }
@@ -139,8 +163,13 @@ static fgpu_status sim_drive(fgpu_sim *sim)
         bool all = status == FGPU_OK;
         if (!all && status != FGPU_E_AGAIN)
             return error_set(status, "fgpu_sim_run: no memory for the tasks");
-        uint64_t before = s->engine.stats.turns;
-        bool more = simulator_step(s, SIMULATOR_NEVER, SIM_EVENTS);
+        uint64_t before = s->engine.stats.turns,
+                 release_ns = all ? sim_release_ns(sim) : SIMULATOR_NEVER;
+        bool more = simulator_step(s, release_ns, SIM_EVENTS);
+        if (!more && release_ns != SIMULATOR_NEVER) { /* nothing happens until then */
+            s->now_ns = release_ns;
+            more = true;
+        }
         const fgpu_pool_stats *stats = &s->engine.stats;
         uint64_t done = stats->tasks_done + stats->tasks_failed + stats->tasks_cancelled;
         if (sim->progress != NULL && sim->progress(done, sim->tasks.count, sim->progress_user) != 0)

@@ -21,6 +21,8 @@ static fgpu_status task_submit_any(struct pool *pool, const fgpu_task_desc *desc
     struct task_room room;
     struct submit_request request;
     fgpu_status status = task_check(pool, desc, "fgpu_task_submit", &room, &request);
+    if (status == FGPU_OK && desc->terms != NULL)
+        status = task_check_terms(pool, desc->terms, "fgpu_task_submit", &room, &request);
     if (status != FGPU_OK)
         return status;
     uint32_t index, generation;

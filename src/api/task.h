@@ -16,6 +16,7 @@ fgpu_status task_error_text(const struct pool *pool, uint32_t index);
 struct task_room {
     struct submit_arg args[LIMITS_KERNEL_ARGS];
     uint32_t after[2 * LIMITS_DEPS];
+    struct task_terms terms;
 };
 fgpu_status task_check(struct pool *pool, const fgpu_task_desc *desc, const char *who,
                        struct task_room *room, struct submit_request *request);
@@ -25,6 +26,11 @@ fgpu_status task_check(struct pool *pool, const fgpu_task_desc *desc, const char
 fgpu_status task_check_cuts(const struct pool *pool, const fgpu_task_desc *desc,
                             const struct kernel *kernel, const char *who,
                             struct submit_request *request);
+
+/* Terms (api/terms.c): sets request->terms, whose deadline is admitted then. The rest of the
+ * request is complete. */
+fgpu_status task_check_terms(struct pool *pool, const fgpu_terms *terms, const char *who,
+                             struct task_room *room, struct submit_request *request);
 
 /* A region of a buffer of that size, normalised. */
 fgpu_status task_check_region(const fgpu_region *region, uint64_t size_bytes, const char *who,

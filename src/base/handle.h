@@ -16,7 +16,8 @@ enum handle_kind {
     HANDLE_KERNEL,
     HANDLE_TASK,
     HANDLE_GRAPH,
-    HANDLE_EXEC
+    HANDLE_EXEC,
+    HANDLE_TENANT
 };
 
 #define HANDLE_INDEX_BITS 24u

@@ -7,7 +7,7 @@ void inbox_init(struct inbox *inbox, const struct table *table, size_t next_offs
                 next_offset + sizeof(uint32_t) <= table->item_bytes);
     inbox->table = table;
     inbox->next_offset = next_offset;
-    atomic_store_relaxed_u32(&inbox->head, INBOX_NONE);
+    atomic_store_relaxed_u64(&inbox->head, INBOX_NONE);
 }
 
 uint32_t inbox_drain(struct inbox *inbox)
@@ -15,7 +15,7 @@ uint32_t inbox_drain(struct inbox *inbox)
     /* An empty inbox is looked at often: do not take its cache line away from producers. */
     if (inbox_is_empty(inbox))
         return INBOX_NONE;
-    uint32_t index = atomic_exchange_acqrel_u32(&inbox->head, INBOX_NONE);
+    uint32_t index = (uint32_t)atomic_exchange_seqcst_u64(&inbox->head, INBOX_NONE);
     uint32_t newer = INBOX_NONE;
     while (index != INBOX_NONE) {
         _Atomic uint32_t *link = inbox_link(inbox, index);

@@ -4,19 +4,23 @@
 #include "core/place.h"
 #include "core/sched.h"
 
-#define BESIDE_LEAST_NS 20000u /* of shorter ones the host's share is as long: nothing is gained   \
-                                */
+#define BESIDE_LEAST_NS                                                                            \
+    20000u /* of shorter ones the host's share is as long: nothing is gained                       \
+            */
 
-/* Work groups of a launch; UINT64_MAX where the device chooses their size. */
+/* Work groups of a launch; UINT64_MAX where the device chooses their size. A brief record has no
+ * body before it is launched: one dimension of as many items as its size. */
 static uint64_t beside_groups(const struct engine *engine, const struct task *task, uint32_t device)
 {
     const fgpu_cmd_launch *launch = task_body(task);
     const struct code *code = engine_code(engine, engine_kernel(engine, task->kernel), device);
+    bool chosen = !(task->flags & TASK_F_AUTO_LOCAL);
     uint64_t groups = 1;
-    for (uint32_t i = 0; i < launch->dims; i++) {
-        uint64_t local =
-            task->flags & TASK_F_AUTO_LOCAL ? code->required_local[i] : launch->local[i];
-        uint64_t items = launch->global[i];
+    if (launch == NULL && chosen)
+        return UINT64_MAX;
+    for (uint32_t i = 0; i < (launch != NULL ? launch->dims : 1); i++) {
+        uint64_t local = chosen ? launch->local[i] : code->required_local[i];
+        uint64_t items = launch != NULL ? launch->global[i] : task->size;
         if (local == 0 ||
             __builtin_mul_overflow(groups, items / local + (items % local != 0), &groups))
             return UINT64_MAX;

@@ -8,6 +8,7 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/lineage.h"
+#include "core/serve.h"
 #include "core/split.h"
 
 static uint64_t check_present(const struct engine *engine, const struct buffer *buffer)
@@ -94,7 +95,9 @@ static void check_ready(const struct engine *engine)
             count++;
         }
     }
-    FGPU_ASSERT(count == engine->ready_count);
+    FGPU_ASSERT(count == (engine->serve == NULL ? engine->ready_count : 0));
+    if (engine->serve != NULL)
+        serve_check(engine);
 }
 
 static uint32_t check_length(const struct engine *engine, uint32_t at)

@@ -17,7 +17,8 @@
 #include "core/sched.h"
 #include "core/submit.h"
 
-#define DIRECT_ACCESSES 8u /* of a task; one with more goes the long way */
+#define DIRECT_ACCESSES 8u     /* of a task; one with more goes the long way */
+#define DIRECT_SHORT_NS 20000u /* nobody plans for such tasks */
 
 /* One segment for the whole buffer. */
 static struct segment *direct_segment(const struct buffer *buffer)
@@ -40,7 +41,7 @@ static bool direct_find(struct engine *engine, const struct task *task,
     return true;
 }
 
-static void direct_resolve(struct task *task, struct buffer *buffers[DIRECT_ACCESSES])
+static void direct_resolve(struct task *task, struct buffer **buffers)
 {
     const struct task_access *accesses = task_accesses(task);
     fgpu_cmd_arg *args = task_args(task);
@@ -51,7 +52,6 @@ static void direct_resolve(struct task *task, struct buffer *buffers[DIRECT_ACCE
         fgpu_cmd_arg *arg = &args[access->arg];
         block->pins++;
         block->used = 1;
-        buffer->linked--;
         if (access->mode & FGPU_WRITE)
             replica_write(&direct_segment(buffer)->replica, 0);
         arg->u.buffer.mem = block->heap.mem;
@@ -62,16 +62,14 @@ static void direct_resolve(struct task *task, struct buffer *buffers[DIRECT_ACCE
 /* Nothing speaks against launching it now, as far as the task itself knows. */
 static bool direct_is_usual(const struct engine *engine, const struct task *task)
 {
-    return task->kind == TASK_KERNEL && !(task->flags & TASK_F_PINNED) && task->marks == 0 &&
-           task->waits == 0 && task->status == FGPU_OK && engine->nodes[0].short_task != task->self;
+    return task->kind == TASK_KERNEL && !(task->flags & TASK_F_PINNED) &&
+           (task->marks & ~TASK_M_BRIEF) == 0 && task->waits == 0 && task->status == FGPU_OK &&
+           engine->nodes[0].short_task != task->self;
 }
 
-static bool direct_launch_code(struct engine *engine, struct lane *lane, struct task *task,
-                               const struct code *code)
+static void direct_issue(struct engine *engine, struct lane *lane, struct task *task,
+                         const struct code *code, struct buffer **buffers)
 {
-    struct buffer *buffers[DIRECT_ACCESSES];
-    if (code->state != CODE_READY || !direct_find(engine, task, buffers))
-        return false;
     direct_resolve(task, buffers);
     task->flags |= TASK_F_PINNED;
     task_result(task)->status = FGPU_OK;
@@ -81,6 +79,18 @@ static bool direct_launch_code(struct engine *engine, struct lane *lane, struct 
     graph_tell_issued(engine, task);
     if (lane->idle)
         sched_update_hunger(engine, lane);
+}
+
+static bool direct_launch_code(struct engine *engine, struct lane *lane, struct task *task,
+                               const struct code *code)
+{
+    struct buffer *buffers[DIRECT_ACCESSES];
+    if (code->state != CODE_READY || !direct_find(engine, task, buffers) ||
+        !submit_lend(engine, task))
+        return false;
+    for (uint32_t i = 0; i < task->access_count; i++)
+        buffers[i]->linked--;
+    direct_issue(engine, lane, task, code, buffers);
     return true;
 }
 
@@ -112,12 +122,56 @@ bool direct_place(struct engine *engine, struct task *task)
     return direct_launch_code(engine, lane, task, code);
 }
 
+bool direct_flows(const struct engine *engine)
+{
+    const struct engine_device *device = &engine->devices[0];
+    const struct lane *lane = &engine->lanes[0];
+    const struct planner *planner = engine->planner;
+    return engine->direct && engine->lane_count == 1 && engine->ready_count == 0 &&
+           engine->kept == 0 && engine->hungry > 0 && engine->ranked == 0 && !device->lost &&
+           !device->hidden && device->caps.offset_align_bytes <= 1 && engine->power == NULL &&
+           engine->split == NULL && (planner == NULL || planner->found.policy == NULL) &&
+           lane->backlog_head == TASK_NONE && lane->chain_head == TASK_NONE &&
+           !place_is_told(engine);
+}
+
+bool direct_take(struct engine *engine, struct task *task)
+{
+    struct lane *lane = &engine->lanes[0];
+    struct buffer *buffers[TASK_BRIEF_ACCESSES];
+    /* Nobody is looked at before it, nor would be preferred to it. */
+    if (engine->work.count > 0 || task->marks != TASK_M_BRIEF || task->flags != TASK_F_AUTO_LOCAL ||
+        task->priority != 0 || task->pin != TASK_DEVICE_ANY || lane_room(lane) < 8 ||
+        !sched_has_room(engine, lane) || engine->nodes[0].short_task == task->self)
+        return false;
+    struct kernel *kernel = engine_kernel(engine, task->kernel);
+    const struct code *code = engine_code(engine, kernel, 0);
+    uint64_t ns;
+    if (!kernel->prepared || code->state != CODE_READY || !code->model_valid ||
+        code->model_size != task->size ||
+        history_slot_predict(engine->history, code->model_slot, &ns) == HISTORY_UNKNOWN ||
+        ns > DIRECT_SHORT_NS || !submit_lend(engine, task))
+        return false;
+    if (!graph_link_behind(engine, task, 0, buffers)) {
+        submit_take_back(engine, task);
+        return false;
+    }
+    engine->stats.tasks_submitted++;
+    task->lane = 0;
+    task->model = code->model_slot;
+    task->predicted_ns = (uint32_t)ns;
+    if (engine->planner != NULL)
+        planner_linked(engine, task);
+    direct_issue(engine, lane, task, code, buffers);
+    return true;
+}
+
 bool direct_end(struct engine *engine, struct task *task)
 {
     const struct engine_node *node = &engine->nodes[0];
     if (!engine->direct || task->kind != TASK_KERNEL || task->status != FGPU_OK ||
-        task->marks != 0 || !(task->flags & TASK_F_PINNED) || node->memory_waiters != LINKS_NONE ||
-        node->short_task == task->self)
+        (task->marks & ~TASK_M_BRIEF) != 0 || !(task->flags & TASK_F_PINNED) ||
+        node->memory_waiters != LINKS_NONE || node->short_task == task->self)
         return false;
     const struct task_access *accesses = task_accesses(task);
     struct kernel *kernel = engine_kernel(engine, task->kernel);

@@ -15,6 +15,12 @@ bool direct_launch(struct engine *engine, struct lane *lane, struct task *task);
 /* PICKED -> RUNNING on the only lane that there is. False: as above. */
 bool direct_place(struct engine *engine, struct task *task);
 
+/* NEW -> RUNNING: linked and launched in one, on the only lane that there is, where nothing stands
+ * between: the very tasks that the turn would launch without having changed anything before. Asked
+ * for all tasks of an inbox once; then for each. False: nothing has been changed. */
+bool direct_flows(const struct engine *engine);
+bool direct_take(struct engine *engine, struct task *task);
+
 /* A task that has run well ends, and its record is free. False: as above. */
 bool direct_end(struct engine *engine, struct task *task);
 

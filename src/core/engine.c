@@ -22,6 +22,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/split.h"
 #include "core/steal.h"
 #include "core/submit.h"
@@ -61,10 +62,21 @@ void engine_objects_gone(struct engine *engine, struct task *task)
         engine_kernel_gone(engine, task->kernel);
 }
 
+/* Whoever it ran for is charged; and a piece, or what is run in pieces. */
+static void engine_marked_ended(struct engine *engine, struct task *task, fgpu_status status)
+{
+    if ((task->marks & TASK_M_PIECE) && engine->serve != NULL)
+        serve_piece(engine, task);
+    if (task->marks & TASK_M_SERVED)
+        serve_ended(engine, task);
+    if (task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE))
+        split_ended(engine, task, status);
+}
+
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
-    if (__builtin_expect(task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE), 0))
-        split_ended(engine, task, status);
+    if (__builtin_expect(task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE | TASK_M_SERVED), 0))
+        engine_marked_ended(engine, task, status);
     else if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
         return;
     if (engine->lineage != NULL)
@@ -295,6 +307,13 @@ static void engine_replan(struct engine *engine)
     }
 }
 
+static void engine_plan(struct engine *engine)
+{
+    if (planner_turn(engine))
+        engine_replan(engine);
+    engine_early(engine);
+}
+
 /* ---- following predecessors in their queue ---------------------------------------------- */
 
 static bool engine_other_idle(const struct engine *engine, const struct lane *lane)
@@ -323,7 +342,8 @@ static void engine_chain(struct engine *engine, struct task *task)
     struct engine_device *device = &engine->devices[lane->device];
     const struct planned *planned = planner_of(engine, task);
     if (place_obstacle(engine, task, device, lane->device) != NULL ||
-        (lane->side && !beside_fits(engine, task, device)))
+        (lane->side && !beside_fits(engine, task, device)) ||
+        (engine->serve != NULL && !serve_may_chain(engine, task)))
         return;
     if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
@@ -334,12 +354,13 @@ static void engine_chain(struct engine *engine, struct task *task)
     bool is_long = task->predicted_ns >
                    (task->marks & TASK_M_DIVISIBLE ? ENGINE_CHAIN_SHORT_NS : ENGINE_CHAIN_LONG_NS);
     if ((is_long && engine_other_can(engine, task, lane)) ||
+        (planned != NULL && follow_waits(engine, task, lane)) ||
         (lane->flight_tasks >= 2 && task->predicted_ns > ENGINE_CHAIN_SHORT_NS &&
          engine_other_idle(engine, lane))) {
         task->lane = TASK_LANE_NONE;
         return;
     }
-    task->marks &= (uint8_t)~TASK_M_DIVISIBLE; /* it runs whole */
+    task->marks &= (uint16_t)~TASK_M_DIVISIBLE; /* it runs whole */
     place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
@@ -394,6 +415,8 @@ static void engine_linked(struct engine *engine, struct task *task)
         engine_place(engine, task); /* its device is asked by nobody else, and is never hungry */
     else if (engine_is_next(engine))
         engine_place(engine, task);
+    else if (engine->serve != NULL)
+        serve_ready(engine, task);
     else if (!engine_follow(engine, task))
         sched_ready(engine, task);
 }
@@ -406,6 +429,15 @@ static void engine_joined(struct engine *engine, struct task *task)
         planner_ran(engine, task);
     if (status != FGPU_E_AGAIN)
         engine_end(engine, task, status);
+}
+
+/* Who is planned before the task is about to become ready: the lane is looked at again then. */
+static bool engine_waits(struct engine *engine, const struct task *task, const struct lane *lane)
+{
+    if (engine->planner == NULL || !follow_waits(engine, task, lane))
+        return false;
+    bitset_add(&engine->due, lane->index);
+    return true;
 }
 
 static void engine_resume(struct engine *engine, struct task *task)
@@ -431,10 +463,12 @@ static void engine_resume(struct engine *engine, struct task *task)
         return;
     }
     task_set_state(task, FGPU_TASK_PLACED);
-    if ((task->marks & TASK_M_PIECE) || sched_has_room(engine, engine_lane(engine, task->lane)))
+    const struct lane *lane = engine_lane(engine, task->lane);
+    bool waits = engine_waits(engine, task, lane);
+    if ((task->marks & TASK_M_PIECE) || (sched_has_room(engine, lane) && !waits))
         (void)engine_dispatch(engine, task);
     else
-        sched_backlog_push(engine, task, true);
+        sched_backlog_push(engine, task, !waits);
 }
 
 static void engine_step(struct engine *engine, struct task *task)
@@ -508,7 +542,8 @@ static uint32_t engine_next_settled(struct engine *engine, struct lane *lane,
         struct task *task = engine_task(engine, at);
         if (task->status != FGPU_OK ||
             (move_settled(engine, task, node) &&
-             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited))))
+             (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited)) &&
+             !engine_waits(engine, task, lane)))
             return engine_take(engine, lane, at);
         at = atomic_load_relaxed_u32(&task->next);
     }
@@ -524,7 +559,9 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
     if (at == TASK_NONE || planner_is_early(engine, engine_task(engine, at), lane))
         return TASK_NONE;
     if (!engine->has_copy_lanes)
-        return sched_backlog_pop(engine, lane);
+        return engine_waits(engine, engine_task(engine, at), lane)
+                   ? TASK_NONE
+                   : sched_backlog_pop(engine, lane);
     const struct task *awaited = engine_awaited(engine, lane);
     if (awaited == NULL)
         awaited = engine_task(engine, at);
@@ -532,6 +569,8 @@ static uint32_t engine_next(struct engine *engine, struct lane *lane)
     if (at != TASK_NONE)
         return at;
     if (lane->moving == 0) {
+        if (engine_waits(engine, engine_task(engine, lane->backlog_head), lane))
+            return TASK_NONE;
         lane->awaited = lane->backlog_head;
         return sched_backlog_pop(engine, lane);
     }
@@ -689,10 +728,8 @@ void engine_turn(struct engine *engine)
     engine->stats.turns++;
     if (engine->power != NULL)
         power_turn(engine);
-    if (engine->planner != NULL && planner_turn(engine))
-        engine_replan(engine);
-    if (engine->planner != NULL)
-        engine_early(engine);
+    if (engine->planner != NULL && engine->serve == NULL)
+        engine_plan(engine);
     do {
         if (engine->work.count > 0)
             engine_work(engine);

@@ -15,6 +15,7 @@
 #include <fastgpu/pool.h>
 #include <fastgpu/stats.h>
 
+#include "base/arena.h"
 #include "base/bitset.h"
 #include "base/inbox.h"
 #include "base/log.h"
@@ -212,6 +213,7 @@ struct planner; /* core/planner.h */
 struct power;   /* core/power.h */
 struct power_config;
 struct search;  /* core/search.h */
+struct serve;   /* core/serve.h */
 struct split;   /* core/split.h */
 struct traffic; /* core/traffic.h */
 
@@ -230,8 +232,11 @@ struct engine {
     uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
+    struct arena lent;      /* bodies of brief tasks that were launched */
+    void *lent_free;
     uint64_t now_ns;
     uint64_t budget_ns;
+    uint64_t long_ns; /* behind so much nothing more is handed to a lane */
     uint32_t task_limit;
     uint32_t flags;
     uint32_t first_generation;
@@ -309,7 +314,8 @@ struct engine {
     uint32_t path_link_count;
     const void *paths_user;
     struct split *split; /* tasks that are run in pieces; NULL until there is one */
-    bool help_due; /* a lane may have become free to take over what is left of such a task */
+    bool help_due;       /* a lane may have become free to take over what is left of such a task */
+    struct serve *serve; /* classes, deadlines, tenants; NULL until a task has terms */
     struct vec torn;     /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/complete.h"
+#include "core/direct.h"
 #include "core/fault.h"
 #include "core/graph.h"
 #include "core/joined.h"
@@ -20,6 +21,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/split.h"
 #include "core/submit.h"
 
@@ -31,7 +33,13 @@ static void events_link(struct engine *engine, struct task *task)
 {
     if (!(task->flags & TASK_F_UNLISTED))
         engine->stats.tasks_submitted++;
-    graph_link(engine, task);
+    if (__builtin_expect(engine->serve != NULL, 0)) {
+        serve_enter(engine, task);
+        graph_link(engine, task);
+        serve_linked(engine, task);
+    } else {
+        graph_link(engine, task);
+    }
     if (engine->planner != NULL)
         planner_linked(engine, task);
     if (engine->trace->on)
@@ -49,6 +57,7 @@ uint32_t engine_drain(struct engine *engine)
     struct task *ring[EVENTS_AHEAD]; /* tasks [count, far) of the list */
     uint32_t count = 0, far = 0;
     uint32_t index = inbox_drain(&engine->inbox);
+    bool flows = index != INBOX_NONE && direct_flows(engine);
     for (;;) {
         while (index != INBOX_NONE && far - count < EVENTS_AHEAD) {
             struct task *ahead = engine_task(engine, index);
@@ -60,7 +69,9 @@ uint32_t engine_drain(struct engine *engine)
             return count;
         if (far - count > 1)
             graph_fetch_more(engine, ring[(count + 1) % EVENTS_AHEAD]);
-        events_link(engine, ring[count++ % EVENTS_AHEAD]);
+        struct task *task = ring[count++ % EVENTS_AHEAD];
+        if (!flows || !direct_take(engine, task))
+            events_link(engine, task);
     }
 }
 
@@ -94,7 +105,8 @@ static void events_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     learn_task(engine, task, status);
-    if (engine->planner != NULL && !(task->marks & TASK_M_PIECE))
+    if (engine->planner != NULL && !(task->marks & TASK_M_PIECE) &&
+        (task_result(task)->timed || engine->planner->entries.count > 0))
         planner_ran(engine, task);
     if (status != FGPU_OK) {
         events_suspect(engine, lane);
@@ -128,8 +140,7 @@ static void events_device_due(struct engine *engine, const struct engine_device 
         bitset_add(&engine->due, device->lane_first + i);
 }
 
-/* The record of command `at`: its device has written to it, and it was last touched here long ago.
- */
+/* The record of command `at` was last touched here long ago. */
 static void events_fetch(const struct engine *engine, const struct lane *lane, uint64_t at,
                          uint64_t last)
 {
@@ -139,7 +150,15 @@ static void events_fetch(const struct engine *engine, const struct lane *lane, u
     struct task *task = engine_task(engine, entry);
     __builtin_prefetch(task, 1);
     __builtin_prefetch((char *)task + LIMITS_CACHE_LINE, 1);
-    __builtin_prefetch(task->inline_payload);
+}
+
+/* The body of command `at`, whose record is there by now: its device has written to it. */
+static void events_fetch_body(const struct engine *engine, const struct lane *lane, uint64_t at,
+                              uint64_t last)
+{
+    uint32_t entry = at <= last ? lane->ring[at & lane->ring_mask] : RING_FENCE;
+    if (!(entry & RING_OP))
+        __builtin_prefetch(engine_task(engine, entry)->payload);
 }
 
 void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number)
@@ -151,6 +170,7 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
     while (lane->done < number) {
         uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
         events_fetch(engine, lane, lane->done + EVENTS_AHEAD, number);
+        events_fetch_body(engine, lane, lane->done + EVENTS_AHEAD / 2, number);
         if (entry == RING_FENCE)
             continue;
         if (entry & RING_OP)

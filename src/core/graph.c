@@ -16,7 +16,9 @@
 #include "core/lane.h"
 #include "core/lineage.h"
 #include "core/memory.h"
+#include "core/serve.h"
 
+#define GRAPH_READERS_FEW 16u  /* readers that one task overwrites, on the short way */
 #define GRAPH_READERS_SWEPT 32 /* a longer list of readers is looked through for ended ones */
 
 /* ---- segments --------------------------------------------------------------------------- */
@@ -139,7 +141,9 @@ void graph_fetch(const struct engine *engine, const struct task *task)
 {
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
-        __builtin_prefetch(buffer->sparse == NULL ? buffer->blocks : &buffer->home, 1);
+        /* `sparse` is in a line that nothing else is read from. */
+        __builtin_prefetch(
+            engine->direct || buffer->sparse != NULL ? &buffer->home : buffer->blocks, 1);
         if (buffer->segments.seg_count == 1)
             __builtin_prefetch(imap_payload(imap_only(&buffer->segments)), 1);
     }
@@ -193,6 +197,8 @@ bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool 
     } else {
         to->unissued++;
     }
+    if (__builtin_expect(engine->serve != NULL, 0))
+        serve_edge(engine, from, to);
     if (engine->trace->on)
         trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                        .kind = TRACE_EDGE,
@@ -348,10 +354,11 @@ static bool graph_is_gone(const _Atomic uint32_t *live, uint64_t expected)
 static void graph_link_objects(struct engine *engine, struct task *task)
 {
     struct task_access *accesses = task_accesses(task);
+    bool brief = task->marks & TASK_M_BRIEF;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < task->access_count; i++) {
         struct buffer *buffer = engine_buffer(engine, accesses[i].buffer);
-        uint64_t expected = task_args(task)[accesses[i].arg].u.buffer.mem;
+        uint64_t expected = brief ? task->live[i] : task_args(task)[accesses[i].arg].u.buffer.mem;
         if (__builtin_expect(graph_is_gone(&buffer->live, expected), 0)) {
             graph_gone(engine, task, "buffer");
             continue;
@@ -367,7 +374,11 @@ static void graph_link_objects(struct engine *engine, struct task *task)
     if (task->kernel == TASK_NONE)
         return;
     struct kernel *kernel = engine_kernel(engine, task->kernel);
-    if (graph_is_gone(&kernel->live, ((const fgpu_cmd_launch *)task_body(task))->code)) {
+    uint64_t expected =
+        brief ? task->live[TASK_BRIEF_ACCESSES] : ((const fgpu_cmd_launch *)task_body(task))->code;
+    if (brief)
+        task->waits = task->model = task->predicted_ns = 0; /* where those were */
+    if (graph_is_gone(&kernel->live, expected)) {
         graph_gone(engine, task, "kernel");
         task->kernel = TASK_NONE;
         return;
@@ -379,10 +390,10 @@ void graph_link(struct engine *engine, struct task *task)
 {
     task_set_state(task, FGPU_TASK_LINKED);
     task->submit_ns = engine->now_ns;
-    task->order = engine->order++;
     engine->pending_tasks++;
     engine->ranked += task->priority != 0;
     graph_link_objects(engine, task);
+    task->order = engine->order++;
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct task_access *access = &task_accesses(task)[i];
         const struct imap *segments = &engine_buffer(engine, access->buffer)->segments;
@@ -401,6 +412,74 @@ void graph_link(struct engine *engine, struct task *task)
     }
     if (task->after_count > 0)
         graph_link_after(engine, task);
+}
+
+/* Nobody there to wait for, or somebody who is on that lane already: what follows him there needs
+ * nothing else. */
+static bool graph_is_ahead(const struct engine *engine, uint32_t index, uint32_t generation,
+                           uint16_t lane)
+{
+    const struct task *from = graph_live(engine, index, generation);
+    return from == NULL ||
+           ((from->flags & TASK_F_ISSUED) && from->lane == lane && from->kind != TASK_JOINED);
+}
+
+/* As it should be for graph_link_behind(), with at most *room edges, which are subtracted. */
+static bool graph_may_link(const struct engine *engine, const struct segment *segment, bool writes,
+                           uint16_t lane, uint32_t *room)
+{
+    if (segment->poison != FGPU_OK ||
+        !graph_is_ahead(engine, segment->writer, segment->writer_generation, lane))
+        return false;
+    if (!writes)
+        return segment->reader_count < segment->reader_limit;
+    for (uint32_t at = segment->readers; at != LINKS_NONE;
+         at = links_at(&engine->links, at)->next) {
+        const struct links_item *item = links_at(&engine->links, at);
+        if (*room == 0 || !graph_is_ahead(engine, item->task, item->generation, lane))
+            return false;
+        *room -= 1;
+    }
+    return true;
+}
+
+bool graph_link_behind(struct engine *engine, struct task *task, uint16_t lane,
+                       struct buffer *buffers[TASK_BRIEF_ACCESSES])
+{
+    const struct task_access *accesses = task->brief;
+    struct kernel *kernel = engine_kernel(engine, task->kernel);
+    uint32_t room = GRAPH_READERS_FEW;
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct task_access *access = &accesses[i];
+        struct buffer *buffer = buffers[i] = engine_buffer(engine, access->buffer);
+        const struct imap *segments = &buffer->segments;
+        if (segments->seg_count != 1 || buffer->home.state != BLOCK_PRESENT || buffer->lease != 0 ||
+            access->begin != 0 || access->end != segments->size_bytes ||
+            graph_is_gone(&buffer->live, task->live[i]) ||
+            !graph_may_link(engine, graph_segment(imap_only(segments)), access->mode & FGPU_WRITE,
+                            lane, &room))
+            return false;
+    }
+    if (graph_is_gone(&kernel->live, task->live[TASK_BRIEF_ACCESSES]) ||
+        !links_reserve(&engine->links, GRAPH_READERS_FEW + 2 * TASK_BRIEF_ACCESSES))
+        return false;
+    task->waits = 0;
+    task->order = engine->order++;
+    task->submit_ns = engine->now_ns;
+    kernel->users++;
+    engine->pending_tasks++;
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        struct segment *segment = graph_segment(imap_only(&buffers[i]->segments));
+        uint8_t mode = accesses[i].mode;
+        buffers[i]->users++;
+        if (mode == FGPU_READ)
+            (void)graph_link_read(engine, task, accesses[i].buffer, segment);
+        else
+            (void)graph_link_write(engine, task, accesses[i].buffer, segment,
+                                   mode == FGPU_READ_WRITE);
+    }
+    FGPU_DEBUG_ASSERT(task->unissued == 0 && task->status == FGPU_OK);
+    return true;
 }
 
 /* ---- progress --------------------------------------------------------------------------- */

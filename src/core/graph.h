@@ -10,6 +10,12 @@
 /* NEW -> LINKED: edges from the unfinished tasks whose data or order this one depends on. Failures
  * already known doom the task at once (graph_doom). FGPU_E_NOMEM dooms it too. */
 void graph_link(struct engine *engine, struct task *task);
+/* The same for a brief task whose buffers are one segment each and are there, and whose unfinished
+ * predecessors are all on `lane` already: it may go there at once. False where anything is
+ * different: nothing has been changed. [out] buffers: of its accesses; `linked` of these counts the
+ * task as one that is on its lane. */
+bool graph_link_behind(struct engine *engine, struct task *task, uint16_t lane,
+                       struct buffer *buffers[TASK_BRIEF_ACCESSES]);
 
 /* The task is on a lane: successors whose last unissued predecessor it was go to engine->work. */
 void graph_issue(struct engine *engine, struct task *task);

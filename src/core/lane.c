@@ -5,35 +5,17 @@
  */
 #include "core/lane.h"
 
-#define LANE_NOTIFY_EVERY                                                                          \
-    256 /* commands of a long batch after which the device says how far it is */
-
-uint64_t lane_append(struct engine *engine, struct lane *lane, const fgpu_cmd *cmd, uint32_t entry)
+void lane_append_fence(struct engine *engine, struct lane *lane)
 {
-    if (lane->fence_due && entry != RING_FENCE) {
-        /* What follows a new command must be skipped when that fails, so the fence comes before. */
-        fgpu_cmd fence = {.kind = FGPU_CMD_FENCE, .body = &lane->fence};
-        lane->fence_due = 0;
-        (void)lane_append(engine, lane, &fence, RING_FENCE);
-    }
-    FGPU_ASSERT(lane_room(lane) > 0);
-    struct vec *commands = &lane->commands;
-    if (__builtin_expect(commands->count == commands->capacity, 0)) {
-        bool grown = vec_reserve(commands, 2 * commands->capacity + 8);
-        FGPU_ASSERT(grown);
-    }
-    fgpu_cmd *out = (fgpu_cmd *)(void *)commands->items + commands->count++;
-    *out = *cmd;
-    engine->has_commands = true;
-    if (commands->count == 1)
-        bitset_add(&engine->loaded, lane->index);
-    uint64_t number = ++lane->issued;
-    if (entry == RING_FENCE)
-        lane->fenced = number;
-    lane->ring[number & lane->ring_mask] = entry;
-    if (number % LANE_NOTIFY_EVERY == 0)
-        out->flags |= FGPU_CMD_NOTIFY;
-    return number;
+    fgpu_cmd fence = {.kind = FGPU_CMD_FENCE, .body = &lane->fence};
+    lane->fence_due = 0;
+    (void)lane_append(engine, lane, &fence, RING_FENCE);
+}
+
+void lane_grow(struct vec *commands)
+{
+    bool grown = vec_reserve(commands, 2 * commands->capacity + 8);
+    FGPU_ASSERT(grown);
 }
 
 uint32_t lane_node(const struct engine *engine, const struct task *task)

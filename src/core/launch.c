@@ -7,13 +7,13 @@
  */
 #include "core/launch.h"
 
+#include "core/graph.h"
 #include "core/joined.h"
 #include "core/lane.h"
 #include "core/memory.h"
+#include "core/submit.h"
 
-#define LAUNCH_TIME_EVERY 64 /* short tasks are measured that often once their time is known */
-#define LAUNCH_TIME_LONG_NS 20000u /* longer ones always */
-#define LAUNCH_NATIVE_ITEMS 64u    /* work items of a group of a native kernel, when nobody said */
+#define LAUNCH_NATIVE_ITEMS 64u /* work items of a group of a native kernel, when nobody said */
 
 /* The first variant that the device takes. */
 static uint32_t launch_variant(const struct kernel *kernel, uint32_t variants)
@@ -53,9 +53,11 @@ enum launch_answer launch_code(struct engine *engine, struct task *task)
     struct kernel *kernel = engine_kernel(engine, task->kernel);
     uint32_t device = engine_lane(engine, task->lane)->device;
     struct code *code = engine_code(engine, kernel, device);
-    if (code->state == CODE_READY)
+    if (code->state == CODE_READY && submit_lend(engine, task))
         return LAUNCH_ISSUED;
-    if (code->state == CODE_FAILED)
+    if (code->state == CODE_READY)
+        graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
+    if (code->state == CODE_READY || code->state == CODE_FAILED)
         return LAUNCH_FAILED;
     launch_build(engine, kernel, device);
     task_set_state(task, FGPU_TASK_BUILDING);
@@ -170,28 +172,16 @@ static uint32_t launch_body(struct engine *engine, struct task *task, uint32_t d
     }
 }
 
-static bool launch_is_timed(struct engine *engine, const struct task *task, struct lane *lane)
-{
-    if (engine->trace->on || task->predicted_ns >= LAUNCH_TIME_LONG_NS || task->kind == TASK_JOINED)
-        return true;
-    if (task->kernel != TASK_NONE && history_slot_is_wanted(engine->history, task->model))
-        return true;
-    if (++lane->since_timed < LAUNCH_TIME_EVERY)
-        return false;
-    lane->since_timed = 0;
-    return true;
-}
-
 void launch_task(struct engine *engine, struct task *task, bool chained)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     uint32_t node = lane_node(engine, task);
+    if (task->marks & TASK_M_SERVED) /* who is charged for its time must be measured */
+        lane->since_timed = LAUNCH_TIME_EVERY;
     launch_append(engine, lane, task, launch_body(engine, task, lane->device, node), chained);
 }
 
-/* Of a batch the last command rings; of a long one also those after which the lane may have more,
- * so that there is time to hand that out before the device has nothing to do. */
-static bool launch_rings(const struct engine *engine, struct lane *lane, const struct task *task)
+bool launch_rings(const struct engine *engine, struct lane *lane, const struct task *task)
 {
     lane->silent_ns += task->predicted_ns;
     if (lane->silent_ns < engine->budget_ns / 2)
@@ -200,31 +190,15 @@ static bool launch_rings(const struct engine *engine, struct lane *lane, const s
     return true;
 }
 
-void launch_append(struct engine *engine, struct lane *lane, struct task *task, uint32_t kind,
-                   bool chained)
+void launch_tell(const struct engine *engine, const struct lane *lane, const struct task *task)
 {
-    fgpu_cmd cmd = {.kind = kind, .body = task_body(task)};
-    if (launch_is_timed(engine, task, lane))
-        cmd.flags |= FGPU_CMD_TIMED;
-    if (chained || task->undone > 0)
-        cmd.flags |= FGPU_CMD_CHAINED;
-    if (task->predicted_ns >= LAUNCH_TIME_LONG_NS && launch_rings(engine, lane, task))
-        cmd.flags |= FGPU_CMD_NOTIFY;
-    (void)lane_append(engine, lane, &cmd, task->self);
-    if (lane->flight_tasks == 0)
-        lane->since_ns = engine->now_ns;
-    lane->flight_ns += task->predicted_ns;
-    lane->flight_tasks++;
-    lane->flight_hosts += task->kind == TASK_HOST;
-    task_set_state(task, FGPU_TASK_RUNNING);
-    if (engine->trace->on)
-        trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
-                                                       .kind = TRACE_RUN_BEGIN,
-                                                       .device = (uint8_t)lane->device,
-                                                       .lane = (uint16_t)lane->queue,
-                                                       .name = engine_trace_name(engine, task),
-                                                       .task = engine_trace_id(task),
-                                                       .a = task->predicted_ns});
+    trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
+                                                   .kind = TRACE_RUN_BEGIN,
+                                                   .device = (uint8_t)lane->device,
+                                                   .lane = (uint16_t)lane->queue,
+                                                   .name = engine_trace_name(engine, task),
+                                                   .task = engine_trace_id(task),
+                                                   .a = task->predicted_ns});
 }
 
 void launch_fence(struct engine *engine, struct lane *lane)

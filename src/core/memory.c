@@ -249,7 +249,7 @@ static bool memory_better(const struct engine *engine, const struct memory_choic
     uint64_t b_ns = b->next_ns > engine->now_ns ? b->next_ns - engine->now_ns : 0;
     if (memory_is_dirty(a->cost) != memory_is_dirty(b->cost))
         return memory_is_dirty(a->cost) ? a_ns / 2 > b_ns : a_ns >= b_ns / 2;
-    return a_ns > b_ns;
+    return a->next_ns > b->next_ns; /* where the plan is late, too */
 }
 
 static bool memory_is_perfect(const struct engine *engine, const struct memory_choice *choice)
@@ -364,7 +364,7 @@ static enum memory_answer memory_never(struct engine *engine, struct task *task,
     if (!links_reserve(&engine->links, 1))
         return memory_fail(engine, task, FGPU_E_NOMEM, buffer, node);
     memory_explain(engine, task, buffer, node);
-    task->marks &= (uint8_t)~TASK_M_REGROUPED; /* of that node */
+    task->marks &= (uint16_t)~TASK_M_REGROUPED; /* of that node */
     (void)links_push(&engine->links, &task->no_memory,
                      (struct links_item){.data = engine->nodes[node].device});
     memory_settled(engine, task, node);
@@ -542,7 +542,7 @@ void memory_unwant(struct engine *engine, struct task *task, uint32_t node)
 {
     if (!(task->marks & TASK_M_WANTED))
         return;
-    task->marks &= (uint8_t) ~(TASK_M_WANTED | TASK_M_ORDERED);
+    task->marks &= (uint16_t) ~(TASK_M_WANTED | TASK_M_ORDERED);
     for (uint32_t i = 0; i < task->access_count; i++) {
         struct block *block =
             engine_block(engine_buffer(engine, task_accesses(task)[i].buffer), node);

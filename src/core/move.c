@@ -187,7 +187,7 @@ static void move_op_count(struct engine *engine, const struct op *op)
 static int64_t move_rank(const struct engine *engine, const struct task *task)
 {
     const struct planned *planned = planner_of(engine, task);
-    return planned != NULL ? planned->rank : INT64_MIN;
+    return planned != NULL ? INT64_MAX - (int64_t)planned->start_ns : INT64_MIN;
 }
 
 void move_issue(struct engine *engine, uint32_t index)

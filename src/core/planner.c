@@ -38,6 +38,7 @@ bool planner_init(struct engine *engine)
     search_init(&planner->search, engine);
     turns_init(&planner->turns, engine->hooks);
     uses_init(&planner->uses, engine->hooks);
+    follow_init(&planner->follow, engine->hooks);
     vec_init(&planner->entries, sizeof(struct planned), engine->hooks);
     vec_init(&planner->early, sizeof(struct planner_early), engine->hooks);
     vec_init(&planner->written, sizeof(uint8_t), engine->hooks);
@@ -53,6 +54,7 @@ void planner_fini(struct engine *engine)
     search_fini(&planner->search);
     turns_fini(&planner->turns);
     uses_fini(&planner->uses);
+    follow_fini(&planner->follow);
     vec_fini(&planner->entries);
     vec_fini(&planner->early);
     vec_fini(&planner->written);
@@ -125,6 +127,7 @@ bool planner_may_overtake(const struct engine *engine, const struct task *task,
     if (mine != NULL && mine->lane == its->lane && mine->start_ns <= its->start_ns)
         return true;
     uint64_t slack_ns = engine->planner->left_ns / PLANNER_LATE;
+    slack_ns += follow_late_ns(engine, its->lane);
     return engine->now_ns > its->start_ns + slack_ns ||
            engine->now_ns + task->predicted_ns <= its->start_ns + PLANNER_SOON_NS / 4;
 }
@@ -143,6 +146,8 @@ void planner_ran(struct engine *engine, const struct task *task)
     uint64_t late_ns = engine->now_ns > entry->end_ns ? engine->now_ns - entry->end_ns
                                                       : entry->end_ns - engine->now_ns;
     planner->ran++;
+    if (task->lane == entry->lane)
+        follow_ran(engine, entry->lane, (int64_t)(engine->now_ns - entry->end_ns));
     /* One that filled a gap in the plan, and found none since, says little. */
     uint64_t most_ns = planner->left_ns / PLANNER_LATE * 4;
     planner->late_ns += late_ns < most_ns ? late_ns : most_ns;
@@ -168,6 +173,13 @@ void planner_ended(struct engine *engine, const struct task *task)
 
 /* ---- making a plan ------------------------------------------------------------------------- */
 
+/* Where memory is short, what a node holds when a task becomes ready is not what the plan thought:
+ * if nothing is better than to place each where it ends first, that is done then, not now. */
+static bool planner_is_loose(const struct search *search)
+{
+    return search->window.plan.capacity.count > 0 && search->found.policy == &policy_eft;
+}
+
 /* Of the snapshot's tasks those that still wait; the first of a type go wherever it is to be tried.
  * False without memory, or where too few are left. */
 static bool planner_keep(struct engine *engine)
@@ -184,6 +196,7 @@ static bool planner_keep(struct engine *engine)
     planner->entries.count = slots;
     planner->covered = planner->done = 0;
     turns_forget(&planner->turns);
+    bool loose = planner_is_loose(&planner->search);
     for (uint32_t t = 0; t < window->plan.task_count; t++) {
         uint32_t slot = *(const uint32_t *)vec_at(&window->tasks, t);
         uint32_t generation = *(const uint32_t *)vec_at(&planner->search.generations, t);
@@ -192,6 +205,8 @@ static bool planner_keep(struct engine *engine)
         if (task_generation(task) != generation || !window_takes(task))
             continue;
         planner->covered++;
+        if (loose)
+            continue;
         uint32_t *untried = vec_at(&window->untried, plan_task_at(&window->plan, t)->type);
         if (*untried > 0) {
             --*untried;
@@ -277,7 +292,8 @@ static bool planner_adopt(struct engine *engine)
     if (good) {
         planner->found = *found;
         planner_early(engine);
-        if (search->window.plan.capacity.count > 0)
+        follow_make(engine);
+        if (search->window.plan.capacity.count > 0 && !planner_is_loose(search))
             uses_make(engine);
         else
             uses_forget(&planner->uses);

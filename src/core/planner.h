@@ -10,6 +10,7 @@
 #ifndef FASTGPU_CORE_PLANNER_H
 #define FASTGPU_CORE_PLANNER_H
 
+#include "core/follow.h"
 #include "core/search.h"
 #include "core/turns.h"
 #include "core/uses.h"
@@ -20,6 +21,7 @@ struct planned {
     uint32_t lane;
     int64_t rank;
     uint64_t start_ns, end_ns; /* when it is to run */
+    uint32_t last;             /* slot of the predecessor that ends last; PLAN_NONE */
 };
 
 /* Data that a task will read as they are now, though it cannot run yet. */
@@ -38,6 +40,7 @@ struct planner {
     struct vec early;   /* struct planner_early, by start */
     size_t early_done;
     struct turns turns; /* who is next on each lane */
+    struct follow follow;
     struct uses uses;   /* where memory is limited */
     struct vec written; /* uint8_t: [data] of the window, while the list is made */
     struct policy_found found;

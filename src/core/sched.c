@@ -7,6 +7,7 @@
  * late, with fresh knowledge. Runs under the engine's lock. Owns the lists through task.next.
  */
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/steal.h"
 
 #include <string.h>
@@ -16,8 +17,7 @@
 #define SCHED_BACKLOG_TASKS 64
 #define SCHED_BACKLOG_NS 400000u
 #define SCHED_FLIGHT_TASKS 2048u
-#define SCHED_LONG_NS 2000000u /* hundreds of times a quick host's reaction */
-#define SCHED_LONG_TURNS 128u  /* of a slow one's, ... */
+#define SCHED_LONG_TURNS 128u /* of a slow host's reaction, ... */
 #define SCHED_LONG_MOST_NS 16000000u
 #define SCHED_BUDGET_TURNS 8u
 #define SCHED_BUDGET_MOST_NS 4000000u
@@ -102,11 +102,14 @@ uint64_t sched_flight_ns(const struct engine *engine, const struct lane *lane)
     return lane->flight_ns > gone_ns ? lane->flight_ns - gone_ns : 0;
 }
 
-/* `ns`, or so many of the host's turns, but not more than `most_ns`. */
-static uint64_t sched_turns_ns(const struct lane *lane, uint64_t ns, uint64_t turns,
-                               uint64_t most_ns)
+/* `ns`, or so many of the host's turns, but not more than `most_ns`; not
+ * where tasks have terms. */
+static uint64_t sched_turns_ns(const struct engine *engine, const struct lane *lane, uint64_t ns,
+                               uint64_t turns, uint64_t most_ns)
 {
     uint64_t turns_ns = lane->react_ns * turns;
+    if (__builtin_expect(engine->serve != NULL, 0)) /* what is handed out can no longer wait */
+        return ns;
     turns_ns = turns_ns < most_ns ? turns_ns : most_ns;
     return turns_ns > ns ? turns_ns : ns;
 }
@@ -115,7 +118,8 @@ static uint64_t sched_turns_ns(const struct lane *lane, uint64_t ns, uint64_t tu
  * ended, so that the lane does not run dry meanwhile. */
 static uint64_t sched_budget_ns(const struct engine *engine, const struct lane *lane)
 {
-    return sched_turns_ns(lane, engine->budget_ns, SCHED_BUDGET_TURNS, SCHED_BUDGET_MOST_NS);
+    return sched_turns_ns(engine, lane, engine->budget_ns, SCHED_BUDGET_TURNS,
+                          SCHED_BUDGET_MOST_NS);
 }
 
 bool sched_has_room(const struct engine *engine, const struct lane *lane)
@@ -137,8 +141,9 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
     if (lane->held || (in_flight > 0 && lane->single))
         return false;
     /* What is handed out cannot go elsewhere any more, and here it could only wait. */
-    if (in_flight > 0 && lane->flight_ns > SCHED_LONG_NS &&
-        lane->flight_ns > sched_turns_ns(lane, SCHED_LONG_NS, SCHED_LONG_TURNS, SCHED_LONG_MOST_NS))
+    if (in_flight > 0 && lane->flight_ns > engine->long_ns &&
+        lane->flight_ns >
+            sched_turns_ns(engine, lane, engine->long_ns, SCHED_LONG_TURNS, SCHED_LONG_MOST_NS))
         return false;
     /* Two at least, so that the device has the next one when it finishes the first. */
     if (in_flight < 2)
@@ -203,13 +208,15 @@ static void sched_level_emptied(struct engine *engine, uint32_t level)
 
 uint32_t sched_next(struct engine *engine)
 {
-    return engine->hungry == 0 ? TASK_NONE : sched_next_ready(engine);
+    return engine->hungry == 0 && engine->serve == NULL ? TASK_NONE : sched_next_ready(engine);
 }
 
 uint32_t sched_next_ready(struct engine *engine)
 {
     if (engine->ready_count == 0)
         return TASK_NONE;
+    if (__builtin_expect(engine->serve != NULL, 0))
+        return serve_next(engine);
     uint32_t word = (uint32_t)__builtin_ctzll(engine->ready_words);
     uint32_t level = word * 64 + (uint32_t)__builtin_ctzll(engine->ready_bits[word]);
     uint32_t index = sched_pop(engine, &engine->ready_head[level]);
@@ -222,6 +229,10 @@ uint32_t sched_next_ready(struct engine *engine)
 void sched_remove(struct engine *engine, struct task *task)
 {
     uint32_t level = sched_level(task);
+    if (task_state(task) == FGPU_TASK_READY && engine->serve != NULL) {
+        serve_remove(engine, task);
+        return;
+    }
     if (task_state(task) == FGPU_TASK_READY) {
         bool found = sched_unlink(engine, &engine->ready_head[level], &engine->ready_tail[level],
                                   task->self);
@@ -254,6 +265,8 @@ static bool sched_before(const struct engine *engine, uint32_t there, const stru
                          const struct planned *planned)
 {
     const struct task *other = engine_task(engine, there);
+    if (engine->serve != NULL)
+        return serve_before(engine, other, task);
     const struct planned *as = planned != NULL ? planner_of(engine, other) : NULL;
     /* Priorities are in the ranks, as far as the plan has found that good for those that have any.
      */
@@ -262,7 +275,8 @@ static bool sched_before(const struct engine *engine, uint32_t there, const stru
     /* Of equal rank as they were submitted, which is how they were planned: those that waited for
      * memory come back in any order. */
     if (as != NULL && as->rank == planned->rank)
-        return (int32_t)(other->order - task->order) <= 0;
+        return as->start_ns < planned->start_ns ||
+               (as->start_ns == planned->start_ns && (int32_t)(other->order - task->order) <= 0);
     return as == NULL || as->rank > planned->rank;
 }
 
@@ -362,7 +376,7 @@ void sched_uncount(struct engine *engine, struct task *task)
     struct lane *lane = engine_lane(engine, task->lane);
     if (!(task->marks & TASK_M_COUNTED))
         return;
-    task->marks &= (uint8_t)~TASK_M_COUNTED;
+    task->marks &= (uint16_t)~TASK_M_COUNTED;
     lane->moving--;
     engine->help_due = true;
     bitset_add(&engine->due, lane->index); /* another may wait for its data now */

@@ -12,6 +12,7 @@
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/sched.h"
+#include "core/serve.h"
 #include "core/split.h"
 #include "core/submit.h"
 #include "core/traffic.h"
@@ -115,6 +116,20 @@ static uint32_t setup_count_lanes(const struct engine_config *config)
     return lanes;
 }
 
+/* Tasks on all devices at a time, at most. */
+static uint64_t setup_in_flight(const struct engine_config *config)
+{
+    uint64_t sum = 0;
+    for (uint32_t d = 0; d < config->device_count; d++) {
+        const fgpu_device_caps *caps = &config->devices[d].caps;
+        uint64_t most = config->ring != 0 ? config->ring : ENGINE_LANE_RING;
+        if (caps->max_queue_commands != 0 && caps->max_queue_commands < most)
+            most = caps->max_queue_commands;
+        sum += caps->queue_count * most;
+    }
+    return sum;
+}
+
 static fgpu_status setup_tables(struct engine *engine, const struct engine_config *config)
 {
     fgpu_status status = table_init(&engine->tasks, sizeof(struct task),
@@ -128,7 +143,7 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     if (status == FGPU_OK)
         status = table_init(&engine->ops, sizeof(struct op), LIMITS_OPS, engine->hooks);
     inbox_init(&engine->inbox, &engine->tasks, offsetof(struct task, next));
-    lock_init(&engine->payload_lock);
+    submit_init(engine, setup_in_flight(config));
     links_init(&engine->links, engine->hooks);
     vec_init(&engine->work, sizeof(uint32_t), engine->hooks);
     vec_init(&engine->failures, sizeof(struct engine_failure), engine->hooks);
@@ -188,6 +203,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->first_generation = config->first_generation & ~1u;
     engine->task_limit = config->task_limit;
     engine->budget_ns = config->budget_ns != 0 ? config->budget_ns : SETUP_BUDGET_NS;
+    engine->long_ns = SCHED_LONG_NS;
     engine->device_count = config->device_count;
     engine->lane_count = setup_count_lanes(config);
     if (config->device_count == 0 || config->device_count > LIMITS_SIMULATED ||
@@ -277,6 +293,7 @@ void engine_fini(struct engine *engine)
     engine_fini_objects(engine);
     lineage_fini(engine);
     split_fini(engine);
+    serve_fini(engine);
     planner_fini(engine);
     power_fini(engine);
     traffic_fini(engine);

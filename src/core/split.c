@@ -190,7 +190,7 @@ bool split_begin(struct engine *engine, struct task *task)
 {
     struct split_open *open = split_make(engine, task, TASK_DEVICE_ANY);
     if (open == NULL) {
-        task->marks &= (uint8_t)~TASK_M_DIVISIBLE;
+        task->marks &= (uint16_t)~TASK_M_DIVISIBLE;
         return false;
     }
     split_sort(engine, open);
@@ -218,7 +218,7 @@ bool split_begin_at(struct engine *engine, struct task *task)
     }
     if (open != NULL)
         split_discard(engine, open);
-    task->marks &= (uint8_t)~TASK_M_DIVISIBLE;
+    task->marks &= (uint16_t)~TASK_M_DIVISIBLE;
     return false;
 }
 

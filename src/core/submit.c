@@ -13,10 +13,13 @@
 #include "base/handle.h"
 #include "core/split.h"
 
-#define SUBMIT_CLASS_MIN_SHIFT 9 /* 512 bytes */
+#define SUBMIT_CLASS_MIN_SHIFT 8 /* 256 bytes */
 #define SUBMIT_CLASSES 16
-/* Of a record's head: everything between the two atomics and the payload. */
-#define SUBMIT_HEAD_CLEAR (offsetof(struct task, inline_payload) - offsetof(struct task, self))
+#define SUBMIT_LENT_MOST 4096u /* bodies that are made at once */
+#define SUBMIT_LENT_BYTES                                                                          \
+    ((sizeof(fgpu_cmd_launch) + TASK_BRIEF_ACCESSES * sizeof(fgpu_cmd_arg) + LIMITS_CACHE_LINE -   \
+      1) /                                                                                         \
+     LIMITS_CACHE_LINE * LIMITS_CACHE_LINE)
 
 /* Where the parts of a payload lie. Offsets in bytes, each a multiple of 8. */
 struct submit_layout {
@@ -71,7 +74,7 @@ static void submit_measure(const struct submit_request *request, struct submit_l
     if (__builtin_expect(request->cuts != NULL, 0))
         at += request->arg_count * sizeof(fgpu_cut);
     layout->extra = at;
-    if (request->on_done != NULL || request->name != NULL)
+    if (request->on_done != NULL || request->name != NULL || request->terms != NULL)
         at += sizeof(struct task_extra);
     layout->total = at;
 }
@@ -103,9 +106,8 @@ static char *submit_payload_take(struct engine *engine, size_t bytes)
     return block;
 }
 
-static void submit_payload_give(struct engine *engine, char *payload, size_t bytes)
+static void submit_payload_give(struct engine *engine, char *payload, uint32_t class)
 {
-    uint32_t class = submit_class(bytes);
     lock_acquire(&engine->payload_lock);
     memcpy(payload, &engine->payload_free[class], sizeof(void *));
     engine->payload_free[class] = payload;
@@ -121,7 +123,151 @@ void submit_fini(struct engine *engine)
             alloc_put(engine->hooks, block, submit_class_bytes(class));
         }
     }
+    arena_fini(&engine->lent);
+    engine->lent_free = NULL;
 }
+
+/* ---- brief records ---------------------------------------------------------------------- */
+
+/* As many bodies at once as can be in flight: how many there are at a time depends on timing. */
+void submit_init(struct engine *engine, uint64_t in_flight)
+{
+    lock_init(&engine->payload_lock);
+    uint64_t count = in_flight < SUBMIT_LENT_MOST ? in_flight : SUBMIT_LENT_MOST;
+    arena_init(&engine->lent, (size_t)(count + 1) * SUBMIT_LENT_BYTES, engine->hooks);
+    engine->lent_free = NULL;
+}
+
+/* What is the same in all of them stays when one is given back. */
+static fgpu_cmd_launch *submit_lent_new(struct engine *engine)
+{
+    fgpu_cmd_launch *launch = arena_alloc(&engine->lent, SUBMIT_LENT_BYTES, LIMITS_CACHE_LINE);
+    if (launch == NULL)
+        return NULL;
+    fgpu_cmd_arg *args = (fgpu_cmd_arg *)(void *)(launch + 1);
+    *launch = (fgpu_cmd_launch){.args = args, .dims = 1, .global = {0, 1, 1}};
+    for (uint32_t i = 0; i < TASK_BRIEF_ACCESSES; i++)
+        args[i] = (fgpu_cmd_arg){.kind = FGPU_ARG_BUFFER};
+    return launch;
+}
+
+bool submit_lend_body(struct engine *engine, struct task *task)
+{
+    fgpu_cmd_launch *launch = engine->lent_free;
+    if (__builtin_expect(launch != NULL, 1))
+        memcpy(&engine->lent_free, launch, sizeof(void *));
+    else
+        launch = submit_lent_new(engine);
+    if (__builtin_expect(launch == NULL, 0))
+        return false;
+    fgpu_cmd_arg *args = (fgpu_cmd_arg *)(void *)(launch + 1);
+    launch->arg_count = task->arg_count;
+    launch->global[0] = task->size;
+    for (uint32_t i = 0; i < task->access_count; i++)
+        args[task->brief[i].arg].size_bytes = task->brief[i].end - task->brief[i].begin;
+    task->payload = (char *)launch;
+    return true;
+}
+
+void submit_take_back(struct engine *engine, struct task *task)
+{
+    memcpy(task->payload, &engine->lent_free, sizeof(void *));
+    engine->lent_free = task->payload;
+    task->payload = NULL;
+}
+
+/* Has it nothing but what a brief record can hold? */
+static bool submit_is_brief(const struct submit_request *request)
+{
+    if (request->kind != TASK_KERNEL || request->arg_count > TASK_BRIEF_ACCESSES ||
+        request->dims != 1 || request->local[0] != 0 || request->after_count != 0 ||
+        request->on_done != NULL || request->name != NULL || request->cuts != NULL ||
+        request->piece != NULL || request->terms != NULL)
+        return false;
+    for (uint32_t i = 0; i < request->arg_count; i++)
+        if (request->args[i].kind != FGPU_ARG_BUFFER || request->args[i].shape.rows > 1)
+            return false;
+    return true;
+}
+
+/* Everything that is the same in all of them. */
+static inline void submit_brief_head(struct task *task, uint32_t slot)
+{
+    task->self = slot;
+    task->kind = TASK_KERNEL;
+    task->flags = TASK_F_AUTO_LOCAL;
+    task->lane = task->follow = TASK_LANE_NONE;
+    task->unissued = task->undone = 0;
+    task->succ = task->no_memory = LINKS_NONE;
+    task->status = FGPU_OK;
+    task->marks = TASK_M_BRIEF;
+    task->block = 0;
+    task->args_offset = sizeof(fgpu_cmd_launch) / 8;
+    task->payload = NULL;
+    task->root = TASK_NONE;
+    task->root_word = 0;
+    task->lineage = 0;
+    task->why = NULL;
+    task->rect_offset = task->extra_offset = task->after_offset = task->after_count = 0;
+}
+
+static inline uint32_t submit_brief_end(struct engine *engine, struct task *task)
+{
+    uint32_t word = atomic_load_relaxed_u32(&task->word);
+    if (__builtin_expect(word == 0, 0)) /* never used before */
+        word = engine->first_generation << TASK_STATE_BITS;
+    atomic_store_release_u32(&task->word, (word & ~TASK_STATE_MASK) | FGPU_TASK_NEW);
+    return word >> TASK_STATE_BITS;
+}
+
+static void submit_brief(struct engine *engine, const struct submit_request *request, uint32_t slot,
+                         uint32_t *generation)
+{
+    struct task *task = engine_task(engine, slot);
+    submit_brief_head(task, slot);
+    task->kernel = request->kernel;
+    task->flags |= request->flags;
+    task->access_count = task->arg_count = request->arg_count;
+    task->priority = request->priority;
+    task->pin = request->pin;
+    task->size = request->global[0];
+    task->live[TASK_BRIEF_ACCESSES] = request->kernel_live;
+    for (uint32_t i = 0; i < request->arg_count; i++) {
+        const struct submit_arg *arg = &request->args[i];
+        task->brief[i] = (struct task_access){.buffer = arg->buffer,
+                                              .mode = arg->mode,
+                                              .arg = (uint8_t)i,
+                                              .begin = arg->offset_bytes,
+                                              .end = arg->offset_bytes + arg->shape.row_bytes};
+        task->live[i] = arg->live;
+    }
+    *generation = submit_brief_end(engine, task);
+}
+
+bool submit_quick(struct engine *engine, const struct submit_quick *quick, uint32_t *index,
+                  uint32_t *generation)
+{
+    if (table_alloc(&engine->tasks, index) != FGPU_OK)
+        return false;
+    struct task *task = engine_task(engine, *index);
+    submit_brief_head(task, *index);
+    task->kernel = quick->kernel;
+    task->access_count = task->arg_count = (uint8_t)quick->arg_count;
+    task->priority = quick->priority;
+    task->pin = TASK_DEVICE_ANY;
+    task->size = quick->global;
+    task->live[TASK_BRIEF_ACCESSES] = quick->kernel_live;
+    for (uint32_t i = 0; i < quick->arg_count; i++) {
+        const struct submit_quick_arg *arg = &quick->args[i];
+        task->brief[i] = (struct task_access){
+            .buffer = arg->buffer, .mode = arg->mode, .arg = (uint8_t)i, .end = arg->size_bytes};
+        task->live[i] = arg->live;
+    }
+    *generation = submit_brief_end(engine, task);
+    return true;
+}
+
+/* ---- other records ---------------------------------------------------------------------- */
 
 static void submit_access(struct task *task, const struct submit_layout *layout,
                           const struct submit_arg *arg, uint32_t index, uint32_t *rects)
@@ -225,22 +371,33 @@ static void submit_extra(struct task *task, const struct submit_request *request
         memcpy(extra->name, request->name, length);
         task->flags |= TASK_F_NAMED;
     }
+    if (request->terms != NULL) {
+        extra->terms = *request->terms;
+        task->marks |= TASK_M_SERVED;
+    }
 }
 
 fgpu_status submit_prepare(struct engine *engine, const struct submit_request *request,
                            uint32_t *index, uint32_t *generation)
 {
     struct submit_layout layout;
-    submit_measure(request, &layout);
+    bool brief = submit_is_brief(request);
+    if (!brief)
+        submit_measure(request, &layout);
     uint32_t slot = request->slot;
     fgpu_status status = FGPU_OK;
     if (__builtin_expect(request->piece == NULL, 1))
         status = table_alloc(&engine->tasks, &slot);
     if (status != FGPU_OK)
         return status == FGPU_E_LIMIT ? FGPU_E_AGAIN : status;
+    *index = slot;
+    if (brief) {
+        submit_brief(engine, request, slot, generation);
+        return FGPU_OK;
+    }
     struct task *task = table_at(&engine->tasks, slot);
     char *payload = task->inline_payload;
-    if (layout.total > TASK_INLINE_BYTES) {
+    if (layout.total > sizeof task->inline_payload) {
         payload = submit_payload_take(engine, layout.total);
         if (payload == NULL) {
             if (request->piece == NULL)
@@ -251,11 +408,10 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     uint32_t word = atomic_load_relaxed_u32(&task->word);
     if (__builtin_expect(word == 0, 0)) /* never used before */
         word = engine->first_generation << TASK_STATE_BITS;
-    /* Everything between the two atomics at the head and the payload starts from zero. */
-    memset(&task->self, 0, offsetof(struct task, inline_payload) - offsetof(struct task, self));
+    memset(&task->self, 0, sizeof *task - offsetof(struct task, self));
     task->self = slot;
     task->kernel = request->kernel;
-    task->kind = request->kind;
+    task->kind = request->kind & 15u;
     task->flags = request->flags;
     task->arg_count = request->arg_count;
     task->priority = request->priority;
@@ -264,89 +420,37 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     task->succ = task->no_memory = LINKS_NONE;
     task->root = TASK_NONE;
     task->payload = payload;
-    task->payload_bytes = (uint32_t)layout.total;
     task->args_offset = (uint16_t)(layout.args / 8);
-    task->access_offset = (uint16_t)(layout.accesses / 8);
     task->rect_offset = (uint16_t)(layout.rects / 8);
     task->after_offset = (uint16_t)(layout.after / 8);
     task->after_count = (uint16_t)request->after_count;
     task->extra_offset = (uint16_t)(layout.extra / 8);
-    if (payload != task->inline_payload)
+    if (payload != task->inline_payload) {
         task->flags |= TASK_F_PAYLOAD_OWNED;
+        task->block = submit_class(layout.total) & 15u;
+    }
     submit_body(task, request, &layout);
     submit_args(task, request, &layout);
     if (request->after_count > 0)
         memcpy(payload + layout.after, request->after, request->after_count * 2 * sizeof(uint32_t));
     submit_extra(task, request, &layout);
     atomic_store_release_u32(&task->word, (word & ~TASK_STATE_MASK) | FGPU_TASK_NEW);
-    *index = slot;
     *generation = word >> TASK_STATE_BITS;
     return FGPU_OK;
 }
 
-/* A record is small enough that the compiler's way of clearing it in one instruction is slow. */
-typedef uint64_t submit_pair __attribute__((vector_size(16), aligned(8), may_alias));
-
-static inline void submit_clear(void *at, size_t bytes)
+uint32_t submit_push(struct engine *engine, uint32_t index)
 {
-    submit_pair *pairs = at;
-#pragma GCC unroll 8
-    for (size_t i = 0; i < bytes / sizeof *pairs; i++)
-        pairs[i] = (submit_pair){0, 0};
-    if (bytes % sizeof *pairs != 0)
-        memset((char *)at + bytes - sizeof(uint64_t), 0, sizeof(uint64_t));
-}
-
-struct task *submit_quick(struct engine *engine, uint32_t arg_count)
-{
-    uint32_t slot;
-    if (arg_count > SUBMIT_QUICK_ARGS || table_alloc(&engine->tasks, &slot) != FGPU_OK)
-        return NULL;
-    struct task *task = engine_task(engine, slot);
-    size_t accesses = sizeof(fgpu_cmd_launch) + arg_count * sizeof(fgpu_cmd_arg);
-    size_t total = accesses + arg_count * sizeof(struct task_access);
-    submit_clear(&task->self, SUBMIT_HEAD_CLEAR);
-    task->self = slot;
-    task->flags = TASK_F_AUTO_LOCAL;
-    task->access_count = task->arg_count = (uint8_t)arg_count;
-    task->pin = TASK_DEVICE_ANY;
-    task->lane = task->follow = TASK_LANE_NONE;
-    task->succ = task->no_memory = LINKS_NONE;
-    task->root = TASK_NONE;
-    task->payload = task->inline_payload;
-    task->payload_bytes = (uint32_t)total;
-    task->args_offset = sizeof(fgpu_cmd_launch) / 8;
-    task->access_offset = (uint16_t)(accesses / 8);
-    task->rect_offset = task->after_offset = task->extra_offset = (uint16_t)(total / 8);
-    fgpu_cmd_launch *launch = task_body(task);
-    submit_clear(launch, sizeof *launch);
-    launch->args = task_args(task);
-    launch->arg_count = arg_count;
-    launch->dims = 1;
-    launch->global[1] = launch->global[2] = 1;
-    return task;
-}
-
-void submit_quick_drop(struct engine *engine, struct task *task)
-{
-    table_free(&engine->tasks, task->self);
-}
-
-_Static_assert(SUBMIT_HEAD_CLEAR % 8 == 0 && sizeof(fgpu_cmd_launch) % 8 == 0, "whole words");
-_Static_assert(sizeof(fgpu_cmd_launch) +
-                       SUBMIT_QUICK_ARGS * (sizeof(fgpu_cmd_arg) + sizeof(struct task_access)) <=
-                   TASK_INLINE_BYTES,
-               "a quick record needs no block of its own");
-
-void submit_push(struct engine *engine, uint32_t index)
-{
-    (void)inbox_push(&engine->inbox, index);
+    return inbox_push(&engine->inbox, index);
 }
 
 void submit_recycle(struct engine *engine, struct task *task)
 {
-    if (task->flags & TASK_F_PAYLOAD_OWNED)
-        submit_payload_give(engine, task->payload, task->payload_bytes);
+    if (task->flags & TASK_F_PAYLOAD_OWNED) {
+        submit_payload_give(engine, task->payload, task->block);
+    } else if ((task->marks & TASK_M_BRIEF) && task->payload != NULL) {
+        submit_take_back(engine, task);
+    }
     if (task->why != NULL) {
         alloc_put(engine->hooks, task->why, LIMITS_ERROR_TEXT);
         task->why = NULL;

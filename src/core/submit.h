@@ -40,8 +40,9 @@ struct submit_request {
     uint32_t after_count;
     fgpu_task_done_fn on_done;
     void *on_done_user;
-    const char *name;     /* NULL: none */
-    const fgpu_cut *cuts; /* KERNEL: for each argument, or NULL: not divisible */
+    const char *name;               /* NULL: none */
+    const struct task_terms *terms; /* NULL: none; else the engine has begun to serve */
+    const fgpu_cut *cuts;           /* KERNEL: for each argument, or NULL: not divisible */
     const struct task_piece
         *piece;             /* KERNEL: it is a piece; with bases for `args` that are buffers */
     uint32_t slot;          /* of the task table, with `piece` */
@@ -56,45 +57,39 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
                            uint32_t *index, uint32_t *generation);
 
 /* The short way: the record of a one-dimensional kernel's task whose arguments are whole buffers
- * and that has nothing of what is seldom used. The caller fills task_args() and task_accesses()
- * (submit_quick_arg), then submit_quick_end(), or gives it back. NULL where it must be made the
- * long way. Thread: any. */
-#define SUBMIT_QUICK_ARGS 3u
-struct task *submit_quick(struct engine *engine, uint32_t arg_count);
-void submit_quick_drop(struct engine *engine, struct task *task);
+ * and that has nothing of what is seldom used. False where it must be made the long way. Thread:
+ * any. */
+struct submit_quick_arg {
+    uint32_t buffer;
+    uint32_t live; /* as submit_arg.live */
+    uint64_t size_bytes;
+    uint8_t mode;
+};
 
-/* [in] live: as submit_arg.live. */
-static inline void submit_quick_arg(struct task *task, uint32_t i, uint32_t buffer, uint32_t live,
-                                    uint8_t mode, uint64_t size_bytes)
+struct submit_quick {
+    uint32_t kernel;
+    uint32_t kernel_live;
+    uint64_t global;
+    int16_t priority;
+    uint32_t arg_count; /* at most TASK_BRIEF_ACCESSES */
+    struct submit_quick_arg args[TASK_BRIEF_ACCESSES];
+};
+
+bool submit_quick(struct engine *engine, const struct submit_quick *quick, uint32_t *index,
+                  uint32_t *generation);
+
+/* A brief task's body and arguments, for its launch: with all but what is resolved then. False
+ * without memory. Under the engine's lock. */
+bool submit_lend_body(struct engine *engine, struct task *task);
+static inline bool submit_lend(struct engine *engine, struct task *task)
 {
-    fgpu_cmd_arg *arg = &task_args(task)[i];
-    struct task_access *access = &task_accesses(task)[i];
-    arg->kind = FGPU_ARG_BUFFER;
-    arg->reserved = 0;
-    arg->size_bytes = size_bytes;
-    arg->u.buffer.mem = live; /* until the task is launched */
-    access->buffer = buffer;
-    access->mode = mode;
-    access->arg = (uint8_t)i;
-    access->rect = 0;
-    access->begin = 0;
-    access->end = size_bytes;
+    return task->payload != NULL || submit_lend_body(engine, task);
 }
+void submit_take_back(struct engine *engine, struct task *task);
 
-/* What is left of it; it can be pushed then. Returns its generation. */
-static inline uint32_t submit_quick_end(struct engine *engine, struct task *task, uint64_t global)
-{
-    fgpu_cmd_launch *launch = task_body(task);
-    uint32_t word = atomic_load_relaxed_u32(&task->word);
-    launch->global[0] = task->size = global;
-    if (__builtin_expect(word == 0, 0)) /* never used before */
-        word = engine->first_generation << TASK_STATE_BITS;
-    atomic_store_release_u32(&task->word, (word & ~TASK_STATE_MASK) | FGPU_TASK_NEW);
-    return word >> TASK_STATE_BITS;
-}
-
-/* Puts a prepared record into the inbox; afterwards it is the engine's. Thread: any. */
-void submit_push(struct engine *engine, uint32_t index);
+/* Puts a prepared record into the inbox; afterwards it is the engine's. Returns how many lie there.
+ * Thread: any. */
+uint32_t submit_push(struct engine *engine, uint32_t index);
 
 /* Gives a record's payload and slot back and moves its generation on. Under the engine's lock. */
 void submit_recycle(struct engine *engine, struct task *task);
@@ -102,6 +97,8 @@ void submit_recycle(struct engine *engine, struct task *task);
 /* Slots are given back many at a time: what is left of them, at the end of a turn. */
 void submit_give_back(struct engine *engine);
 
+/* [in] in_flight: tasks that can be on the devices at the same time. */
+void submit_init(struct engine *engine, uint64_t in_flight);
 /* Frees the pool of payload blocks. */
 void submit_fini(struct engine *engine);
 

@@ -1,7 +1,7 @@
 /* The task record: what every step of the walk hands to the next.
  *
  *  state      entered by                        leaves to
- *  NEW        submit_prepare (any thread)       LINKED
+ *  NEW        submit_prepare (any thread)       LINKED, RUNNING (direct_take)
  *  LINKED     graph_link                        READY, RUNNING (chained), POISONED, CANCELLED
  *  READY      graph_release, fault_requeue      PICKED
  *  PICKED     sched_next                        PLACED
@@ -16,9 +16,11 @@
  *  FAILED, POISONED, CANCELLED  complete_task   stays until forgotten (fgpu_task_forget, pool
  * close)
  *
- * A record is one slot of a table: a head of two cache lines and an inline payload. The payload
- * holds the body of the command that will run, its resolved arguments, the accesses and the
- * scalars; it moves to a block of its own when it is too large for the slot. Written by the
+ * A record is one slot of a table: three cache lines. The payload holds the body of the command
+ * that will run, its resolved arguments, the accesses and the scalars, in a block of its own. What
+ * most tasks are needs none while they are pending: the record of a *brief* one (TASK_M_BRIEF: a
+ * one-dimensional kernel on up to three ranges, nothing else) has its accesses in itself, and gets
+ * a block for body and arguments from the engine when it is launched (submit_lend). Written by the
  * submitting thread until the record is pushed into the inbox, afterwards only under the engine's
  * lock, except `word`, which anybody may read.
  */
@@ -27,14 +29,17 @@
 
 #include <fastgpu/backend.h>
 #include <fastgpu/task.h>
+
+#include <stddef.h>
+
 #include "base/atomic.h"
 
 #define TASK_NONE UINT32_MAX
 #define TASK_LANE_NONE UINT16_MAX
 #define TASK_LANE_MIXED (UINT16_MAX - 1)
 #define TASK_DEVICE_ANY UINT16_MAX
-#define TASK_SLOT_BYTES 384
-#define TASK_INLINE_BYTES 256
+#define TASK_SLOT_BYTES 192
+#define TASK_BRIEF_ACCESSES 3u
 
 /* Beyond the public kinds: what the buffer calls are made of. */
 enum task_kind {
@@ -62,10 +67,12 @@ enum task_mark {
     TASK_M_COUNTED = 1, /* on its way to its lane, in no list: it counts in the lane's backlog_ns */
     TASK_M_WANTED = 2,  /* its blocks on its node are marked as wanted */
     TASK_M_ORDERED = 4, /* ... and what was missing there has been ordered */
-    TASK_M_DIVISIBLE = 8,  /* may be run in pieces, by its cuts (split.h) */
-    TASK_M_PIECE = 16,     /* is one: the body is an fgpu_cmd_part */
-    TASK_M_REGROUPED = 32, /* its blocks were taken from its node, to come back side by side */
-    TASK_M_IN_PIECES = 64  /* is run in pieces: RUNNING while it is */
+    TASK_M_DIVISIBLE = 8,   /* may be run in pieces, by its cuts (split.h) */
+    TASK_M_PIECE = 16,      /* is one: the body is an fgpu_cmd_part */
+    TASK_M_REGROUPED = 32,  /* its blocks were taken from its node, to come back side by side */
+    TASK_M_BRIEF = 64,      /* its accesses are in the record */
+    TASK_M_IN_PIECES = 128, /* is run in pieces: RUNNING while it is */
+    TASK_M_SERVED = 256     /* it has terms, or the pool goes by them: see core/serve.h */
 };
 
 /* Where a piece belongs. */
@@ -91,8 +98,18 @@ struct task_rect {
     uint64_t rows;
 };
 
+/* What the caller says beyond priority. */
+struct task_terms {
+    uint64_t deadline_ns; /* by the engine's clock; UINT64_MAX: none */
+    uint64_t estimate_ns; /* 0: none */
+    uint16_t tenant;      /* 0: the pool's own */
+    uint8_t rank;         /* enum serve_class */
+    uint8_t late;         /* fgpu_late */
+};
+
 /* The seldom used rest, at the end of the payload. */
 struct task_extra {
+    struct task_terms terms;
     fgpu_task_done_fn on_done;
     void *on_done_user;
     char name[64];
@@ -103,7 +120,8 @@ struct task {
     _Atomic uint32_t next; /* inbox, then ready, backlog or chain list */
     uint32_t self;         /* own index */
     uint32_t kernel;       /* slot, TASK_NONE */
-    uint8_t kind;          /* enum task_kind */
+    uint8_t kind : 4;      /* enum task_kind */
+    uint8_t block : 4;     /* size class of the payload's block, with TASK_F_PAYLOAD_OWNED */
     uint8_t flags;         /* enum task_flag */
     uint8_t access_count;
     uint8_t arg_count;
@@ -113,33 +131,41 @@ struct task {
     uint16_t follow;   /* lane of its issued, unfinished predecessors; NONE, MIXED */
     uint32_t unissued; /* predecessors not yet on a lane */
     uint32_t undone;   /* predecessors not yet finished */
-    uint32_t waits;    /* copies, slabs and the build that it waits for */
     uint32_t succ;     /* list of edges to successors */
-    uint32_t model;    /* slot of the performance model for (kernel, device, size) */
-    uint32_t order;    /* submission order (wraps; only compared within a window) */
-    uint32_t predicted_ns;
-    uint16_t args_offset;   /* of the arguments in the payload, in 8 bytes */
-    uint16_t access_offset; /* of the accesses */
-    uint16_t rect_offset;   /* of the rect array */
-    uint16_t extra_offset;  /* of struct task_extra */
-    uint16_t after_offset;  /* of the explicit predecessors (index, generation) */
-    uint16_t after_count;
-    uint32_t payload_bytes;
-    int32_t status; /* fgpu_status when ended */
-    uint32_t root;  /* index and generation of the task that began a failure */
-    uint32_t root_word;
-    uint32_t lineage; /* its place there plus one (core/lineage.c), 0: none */
+    union {
+        struct {
+            uint32_t waits; /* copies, slabs and the build that it waits for */
+            uint32_t model; /* slot of the performance model for (kernel, device, size) */
+            uint32_t order; /* submission order (wraps; only compared within a window) */
+            uint32_t predicted_ns;
+        };
+        /* BRIEF, until it is linked: generations in the handles of its buffers, and of its kernel.
+         */
+        uint32_t live[TASK_BRIEF_ACCESSES + 1];
+    };
+    int32_t status;       /* fgpu_status when ended */
+    uint16_t marks;       /* enum task_mark */
+    uint16_t args_offset; /* of the arguments in the payload, in 8 bytes */
     uint64_t submit_ns;
     uint64_t size; /* model size: work items or bytes */
-    char *payload;
-    char *why;          /* heap text of a failure, NULL: none */
-    uint32_t no_memory; /* links: devices that had no memory for its data */
-    uint8_t marks;      /* enum task_mark */
-    _Alignas(64) char inline_payload[TASK_INLINE_BYTES];
+    char *payload; /* NULL: brief, and not launched yet */
+    union {
+        struct task_access brief[TASK_BRIEF_ACCESSES];
+        char inline_payload[TASK_BRIEF_ACCESSES * sizeof(struct task_access)];
+    };
+    uint32_t root; /* index and generation of the task that began a failure */
+    uint32_t root_word;
+    uint32_t lineage;      /* its place there plus one (core/lineage.c), 0: none */
+    uint32_t no_memory;    /* links: devices that had no memory for its data */
+    char *why;             /* heap text of a failure, NULL: none */
+    uint16_t rect_offset;  /* of the rect array in the payload, in 8 bytes */
+    uint16_t extra_offset; /* of struct task_extra */
+    uint16_t after_offset; /* of the explicit predecessors (index, generation) */
+    uint16_t after_count;
 };
 
-_Static_assert(sizeof(struct task) == TASK_SLOT_BYTES,
-               "the record is a head of two lines and 256 bytes");
+_Static_assert(sizeof(struct task) == TASK_SLOT_BYTES, "the record is three lines");
+_Static_assert(offsetof(struct task, brief) == 88, "with one access the third has nothing hot");
 
 /* The body of a TASK_JOINED. */
 struct task_joined {
@@ -185,7 +211,8 @@ static inline bool task_state_ended(uint32_t state)
     return state >= FGPU_TASK_DONE;
 }
 
-/* Payload layout: body | args | accesses | rects | scalars | extra, each aligned to 8. */
+/* Payload layout: body | args | accesses | rects | after | scalars | extra, each aligned to 8; of a
+ * brief task body | args. */
 static inline size_t task_body_bytes(uint8_t kind)
 {
     switch (kind) {
@@ -221,7 +248,9 @@ static inline fgpu_cmd_arg *task_args(const struct task *task)
 
 static inline struct task_access *task_accesses(const struct task *task)
 {
-    return (struct task_access *)(void *)(task->payload + 8u * task->access_offset);
+    if (task->marks & TASK_M_BRIEF)
+        return (struct task_access *)(uintptr_t)task->brief;
+    return (struct task_access *)(void *)(task_args(task) + task->arg_count);
 }
 
 static inline struct task_rect *task_rects(const struct task *task)

@@ -12,7 +12,7 @@
 
 #include "core/place.h"
 #include "core/sched.h"
-#include "core/split.h"
+#include "core/split_state.h"
 
 #define WINDOW_PINNED 64u /* of more devices that are asked for nothing is known */
 #define WINDOW_RATE_BYTES (UINT64_C(1) << 22) /* a copy whose time says what a link's rate is */
@@ -26,6 +26,7 @@ void window_init(struct window *window, const struct alloc_hooks *hooks)
     vec_init(&window->lanes, sizeof(uint32_t), hooks);
     vec_init(&window->worker, sizeof(uint32_t), hooks);
     vec_init(&window->classes, sizeof(uint32_t), hooks);
+    vec_init(&window->after, sizeof(uint32_t), hooks);
     vec_init(&window->place, sizeof(uint32_t), hooks);
     vec_init(&window->untried, sizeof(uint32_t), hooks);
     vec_init(&window->pinned, sizeof(uint8_t), hooks);
@@ -43,6 +44,7 @@ void window_fini(struct window *window)
     vec_fini(&window->lanes);
     vec_fini(&window->worker);
     vec_fini(&window->classes);
+    vec_fini(&window->after);
     vec_fini(&window->place);
     vec_fini(&window->untried);
     vec_fini(&window->pinned);
@@ -61,10 +63,10 @@ static void window_clear(struct window *window)
 {
     struct plan_window *plan = &window->plan;
     struct vec *const all[] = {
-        &plan->classes,    &plan->workers,   &plan->costs,   &plan->tasks,    &plan->accesses,
-        &plan->successors, &plan->data,      &plan->holders, &plan->links,    &plan->capacity,
-        &window->tasks,    &window->samples, &window->lanes, &window->worker, &window->classes,
-        &window->place,    &window->latency, &window->reach};
+        &plan->classes,    &plan->workers,   &plan->costs,     &plan->tasks,    &plan->accesses,
+        &plan->successors, &plan->data,      &plan->holders,   &plan->links,    &plan->capacity,
+        &window->tasks,    &window->samples, &window->lanes,   &window->worker, &window->classes,
+        &window->after,    &window->place,   &window->latency, &window->reach};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         vec_clear(all[i]);
     map_clear(&window->types);
@@ -439,23 +441,53 @@ static bool window_memory(struct window *window, const struct engine *engine)
 
 /* ---- all of it ----------------------------------------------------------------------------- */
 
-/* Successors of what runs now are ready when it has ended. */
-static void window_running(struct window *window, const struct engine *engine)
+/* Successors of what runs are ready when it has ended. */
+static void window_followers(struct window *window, const struct engine *engine,
+                             const struct task *task, uint64_t end_ns)
 {
     struct plan_task *tasks = (struct plan_task *)(void *)window->plan.tasks.items;
-    for (uint32_t i = 0; i < table_high_water(&engine->tasks); i++) {
-        const struct task *task = engine_task(engine, i);
-        bool divided = task->marks & TASK_M_IN_PIECES;
-        if (task_state(task) != FGPU_TASK_RUNNING || (task->lane >= TASK_LANE_MIXED && !divided))
+    for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
+        uint32_t number = window_follower(window, engine, at);
+        if (number == PLAN_NONE || tasks[number].ready_ns > end_ns)
             continue;
-        uint64_t end_ns = divided ? split_left_ns(engine, task)
-                                  : sched_flight_ns(engine, engine_lane(engine, task->lane));
-        for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
-            uint32_t number = window_follower(window, engine, at);
-            if (number != PLAN_NONE && tasks[number].ready_ns < end_ns)
-                tasks[number].ready_ns = end_ns;
+        tasks[number].ready_ns = end_ns;
+        window_numbers(&window->after)[number] = task->self;
+    }
+}
+
+/* Of what is run in pieces: what is left for its own lane. */
+static void window_divided(struct window *window, const struct engine *engine)
+{
+    const struct split *split = engine->split;
+    for (size_t i = 0; split != NULL && i < split->open.count; i++) {
+        const struct split_open *open = *(struct split_open **)vec_at(&split->open, i);
+        const struct task *task = engine_task(engine, open->task);
+        window_followers(window, engine, task, split_left_ns(engine, task));
+    }
+}
+
+/* What is in flight on a lane ends in its order. */
+static bool window_running(struct window *window, const struct engine *engine)
+{
+    size_t count = window->plan.task_count;
+    if (!vec_reserve(&window->after, count + 1))
+        return false;
+    window->after.count = count;
+    memset(window->after.items, 0xff, count * sizeof(uint32_t));
+    for (uint32_t l = 0; l < engine->lane_count; l++) {
+        const struct lane *lane = engine_lane(engine, l);
+        uint64_t gone_ns = engine->now_ns - lane->since_ns, sum_ns = 0;
+        for (uint64_t at = lane->done + 1; lane->flight_tasks > 0 && at <= lane->issued; at++) {
+            uint32_t entry = lane->ring[at & lane->ring_mask];
+            if (entry & RING_OP) /* a fence, too */
+                continue;
+            const struct task *task = engine_task(engine, entry);
+            sum_ns += task->predicted_ns;
+            window_followers(window, engine, task, sum_ns > gone_ns ? sum_ns - gone_ns : 0);
         }
     }
+    window_divided(window, engine);
+    return true;
 }
 
 static void window_weigh(struct window *window)
@@ -477,9 +509,9 @@ bool window_fill(struct window *window, struct engine *engine, uint32_t most)
     window->engine = engine;
     if (!window_collect(window, engine, most) || !window_tasks(window, engine) ||
         !window_machine(window, engine) || !window_costs(window, engine) ||
-        !window_links(window, engine) || !window_memory(window, engine))
+        !window_links(window, engine) || !window_memory(window, engine) ||
+        !window_running(window, engine))
         return false;
-    window_running(window, engine);
     window_weigh(window);
     return true;
 }

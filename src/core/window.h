@@ -17,6 +17,8 @@ struct window {
     struct vec lanes;   /* uint32_t: lane of each of the plan's workers */
     struct vec worker;  /* uint32_t: the plan's worker of each lane, PLAN_NONE */
     struct vec classes; /* uint32_t: a device of each of the plan's classes */
+    struct vec after;   /* uint32_t: of each of the plan's tasks, slot of what runs and ends last of
+                           what it waits for; PLAN_NONE */
     struct vec place;   /* uint32_t: number in the plan of each task slot, PLAN_NONE */
     struct map types;   /* what a task is -> type */
     struct map data;    /* range of a buffer -> the plan's data */

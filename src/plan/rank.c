@@ -156,30 +156,36 @@ void world_ranks(struct world *world)
 
 /* ---- prices -------------------------------------------------------------------------------- */
 
+struct rank_prices {
+    uint32_t classes, types;
+    double *weight; /* [class]: the price of all its workers together */
+    double *load;   /* [class] */
+    double *sum;    /* [class]: of the weights in the later rounds */
+    double *counts; /* [type]: tasks */
+    double *share;  /* [type * classes + class]: of the time of all its workers; INFINITY: cannot */
+};
+
 /* One round: every type goes where it is cheapest at these prices; prices of classes that are then
  * fuller than the others rise. */
-static void rank_price_step(const struct world *world, const double *counts, double *weight,
-                            double *load, double step)
+static void rank_price_step(const struct rank_prices *of, double step)
 {
-    const struct plan_window *window = world->window;
-    uint32_t classes = plan_class_count(window);
-    double most = 0;
+    uint32_t classes = of->classes;
+    double most = 0, *weight = of->weight, *load = of->load;
     for (uint32_t c = 0; c < classes; c++)
         load[c] = 0;
-    for (uint32_t t = 0; t < window->type_count; t++) {
-        uint32_t best = PLAN_NONE;
+    for (uint32_t t = 0; t < of->types; t++) {
+        const double *share = of->share + (size_t)t * classes;
+        uint32_t best = 0;
         double least = INFINITY;
         for (uint32_t c = 0; c < classes; c++) {
-            int64_t ns = plan_cost_ns(window, t, c);
-            double worth = (double)ns * weight[c] / plan_class_at(window, c)->worker_count;
-            if (ns != PLAN_CANNOT && worth < least) {
+            double worth = share[c] * weight[c];
+            if (worth < least) {
                 least = worth;
                 best = c;
             }
         }
-        if (best != PLAN_NONE)
-            load[best] += counts[t] * (double)plan_cost_ns(window, t, best) /
-                          plan_class_at(window, best)->worker_count;
+        if (least < INFINITY)
+            load[best] += of->counts[t] * share[best];
     }
     for (uint32_t c = 0; c < classes; c++)
         most = load[c] > most ? load[c] : most;
@@ -210,41 +216,58 @@ static void rank_area(struct world *world, const double *counts)
     world->bound_ns = area_ns > world->bound_ns ? area_ns : world->bound_ns;
 }
 
-/* weight[c]: the price of all workers of a class together. */
+static void rank_shares(const struct world *world, struct rank_prices *of)
+{
+    const struct plan_window *window = world->window;
+    for (uint32_t i = 0; i < window->task_count; i++)
+        of->counts[plan_task_at(window, i)->type]++;
+    for (uint32_t t = 0; t < of->types; t++) {
+        for (uint32_t c = 0; c < of->classes; c++) {
+            int64_t ns = plan_cost_ns(window, t, c);
+            of->share[(size_t)t * of->classes + c] =
+                ns == PLAN_CANNOT ? INFINITY : (double)ns / plan_class_at(window, c)->worker_count;
+        }
+    }
+}
+
 static bool rank_prices(struct world *world)
 {
     const struct plan_window *window = world->window;
     uint32_t classes = plan_class_count(window);
-    size_t bytes = (3 * (size_t)classes + window->type_count + 1) * sizeof(double);
-    double *work = alloc_get_zeroed(world->hooks, bytes, 16);
+    size_t count = (3 * (size_t)classes + window->type_count * (classes + 1u) + 1);
+    double *work = alloc_get_zeroed(world->hooks, count * sizeof *work, 16);
     if (work == NULL)
         return false;
-    double *weight = work, *load = work + classes, *sum = work + 2 * classes;
-    double *counts = work + 3 * classes;
-    for (uint32_t i = 0; i < window->task_count; i++)
-        counts[plan_task_at(window, i)->type]++;
+    struct rank_prices of = {.classes = classes,
+                             .types = window->type_count,
+                             .weight = work,
+                             .load = work + classes,
+                             .sum = work + 2 * classes,
+                             .counts = work + 3 * classes,
+                             .share = work + 3 * classes + window->type_count};
+    rank_shares(world, &of);
     for (uint32_t c = 0; c < classes; c++)
-        weight[c] = 1.0 / classes;
+        of.weight[c] = 1.0 / classes;
     for (uint32_t step = 0; step < RANK_STEPS; step++) {
-        rank_price_step(world, counts, weight, load, 0.5 / (1.0 + step / 16.0));
+        rank_price_step(&of, 0.5 / (1.0 + step / 16.0));
         double all = 0;
         for (uint32_t c = 0; c < classes; c++)
-            all += weight[c];
+            all += of.weight[c];
         for (uint32_t c = 0; c < classes; c++) {
-            weight[c] /= all;
-            sum[c] += step >= RANK_STEPS / 2 ? weight[c] : 0;
+            of.weight[c] /= all;
+            of.sum[c] += step >= RANK_STEPS / 2 ? of.weight[c] : 0;
         }
     }
     double most = 0;
     for (uint32_t c = 0; c < classes; c++) {
         uint32_t workers = plan_class_at(window, c)->worker_count;
-        sum[c] = workers > 0 ? sum[c] / workers : 0;
-        most = sum[c] > most ? sum[c] : most;
+        of.sum[c] = workers > 0 ? of.sum[c] / workers : 0;
+        most = of.sum[c] > most ? of.sum[c] : most;
     }
     for (uint32_t c = 0; c < classes; c++)
-        world->price[c] = 1 + (most > 0 ? (int64_t)(sum[c] / most * RANK_PRICE_ONE) : 0);
-    rank_area(world, counts);
-    alloc_put(world->hooks, work, bytes);
+        world->price[c] = 1 + (most > 0 ? (int64_t)(of.sum[c] / most * RANK_PRICE_ONE) : 0);
+    rank_area(world, of.counts);
+    alloc_put(world->hooks, work, count * sizeof *work);
     return true;
 }
 

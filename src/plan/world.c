@@ -34,10 +34,13 @@ bool world_init(struct world *world, const struct plan_window *window)
     world->hooks = window->tasks.hooks;
     vec_init(&world->holders, sizeof(struct world_holder), world->hooks);
     vec_init(&world->ready, sizeof(uint32_t), world->hooks);
+    vec_init(&world->later, sizeof(uint32_t), world->hooks);
     world->rank = world_array(world, tasks, sizeof *world->rank);
     world->tail_ns = world_array(world, tasks, sizeof *world->tail_ns);
     world->pending = world_array(world, tasks, sizeof *world->pending);
     world->runs = world_array(world, tasks, sizeof *world->runs);
+    world->kept_runs = world_array(world, tasks, sizeof *world->kept_runs);
+    world->kept_rank = world_array(world, tasks, sizeof *world->kept_rank);
     world->workers = world_array(world, workers, sizeof *world->workers);
     world->heap = world_array(world, workers, sizeof *world->heap);
     world->touched = world_array(world, 2 * workers, sizeof *world->touched);
@@ -47,11 +50,12 @@ bool world_init(struct world *world, const struct plan_window *window)
     world->worth = world_array(world, window->type_count, sizeof *world->worth);
     world->limit_ns = INT64_MAX;
     bool good = world->rank != NULL && world->tail_ns != NULL && world->pending != NULL &&
-                world->runs != NULL && world->workers != NULL && world->heap != NULL &&
-                world->touched != NULL && world->price != NULL && world->shared != NULL &&
-                world->least_ns != NULL && world->worth != NULL &&
-                vec_reserve(&world->ready, tasks + 1) && world_places_init(world) &&
-                world_data_init(world) && world_memory_init(world) && world_judge(world);
+                world->runs != NULL && world->kept_runs != NULL && world->kept_rank != NULL &&
+                world->workers != NULL && world->heap != NULL && world->touched != NULL &&
+                world->price != NULL && world->shared != NULL && world->least_ns != NULL &&
+                world->worth != NULL && vec_reserve(&world->ready, tasks + 1) &&
+                world_places_init(world) && world_data_init(world) && world_memory_init(world) &&
+                world_judge(world);
     if (!good) {
         world_fini(world);
         return false;
@@ -77,6 +81,8 @@ void world_fini(struct world *world)
     world_drop(world, world->tail_ns, tasks, sizeof *world->tail_ns);
     world_drop(world, world->pending, tasks, sizeof *world->pending);
     world_drop(world, world->runs, tasks, sizeof *world->runs);
+    world_drop(world, world->kept_runs, tasks, sizeof *world->kept_runs);
+    world_drop(world, world->kept_rank, tasks, sizeof *world->kept_rank);
     world_drop(world, world->workers, workers, sizeof *world->workers);
     world_drop(world, world->heap, workers, sizeof *world->heap);
     world_drop(world, world->touched, 2 * workers, sizeof *world->touched);
@@ -91,6 +97,7 @@ void world_fini(struct world *world)
     world_memory_fini(world);
     world_data_fini(world);
     vec_fini(&world->ready);
+    vec_fini(&world->later);
     memset(world, 0, sizeof *world);
 }
 
@@ -294,6 +301,61 @@ static void world_push_ready(struct world *world)
     vec_clear(&world->ready);
 }
 
+static uint64_t world_ready_ns(const struct world *world, uint32_t task)
+{
+    return plan_task_at(world->window, task)->ready_ns;
+}
+
+static int world_by_time(const void *a, const void *b, void *context)
+{
+    const struct world *world = context;
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    uint64_t left_ns = world_ready_ns(world, left), right_ns = world_ready_ns(world, right);
+    if (left_ns != right_ns)
+        return left_ns > right_ns ? -1 : 1;
+    return left > right ? -1 : left < right;
+}
+
+/* Tasks that wait for nothing but what runs already. */
+static bool world_begin(struct world *world)
+{
+    const struct plan_window *window = world->window;
+    vec_clear(&world->ready);
+    vec_clear(&world->later);
+    for (uint32_t i = 0; i < window->task_count; i++) {
+        world->pending[i] = plan_task_at(window, i)->predecessors;
+        world->left += world_worth(world, i);
+        if (world->pending[i] == 0 &&
+            vec_push(world_ready_ns(world, i) > 0 ? &world->later : &world->ready, &i) == NULL)
+            return false;
+    }
+    if (world->later.count > 1)
+        qsort_r(world->later.items, world->later.count, sizeof(uint32_t), world_by_time, world);
+    return true;
+}
+
+/* Their time has come before any task ends. True when there were any. */
+static bool world_wake(struct world *world)
+{
+    uint64_t end_ns =
+        world->heap_count > 0 ? (uint64_t)world->workers[world->heap[0]].end_ns : UINT64_MAX;
+    if (world->later.count == 0)
+        return false;
+    uint64_t ready_ns =
+        world_ready_ns(world, *(uint32_t *)vec_at(&world->later, world->later.count - 1));
+    if (ready_ns > end_ns)
+        return false;
+    world->now_ns = (int64_t)ready_ns > world->now_ns ? (int64_t)ready_ns : world->now_ns;
+    while (world->later.count > 0) {
+        uint32_t task = *(uint32_t *)vec_at(&world->later, world->later.count - 1);
+        if (world_ready_ns(world, task) > ready_ns)
+            break;
+        (void)vec_push(&world->ready, &task);
+        world->later.count--;
+    }
+    return true;
+}
+
 static bool world_reset(struct world *world)
 {
     const struct plan_window *window = world->window;
@@ -302,7 +364,6 @@ static bool world_reset(struct world *world)
     world->version = 0;
     world->left = 0;
     world->started = world->done = world->heap_count = world->touched_count = 0;
-    vec_clear(&world->ready);
     for (uint32_t t = 0; t < window->type_count; t++)
         world->shared[t].head = world->shared[t].count = 0;
     for (uint32_t w = 0; w < window->workers.count; w++) {
@@ -316,14 +377,8 @@ static bool world_reset(struct world *world)
         world_touch(world, w);
     }
     world_places_reset(world);
-    for (uint32_t i = 0; i < window->task_count; i++) {
-        world->pending[i] = plan_task_at(window, i)->predecessors;
-        world->left += world_worth(world, i);
-        if (world->pending[i] == 0 && vec_push(&world->ready, &i) == NULL)
-            return false;
-    }
     world_memory_reset(world);
-    return world_data_reset(world);
+    return world_begin(world) && world_data_reset(world);
 }
 
 static void world_end(struct world *world, uint32_t worker)
@@ -361,6 +416,8 @@ int64_t world_simulate(struct world *world, const struct world_policy *policy,
     for (;;) {
         world_push_ready(world);
         world_start(world);
+        if (world_wake(world))
+            continue;
         if (world->heap_count == 0)
             break;
         uint32_t worker = world_heap_pop(world), task = world->workers[worker].running;
@@ -372,4 +429,26 @@ int64_t world_simulate(struct world *world, const struct world_policy *policy,
     world->simulated += world->started;
     world->makespan_ns = world->done == world->window->task_count ? world->now_ns : INT64_MAX;
     return world->makespan_ns;
+}
+
+static void world_swap_runs(struct world *world)
+{
+    struct world_run *runs = world->runs;
+    world->runs = world->kept_runs;
+    world->kept_runs = runs;
+}
+
+void world_keep(struct world *world)
+{
+    world_swap_runs(world);
+    memcpy(world->kept_rank, world->rank, world->window->task_count * sizeof *world->rank);
+    world->kept_ns = world->makespan_ns;
+}
+
+void world_recall(struct world *world)
+{
+    world_swap_runs(world);
+    memcpy(world->rank, world->kept_rank, world->window->task_count * sizeof *world->rank);
+    world->ranked = 0; /* the ranks are of whatever was kept */
+    world->makespan_ns = world->kept_ns;
 }

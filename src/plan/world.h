@@ -136,6 +136,9 @@ struct world {
     int64_t bound_ns; /* no makespan is below: of the area at `price`, and of the longest way */
     uint32_t *pending;
     struct world_run *runs;
+    struct world_run *kept_runs; /* world_keep() */
+    int64_t *kept_rank;
+    int64_t kept_ns;
     uint32_t ranked; /* enum world_rank that `rank` is of, plus 1, flat ones negative; 0: none */
     /* of workers */
     struct world_worker *workers;
@@ -177,6 +180,7 @@ struct world {
     int64_t *given_tail_ns;       /* [task]: longest way from its end to the window's, there */
     const _Atomic uint32_t *stop; /* set: searches for a plan end; NULL */
     struct vec ready;             /* uint32_t: tasks that became ready in this event */
+    struct vec later;             /* uint32_t: tasks that wait for time alone, the last one first */
     struct world_queue *shared;   /* [type]: lists of no worker, for policies that have such */
 };
 
@@ -189,6 +193,11 @@ void world_fini(struct world *world);
  * would not be below world->limit_ns. */
 int64_t world_simulate(struct world *world, const struct world_policy *policy,
                        const struct world_tuning *tuning);
+
+/* Keeps what the last simulation came to, instead of what was kept before; makes it what the world
+ * holds again. */
+void world_keep(struct world *world);
+void world_recall(struct world *world);
 
 /* ---- for policies -------------------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@
     60               /* of the makespan: what searching may cost; looks at it later have the rest */
 #define AUTO_LEAD 50 /* to change plans costs copies that have been made ahead */
 #define AUTO_MENDED 128 /* by how much moving a few tasks must make it better */
+#define AUTO_FEW 12     /* simulations: with fewer others are the first ones */
 #define AUTO_NEAR 257   /* in 1/256 of the bound: near enough to stop */
 
 #define AUTO_LEVELS 64u /* of priorities that are told apart */
@@ -31,18 +32,17 @@ struct auto_search {
     int64_t lead_ns; /* by how much another plan must be better than the one that is followed */
     int64_t price_ns;
     uint32_t tries, most;
+    uint64_t tried; /* bits: candidates, each kept to priorities and flat, then single policies */
     int32_t low, high;         /* priorities of the window */
     struct auto_levels strict; /* of the best plan that keeps to them */
     int64_t strict_ns;
-    int64_t mended_ns; /* target of the plan in force with late tasks elsewhere; 0: not the best */
 };
 
 static bool auto_done(const struct auto_search *search)
 {
     if (search->world->stop != NULL && atomic_load_relaxed_u32(search->world->stop))
         return true;
-    /* Two more: this one, and the best once again. */
-    uint64_t tasks = search->world->simulated + 2 * (uint64_t)search->world->window->task_count;
+    uint64_t tasks = search->world->simulated + search->world->window->task_count;
     if (search->price_ns > 0 && search->tries > 0 &&
         (int64_t)tasks * search->price_ns > search->best.makespan_ns / AUTO_SHARE)
         return true;
@@ -128,7 +128,7 @@ static bool auto_try(struct auto_search *search, const struct policy *policy,
     search->best.tuning = *tuning;
     search->best.makespan_ns = ns;
     search->best.kept = false;
-    search->mended_ns = 0;
+    world_keep(search->world);
     return true;
 }
 
@@ -160,31 +160,71 @@ static const struct auto_candidate auto_candidates[] = {
     {WORLD_RANK_RATE, 1024, 256, 384, 8, 1, true, true, 0},
 };
 
+static const struct policy *const auto_singles[] = {&policy_heteroprio, &policy_eft, &policy_steal,
+                                                    &policy_fifo};
+
+#define AUTO_CANDIDATES (sizeof auto_candidates / sizeof auto_candidates[0])
+#define AUTO_SINGLES (sizeof auto_singles / sizeof auto_singles[0])
+
+static void auto_single(struct auto_search *search, size_t index)
+{
+    uint64_t bit = UINT64_C(1) << (2 * AUTO_CANDIDATES + index);
+    if (search->tried & bit)
+        return;
+    search->tried |= bit;
+    (void)auto_try(search, auto_singles[index], &auto_singles[index]->tuning);
+}
+
+static void auto_candidate(struct auto_search *search, size_t index, bool flat)
+{
+    const struct auto_candidate *of = &auto_candidates[index];
+    uint64_t bit = UINT64_C(1) << (2 * index + flat);
+    struct world_tuning tuning = {.rank = of->rank,
+                                  .move = of->move,
+                                  .move_own = of->move_own,
+                                  .slack = of->slack,
+                                  .look = of->look,
+                                  .ahead = of->ahead,
+                                  .by_rank = of->by_rank,
+                                  .flat = flat,
+                                  .steal = of->steal,
+                                  .target_ns = auto_target(search, of->share)};
+    if ((search->tried & bit) || (flat && search->high == search->low))
+        return;
+    search->tried |= bit;
+    (void)auto_try(search, &policy_lookahead, &tuning);
+}
+
+/* Where there is time for a few only, those that together come nearest to the best of all on random
+ * small graphs: by greedy choice, as above. */
+static void auto_few(struct auto_search *search)
+{
+    auto_candidate(search, 7, false);
+    auto_candidate(search, 1, false);
+    auto_candidate(search, 7, true);
+    auto_single(search, 0);
+    auto_single(search, 1);
+    auto_candidate(search, 2, true);
+    auto_candidate(search, 6, true);
+}
+
+/* How often the window can be simulated, if that is not given up early. */
+static int64_t auto_affords(const struct auto_search *search)
+{
+    int64_t once_ns = search->price_ns * (int64_t)search->world->window->task_count;
+    return once_ns > 0 ? search->best.bound_ns / AUTO_SHARE / once_ns : search->most;
+}
+
 static void auto_first(struct auto_search *search)
 {
-    static const struct policy *const singles[] = {&policy_heteroprio, &policy_eft, &policy_steal,
-                                                   &policy_fifo};
-    size_t next = 0, most = sizeof singles / sizeof singles[0];
+    if (auto_affords(search) < AUTO_FEW)
+        auto_few(search);
     (void)auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
-    for (size_t i = 0; i < sizeof auto_candidates / sizeof auto_candidates[0]; i++) {
-        const struct auto_candidate *of = &auto_candidates[i];
-        struct world_tuning tuning = {.rank = of->rank,
-                                      .move = of->move,
-                                      .move_own = of->move_own,
-                                      .slack = of->slack,
-                                      .look = of->look,
-                                      .ahead = of->ahead,
-                                      .by_rank = of->by_rank,
-                                      .steal = of->steal,
-                                      .target_ns = auto_target(search, of->share)};
-        (void)auto_try(search, &policy_lookahead, &tuning);
-        tuning.flat = true;
-        if (search->high > search->low)
-            (void)auto_try(search, &policy_lookahead, &tuning);
-        if (next < most) { /* by turns */
-            (void)auto_try(search, singles[next], &singles[next]->tuning);
-            next++;
-        }
+    for (size_t i = 0; i < AUTO_CANDIDATES; i++) {
+        auto_candidate(search, i, false);
+        auto_candidate(search, i, true);
+        if (i < AUTO_SINGLES)
+            auto_single(search, i); /* by turns */
     }
 }
 
@@ -281,7 +321,7 @@ static void auto_mend(struct auto_search *search, const struct policy_found *kno
             continue;
         search->best.makespan_ns = ns;
         search->best.kept = false;
-        search->mended_ns = target_ns;
+        world_keep(search->world);
     }
 }
 
@@ -305,6 +345,7 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
         search.best.tuning = known->tuning;
         search.best.kept = true;
         search.tries++;
+        world_keep(world);
         auto_mend(&search, known);
         search.lead_ns = search.best.makespan_ns / AUTO_LEAD;
     }
@@ -319,14 +360,8 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
     auto_steps(&search);
     search.best.tries = search.tries;
     world->limit_ns = INT64_MAX;
-    if (search.best.policy == NULL || world->makespan_ns == search.best.makespan_ns)
-        return search.best;
-    if (search.best.kept)
-        (void)auto_keep(&search, known, 0);
-    else if (search.mended_ns > 0)
-        (void)auto_keep(&search, known, search.mended_ns);
-    else
-        (void)world_simulate(world, auto_plan(search.best.policy), &search.best.tuning);
+    if (search.best.policy != NULL)
+        world_recall(world);
     return search.best;
 }
 

@@ -74,9 +74,9 @@ struct policy_found {
 /* The plan that is being followed (world->given_*), in a simulated world. */
 extern const struct world_policy policy_follow;
 
-/* Simulates candidates on the world's window, the best tuning of the best last, so that the world
- * holds its runs. [in] tries: simulations, at most POLICY_TRIES. [in] known: where to begin, from
- * an earlier window; NULL. [in] bound_ns: a lower bound of the makespan; 0: world->bound_ns.
+/* Simulates candidates on the world's window; the world holds the runs of the best then. [in]
+ * tries: simulations, at most POLICY_TRIES. [in] known: where to begin, from an earlier window;
+ * NULL. [in] bound_ns: a lower bound of the makespan; 0: world->bound_ns.
  * [in] price_ns: what one simulated task costs; all of them together cost no more than a fiftieth
  * of the makespan; 0: as many as `tries` says. INT64_MAX in makespan_ns when no candidate ends. */
 struct policy_found policy_search(struct world *world, uint32_t tries,

@@ -69,7 +69,6 @@ struct driver {
     struct lock lock;
     struct doorbell
         bell; /* rung by devices, the build thread, and pumpers that ended tasks for others */
-    _Atomic uint32_t queued; /* tasks pushed since somebody last drained */
     _Atomic uint32_t busy;   /* commands in flight or being built: somebody must watch the bell */
     _Atomic uint32_t idle;   /* a lane has nothing to do while another will be busy for long */
     _Atomic uint32_t soon;   /* nothing was in flight when somebody last pumped, or little that is

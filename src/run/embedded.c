@@ -32,6 +32,12 @@
 #define EMBEDDED_FLOW_PUMPS 16u   /* of submitters in a row, each soon after the one before */
 #define EMBEDDED_RETRY_NS 200000u /* when a device takes nothing though it is idle */
 
+/* Tasks pushed since somebody last drained. */
+static uint32_t embedded_queued(const struct driver *driver)
+{
+    return inbox_count(&driver->engine.inbox);
+}
+
 /* ---- pumping ---------------------------------------------------------------------------- */
 
 /* The device has reported an error. Its queues are closed first: afterwards nothing of it touches a
@@ -212,9 +218,6 @@ static void embedded_publish(struct driver *driver)
 
 static bool embedded_drain(struct driver *driver)
 {
-    if (atomic_load_relaxed_u32(&driver->queued) == 0 && inbox_is_empty(&driver->engine.inbox))
-        return false;
-    (void)atomic_exchange_seqcst_u32(&driver->queued, 0);
     return engine_drain(&driver->engine) > 0;
 }
 
@@ -270,7 +273,7 @@ static bool embedded_pump_and_unlock(struct driver *driver, uint32_t self)
     driver->flow_begins = false;
     lock_release(&driver->lock);
     atomic_fence_seqcst();
-    uint32_t queued = atomic_load_seqcst_u32(&driver->queued);
+    uint32_t queued = embedded_queued(driver);
     bool rang = begins || doorbell_read(&driver->bell) != seen;
     if (atomic_load_seqcst_u32(&driver->helpers) > self && (news || queued > 0 || rang))
         doorbell_ring(&driver->bell);
@@ -306,7 +309,7 @@ static bool embedded_serve_once(struct driver *driver)
     atomic_fence_seqcst();
     if (tell)
         doorbell_ring(&driver->bell);
-    uint32_t queued = atomic_load_seqcst_u32(&driver->queued);
+    uint32_t queued = embedded_queued(driver);
     return doorbell_read(&driver->bell) != seen + tell ||
            queued >= atomic_load_relaxed_u32(&driver->batch) ||
            (queued > 0 && embedded_is_eager(driver));
@@ -377,7 +380,6 @@ void driver_enter(struct driver *driver)
 {
     lock_acquire(&driver->lock);
     engine_clock(&driver->engine, clock_now_ns());
-    (void)atomic_exchange_seqcst_u32(&driver->queued, 0);
     (void)engine_drain(&driver->engine);
 }
 
@@ -403,7 +405,7 @@ static void embedded_stand_by(struct driver *driver)
         atomic_store_seqcst_u32(&driver->standby, 0);
         return;
     }
-    if (atomic_load_seqcst_u32(&driver->queued) > 0)
+    if (embedded_queued(driver) > 0)
         doorbell_ring(&driver->bell); /* the helpers' now */
     (void)futex_wait(&driver->standby, 1, -1);
     atomic_store_seqcst_u32(&driver->standby, 0);
@@ -562,8 +564,7 @@ void driver_push(struct driver *driver, uint32_t index, uint8_t kind)
     /* Also on a busy pool: whoever made it so may leave before the task has ended. */
     if (__builtin_expect(!atomic_load_acquire_u32(&driver->progress_started), 0))
         driver_start(driver);
-    submit_push(&driver->engine, index);
-    uint32_t queued = atomic_add_seqcst_u32(&driver->queued, 1) + 1;
+    uint32_t queued = submit_push(&driver->engine, index);
     uint32_t batch = atomic_load_relaxed_u32(&driver->batch);
     bool rang = queued >= batch / 4 &&
                 doorbell_read(&driver->bell) != atomic_load_relaxed_u32(&driver->seen);
@@ -603,7 +604,7 @@ static fgpu_status embedded_wait(struct driver *driver, driver_done_fn done, voi
     }
     (void)atomic_sub_seqcst_u32(&driver->helpers, 1);
     /* `done` may have held the lock without pumping, and kept a submitter from it. */
-    if (atomic_load_seqcst_u32(&driver->queued) > 0 && !atomic_load_seqcst_u32(&driver->busy))
+    if (embedded_queued(driver) > 0 && !atomic_load_seqcst_u32(&driver->busy))
         embedded_try_pump(driver, 0);
     embedded_call_back(driver);
     return status;

@@ -721,7 +721,7 @@ fgpu_status simulator_submit_typed(struct simulator *s, struct submit_request *r
         submit_recycle(&s->engine, engine_task(&s->engine, index));
         return FGPU_E_NOMEM;
     }
-    submit_push(&s->engine, index);
+    (void)submit_push(&s->engine, index);
     *task = index;
     return FGPU_OK;
 }
@@ -733,7 +733,7 @@ fgpu_status simulator_submit(struct simulator *s, const struct submit_request *r
     fgpu_status status = submit_prepare(&s->engine, request, &index, &generation);
     if (status != FGPU_OK)
         return status;
-    submit_push(&s->engine, index);
+    (void)submit_push(&s->engine, index);
     if (task != NULL)
         *task = index;
     return FGPU_OK;

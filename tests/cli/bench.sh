@@ -130,6 +130,45 @@ for way in ("one_by_one", "one_queue"):
 sides = result["evaluate"]["baselines"]
 assert len(sides) == 2 and all(side["outputs_equal"] for side in sides), sides
 PYTHON
+# Terms, in virtual time: exact, so that what is promised can be asked for.
+"$FASTGPU" bench fair --sim --count 100 --json >json
+"$FASTGPU" bench deadline --sim --count 120 --json >deadline.json
+cat >arrivals <<'JSON'
+{"time": 1, "tasks": [
+  {"id": "a_rt", "load": {"type": "periodic", "frequency": 50}},
+  {"id": "vgg19_rt", "load": {"type": "trace", "trace": [0, 1.5, 400]}},
+  {"id": "b_rt", "load": {"type": "poisson", "frequency": 20}},
+  {"id": "c_be", "load": {"type": "continuous"}}]}
+JSON
+"$FASTGPU" bench preempt --sim --slice 200 --launch 10 --json arrivals >preempt
+"$FASTGPU" bench fair --count 20 --work 100 --json >real
+python3 - <<'PYTHON'
+import json
+
+fair = json.load(open("json"))
+assert fair["simulated"] and fair["gap_over_largest"] <= 2 and fair["idle_while_waiting"] == 0, fair
+assert 9 * 0.97 < fair["weight_ratio"] < 9 * 1.03, fair
+assert abs(fair["returned_over_fair"] - 1) < 0.1, fair
+deadline = json.load(open("deadline.json"))
+assert deadline["together_over_optimum"] >= 0.98, deadline
+assert deadline["together_overloaded_over_optimum"] >= 0.95, deadline
+assert deadline["missed_beyond_a_slice"] == 0 and deadline["refused"] > 0, deadline
+assert 0.85 < deadline["arriving_overloaded_over_optimum"] <= 1, deadline
+preempt = json.load(open("preempt"))
+(work,) = preempt["workloads"]
+assert work["idle_p50_ms"] == 5 and work["plain_p99_over_idle"] > 1.1, work
+for way in ("slice", "guard"):
+    assert work[f"{way}_p99_over_idle"] < 1.06 and work[f"{way}_p50_ms"] < 5.5, work
+assert 0.94 < work["slice_batch_ratio"] < 0.96 and work["guard_batch_ratio"] > 0.99, work
+real = json.load(open("real"))
+assert not real["simulated"] and real["devices"] == 1 and real["gap_over_largest"] > 0, real
+PYTHON
+echo '{"time": 1, "tasks": [{"id": "a_rt", "load": {"type": "rare"}}]}' >wrong
+expect 4 stderr 'tasks[0].load.type: want continuous' "$FASTGPU" bench preempt --sim wrong
+expect 4 stderr 'nowhere' "$FASTGPU" bench preempt --sim nowhere
+expect 2 stderr 'no file of arrivals' "$FASTGPU" bench preempt --sim
+expect 2 stderr 'only --sim' "$FASTGPU" bench preempt arrivals
+expect 2 stderr 'only --sim' "$FASTGPU" bench deadline
 expect 2 stderr '--each 0: want a whole number from 1 to 100' "$FASTGPU" bench mix --each 0
 expect 3 stderr 'nobody' "$FASTGPU" bench mix --devices nobody
 expect 2 stderr 'slow= names device 9; the pool has 1' \

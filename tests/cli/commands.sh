@@ -9,7 +9,8 @@ source "$top/tests/lib/cli.sh"
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
 levels=('' devices run optimize check kernel explain sim demo bench 'bench tasks' 'bench launch'
-    'bench split' 'bench idle' 'bench mix' 'bench tiles' machine 'machine show' 'machine synth'
+    'bench split' 'bench idle' 'bench mix' 'bench tiles'
+    'bench fair' 'bench deadline' 'bench preempt' machine 'machine show' 'machine synth'
     'machine import' 'machine capture')
 for level in "${levels[@]}"; do
     read -ra words <<<"$level"

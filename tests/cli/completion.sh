@@ -31,8 +31,8 @@ offers 'bench check demo devices explain help kernel machine optimize run sim' '
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
-offers 'help idle launch mix split tasks tiles' bench ''
-offers '' bench p
+offers 'deadline fair help idle launch mix preempt split tasks tiles' bench ''
+offers 'preempt' bench p
 offers 'capture help import show synth' machine ''
 offers '--help --json -h' machine show -
 offers 'devices.txt folder photo.png' machine show ''

@@ -51,8 +51,11 @@ static void rig_devices(struct engine_device_config *configs, const struct engin
             .caps = {.struct_bytes = sizeof(fgpu_device_caps),
                      .queue_count = setup->queues[d],
                      .copy_queue_count = setup->copy_queues,
+                     .side_queue_count = setup->side_queues,
+                     .fill_groups = setup->fill_groups,
                      .variants = 1u << FGPU_VARIANT_NATIVE,
                      .suballocate = 1,
+                     .host_memory = setup->host_memory,
                      .offset_align_bytes = 1,
                      .max_queue_commands = 4096},
             .key = setup->key != 0 ? setup->key : d + 1,
@@ -130,7 +133,7 @@ uint32_t engine_rig_submit(struct engine_rig *rig, struct submit_request *reques
     }
     if (submit_prepare(&rig->engine, request, &index, &generation) != FGPU_OK)
         abort();
-    submit_push(&rig->engine, index);
+    (void)submit_push(&rig->engine, index);
     (void)engine_drain(&rig->engine);
     return index;
 }

@@ -63,6 +63,7 @@ struct engine_rig_setup {
     uint32_t path_link_count;
     uint32_t flags;
     uint64_t budget_ns, host_bytes, device_bytes;
+    bool host_memory; /* all devices work in the host's */
     bool plans_apart; /* ACTION_PLAN is counted in plans_due and left to the caller */
 };
 void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *setup);

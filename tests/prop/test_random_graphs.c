@@ -32,6 +32,7 @@ struct graphs_case {
 
 static const struct graphs_case graphs_cases[] = {
     {"cpu", "cpu", 2, 0, 0, 1, false, NULL, 60},
+    {"cpu-1", "cpu", 1, 0, 0, 1, false, NULL, 60},
     {"sim", "sim:2", 1, 0, 0, 1, false, NULL, 60},
     {"sim-small-memory", "sim:3", 1, 0, 4 * 384, 1, false, "fifo", 30},
     {"sim-cpu", "sim:2,cpu", 2, 0, 0, 1, false, NULL, 30},

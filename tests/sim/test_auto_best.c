@@ -64,8 +64,8 @@ static void test_auto_is_the_best(void **state)
                   100.0 * (double)near / (double)count, worst, (unsigned long long)worst_seed);
     /* Wanted: 98 % and 1.05 (decision 016). Of a few worlds all may be bad ones. */
     if (count >= 100) {
-        assert_true((double)near >= 0.86 * (double)count);
-        assert_true(worst <= 1.25);
+        assert_true((double)near >= 0.90 * (double)count);
+        assert_true(worst <= 1.2);
     }
 }
 

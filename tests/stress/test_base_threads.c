@@ -243,7 +243,7 @@ static void mail_produce(struct mail_arg *arg)
         struct mail *mail = table_at(&s->table, index);
         mail->producer = arg->self;
         mail->number = i;
-        if (inbox_push(&s->inbox, index))
+        if (inbox_push(&s->inbox, index) == 1)
             doorbell_ring(&s->bell);
     }
 }

@@ -54,7 +54,7 @@ static uint32_t prepare(const struct submit_arg *args, uint8_t count, uint32_t k
 
 static void push(uint32_t task)
 {
-    submit_push(&rig.engine, task);
+    (void)submit_push(&rig.engine, task);
     (void)engine_drain(&rig.engine);
     engine_rig_finish(&rig);
 }

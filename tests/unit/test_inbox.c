@@ -35,7 +35,7 @@ static void test_order_of_pushes(void **unused)
     assert_int_equal(inbox_drain(&inbox), INBOX_NONE);
     for (int round = 0; round < 3; round++) {
         for (uint32_t i = 0; i < 2000; i++)
-            assert_int_equal(inbox_push(&inbox, (i * 7) % 2000), i == 0);
+            assert_int_equal(inbox_push(&inbox, (i * 7) % 2000), i + 1);
         assert_false(inbox_is_empty(&inbox));
         uint32_t index = inbox_drain(&inbox);
         for (uint32_t i = 0; i < 2000; i++, index = inbox_next(&inbox, index))
@@ -57,9 +57,10 @@ static void test_chain(void **unused)
     /* A chain goes from the newest to the oldest, as the inbox itself does. */
     atomic_store_relaxed_u32(inbox_link(&inbox, 3), 2);
     atomic_store_relaxed_u32(inbox_link(&inbox, 2), 1);
-    assert_true(inbox_push(&inbox, 9));
-    assert_false(inbox_push_chain(&inbox, 3, 1));
-    assert_false(inbox_push(&inbox, 5));
+    assert_int_equal(inbox_push(&inbox, 9), 1);
+    assert_int_equal(inbox_push_chain(&inbox, 3, 1, 3), 4);
+    assert_int_equal(inbox_push(&inbox, 5), 5);
+    assert_int_equal(inbox_count(&inbox), 5);
     uint32_t index = inbox_drain(&inbox);
     for (int i = 0; i < 5; i++, index = inbox_next(&inbox, index))
         assert_int_equal(index, want[i]);

@@ -174,6 +174,33 @@ static void test_times_of_tasks_and_workers(void **state)
 }
 
 /* The slow one is the only one that may. */
+/* Whoever waits for time alone keeps nobody waiting, however urgent it is; and what was kept comes
+ * back after another simulation. */
+static void test_who_waits_for_time(void **state)
+{
+    (void)state;
+    one_device(100);
+    struct plan_task *urgent = rig_task(&window, 0);
+    urgent->ready_ns = 150;
+    urgent->priority = 5;
+    rig_task(&window, 0)->ready_ns = 20;
+    (void)rig_task(&window, 0);
+    (void)go(&policy_lookahead);
+    struct world_tuning tuning = {.rank = WORLD_RANK_LEAST, .look = 1};
+    assert_int_equal(world_simulate(&world, policy_lookahead.plan, &tuning), 300);
+    starts(2, 0);
+    starts(1, 100);
+    starts(0, 200);
+    world_keep(&world);
+    tuning.rank = WORLD_RANK_NONE;
+    world.limit_ns = 10;
+    assert_int_equal(world_simulate(&world, policy_lookahead.plan, &tuning), INT64_MAX);
+    world_recall(&world);
+    assert_int_equal(world.makespan_ns, 300);
+    starts(1, 100);
+    starts(0, 200);
+}
+
 static void test_only_worker(void **state)
 {
     (void)state;
@@ -307,6 +334,7 @@ int main(void)
         TEST(test_a_link_crossed_twice_is_half_as_fast),
         TEST(test_priorities_go_before_ranks),
         TEST(test_times_of_tasks_and_workers),
+        TEST(test_who_waits_for_time),
         TEST(test_only_worker),
         TEST(test_nothing_to_do),
         TEST(test_a_type_that_runs_nowhere),

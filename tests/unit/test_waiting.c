@@ -85,7 +85,7 @@ static void test_order_is_that_of_a_sorted_list(void **state)
         rng_init(&rng, first + seed);
         waiting_init(&waiting, NULL);
         for (uint32_t step = 0; step < STEPS; step++) {
-            uint32_t op = rng_below(&rng, OPS), at = naive_find(&naive, op);
+            uint32_t op = (uint32_t)rng_below(&rng, OPS), at = naive_find(&naive, op);
             struct waiting_copy copy = make(&rng, op);
             bool there = at < naive.count;
             assert_int_equal(waiting_find(&waiting, op) != NULL, there);

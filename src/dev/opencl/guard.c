@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "code/preempt.h"
+#include "dev/opencl/info.h"
 #include "dev/opencl/text.h"
 
 /* PoCL compiles once more for launches of so many items in a dimension. */
@@ -164,6 +165,15 @@ uint64_t ocl_guard_left(void *device, fgpu_guard asked, uint64_t first, uint64_t
 
 /* ---- launches --------------------------------------------------------------------------- */
 
+/* PoCL 3.1 runs the first item of such groups twice in kernels that have a barrier and a loop, and
+ * a guard is a barrier: no guard there. (Kernels with barriers of their own are as wrong without.)
+ */
+static bool guard_is_narrow(const struct ocl_device *device, const struct ocl_shape *shape)
+{
+    return shape->local[0] == 1 && shape->local[1] * shape->local[2] > 1 &&
+           ocl_info_is_cpu(&device->unit);
+}
+
 cl_int ocl_guard_shape(const fgpu_cmd_slice *slice, const struct ocl_code *code,
                        struct ocl_shape *shape)
 {
@@ -186,6 +196,8 @@ cl_int ocl_guard_shape(const fgpu_cmd_slice *slice, const struct ocl_code *code,
         shape->grid[d + 1] = (cl_uint)(global / local);
         shape->local[d] = shape->global[d] = local;
     }
+    if (guard != NULL && guard_is_narrow(code->device, shape))
+        return CL_INVALID_WORK_GROUP_SIZE;
     if (slice->count == 0 || slice->count > groups || slice->first > groups - slice->count ||
         (guard != NULL && guard->groups != groups))
         return CL_INVALID_VALUE;

@@ -32,7 +32,8 @@ struct ocl_shape {
     cl_uint grid[4]; /* slices: first group, groups of the grid in x, y, z */
 };
 
-/* Checks a slice against its code and its guard, and shapes it. CL_INVALID_VALUE. */
+/* Checks a slice against its code and its guard, and shapes it. CL_INVALID_VALUE,
+ * CL_INVALID_WORK_GROUP_SIZE (under a guard, where the driver would run it wrong). */
 cl_int ocl_guard_shape(const fgpu_cmd_slice *slice, const struct ocl_code *code,
                        struct ocl_shape *shape);
 
