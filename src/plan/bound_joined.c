@@ -280,9 +280,10 @@ static void joined_first_rows(struct joined *j, const double *area_weights, uint
         joined_add_row(j, 1, c, j->window.offset_ns, j->weights[c]);
 }
 
-/* For every class the window that the solution fills most. */
-static void joined_cut_windows(struct joined *j, const double *shares, double value_ns,
-                               uint8_t *in_set)
+/* For every class the window that the solution fills most. [in] solved: groups that it is of; a
+ * chain that was added since may have made more. */
+static void joined_cut_windows(struct joined *j, const double *shares, uint32_t solved,
+                               double value_ns, uint8_t *in_set)
 {
     uint32_t classes = j->problem->class_count, groups = j->group_count;
     struct bound_window *windows = arena_alloc(&j->scratch, classes * sizeof *windows, 16);
@@ -290,7 +291,7 @@ static void joined_cut_windows(struct joined *j, const double *shares, double va
         return;
     for (uint32_t c = 0; c < classes; c++) {
         for (uint32_t g = 0; g < groups; g++)
-            j->numbers[g] = shares[(size_t)g * classes + c] > 0
+            j->numbers[g] = g < solved && shares[(size_t)g * classes + c] > 0
                                 ? shares[(size_t)g * classes + c] * j->groups[g].cost_ns[c] /
                                       j->problem->workers[c]
                                 : 0.0;
@@ -379,7 +380,7 @@ static bool joined_cuts(struct joined *j, uint8_t *in_set)
         }
         joined_cut_chain(j, shares, value, in_set);
         if (rows == j->row_count || (round & 1) == 0)
-            joined_cut_windows(j, shares, value, in_set);
+            joined_cut_windows(j, shares, lp.group_count, value, in_set);
         if (rows == j->row_count)
             break;
     }
