@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 static const char tile_help[] = "edge of a tile: what costs are asked with";
+static const char divisible_help[] =
+    "rows of a tile that pieces keep together: updates are divisible; 0: no task is";
 static const char element_help[] = "bytes of a number: 4 is float, 8 is double";
 
 /* What every task of a tiled algorithm shares. */
@@ -17,28 +19,34 @@ struct tiles {
     struct sim_graph *graph;
     uint64_t count, tile;
     uint64_t tile_bytes;
+    uint32_t parts; /* of a task that is divisible; 0: none is */
 };
 
 static const struct sim_param tiles_params[] = {
     {"tiles", "tiles in a row and in a column", "20", SIM_WHOLE, 1, 400},
     {"tile", tile_help, "960", SIM_WHOLE, 1, 65536},
     {"element", element_help, "4", SIM_WHOLE, 1, 64},
+    {"divisible", divisible_help, "0", SIM_WHOLE, 0, 65536},
 };
 
 static struct tiles tiles_open(struct sim_graph *graph, const struct sim_value *values)
 {
-    uint64_t tile = values[1].whole;
+    uint64_t tile = values[1].whole, rows = values[3].whole;
 
     return (struct tiles){.graph = graph,
                           .count = values[0].whole,
                           .tile = tile,
-                          .tile_bytes = tile * tile * values[2].whole};
+                          .tile_bytes = tile * tile * values[2].whole,
+                          .parts = rows > 0 ? (uint32_t)((tile + rows - 1) / rows) : 0};
 }
 
-static void tiles_add(const struct tiles *tiles, uint32_t kernel, uint64_t priority_less)
+/* [in] parts: of tiles->parts, or 0: the rows of the tile that it writes depend on each other. */
+static void tiles_add(const struct tiles *tiles, uint32_t kernel, uint64_t priority_less,
+                      uint32_t parts)
 {
     const struct sim_task task = {
         .kernel = kernel,
+        .parts = parts,
         .size = tiles->tile,
         .flops = tiles->graph->status == FGPU_OK
                      ? sim_generate_flops(tiles->graph->kernels[kernel].name, tiles->tile)
@@ -69,14 +77,14 @@ static void cholesky_update(const struct tiles *tiles, uint64_t k, uint32_t syrk
     struct sim_graph *graph = tiles->graph;
 
     for (uint64_t n = k + 1; n < tiles->count && graph->status == FGPU_OK; n++) {
-        tiles_add(tiles, syrk, 2 * k + n);
-        sim_graph_access(graph, cholesky_tile(n, k), FGPU_READ);
+        tiles_add(tiles, syrk, 2 * k + n, tiles->parts);
+        sim_graph_read_whole(graph, cholesky_tile(n, k));
         sim_graph_access(graph, cholesky_tile(n, n), FGPU_READ_WRITE);
         sim_graph_name(graph, "syrk %u %u", (unsigned)k, (unsigned)n);
         for (uint64_t m = n + 1; m < tiles->count; m++) {
-            tiles_add(tiles, gemm, 2 * k + n + m);
+            tiles_add(tiles, gemm, 2 * k + n + m, tiles->parts);
             sim_graph_access(graph, cholesky_tile(m, k), FGPU_READ);
-            sim_graph_access(graph, cholesky_tile(n, k), FGPU_READ);
+            sim_graph_read_whole(graph, cholesky_tile(n, k));
             sim_graph_access(graph, cholesky_tile(m, n), FGPU_READ_WRITE);
             sim_graph_name(graph, "gemm %u %u %u", (unsigned)k, (unsigned)m, (unsigned)n);
         }
@@ -96,12 +104,12 @@ static void cholesky_make(struct sim_graph *graph, const struct sim_value *value
     for (uint64_t i = 0; i < tiles.count * (tiles.count + 1) / 2; i++)
         (void)sim_graph_data(graph, tiles.tile_bytes);
     for (uint64_t k = 0; k < tiles.count && graph->status == FGPU_OK; k++) {
-        tiles_add(&tiles, potrf, 2 * k);
+        tiles_add(&tiles, potrf, 2 * k, 0);
         sim_graph_access(graph, cholesky_tile(k, k), FGPU_READ_WRITE);
         sim_graph_name(graph, "potrf %u", (unsigned)k);
         for (uint64_t m = k + 1; m < tiles.count; m++) {
-            tiles_add(&tiles, trsm, 2 * k + m);
-            sim_graph_access(graph, cholesky_tile(k, k), FGPU_READ);
+            tiles_add(&tiles, trsm, 2 * k + m, tiles.parts);
+            sim_graph_read_whole(graph, cholesky_tile(k, k));
             sim_graph_access(graph, cholesky_tile(m, k), FGPU_READ_WRITE);
             sim_graph_name(graph, "trsm %u %u", (unsigned)k, (unsigned)m);
         }
@@ -132,23 +140,23 @@ static void lu_step(const struct tiles *tiles, uint64_t k, const uint32_t kernel
     struct sim_graph *graph = tiles->graph;
     uint64_t count = tiles->count;
 
-    tiles_add(tiles, kernels[0], 2 * k);
+    tiles_add(tiles, kernels[0], 2 * k, 0);
     sim_graph_access(graph, (uint32_t)(k * count + k), FGPU_READ_WRITE);
     sim_graph_name(graph, "getrf %u", (unsigned)k);
     for (uint64_t i = k + 1; i < count; i++) {
-        tiles_add(tiles, kernels[1], 2 * k + i);
+        tiles_add(tiles, kernels[1], 2 * k + i, 0);
         sim_graph_access(graph, (uint32_t)(k * count + k), FGPU_READ);
         sim_graph_access(graph, (uint32_t)(k * count + i), FGPU_READ_WRITE);
         sim_graph_name(graph, "trsm left %u %u", (unsigned)k, (unsigned)i);
-        tiles_add(tiles, kernels[1], 2 * k + i);
-        sim_graph_access(graph, (uint32_t)(k * count + k), FGPU_READ);
+        tiles_add(tiles, kernels[1], 2 * k + i, tiles->parts);
+        sim_graph_read_whole(graph, (uint32_t)(k * count + k));
         sim_graph_access(graph, (uint32_t)(i * count + k), FGPU_READ_WRITE);
         sim_graph_name(graph, "trsm right %u %u", (unsigned)k, (unsigned)i);
     }
     for (uint64_t i = k + 1; i < count && graph->status == FGPU_OK; i++)
         for (uint64_t j = k + 1; j < count; j++) {
-            tiles_add(tiles, kernels[2], 2 * k + i + j);
-            sim_graph_access(graph, (uint32_t)(k * count + i), FGPU_READ);
+            tiles_add(tiles, kernels[2], 2 * k + i + j, tiles->parts);
+            sim_graph_read_whole(graph, (uint32_t)(k * count + i));
             sim_graph_access(graph, (uint32_t)(j * count + k), FGPU_READ);
             sim_graph_access(graph, (uint32_t)(j * count + i), FGPU_READ_WRITE);
             sim_graph_name(graph, "gemm %u %u %u", (unsigned)k, (unsigned)i, (unsigned)j);
@@ -186,12 +194,13 @@ static const struct sim_param gemm_params[] = {
     {"tiles", "tiles of C in a row and in a column", "10", SIM_WHOLE, 1, 4096},
     {"tile", tile_help, "960", SIM_WHOLE, 1, 65536},
     {"element", element_help, "4", SIM_WHOLE, 1, 64},
+    {"divisible", divisible_help, "0", SIM_WHOLE, 0, 65536},
     {"depth", "tiles of A in a row; 0: as many as C has", "0", SIM_WHOLE, 0, 4096},
 };
 
 static uint64_t gemm_depth(const struct sim_value *values)
 {
-    return values[3].whole > 0 ? values[3].whole : values[0].whole;
+    return values[4].whole > 0 ? values[4].whole : values[0].whole;
 }
 
 static double gemm_count(const struct sim_value *values)
@@ -215,9 +224,9 @@ static void gemm_make(struct sim_graph *graph, const struct sim_value *values)
     for (uint64_t i = 0; i < count && graph->status == FGPU_OK; i++)
         for (uint64_t j = 0; j < count; j++)
             for (uint64_t k = 0; k < depth; k++) {
-                tiles_add(&tiles, gemm, 0);
+                tiles_add(&tiles, gemm, 0, tiles.parts);
                 sim_graph_access(graph, (uint32_t)(i * depth + k), FGPU_READ);
-                sim_graph_access(graph, first_b + (uint32_t)(k * count + j), FGPU_READ);
+                sim_graph_read_whole(graph, first_b + (uint32_t)(k * count + j));
                 sim_graph_access(graph, first_c + (uint32_t)(i * count + j), FGPU_READ_WRITE);
                 sim_graph_name(graph, "gemm %u %u %u", (unsigned)i, (unsigned)j, (unsigned)k);
             }

@@ -105,6 +105,13 @@ void sim_graph_access(struct sim_graph *graph, uint32_t data, fgpu_access mode)
     graph->tasks[graph->task_count - 1].access_count++;
 }
 
+void sim_graph_read_whole(struct sim_graph *graph, uint32_t data)
+{
+    sim_graph_access(graph, data, FGPU_READ);
+    if (graph->status == FGPU_OK && graph->tasks[graph->task_count - 1].parts > 1)
+        graph->accesses[graph->access_count - 1].mode |= FGPU_SIM_WHOLE;
+}
+
 void sim_graph_after(struct sim_graph *graph, uint32_t task)
 {
     if (!sim_graph_grow(graph, (void **)&graph->after, graph->after_count, CLI_SIM_AFTER_LIMIT,

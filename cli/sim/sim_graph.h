@@ -33,6 +33,7 @@ struct sim_cost {
 struct sim_task {
     uint32_t kernel;
     int32_t priority;
+    uint32_t parts; /* alike, that pieces of it are made of; below 2: it runs whole */
     uint64_t size;
     double flops;   /* 0: unknown */
     double cost_ns; /* on every device; 0: from the machine */
@@ -75,6 +76,8 @@ uint32_t sim_graph_data(struct sim_graph *graph, uint64_t bytes);
  * next one begins. [in] task: lists and name are ignored. Returns its number. */
 uint32_t sim_graph_task(struct sim_graph *graph, const struct sim_task *task);
 void sim_graph_access(struct sim_graph *graph, uint32_t data, fgpu_access mode);
+/* Reads data of which each piece needs everything; of a task that runs whole, just reads. */
+void sim_graph_read_whole(struct sim_graph *graph, uint32_t data);
 void sim_graph_after(struct sim_graph *graph, uint32_t task);
 __attribute__((format(printf, 2, 3))) void sim_graph_name(struct sim_graph *graph,
                                                           const char *format, ...);

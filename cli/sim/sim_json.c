@@ -28,6 +28,8 @@ static void json_run(cJSON *object, const struct sim_work *work, const struct si
     json_out_known(object, "gflops", sim_gflops(work, result) >= 0, sim_gflops(work, result));
     json_out_number(object, "tasks", (double)result->tasks);
     json_out_number(object, "failed", (double)result->failed_tasks);
+    json_out_number(object, "divided", (double)result->divided);
+    json_out_number(object, "pieces", (double)result->pieces);
     json_out_number(object, "copies", (double)result->copies);
     json_out_number(object, "bytes_moved", (double)result->bytes_moved);
     json_out_number(object, "area_ms", (double)result->area_ns / 1e6);

@@ -45,6 +45,12 @@ static void print_work(const struct sim_work *work, const fgpu_sim_result *resul
     (void)snprintf(text, sizeof text, "%s in %s copies", other,
                    report_number_count(count, result->copies));
     print_line("moved", text);
+    if (result->divided > 0) {
+        (void)snprintf(text, sizeof text, "%s of the tasks, into %s pieces",
+                       report_number_count(count, result->divided),
+                       report_number_count(other, result->pieces));
+        print_line("divided", text);
+    }
     (void)report_number_ns(other, (double)result->response_ns, true);
     (void)snprintf(text, sizeof text, "%s from submission to the end of a task, on average", other);
     print_line("response", text);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define GRAPH_SIZE_LIMIT (UINT64_C(1) << 40)
+#define GRAPH_PARTS_LIMIT 65536u
 #define GRAPH_COST_LIMIT 1e12 /* us: eleven days */
 #define GRAPH_FLOPS_LIMIT 1e24
 
@@ -188,6 +189,33 @@ static bool graph_accesses(struct sim_reader *reader, const cJSON *entry, const 
     return reader->graph->status == FGPU_OK;
 }
 
+/* `whole`: of what is only read that which every piece needs all of. */
+static bool graph_whole(struct sim_reader *reader, const cJSON *entry)
+{
+    const cJSON *list = sim_reader_get(entry, "whole"), *item;
+    size_t level = json_path_enter_key(&reader->path, "whole"), number = 0;
+
+    if (list && !cJSON_IsArray(list))
+        return sim_reader_fail(reader, list, "want a list");
+    if (list && reader->graph->tasks[reader->graph->task_count - 1].parts < 2)
+        return sim_reader_fail(reader, list, "the task is not \"divisible\"");
+    cJSON_ArrayForEach(item, list)
+    {
+        size_t inner = json_path_enter_item(&reader->path, number++);
+        uint32_t data;
+        if (!sim_reader_ref(reader, item, &reader->data, reader->graph->data_count, "data", &data))
+            return false;
+        fgpu_sim_access *known = graph_access(reader->graph, data);
+        if (!known || (known->mode & FGPU_WRITE))
+            return sim_reader_fail(reader, item, "the task %s it: pieces have their part of it",
+                                   known ? "writes" : "does not read");
+        known->mode |= FGPU_SIM_WHOLE;
+        json_path_leave(&reader->path, inner);
+    }
+    json_path_leave(&reader->path, level);
+    return true;
+}
+
 static bool graph_after(struct sim_reader *reader, const cJSON *entry)
 {
     const cJSON *list = sim_reader_get(entry, "after"), *item;
@@ -214,11 +242,13 @@ static bool graph_after(struct sim_reader *reader, const cJSON *entry)
 
 static bool graph_numbers(struct sim_reader *reader, const cJSON *entry, struct sim_task *task)
 {
-    static const uint64_t sizes[2] = {1, GRAPH_SIZE_LIMIT};
+    static const uint64_t sizes[2] = {1, GRAPH_SIZE_LIMIT}, parts[2] = {2, GRAPH_PARTS_LIMIT};
     const cJSON *priority = sim_reader_get(entry, "priority");
+    uint64_t divisible = 0;
     double number = 0;
 
     if (!sim_reader_whole_of(reader, entry, "size", sizes, &task->size) ||
+        !sim_reader_whole_of(reader, entry, "divisible", parts, &divisible) ||
         !sim_reader_real_of(reader, entry, "flops", GRAPH_FLOPS_LIMIT, &task->flops))
         return false;
     size_t level = json_path_enter_key(&reader->path, "priority");
@@ -228,6 +258,7 @@ static bool graph_numbers(struct sim_reader *reader, const cJSON *entry, struct 
         return false;
     json_path_leave(&reader->path, level);
     task->priority = (int32_t)number;
+    task->parts = (uint32_t)divisible;
     return true;
 }
 
@@ -253,8 +284,9 @@ static bool graph_name(struct sim_reader *reader, const cJSON *entry)
 
 static bool graph_task(struct sim_reader *reader, const cJSON *entry)
 {
-    static const char *const keys[] = {"name",  "kernel", "size",  "flops",    "cost_us",
-                                       "reads", "writes", "after", "priority", NULL};
+    static const char *const keys[] = {"name",     "kernel",    "size",   "flops",
+                                       "cost_us",  "reads",     "writes", "after",
+                                       "priority", "divisible", "whole",  NULL};
     struct sim_task task = {.size = 1};
 
     if (!sim_reader_keys(reader, entry, keys) || !graph_numbers(reader, entry, &task) ||
@@ -264,8 +296,8 @@ static bool graph_task(struct sim_reader *reader, const cJSON *entry)
     if (reader->graph->status != FGPU_OK)
         return false;
     return graph_accesses(reader, entry, "reads", FGPU_READ) &&
-           graph_accesses(reader, entry, "writes", FGPU_WRITE) && graph_after(reader, entry) &&
-           graph_name(reader, entry);
+           graph_accesses(reader, entry, "writes", FGPU_WRITE) && graph_whole(reader, entry) &&
+           graph_after(reader, entry) && graph_name(reader, entry);
 }
 
 bool sim_read_own(struct sim_reader *reader, const cJSON *root)

@@ -64,6 +64,7 @@ static fgpu_status sim_add_task(struct sim_work *work, fgpu_sim *sim, uint32_t n
         .accesses = from->access_count > 0 ? graph->accesses + from->access_first : NULL,
         .after = from->after_count > 0 ? graph->after + from->after_first : NULL,
         .after_count = from->after_count,
+        .parts = from->parts,
         .name = name[0] ? name : NULL,
     };
 

@@ -88,6 +88,7 @@ struct workload_arg {
     fgpu_region region;
     const void *value;
     uint64_t size_bytes;
+    fgpu_cut cut; /* of a divisible task; else zeros */
 };
 
 struct workload_task {
@@ -98,6 +99,7 @@ struct workload_task {
     uint64_t global[3];
     uint32_t local[3];
     int32_t priority;
+    bool is_divisible;
     uint32_t arg_first, arg_count;     /* in `args` */
     uint32_t after_first, after_count; /* in `after` */
 };

@@ -162,6 +162,10 @@ bool reader_buffer_arg(struct workload_reader *reader, const cJSON *value,
 bool reader_add_arg(struct workload_reader *reader, struct workload_task *task,
                     const struct workload_arg *arg);
 
+/* How the task's arguments, which are read, are cut. */
+bool reader_read_cuts(struct workload_reader *reader, const cJSON *entry,
+                      struct workload_task *task);
+
 /* Finds the tasks that others come after, and puts all in order. */
 bool reader_order_tasks(struct workload_reader *reader);
 

@@ -223,10 +223,12 @@ static fgpu_status session_submit(struct workload_session *session, uint32_t num
     const struct workload_task *task = &workload->tasks[number];
     fgpu_arg args[CLI_WORKLOAD_ARGS_LIMIT];
     fgpu_task after[CLI_WORKLOAD_AFTER_LIMIT];
+    fgpu_cut cuts[CLI_WORKLOAD_ARGS_LIMIT];
     fgpu_task_desc desc;
 
     for (uint32_t i = 0; i < task->arg_count; i++) {
         const struct workload_arg *arg = &workload->args[task->arg_first + i];
+        cuts[i] = arg->cut;
         args[i] = (fgpu_arg){.kind = (uint32_t)arg->kind,
                              .access = (uint32_t)arg->access,
                              .region = arg->region,
@@ -249,6 +251,7 @@ static fgpu_status session_submit(struct workload_session *session, uint32_t num
     desc.after = after;
     desc.after_count = task->after_count;
     desc.priority = task->priority;
+    desc.cuts = task->is_divisible ? cuts : NULL;
     desc.name = task->name[0] ? task->name : NULL;
     return fgpu_task_submit(session->pool, &desc, &session->tasks[number]);
 }

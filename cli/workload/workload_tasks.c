@@ -415,8 +415,8 @@ static bool task_read_launch(struct workload_reader *reader, const cJSON *entry,
 
 bool reader_read_task(struct workload_reader *reader, const cJSON *entry, const char *key)
 {
-    static const char *const keys[] = {"name",     "kernel", "args",   "grid", "local",
-                                       "priority", "after",  "repeat", NULL};
+    static const char *const keys[] = {"name",     "kernel", "args",   "grid",      "local",
+                                       "priority", "after",  "repeat", "divisible", NULL};
     struct workload *out = reader->out;
     struct workload_task task = {.arg_first = out->arg_count};
     uint32_t index = 0;
@@ -428,7 +428,8 @@ bool reader_read_task(struct workload_reader *reader, const cJSON *entry, const 
                            CLI_WORKLOAD_TASKS_LIMIT);
     if (!reader_keys(reader, entry, keys) || !task_read_kernel(reader, entry, &task) ||
         !task_read_name(reader, entry, &task) || !task_read_launch(reader, entry, &task) ||
-        !task_read_priority(reader, entry, &task) || !task_read_after(reader, entry, index))
+        !reader_read_cuts(reader, entry, &task) || !task_read_priority(reader, entry, &task) ||
+        !task_read_after(reader, entry, index))
         return false;
     task.place = reader_kept_place(reader);
     struct workload_task *table =

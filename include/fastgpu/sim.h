@@ -61,9 +61,13 @@ FGPU_API fgpu_status fgpu_sim_data(fgpu_sim *sim, uint64_t bytes, uint32_t *data
  * machine has no costs for may be used by tasks that bring their own (flops, or cost_ns). */
 FGPU_API fgpu_status fgpu_sim_kernel(fgpu_sim *sim, const char *name, uint32_t *kernel);
 
+/* Beside the access, of a divisible task: every piece reads all of the data. Otherwise each has its
+ * part of them. */
+#define FGPU_SIM_WHOLE 256u
+
 typedef struct fgpu_sim_access {
     uint32_t data;
-    uint32_t mode; /* fgpu_access */
+    uint32_t mode; /* fgpu_access; | FGPU_SIM_WHOLE */
 } fgpu_sim_access;
 
 typedef struct fgpu_sim_task {
@@ -77,7 +81,8 @@ typedef struct fgpu_sim_task {
     const fgpu_sim_access *accesses;
     const uint32_t *after; /* tasks, by number, beside those that follow from data */
     uint32_t after_count;
-    uint32_t reserved;
+    uint32_t parts;   /* alike, that pieces of the task are made of, at most 65536: it may run on
+                         several devices at once; 0, 1: it runs whole */
     const char *name; /* NULL */
     /* Terms, as in fgpu_terms: a task that has any makes the simulation go by them. */
     uint64_t release_ns;  /* submitted then; not before the task that was added before it */
@@ -103,7 +108,7 @@ typedef struct fgpu_sim_result {
     uint64_t bound_ns; /* lower bound of the makespan with the true costs, transfers free */
     uint64_t area_ns, path_ns, joined_ns;
     uint64_t tasks, failed_tasks;
-    uint64_t events; /* of tasks: submitted, started, ended, each */
+    uint64_t events; /* of tasks: submitted, started, ended, each; pieces start and end, too */
     uint64_t copies, bytes_moved;
     uint64_t decision_cpu_ns; /* CPU time of the calling thread in the scheduling steps */
     uint64_t run_cpu_ns;      /* ... in the whole run */
@@ -111,9 +116,10 @@ typedef struct fgpu_sim_result {
     double energy_joule;      /* FGPU_SIM_UNKNOWN (-1) where the machine has no power figures */
     char policy[32];          /* what was chosen, for "auto" */
     double peak_watt;         /* largest average over any 100 ms, idle outside of the run; -1 */
-    uint64_t response_ns;     /* mean time from a task's submission to its end */
-    uint64_t power_ns;        /* lower bound of the makespan under the power cap, from the least
-                                 energy that the tasks take; 0: no cap */
+    uint64_t response_ns; /* mean time from the start, whatever its release_ns, to a task's end */
+    uint64_t power_ns;    /* lower bound of the makespan under the power cap, from the least
+                             energy that the tasks take; 0: no cap */
+    uint64_t divided, pieces;            /* tasks that ran in pieces, and those */
     uint64_t refused, dropped, degraded; /* tasks that would have missed their deadlines */
 } fgpu_sim_result;
 
@@ -136,7 +142,8 @@ typedef struct fgpu_sim_span {
     uint32_t device; /* of a run; the target node of a copy */
     uint32_t source; /* node that a copy comes from */
     int32_t status;
-    uint64_t bytes; /* of a copy */
+    uint64_t bytes;             /* of a copy */
+    uint32_t first_part, parts; /* of a piece: which of its task's; 0: all of the task */
 } fgpu_sim_span;
 FGPU_API fgpu_status fgpu_sim_run_at(const fgpu_sim *sim, uint64_t index, fgpu_sim_span *span);
 FGPU_API fgpu_status fgpu_sim_copy_at(const fgpu_sim *sim, uint64_t index, fgpu_sim_span *span);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 
 #define SIM_ADDRESS UINT64_C(0x100000)
+#define SIM_PARTS 65536u
 
 /* ---- open and close --------------------------------------------------------------------- */
 
@@ -207,10 +208,15 @@ static fgpu_status sim_check_accesses(const fgpu_sim *sim, const fgpu_sim_task *
             return error_set(FGPU_E_INVAL,
                              "fgpu_sim_add: accesses[%u].data is %u; %zu pieces are described", i,
                              access->data, sim->data.count);
-        if (access->mode < FGPU_READ || access->mode > FGPU_READ_WRITE)
+        uint32_t mode = access->mode & ~FGPU_SIM_WHOLE;
+        if (mode < FGPU_READ || mode > FGPU_READ_WRITE)
             return error_set(FGPU_E_INVAL,
                              "fgpu_sim_add: accesses[%u].mode is %u; read, write or both", i,
                              access->mode);
+        if (mode != access->mode && ((mode & FGPU_WRITE) || task->parts < 2))
+            return error_set(
+                FGPU_E_INVAL, "fgpu_sim_add: accesses[%u].mode has FGPU_SIM_WHOLE; %s", i,
+                task->parts < 2 ? "parts is less than 2" : "pieces cannot write all of the data");
         for (uint32_t j = 0; j < i; j++)
             if (task->accesses[j].data == access->data)
                 return error_set(FGPU_E_INVAL,
@@ -238,6 +244,9 @@ static fgpu_status sim_check_task(const fgpu_sim *sim, const fgpu_sim_task *task
         return error_set(FGPU_E_INVAL, "fgpu_sim_add: flops is %g; 0 or more", task->flops);
     if (!isfinite(task->cost_ns) || task->cost_ns < 0)
         return error_set(FGPU_E_INVAL, "fgpu_sim_add: cost_ns is %g; 0 or more", task->cost_ns);
+    if (task->parts > SIM_PARTS)
+        return error_set(FGPU_E_INVAL, "fgpu_sim_add: parts is %u; at most %u", task->parts,
+                         SIM_PARTS);
     if (task->after_count > LIMITS_DEPS)
         return error_set(FGPU_E_LIMIT, "fgpu_sim_add: after_count is %u, at most %u",
                          task->after_count, (unsigned)LIMITS_DEPS);
@@ -256,6 +265,7 @@ static fgpu_status sim_task_type(fgpu_sim *sim, const fgpu_sim_task *task, uint3
     const struct sim_kernel *kernel = vec_at(&sim->kernels, task->kernel);
     struct simulator_type asked = {.machine_kernel = kernel->machine_kernel, .size = task->size};
     asked.cost_ns = task->cost_ns;
+    asked.parts = task->parts > 1 ? task->parts : 0;
     if (asked.machine_kernel == UINT32_MAX && task->cost_ns <= 0)
         asked.flops = task->flops;
     fgpu_status status = simulator_type(&sim->simulator, kernel->name, &asked, type);

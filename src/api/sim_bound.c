@@ -29,6 +29,7 @@ struct sim_graph {
     struct vec types;             /* uint32_t, by task */
     struct vec first, successors; /* uint32_t */
     struct vec costs;             /* double */
+    struct vec parts;             /* uint32_t, by type */
     struct vec workers;           /* uint32_t */
 };
 
@@ -42,7 +43,7 @@ static bool bound_access(struct sim_graph *graph, uint32_t task, const fgpu_sim_
 {
     struct sim_user *user = vec_at(&graph->users, access->data);
     bool kept = bound_edge(graph, user->writer, task);
-    if (access->mode == FGPU_READ) {
+    if (!(access->mode & FGPU_WRITE)) {
         const struct sim_reader reader = {task, user->readers};
         user->readers = (uint32_t)graph->readers.count;
         return kept && vec_push(&graph->readers, &reader) != NULL;
@@ -97,9 +98,12 @@ static bool bound_costs(const struct fgpu_sim *sim, struct sim_graph *graph)
 {
     const struct vec *classes = &sim->machine->classes;
     bool kept = true;
-    for (uint32_t t = 0; t < sim->simulator.types.count; t++)
+    for (uint32_t t = 0; t < sim->simulator.types.count && kept; t++) {
+        const struct simulator_type *type = vec_at(&sim->simulator.types, t);
+        kept = vec_push(&graph->parts, &type->parts) != NULL;
         for (uint32_t c = 0; c < classes->count && kept; c++)
             kept = vec_push(&graph->costs, &simulator_cost(&sim->simulator, t, c)->mean_ns) != NULL;
+    }
     for (uint32_t c = 0; c < classes->count && kept; c++)
         kept = vec_push(&graph->workers,
                         &((const struct machine_class *)vec_at(classes, c))->count) != NULL;
@@ -119,7 +123,8 @@ static fgpu_status bound_of(const struct fgpu_sim *sim, struct sim_graph *graph,
         .task_count = (uint32_t)sim->tasks.count,
         .type_of = (const uint32_t *)(void *)graph->types.items,
         .first_successor = (const uint32_t *)(void *)graph->first.items,
-        .successors = (const uint32_t *)(void *)graph->successors.items};
+        .successors = (const uint32_t *)(void *)graph->successors.items,
+        .parts = (const uint32_t *)(void *)graph->parts.items};
     return (fgpu_status)plan_bound_compute(&input, bound);
 }
 
@@ -142,6 +147,7 @@ fgpu_status sim_bound(const struct fgpu_sim *sim, fgpu_sim_result *result)
     vec_init(&graph.successors, sizeof(uint32_t), NULL);
     vec_init(&graph.costs, sizeof(double), NULL);
     vec_init(&graph.workers, sizeof(uint32_t), NULL);
+    vec_init(&graph.parts, sizeof(uint32_t), NULL);
     fgpu_status status = bound_of(sim, &graph, &bound);
     if (status == FGPU_OK) {
         result->area_ns = bound_whole(bound.area_ns);
@@ -158,5 +164,6 @@ fgpu_status sim_bound(const struct fgpu_sim *sim, fgpu_sim_result *result)
     vec_fini(&graph.successors);
     vec_fini(&graph.costs);
     vec_fini(&graph.workers);
+    vec_fini(&graph.parts);
     return status;
 }

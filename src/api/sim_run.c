@@ -32,25 +32,44 @@ static const uint32_t *sim_after(const fgpu_sim *sim, const struct sim_task *tas
     return pairs;
 }
 
+/* Parts of a task and of its data go with each other; what has fewer bytes than the task has parts
+ * is cut into bytes. */
+static fgpu_cut sim_cut(uint64_t bytes, uint32_t mode, uint32_t parts)
+{
+    if ((mode & FGPU_SIM_WHOLE) || (bytes < parts && !(mode & FGPU_WRITE)))
+        return fgpu_cut_whole();
+    fgpu_cut cut = fgpu_cut_items(bytes / parts, 0, 0);
+    if (bytes < parts) {
+        cut.bytes = 1;
+        cut.items = (uint32_t)((parts + bytes - 1) / bytes);
+    }
+    return cut;
+}
+
 static fgpu_status sim_submit(fgpu_sim *sim, uint32_t number)
 {
     const struct sim_task *task = vec_at(&sim->tasks, number);
     struct engine *engine = &sim->simulator.engine;
+    const struct simulator_type *type = vec_at(&sim->simulator.types, task->type);
     struct submit_arg args[LIMITS_ACCESSES];
+    fgpu_cut cuts[LIMITS_ACCESSES];
     uint32_t pairs[2 * LIMITS_DEPS];
     for (uint32_t i = 0; i < task->access_count; i++) {
         const fgpu_sim_access *access = vec_at(&sim->accesses, task->first_access + i);
         uint32_t buffer = *(uint32_t *)vec_at(&sim->data, access->data);
         uint64_t bytes = atomic_load_relaxed_u64(&engine_buffer(engine, buffer)->size_bytes);
         args[i] = (struct submit_arg){.kind = FGPU_ARG_BUFFER,
-                                      .mode = (uint8_t)access->mode,
+                                      .mode = (uint8_t)(access->mode & FGPU_READ_WRITE),
                                       .buffer = buffer,
                                       .shape = {bytes, bytes, 1}};
+        if (type->parts > 1)
+            cuts[i] = sim_cut(bytes, access->mode, type->parts);
     }
     struct submit_request request = {.kind = TASK_KERNEL,
                                      .arg_count = (uint8_t)task->access_count,
                                      .args = args,
-                                     .pin = TASK_DEVICE_ANY};
+                                     .pin = TASK_DEVICE_ANY,
+                                     .cuts = type->parts > 1 ? cuts : NULL};
     request.after = sim_after(sim, task, pairs, &request.after_count);
     if (!(sim->flags & FGPU_SIM_NO_PRIORITIES))
         request.priority = task->priority;
@@ -107,8 +126,10 @@ static void sim_fill(const fgpu_sim *sim, fgpu_sim_result *result)
     result->bytes_moved = s->bytes_moved;
     for (size_t i = 0; i < sim->tasks.count; i++)
         result->flops += ((const struct sim_task *)vec_at(&sim->tasks, i))->flops;
-    if (s->ended > 0)
-        result->response_ns = (uint64_t)(s->response_ns / (double)s->ended);
+    result->divided = stats->tasks_divided;
+    result->pieces = stats->pieces;
+    if (s->answered > 0)
+        result->response_ns = (uint64_t)(s->response_ns / (double)s->answered);
     if (s->engine.serve != NULL) {
         result->refused = s->engine.serve->refused;
         result->dropped = s->engine.serve->dropped;
@@ -226,7 +247,9 @@ static fgpu_status sim_span(const fgpu_sim *sim, const struct vec *index, uint64
                             .task = run->number,
                             .device = s->devices[lane->device].first + lane->queue,
                             .status = run->status,
-                            .bytes = run->bytes};
+                            .bytes = run->bytes,
+                            .first_part = run->first,
+                            .parts = run->items};
     if (run->task == TASK_NONE) {
         span->source = simulator_node(s, run->source);
         span->device = simulator_node(s, run->target);

@@ -4,8 +4,9 @@
 #include "core/place.h"
 #include "core/sched.h"
 
-#define BESIDE_LEAST_NS 20000u /* of shorter ones the host's share is as long: nothing is gained   \
-                                */
+#define BESIDE_LEAST_NS                                                                            \
+    20000u /* of shorter ones the host's share is as long: nothing is gained                       \
+            */
 
 /* Work groups of a launch; UINT64_MAX where the device chooses their size. */
 static uint64_t beside_groups(const struct engine *engine, const struct task *task, uint32_t device)

@@ -9,6 +9,7 @@
 #include "core/lane.h"
 #include "core/lineage.h"
 #include "core/serve.h"
+#include "core/split.h"
 
 static uint64_t check_present(const struct engine *engine, const struct buffer *buffer)
 {
@@ -110,13 +111,16 @@ static uint32_t check_length(const struct engine *engine, uint32_t at)
 /* The hints that let a turn pass over all lanes at once. */
 static void check_hints(const struct engine *engine)
 {
-    uint32_t kept = 0, idle = 0;
+    uint32_t kept = 0, idle = 0, homes = 0;
     for (uint32_t i = 0; i < engine->lane_count; i++) {
         const struct lane *lane = engine_lane(engine, i);
         uint32_t backlog = check_length(engine, lane->backlog_head);
         FGPU_ASSERT(backlog <= lane->backlog_count); /* the rest are on their way here */
         kept += backlog + check_length(engine, lane->chain_head);
         idle += lane->idle;
+        homes += lane->homes;
+        FGPU_ASSERT(backlog + lane->homes <= lane->backlog_count);
+        FGPU_ASSERT(lane->home_ns <= lane->backlog_ns && (lane->homes > 0 || lane->home_ns == 0));
         FGPU_ASSERT(lane->fence_due == 0 || bitset_has(&engine->due, i));
         FGPU_ASSERT(backlog == 0 || bitset_has(&engine->keeping, i));
         FGPU_ASSERT(lane->ahead_due == 0 || bitset_has(&engine->ahead, i));
@@ -128,6 +132,7 @@ static void check_hints(const struct engine *engine)
     }
     FGPU_ASSERT(kept == engine->kept);
     FGPU_ASSERT(idle == engine->idle);
+    FGPU_ASSERT(engine->split != NULL ? homes == split_homes(engine) : homes == 0);
 }
 
 void engine_check(const struct engine *engine)

@@ -69,13 +69,13 @@ static void engine_marked_ended(struct engine *engine, struct task *task, fgpu_s
         serve_piece(engine, task);
     if (task->marks & TASK_M_SERVED)
         serve_ended(engine, task);
-    if (task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE))
+    if (task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE))
         split_ended(engine, task, status);
 }
 
 void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 {
-    if (__builtin_expect(task->marks & (TASK_M_DIVISIBLE | TASK_M_PIECE | TASK_M_SERVED), 0))
+    if (__builtin_expect(task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE | TASK_M_SERVED), 0))
         engine_marked_ended(engine, task, status);
     else if (status == FGPU_OK && (task->flags & TASK_F_ISSUED) && direct_end(engine, task))
         return;
@@ -162,6 +162,8 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         sched_backlog_push(engine, task, true);
         return false;
     }
+    if ((task->marks & TASK_M_DIVISIBLE) && split_begin_at(engine, task))
+        return true;
     if (direct_launch(engine, lane, task))
         return true;
     enum launch_answer code = launch_code(engine, task);
@@ -260,7 +262,7 @@ static void engine_place(struct engine *engine, struct task *task)
 static bool engine_follow(struct engine *engine, struct task *task)
 {
     const struct planned *planned = planner_of(engine, task);
-    if (planned == NULL || (task->marks & TASK_M_DIVISIBLE))
+    if (planned == NULL)
         return false;
     struct lane *lane = engine_lane(engine, planned->lane);
     if (place_obstacle(engine, task, &engine->devices[lane->device], lane->device) != NULL)
@@ -340,8 +342,8 @@ static void engine_chain(struct engine *engine, struct task *task)
     struct engine_device *device = &engine->devices[lane->device];
     const struct planned *planned = planner_of(engine, task);
     if (place_obstacle(engine, task, device, lane->device) != NULL ||
-        (engine->serve != NULL && !serve_may_chain(engine, task)) ||
-        (lane->side && !beside_fits(engine, task, device)))
+        (lane->side && !beside_fits(engine, task, device)) ||
+        (engine->serve != NULL && !serve_may_chain(engine, task)))
         return;
     if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
@@ -358,7 +360,7 @@ static void engine_chain(struct engine *engine, struct task *task)
         task->lane = TASK_LANE_NONE;
         return;
     }
-    task->marks &= (uint8_t)~TASK_M_DIVISIBLE; /* it runs whole */
+    task->marks &= (uint16_t)~TASK_M_DIVISIBLE; /* it runs whole */
     place_note(engine, task, FGPU_PLACED_CHAINED);
     if (lane->chain_head != TASK_NONE || !sched_has_room(engine, lane)) {
         sched_chain_push(engine, task, lane->index);
@@ -423,6 +425,8 @@ static void engine_linked(struct engine *engine, struct task *task)
 static void engine_joined(struct engine *engine, struct task *task)
 {
     fgpu_status status = split_finish(engine, task);
+    if (status == FGPU_OK && engine->planner != NULL)
+        planner_ran(engine, task);
     if (status != FGPU_E_AGAIN)
         engine_end(engine, task, status);
 }
@@ -447,7 +451,7 @@ static void engine_resume(struct engine *engine, struct task *task)
         engine_map(engine, task);
         return;
     }
-    if (task->marks & TASK_M_DIVISIBLE) {
+    if (task->marks & TASK_M_IN_PIECES) {
         engine_joined(engine, task);
         return;
     }
@@ -461,7 +465,7 @@ static void engine_resume(struct engine *engine, struct task *task)
     task_set_state(task, FGPU_TASK_PLACED);
     const struct lane *lane = engine_lane(engine, task->lane);
     bool waits = engine_waits(engine, task, lane);
-    if (sched_has_room(engine, lane) && !waits)
+    if ((task->marks & TASK_M_PIECE) || (sched_has_room(engine, lane) && !waits))
         (void)engine_dispatch(engine, task);
     else
         sched_backlog_push(engine, task, !waits);
@@ -682,6 +686,15 @@ static bool engine_split(struct engine *engine)
     return any;
 }
 
+/* An idle lane makes a task end sooner that another has begun. */
+static bool engine_take_over(struct engine *engine)
+{
+    struct task *piece = split_take_over(engine);
+    if (piece != NULL)
+        (void)engine_dispatch(engine, piece);
+    return piece != NULL;
+}
+
 static bool engine_fill(struct engine *engine)
 {
     bool any = engine->split != NULL && engine_split(engine);
@@ -693,7 +706,8 @@ static bool engine_fill(struct engine *engine)
         if (engine->work.count > 64)
             break;
     }
-    return engine_steal_all(engine) || any;
+    any |= engine_steal_all(engine);
+    return any || (engine->split != NULL && engine_take_over(engine));
 }
 
 /* After each turn while there is little to check; the more there is, the more turns go by between

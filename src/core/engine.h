@@ -76,6 +76,8 @@ struct lane {
     uint32_t backlog_head, backlog_tail; /* tasks placed here, through task.next */
     uint32_t backlog_count;
     uint64_t backlog_ns;
+    uint64_t home_ns; /* of that: what is left of tasks in pieces that are the lane's */
+    uint32_t homes;   /* how many these are */
     uint32_t awaited; /* the task that the lane chose to wait for last */
     uint32_t moving;  /* tasks that wait for data or memory, counted in the backlog's numbers */
     uint32_t chain_head, chain_tail; /* tasks whose unfinished predecessors are all on this lane */
@@ -312,6 +314,7 @@ struct engine {
     uint32_t path_link_count;
     const void *paths_user;
     struct split *split; /* tasks that are run in pieces; NULL until there is one */
+    bool help_due;       /* a lane may have become free to take over what is left of such a task */
     struct serve *serve; /* classes, deadlines, tenants; NULL until a task has terms */
     struct vec torn;     /* uint32_t, while a device is lost: tasks whose data may be gone */
 };

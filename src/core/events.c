@@ -105,7 +105,8 @@ static void events_task_finished(struct engine *engine, struct lane *lane, struc
         return;
     }
     learn_task(engine, task, status);
-    if (engine->planner != NULL && (task_result(task)->timed || engine->planner->entries.count > 0))
+    if (engine->planner != NULL && !(task->marks & TASK_M_PIECE) &&
+        (task_result(task)->timed || engine->planner->entries.count > 0))
         planner_ran(engine, task);
     if (status != FGPU_OK) {
         events_suspect(engine, lane);

@@ -299,7 +299,7 @@ fgpu_status lineage_end(struct engine *engine, struct task *task, fgpu_status st
 {
     if (task->lineage != 0)
         return lineage_redone(engine, task, status);
-    if (task->marks & TASK_M_DIVISIBLE) /* its pieces are what is kept */
+    if (task->marks & TASK_M_IN_PIECES) /* its pieces are what is kept */
         return status;
     uint32_t modes = 0, both = 0;
     for (uint32_t i = 0; i < task->access_count; i++) {

@@ -364,7 +364,7 @@ static enum memory_answer memory_never(struct engine *engine, struct task *task,
     if (!links_reserve(&engine->links, 1))
         return memory_fail(engine, task, FGPU_E_NOMEM, buffer, node);
     memory_explain(engine, task, buffer, node);
-    task->marks &= (uint8_t)~TASK_M_REGROUPED; /* of that node */
+    task->marks &= (uint16_t)~TASK_M_REGROUPED; /* of that node */
     (void)links_push(&engine->links, &task->no_memory,
                      (struct links_item){.data = engine->nodes[node].device});
     memory_settled(engine, task, node);
@@ -542,7 +542,7 @@ void memory_unwant(struct engine *engine, struct task *task, uint32_t node)
 {
     if (!(task->marks & TASK_M_WANTED))
         return;
-    task->marks &= (uint8_t) ~(TASK_M_WANTED | TASK_M_ORDERED);
+    task->marks &= (uint16_t) ~(TASK_M_WANTED | TASK_M_ORDERED);
     for (uint32_t i = 0; i < task->access_count; i++) {
         struct block *block =
             engine_block(engine_buffer(engine, task_accesses(task)[i].buffer), node);

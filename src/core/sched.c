@@ -17,7 +17,7 @@
 #define SCHED_BACKLOG_TASKS 64
 #define SCHED_BACKLOG_NS 400000u
 #define SCHED_FLIGHT_TASKS 2048u
-#define SCHED_LONG_TURNS 128u /* of a slow one's, ... */
+#define SCHED_LONG_TURNS 128u /* of a slow host's reaction, ... */
 #define SCHED_LONG_MOST_NS 16000000u
 #define SCHED_BUDGET_TURNS 8u
 #define SCHED_BUDGET_MOST_NS 4000000u
@@ -102,11 +102,14 @@ uint64_t sched_flight_ns(const struct engine *engine, const struct lane *lane)
     return lane->flight_ns > gone_ns ? lane->flight_ns - gone_ns : 0;
 }
 
-/* `ns`, or so many of the host's turns, but not more than `most_ns`. */
-static uint64_t sched_turns_ns(const struct lane *lane, uint64_t ns, uint64_t turns,
-                               uint64_t most_ns)
+/* `ns`, or so many of the host's turns, but not more than `most_ns`; not
+ * while something urgent may come. */
+static uint64_t sched_turns_ns(const struct engine *engine, const struct lane *lane, uint64_t ns,
+                               uint64_t turns, uint64_t most_ns)
 {
     uint64_t turns_ns = lane->react_ns * turns;
+    if (engine->long_ns < SCHED_LONG_NS)
+        return ns;
     turns_ns = turns_ns < most_ns ? turns_ns : most_ns;
     return turns_ns > ns ? turns_ns : ns;
 }
@@ -115,9 +118,8 @@ static uint64_t sched_turns_ns(const struct lane *lane, uint64_t ns, uint64_t tu
  * ended, so that the lane does not run dry meanwhile. */
 static uint64_t sched_budget_ns(const struct engine *engine, const struct lane *lane)
 {
-    if (__builtin_expect(engine->serve != NULL, 0)) /* what is handed out can no longer wait */
-        return engine->budget_ns;
-    return sched_turns_ns(lane, engine->budget_ns, SCHED_BUDGET_TURNS, SCHED_BUDGET_MOST_NS);
+    return sched_turns_ns(engine, lane, engine->budget_ns, SCHED_BUDGET_TURNS,
+                          SCHED_BUDGET_MOST_NS);
 }
 
 bool sched_has_room(const struct engine *engine, const struct lane *lane)
@@ -126,6 +128,10 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
      * a copy) must not go out behind the fence, where the device no longer skips it: the lane runs
      * dry first. */
     if (lane->done < lane->suspect)
+        return false;
+    /* What a task in pieces leaves is for its pieces. */
+    if (lane->homes > 0 && (lane->backlog_head == TASK_NONE ||
+                            !(engine_task(engine, lane->backlog_head)->marks & TASK_M_PIECE)))
         return false;
     /* Behind a host function nothing is handed out: in the backlog another lane may still take it.
      */
@@ -136,9 +142,8 @@ bool sched_has_room(const struct engine *engine, const struct lane *lane)
         return false;
     /* What is handed out cannot go elsewhere any more, and here it could only wait. */
     if (in_flight > 0 && lane->flight_ns > engine->long_ns &&
-        (engine->serve != NULL ||
-         lane->flight_ns >
-             sched_turns_ns(lane, engine->long_ns, SCHED_LONG_TURNS, SCHED_LONG_MOST_NS)))
+        lane->flight_ns >
+            sched_turns_ns(engine, lane, engine->long_ns, SCHED_LONG_TURNS, SCHED_LONG_MOST_NS))
         return false;
     /* Two at least, so that the device has the next one when it finishes the first. */
     if (in_flight < 2)
@@ -159,6 +164,7 @@ void sched_update_hunger(struct engine *engine, struct lane *lane)
     bool idle = works && lane->flight_tasks == 0 && lane->backlog_count == 0;
     if (idle != (bool)lane->idle) {
         lane->idle = idle;
+        engine->help_due |= idle;
         engine->idle += idle ? 1 : UINT32_MAX;
         if (idle && engine->lane_count > STEAL_FEW_LANES)
             bitset_add(&engine->rested, lane->index);
@@ -370,8 +376,9 @@ void sched_uncount(struct engine *engine, struct task *task)
     struct lane *lane = engine_lane(engine, task->lane);
     if (!(task->marks & TASK_M_COUNTED))
         return;
-    task->marks &= (uint8_t)~TASK_M_COUNTED;
+    task->marks &= (uint16_t)~TASK_M_COUNTED;
     lane->moving--;
+    engine->help_due = true;
     bitset_add(&engine->due, lane->index); /* another may wait for its data now */
     lane->backlog_count--;
     lane->backlog_ns -= task->predicted_ns;

@@ -7,6 +7,8 @@
 
 #include "core/engine.h"
 
+#define SCHED_LONG_NS 2000000u /* engine->long_ns: hundreds of times a quick host's reaction */
+
 void sched_init(struct engine *engine);
 
 /* READY: the task waits for a device, behind others of its priority that became ready earlier. */

@@ -19,7 +19,6 @@
 
 /* Predicted time in flight per lane: covers the host's reaction many times over. */
 #define SETUP_BUDGET_NS 500000u
-#define SETUP_LONG_NS 2000000u /* hundreds of times the host's reaction */
 #define SETUP_HOST_SLAB_BYTES (16u << 20)
 
 static void setup_node(struct engine *engine, uint32_t index, uint32_t device, uint64_t limit_bytes)
@@ -204,7 +203,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->first_generation = config->first_generation & ~1u;
     engine->task_limit = config->task_limit;
     engine->budget_ns = config->budget_ns != 0 ? config->budget_ns : SETUP_BUDGET_NS;
-    engine->long_ns = SETUP_LONG_NS;
+    engine->long_ns = SCHED_LONG_NS;
     engine->device_count = config->device_count;
     engine->lane_count = setup_count_lanes(config);
     if (config->device_count == 0 || config->device_count > LIMITS_SIMULATED ||

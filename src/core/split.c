@@ -23,6 +23,7 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/memory.h"
+#include "core/move.h"
 #include "core/place.h"
 #include "core/sched.h"
 #include "core/split_state.h"
@@ -34,6 +35,12 @@
 
 /* ---- life ------------------------------------------------------------------------------- */
 
+static void split_discard(struct engine *engine, struct split_open *open)
+{
+    vec_fini(&open->loose);
+    alloc_put(engine->hooks, open, sizeof *open);
+}
+
 static void split_close(struct engine *engine, struct split_open *open)
 {
     struct vec *list = &engine->split->open;
@@ -44,8 +51,8 @@ static void split_close(struct engine *engine, struct split_open *open)
             *(struct split_open **)vec_at(list, i) = *(struct split_open **)vec_at(list, i + 1);
         vec_pop(list);
     }
-    vec_fini(&open->loose);
-    alloc_put(engine->hooks, open, sizeof *open);
+    split_home_leave(engine, open);
+    split_discard(engine, open);
     for (struct vec *slots = &engine->split->slots; list->count == 0 && slots->count > 0;
          vec_pop(slots))
         table_free(&engine->tasks, *(uint32_t *)vec_at(slots, slots->count - 1));
@@ -82,7 +89,7 @@ static struct split *split_get(struct engine *engine)
     return split;
 }
 
-static struct split_open *split_of(const struct engine *engine, uint32_t task)
+struct split_open *split_of(const struct engine *engine, uint32_t task)
 {
     const struct split *split = engine->split;
     for (size_t i = 0; split != NULL && i < split->open.count; i++) {
@@ -115,60 +122,104 @@ static bool split_slot(struct engine *engine, uint32_t *slot)
 
 /* ---- begin ------------------------------------------------------------------------------ */
 
-static bool split_open_task(struct engine *engine, struct split_open *open, const struct task *task)
+static void split_add_device(struct engine *engine, struct split_open *open,
+                             const struct task *task, uint32_t index, uint32_t lanes)
 {
-    uint32_t lanes = 0, slot;
+    if (open->share_count < SPLIT_DEVICES && engine->devices[index].caps.parts != 0 &&
+        place_obstacle(engine, task, &engine->devices[index], index) == NULL)
+        split_share_init(engine, open, task, index, lanes);
+}
+
+/* [in] first: the device that must be among them; TASK_DEVICE_ANY. NULL: it cannot be run in
+ * pieces. */
+static struct split_open *split_make(struct engine *engine, const struct task *task, uint32_t first)
+{
+    uint32_t lanes = 0;
+    struct split_grid grid;
+    if ((engine->flags & FGPU_POOL_REPRODUCIBLE) || task->pin != TASK_DEVICE_ANY ||
+        engine->lane_count < 2 || task->lineage != 0 || !split_grid_make(engine, task, &grid) ||
+        split_get(engine) == NULL)
+        return NULL;
+    struct split_open *open = alloc_get_zeroed(engine->hooks, sizeof *open, 16);
+    if (open == NULL)
+        return NULL;
+    open->task = task->self;
+    open->home = TASK_LANE_NONE;
+    open->grid = grid;
+    open->left = grid.units;
+    vec_init(&open->loose, sizeof(struct split_units), engine->hooks);
     for (uint32_t d = 0; d < engine->device_count && lanes < SPLIT_DEVICES; d++)
         if (engine->devices[d].caps.parts != 0 &&
             place_obstacle(engine, task, &engine->devices[d], d) == NULL)
             lanes += engine->devices[d].lane_count;
+    lanes = lanes > 0 ? lanes : 1;
+    if (first != TASK_DEVICE_ANY)
+        split_add_device(engine, open, task, first, lanes);
     for (uint32_t d = 0; d < engine->device_count && open->share_count < SPLIT_DEVICES; d++)
-        if (engine->devices[d].caps.parts != 0 &&
-            place_obstacle(engine, task, &engine->devices[d], d) == NULL)
-            split_share_init(engine, open, task, d, lanes);
-    split_sort(engine, open);
-    if (open->share_count == 0 || !split_pays(engine, open, task))
-        return false;
-    split_share_out(engine, open);
-    if (engine->split->slots.count == 0) {
+        if (d != first)
+            split_add_device(engine, open, task, d, lanes);
+    if (open->share_count > 0)
+        return open;
+    split_discard(engine, open);
+    return NULL;
+}
+
+/* The task is RUNNING. False without memory. */
+static bool split_enter(struct engine *engine, struct split_open *open, struct task *task)
+{
+    struct split *split = engine->split;
+    uint32_t slot;
+    if (split->slots.count == 0) {
         if (table_alloc(&engine->tasks, &slot) != FGPU_OK)
             return false;
-        (void)vec_push(&engine->split->slots, &slot); /* reserved */
+        (void)vec_push(&split->slots, &slot); /* reserved */
     }
-    if (vec_push(&engine->split->open, &open) != NULL)
-        return true;
-    if (engine->split->open.count == 0) {
-        table_free(&engine->tasks, *(uint32_t *)vec_at(&engine->split->slots, 0));
-        vec_clear(&engine->split->slots);
+    if (vec_push(&split->open, &open) == NULL) {
+        if (split->open.count == 0) {
+            table_free(&engine->tasks, *(uint32_t *)vec_at(&split->slots, 0));
+            vec_clear(&split->slots);
+        }
+        return false;
     }
-    return false;
+    task->marks |= TASK_M_IN_PIECES;
+    task_set_state(task, FGPU_TASK_RUNNING);
+    return true;
 }
 
 bool split_begin(struct engine *engine, struct task *task)
 {
-    struct split_open *open = NULL;
-    struct split_grid grid;
-    task->marks &= (uint8_t)~TASK_M_DIVISIBLE;
-    if ((engine->flags & FGPU_POOL_REPRODUCIBLE) || task->pin != TASK_DEVICE_ANY ||
-        engine->lane_count < 2 || task->lineage != 0 || !split_grid_make(engine, task, &grid) ||
-        split_get(engine) == NULL)
-        return false;
-    open = alloc_get_zeroed(engine->hooks, sizeof *open, 16);
-    if (open == NULL)
-        return false;
-    open->task = task->self;
-    open->grid = grid;
-    open->left = grid.units;
-    vec_init(&open->loose, sizeof(struct split_units), engine->hooks);
-    if (!split_open_task(engine, open, task)) {
-        vec_fini(&open->loose);
-        alloc_put(engine->hooks, open, sizeof *open);
+    struct split_open *open = split_make(engine, task, TASK_DEVICE_ANY);
+    if (open == NULL) {
+        task->marks &= (uint16_t)~TASK_M_DIVISIBLE;
         return false;
     }
-    engine->stats.tasks_divided++;
-    task->marks |= TASK_M_DIVISIBLE;
-    task_set_state(task, FGPU_TASK_RUNNING);
-    return true;
+    split_sort(engine, open);
+    if (split_pays(engine, open, task)) {
+        split_share_out(engine, open);
+        if (split_enter(engine, open, task))
+            return true;
+    }
+    split_discard(engine, open);
+    return false;
+}
+
+bool split_begin_at(struct engine *engine, struct task *task)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    struct split_open *open = NULL;
+    if (task->undone == 0 && engine->power == NULL && engine->lane_count > 1 &&
+        task->predicted_ns >= split_tuning.worth_ns)
+        open = split_make(engine, task, lane->device);
+    if (open != NULL && split_home_pays(engine, open, lane) && split_enter(engine, open, task)) {
+        move_unpin(engine, task, lane_node(engine, task));
+        task->lane = TASK_LANE_NONE;
+        split_home_enter(engine, open, lane);
+        return true;
+    }
+    if (open != NULL)
+        split_discard(engine, open);
+    task->marks &= (uint16_t)~TASK_M_DIVISIBLE;
+    return false;
 }
 
 /* ---- pieces ----------------------------------------------------------------------------- */
@@ -281,7 +332,7 @@ static struct task *split_piece(struct engine *engine, struct split_open *open,
 }
 
 /* Nothing of it runs, and nothing can: without a piece it would wait for ever. */
-static void split_stuck(struct engine *engine, struct split_open *open, fgpu_status status)
+void split_stuck(struct engine *engine, struct split_open *open, fgpu_status status)
 {
     struct task *task = engine_task(engine, open->task);
     if (task->status == FGPU_OK && task->why == NULL)
@@ -323,7 +374,7 @@ static bool split_lane_takes(struct engine *engine, const struct lane *lane,
 }
 
 /* Others have taken the cores that it would compute with. */
-static bool split_cores_taken(const struct engine *engine, const struct lane *mine)
+bool split_cores_taken(const struct engine *engine, const struct lane *mine)
 {
     const struct engine_device *device = &engine->devices[mine->device];
     uint32_t cores = device->cores;
@@ -357,8 +408,8 @@ static uint64_t split_size(const struct split_open *open, const struct split_lan
                                                                                           : size;
 }
 
-static struct task *split_give(struct engine *engine, struct split_open *open,
-                               struct split_share *share, const struct lane *lane, uint64_t size)
+struct task *split_give(struct engine *engine, struct split_open *open, struct split_share *share,
+                        const struct lane *lane, uint64_t size)
 {
     struct split_units units = split_cut(open, share, size);
     uint64_t count = units.end - units.begin;
@@ -366,10 +417,13 @@ static struct task *split_give(struct engine *engine, struct split_open *open,
     struct task *piece = split_piece(engine, open, units);
     if (piece == NULL) {
         split_give_back(open, units);
+        split_home_held(engine, open);
         return NULL;
     }
     open->live++;
-    engine->stats.pieces++;
+    open->given++;
+    engine->stats.tasks_divided += open->given == 2;
+    engine->stats.pieces += open->given == 2 ? 2 : open->given > 2;
     share->fed = 1;
     place_on(engine, piece, lane->index);
     if (share->rate > 0) {
@@ -378,6 +432,7 @@ static struct task *split_give(struct engine *engine, struct split_open *open,
     }
     place_note(engine, piece, FGPU_PLACED_PIECE);
     task_set_state(piece, FGPU_TASK_PLACED);
+    split_home_held(engine, open);
     return piece;
 }
 
@@ -448,11 +503,16 @@ struct task *split_next(struct engine *engine)
         struct split_open *open = *(struct split_open **)vec_at(list, i);
         struct task *task = engine_task(engine, open->task);
         struct task *piece = NULL;
-        if (open->left > 0 && task->status == FGPU_OK && task->undone == 0 &&
-            task_state(task) == FGPU_TASK_RUNNING && !split_yields(engine, task))
+        bool waits = open->left > 0 && task->status == FGPU_OK && task->undone == 0 &&
+                     task_state(task) == FGPU_TASK_RUNNING;
+        if (waits && open->home != TASK_LANE_NONE)
+            piece = split_home_feed(engine, open);
+        if (waits && piece == NULL && open->home == TASK_LANE_NONE && !split_yields(engine, task))
             piece = split_feed(engine, open);
         if (piece != NULL)
             return piece;
+        if (task->status != FGPU_OK)
+            split_home_leave(engine, open);
         split_settle(engine, open);
     }
     return NULL;
@@ -498,6 +558,7 @@ void split_take_back(struct engine *engine, struct task *piece)
     }
     open->live--;
     split_give_back(open, split_units_of(open, piece));
+    split_home_held(engine, open);
     split_drop(engine, piece);
     split_settle(engine, open);
 }
@@ -526,6 +587,7 @@ static void split_piece_ended(struct engine *engine, struct task *piece, fgpu_st
     struct split_open *open = split_of_piece(engine, piece);
     struct task *task = engine_task(engine, open->task);
     open->live--;
+    engine->help_due = true;
     if (status == FGPU_OK) {
         struct split_units units = split_units_of(open, piece);
         open->done += units.end - units.begin;

@@ -19,9 +19,20 @@ extern struct split_tuning split_tuning;
 
 void split_fini(struct engine *engine);
 
-/* PICKED -> RUNNING, where pieces pay: they come out of split_next(). False: it is run whole, as
- * any other (and is not divisible any more). */
+/* PICKED -> RUNNING, where pieces on all lanes pay: they come out of split_next(). False: it is
+ * placed as any other. */
 bool split_begin(struct engine *engine, struct task *task);
+
+/* PLACED -> RUNNING, where it may pay that others can take over what is left of it: its lane runs
+ * it in pieces. False: it is run whole (and is not divisible any more). */
+bool split_begin_at(struct engine *engine, struct task *task);
+
+/* A piece of what a busy lane has left, PLACED on an idle one that makes it end sooner. NULL: there
+ * is none. */
+struct task *split_take_over(struct engine *engine);
+
+/* What is left of a task in pieces for its own lane, ns. 0: nothing, or it has none. */
+uint64_t split_left_ns(const struct engine *engine, const struct task *task);
 
 /* The next piece that a lane should have now, PLACED there; NULL: none. */
 struct task *split_next(struct engine *engine);
@@ -32,6 +43,9 @@ void split_look(struct engine *engine);
 /* A piece without a lane, which nobody waits for: what it was to do is to be had again, and its
  * record is gone. */
 void split_take_back(struct engine *engine, struct task *piece);
+
+/* Tasks that one lane runs in pieces, for checks. */
+uint32_t split_homes(const struct engine *engine);
 
 /* A piece, or a task in pieces, is about to end with `status`. */
 void split_ended(struct engine *engine, struct task *task, fgpu_status status);

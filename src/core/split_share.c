@@ -57,7 +57,7 @@ void split_share_init(struct engine *engine, struct split_open *open, const stru
     }
 }
 
-static double split_share_rate(const struct engine *engine, const struct split_share *share)
+double split_share_rate(const struct engine *engine, const struct split_share *share)
 {
     double run_ns = 1 / share->rate;
     if (engine->devices[share->device].copy_count == 0)

@@ -25,9 +25,12 @@ struct split_share {
 /* A task in pieces. */
 struct split_open {
     uint32_t task;
-    uint32_t live; /* pieces that have not ended */
-    uint64_t left; /* units that nobody has */
-    uint64_t done; /* units that were run */
+    uint16_t home;    /* the lane that runs all of it but what others take; TASK_LANE_NONE */
+    uint64_t held_ns; /* of that lane's backlog: what is left for it */
+    uint32_t live;    /* pieces that have not ended */
+    uint64_t left;    /* units that nobody has */
+    uint64_t done;    /* units that were run */
+    uint32_t given;   /* pieces so far */
     struct split_grid grid;
     uint32_t share_count;
     struct split_share shares[SPLIT_DEVICES];
@@ -68,6 +71,39 @@ double split_end_ns(const struct split_lane *lanes, uint32_t count, uint64_t uni
 
 /* Is the task better run in pieces? */
 bool split_pays(struct engine *engine, struct split_open *open, const struct task *task);
+
+/* A piece of at most `size` units, PLACED on the lane. NULL without memory. */
+struct task *split_give(struct engine *engine, struct split_open *open, struct split_share *share,
+                        const struct lane *lane, uint64_t size);
+
+/* Others have taken the cores that the lane would compute with. */
+bool split_cores_taken(const struct engine *engine, const struct lane *mine);
+
+/* Nothing of it runs, and nothing can: without a piece it would wait for ever. */
+void split_stuck(struct engine *engine, struct split_open *open, fgpu_status status);
+
+/* NULL: the task is not run in pieces. */
+struct split_open *split_of(const struct engine *engine, uint32_t task);
+
+/* Units per ns of a lane, copies included; the rate is known. */
+double split_share_rate(const struct engine *engine, const struct split_share *share);
+
+/* ---- split_home.c: a task that one lane runs, and of which idle ones take what is left ------- */
+
+/* Does the lane know what it is in for, and is there another that could help? */
+bool split_home_pays(struct engine *engine, struct split_open *open, const struct lane *lane);
+
+/* All of it is the lane's; it counts there as placed. */
+void split_home_enter(struct engine *engine, struct split_open *open, struct lane *lane);
+
+/* The next piece for the home lane; NULL: not now, or it has none any more. */
+struct task *split_home_feed(struct engine *engine, struct split_open *open);
+
+/* What is left has changed: so much counts as placed there. */
+void split_home_held(struct engine *engine, struct split_open *open);
+
+/* What is left is anybody's. */
+void split_home_leave(struct engine *engine, struct split_open *open);
 
 /* Everything is shared out; devices that nobody knows take from the others. */
 void split_share_out(struct engine *engine, struct split_open *open);

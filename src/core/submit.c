@@ -373,7 +373,7 @@ static void submit_extra(struct task *task, const struct submit_request *request
     }
     if (request->terms != NULL) {
         extra->terms = *request->terms;
-        task->marks |= TASK_M_SERVED;
+        task->marks |= TASK_M_TERMS;
     }
 }
 
@@ -411,7 +411,7 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     memset(&task->self, 0, sizeof *task - offsetof(struct task, self));
     task->self = slot;
     task->kernel = request->kernel;
-    task->kind = request->kind;
+    task->kind = request->kind & 15u;
     task->flags = request->flags;
     task->arg_count = request->arg_count;
     task->priority = request->priority;
@@ -427,7 +427,7 @@ fgpu_status submit_prepare(struct engine *engine, const struct submit_request *r
     task->extra_offset = (uint16_t)(layout.extra / 8);
     if (payload != task->inline_payload) {
         task->flags |= TASK_F_PAYLOAD_OWNED;
-        task->block = (uint8_t)submit_class(layout.total);
+        task->block = submit_class(layout.total) & 15u;
     }
     submit_body(task, request, &layout);
     submit_args(task, request, &layout);

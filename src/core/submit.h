@@ -40,9 +40,9 @@ struct submit_request {
     uint32_t after_count;
     fgpu_task_done_fn on_done;
     void *on_done_user;
-    const char *name;     /* NULL: none */
+    const char *name;               /* NULL: none */
     const struct task_terms *terms; /* NULL: none; else the engine has begun to serve */
-    const fgpu_cut *cuts; /* KERNEL: for each argument, or NULL: not divisible */
+    const fgpu_cut *cuts;           /* KERNEL: for each argument, or NULL: not divisible */
     const struct task_piece
         *piece;             /* KERNEL: it is a piece; with bases for `args` that are buffers */
     uint32_t slot;          /* of the task table, with `piece` */

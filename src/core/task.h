@@ -9,7 +9,8 @@
  *  BUILDING   launch_task                       PLACED (code built), FAILED
  *  MOVING     move_prepare                      PLACED (copies and slabs arrived), FAILED
  *  RUNNING    launch_task, launch_map           DONE, FAILED, READY (device lost, data whole)
- *             split_begin (in pieces)          MOVING (no piece is left)
+ *             split_begin, split_begin_at (in pieces)
+ *                      MOVING (no piece is left)
  *  DONE       complete_task                     slot is free, generation has moved on; LINKED again
  *                                               (lineage_start: its result was lost)
  *  FAILED, POISONED, CANCELLED  complete_task   stays until forgotten (fgpu_task_forget, pool
@@ -66,11 +67,13 @@ enum task_mark {
     TASK_M_COUNTED = 1, /* on its way to its lane, in no list: it counts in the lane's backlog_ns */
     TASK_M_WANTED = 2,  /* its blocks on its node are marked as wanted */
     TASK_M_ORDERED = 4, /* ... and what was missing there has been ordered */
-    TASK_M_DIVISIBLE = 8,  /* may be run in pieces, by its cuts: RUNNING while it is (split.h) */
-    TASK_M_PIECE = 16,     /* is one: the body is an fgpu_cmd_part */
-    TASK_M_REGROUPED = 32, /* its blocks were taken from its node, to come back side by side */
-    TASK_M_BRIEF = 64,     /* its accesses are in the record */
-    TASK_M_SERVED = 128    /* it has terms, or the pool goes by them: see core/serve.h */
+    TASK_M_DIVISIBLE = 8,   /* may be run in pieces, by its cuts (split.h) */
+    TASK_M_PIECE = 16,      /* is one: the body is an fgpu_cmd_part */
+    TASK_M_REGROUPED = 32,  /* its blocks were taken from its node, to come back side by side */
+    TASK_M_BRIEF = 64,      /* its accesses are in the record */
+    TASK_M_IN_PIECES = 128, /* is run in pieces: RUNNING while it is */
+    TASK_M_SERVED = 256,    /* core/serve.c has an entry for it */
+    TASK_M_TERMS = 512      /* struct task_extra has terms */
 };
 
 /* Where a piece belongs. */
@@ -118,7 +121,8 @@ struct task {
     _Atomic uint32_t next; /* inbox, then ready, backlog or chain list */
     uint32_t self;         /* own index */
     uint32_t kernel;       /* slot, TASK_NONE */
-    uint8_t kind;          /* enum task_kind */
+    uint8_t kind : 4;      /* enum task_kind */
+    uint8_t block : 4;     /* size class of the payload's block, with TASK_F_PAYLOAD_OWNED */
     uint8_t flags;         /* enum task_flag */
     uint8_t access_count;
     uint8_t arg_count;
@@ -141,8 +145,7 @@ struct task {
         uint32_t live[TASK_BRIEF_ACCESSES + 1];
     };
     int32_t status;       /* fgpu_status when ended */
-    uint8_t marks;        /* enum task_mark */
-    uint8_t block;        /* size class of the payload's block, with TASK_F_PAYLOAD_OWNED */
+    uint16_t marks;       /* enum task_mark */
     uint16_t args_offset; /* of the arguments in the payload, in 8 bytes */
     uint64_t submit_ns;
     uint64_t size; /* model size: work items or bytes */

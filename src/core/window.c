@@ -12,6 +12,7 @@
 
 #include "core/place.h"
 #include "core/sched.h"
+#include "core/split_state.h"
 
 #define WINDOW_PINNED 64u /* of more devices that are asked for nothing is known */
 #define WINDOW_RATE_BYTES (UINT64_C(1) << 22) /* a copy whose time says what a link's rate is */
@@ -265,10 +266,10 @@ static bool window_class(struct window *window, struct engine *engine, uint32_t 
             continue;
         for (uint32_t i = 0; i < device->lane_count; i++) {
             uint32_t lane = device->lane_first + i;
+            const struct lane *of = engine_lane(engine, lane);
             struct plan_worker worker = {.class_index = index,
                                          .node = device->node,
-                                         .free_ns =
-                                             sched_flight_ns(engine, engine_lane(engine, lane))};
+                                         .free_ns = sched_flight_ns(engine, of) + of->home_ns};
             window_numbers(&window->worker)[lane] = (uint32_t)window->lanes.count;
             if (vec_push(&window->lanes, &lane) == NULL ||
                 vec_push(&window->plan.workers, &worker) == NULL)
@@ -454,6 +455,17 @@ static void window_followers(struct window *window, const struct engine *engine,
     }
 }
 
+/* Of what is run in pieces: what is left for its own lane. */
+static void window_divided(struct window *window, const struct engine *engine)
+{
+    const struct split *split = engine->split;
+    for (size_t i = 0; split != NULL && i < split->open.count; i++) {
+        const struct split_open *open = *(struct split_open **)vec_at(&split->open, i);
+        const struct task *task = engine_task(engine, open->task);
+        window_followers(window, engine, task, split_left_ns(engine, task));
+    }
+}
+
 /* What is in flight on a lane ends in its order. */
 static bool window_running(struct window *window, const struct engine *engine)
 {
@@ -474,6 +486,7 @@ static bool window_running(struct window *window, const struct engine *engine)
             window_followers(window, engine, task, sum_ns > gone_ns ? sum_ns - gone_ns : 0);
         }
     }
+    window_divided(window, engine);
     return true;
 }
 

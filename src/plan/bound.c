@@ -68,8 +68,8 @@ int plan_bound_area(uint32_t type_count, uint32_t class_count, const double *cos
     struct bound_result result = {0};
     *area_ns = 0;
     arena_init(&arena, 0, NULL);
-    const struct bound_input input = {type_count, class_count, cost_ns, workers,
-                                      0,          NULL,        NULL,    NULL};
+    const struct bound_input input = {type_count, class_count, cost_ns, workers, 0,
+                                      NULL,       NULL,        NULL,    NULL};
     int status = bound_problem_shrink(&problem, &arena, &input, counts, NULL);
     if (status == FGPU_OK && problem.type_count > 0)
         status = bound_solve(&problem, &arena, false, &result);

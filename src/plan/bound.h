@@ -1,12 +1,14 @@
 /* How long must a set of tasks take at least, whatever the schedule?
  *
  * Three lower bounds of the makespan, each sound for every schedule that runs a task on one worker
- * without interruption, with transfers free and costs as given:
+ * without interruption, or a divisible one in pieces on any workers, which take each piece's share
+ * of what the whole takes there; with transfers free and costs as given:
  *   area   the linear programme over task types and worker classes: each type's runs are shared out
  *          in real numbers among the classes so that the busiest class ends as early as it can
  *          (E. Agullo, O. Beaumont, L. Eyraud-Dubois, S. Kumar: Are static schedules so bad? IPDPS
  *          2016). Solved exactly while types x classes is small; a sound dual bound beyond that.
- *   path   the longest chain of dependencies, each task at its cheapest.
+ *   path   the longest chain of dependencies, each task at its cheapest; a divisible one as if all
+ *          workers did nothing else meanwhile, but one of its parts is on one worker.
  *   joined the area programme with rows for windows (tasks that cannot start before `head` and
  * leave at least `tail` after their end have makespan - head - tail of each class's workers) and
  *          chains (what follows one after the other fits into the makespan); those that matter are
@@ -32,6 +34,8 @@ struct bound_input {
     const uint32_t *type_of;         /* [task] */
     const uint32_t *first_successor; /* [task_count + 1] */
     const uint32_t *successors;
+    const uint32_t
+        *parts; /* [type] that a task can be cut into; below 2: none. NULL: no task can */
 };
 
 enum bound_kind { BOUND_AREA, BOUND_PATH, BOUND_JOINED };

@@ -29,6 +29,18 @@ static double graph_shrink_costs(double *to, const double *from, const uint32_t 
     return cheapest;
 }
 
+/* All workers at once, but no part on more than one. */
+static double graph_divided(const struct bound_problem *problem, uint32_t type, double cheapest,
+                            uint32_t parts)
+{
+    const double *cost = problem->cost_ns + (size_t)type * problem->class_count;
+    double rate = 0;
+    for (uint32_t c = 0; c < problem->class_count; c++)
+        rate += cost[c] >= 0 ? problem->workers[c] / cost[c] : 0;
+    /* Rounded down: these are sums of rounded terms. */
+    return fmin(cheapest, fmax(cheapest / parts, (1 - 1e-12) / rate));
+}
+
 int bound_problem_shrink(struct bound_problem *problem, struct arena *arena,
                          const struct bound_input *input, const double *counts, uint32_t *renumber)
 {
@@ -39,8 +51,9 @@ int bound_problem_shrink(struct bound_problem *problem, struct arena *arena,
     problem->cost_ns = arena_alloc(arena, (size_t)type_count * class_count * sizeof(double), 16);
     problem->counts = arena_alloc(arena, type_count * sizeof(double), 16);
     problem->cheapest_ns = arena_alloc(arena, type_count * sizeof(double), 16);
-    if (problem->workers == NULL || problem->cost_ns == NULL || problem->counts == NULL ||
-        problem->cheapest_ns == NULL)
+    problem->divisible = arena_alloc(arena, type_count * sizeof(bool), 16);
+    if (problem->divisible == NULL || problem->workers == NULL || problem->cost_ns == NULL ||
+        problem->counts == NULL || problem->cheapest_ns == NULL)
         return graph_no_memory();
     for (uint32_t c = 0; c < class_count; c++) {
         if (workers[c] > 0)
@@ -59,6 +72,9 @@ int bound_problem_shrink(struct bound_problem *problem, struct arena *arena,
             return error_set(FGPU_E_INVAL,
                              "bound: type %u has tasks and no worker that could run them", t);
         problem->counts[at] = counts[t];
+        problem->divisible[at] = input->parts != NULL && input->parts[t] > 1;
+        if (problem->divisible[at])
+            cheapest = graph_divided(problem, at, cheapest, input->parts[t]);
         problem->cheapest_ns[at] = cheapest;
         if (renumber != NULL)
             renumber[t] = at;

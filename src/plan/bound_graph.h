@@ -7,6 +7,7 @@
 #ifndef FASTGPU_PLAN_BOUND_GRAPH_H
 #define FASTGPU_PLAN_BOUND_GRAPH_H
 
+#include <stdbool.h>
 #include "base/arena.h"
 #include "plan/bound.h"
 
@@ -15,7 +16,8 @@ struct bound_problem {
     double *cost_ns;     /* [type * class_count + class]; < 0: cannot run there */
     double *workers;     /* [class] */
     double *counts;      /* [type] tasks */
-    double *cheapest_ns; /* [type] */
+    double *cheapest_ns; /* [type] that a task takes at least */
+    bool *divisible;     /* [type] */
     uint32_t *type_of;   /* [task] */
     uint32_t *order;     /* tasks, each after what it waits for */
     double *head_ns;     /* [task] the longest path before it, each task at its cheapest */

@@ -314,8 +314,9 @@ static void joined_cut_chain(struct joined *j, const double *shares, double valu
     uint32_t classes = problem->class_count, first = JOINED_NONE;
     double longest = 0;
     for (uint32_t g = 0; g < j->group_count; g++) {
-        j->numbers[g] = 0;
-        for (uint32_t c = 0; c < classes; c++) {
+        bool divisible = problem->divisible[j->group_type[g]];
+        j->numbers[g] = divisible ? problem->cheapest_ns[j->group_type[g]] : 0;
+        for (uint32_t c = 0; c < classes && !divisible; c++) {
             double share = shares[(size_t)g * classes + c];
             if (share > 0)
                 j->numbers[g] += share * j->groups[g].cost_ns[c];
@@ -337,10 +338,12 @@ static void joined_cut_chain(struct joined *j, const double *shares, double valu
     if (longest <= value_ns * (1.0 + JOINED_ENOUGH) || j->row_count == j->row_limit)
         return;
     memset(in_set, 0, problem->task_count);
+    double apart_ns = 0; /* of what runs on many workers at once: it takes so much at least */
     while (first != JOINED_NONE) {
         uint32_t task = first;
         first = JOINED_NONE;
-        in_set[task] = 1;
+        in_set[task] = !problem->divisible[problem->type_of[task]];
+        apart_ns += in_set[task] ? 0 : problem->cheapest_ns[problem->type_of[task]];
         for (uint32_t e = problem->first_successor[task]; e < problem->first_successor[task + 1];
              e++) {
             uint32_t successor = problem->successors[e];
@@ -349,7 +352,7 @@ static void joined_cut_chain(struct joined *j, const double *shares, double valu
         }
     }
     if (joined_add_set(j, in_set))
-        joined_add_row(j, j->set_count - 1, BOUND_LP_ANY, 0, 0);
+        joined_add_row(j, j->set_count - 1, BOUND_LP_ANY, apart_ns, 0);
 }
 
 /* Solves the programme, adds what its solution violates, and so on. */

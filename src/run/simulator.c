@@ -47,7 +47,7 @@ struct simulator_lane {
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-static void simulator_caps(const struct simulator_device *device, uint32_t ring, bool described,
+static void simulator_caps(const struct simulator_device *device, uint32_t ring,
                            fgpu_device_caps *caps)
 {
     *caps = (fgpu_device_caps){.struct_bytes = sizeof *caps,
@@ -58,7 +58,7 @@ static void simulator_caps(const struct simulator_device *device, uint32_t ring,
                                .suballocate = 1,
                                .offset_align_bytes = 1,
                                .max_queue_commands = ring / 4,
-                               .parts = !described,
+                               .parts = 1,
                                .copy_queue_count = device->copy_count,
                                .memory_bytes = device->memory_bytes};
 }
@@ -145,7 +145,7 @@ static fgpu_status simulator_engine(struct simulator *s)
         lanes += s->devices[d].queue_count;
     uint32_t ring = lanes <= SIMULATOR_FEW_LANES ? ENGINE_LANE_RING : SIMULATOR_SMALL_RING;
     for (uint32_t d = 0; d < count; d++) {
-        simulator_caps(&s->devices[d], ring, s->config.machine != NULL, &configs[d].caps);
+        simulator_caps(&s->devices[d], ring, &configs[d].caps);
         configs[d].alike = s->devices[d].alike;
         configs[d].key = s->devices[d].key != 0 ? s->devices[d].key : hash_u64(d + 1);
         configs[d].cores = s->devices[d].cores;
@@ -225,6 +225,7 @@ fgpu_status simulator_init(struct simulator *s, const struct simulator_config *c
     vec_init(&s->costs, sizeof(struct simulator_cost), NULL);
     vec_init(&s->busy, sizeof(uint64_t), NULL);
     vec_init(&s->draws, sizeof(struct simulator_draw), NULL);
+    vec_init(&s->piece_ends, sizeof(uint64_t), NULL);
     map_init(&s->type_ids, NULL);
     map_init(&s->kernel_types, NULL);
     s->next_mem = SIMULATOR_ALLOC_BYTES;
@@ -259,6 +260,7 @@ void simulator_fini(struct simulator *s)
     vec_fini(&s->costs);
     vec_fini(&s->busy);
     vec_fini(&s->draws);
+    vec_fini(&s->piece_ends);
     map_fini(&s->type_ids);
     map_fini(&s->kernel_types);
     history_fini(&s->history);
@@ -335,6 +337,27 @@ static void simulator_begin(struct simulator *s, uint32_t index)
     agenda_set(&s->agenda, index, lane->end_ns);
 }
 
+static bool simulator_remember(struct simulator *s, uint32_t slot, struct simulator_task what)
+{
+    while (s->tasks.count <= slot) {
+        static const struct simulator_task none = {UINT32_MAX, 0};
+        if (vec_push(&s->tasks, &none) == NULL)
+            return false;
+    }
+    *(struct simulator_task *)vec_at(&s->tasks, slot) = what;
+    return true;
+}
+
+/* A piece has the number of its task, also should it be made again when that is long over. */
+static void simulator_keep_piece(struct simulator *s, uint32_t entry)
+{
+    if (s->config.machine == NULL || (entry & RING_OP) ||
+        !(engine_task(&s->engine, entry)->marks & TASK_M_PIECE))
+        return;
+    bool kept = simulator_remember(s, entry, *simulator_task_at(s, entry));
+    FGPU_ASSERT(kept);
+}
+
 static bool simulator_hand_out(struct simulator *s)
 {
     bool any = false;
@@ -347,6 +370,7 @@ static bool simulator_hand_out(struct simulator *s)
             struct simulator_command command = {.cmd = *(fgpu_cmd *)vec_at(&lane->commands, c),
                                                 .number = ++number};
             command.entry = lane->ring[number & lane->ring_mask];
+            simulator_keep_piece(s, command.entry);
             if (!(s->config.flags & SIMULATOR_QUIET))
                 simulator_log(s, lane, &command);
             FGPU_ASSERT(vec_push(&s->lanes[i].queue, &command) != NULL);
@@ -479,6 +503,28 @@ static int32_t simulator_outcome(struct simulator *s, struct simulator_lane *lan
     return FGPU_E_DEVICE;
 }
 
+/* Of a task; of the copies for a piece that of its task, while that is known. */
+static uint32_t simulator_number(const struct simulator *s, uint32_t slot, uint32_t generation)
+{
+    if (slot >= table_high_water(&s->engine.tasks))
+        return UINT32_MAX;
+    const struct task *task = engine_task(&s->engine, slot);
+    bool lives = task_generation(task) == generation && !task_state_ended(task_state(task));
+    if ((task->marks & TASK_M_PIECE) && lives && task->lineage == 0)
+        slot = task_piece(task)->parent;
+    return slot < s->tasks.count ? ((const struct simulator_task *)vec_at(&s->tasks, slot))->number
+                                 : UINT32_MAX;
+}
+
+static void simulator_note_piece(const struct simulator_command *command, struct simulator_run *run)
+{
+    const fgpu_cmd_launch *launch = command->cmd.body;
+    if (command->cmd.kind != FGPU_CMD_LAUNCH || !launch->part)
+        return;
+    run->first = (uint32_t)((const fgpu_cmd_part *)command->cmd.body)->first;
+    run->items = (uint32_t)launch->global[launch->dims - 1];
+}
+
 static void simulator_note(struct simulator *s, uint32_t index,
                            const struct simulator_command *command)
 {
@@ -492,32 +538,51 @@ static void simulator_note(struct simulator *s, uint32_t index,
                                 .task = is_task ? command->entry : TASK_NONE,
                                 .number = UINT32_MAX,
                                 .status = result->status};
-    uint32_t slot = command->entry;
+    uint32_t slot = command->entry, generation = 0;
     if (is_task) {
-        run.generation = task_generation(engine_task(&s->engine, command->entry));
+        run.generation = generation = task_generation(engine_task(&s->engine, command->entry));
+        simulator_note_piece(command, &run);
     } else if (!is_fence) {
         const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
         slot = (uint32_t)(op->task - 1);
+        generation = (uint32_t)((op->task - 1) >> 32);
         run.bytes = op->bytes;
         run.source = op->src_node;
         run.target = op->dst_node;
         s->copies++;
         s->bytes_moved += op->bytes;
     }
-    if (!is_fence && slot < s->tasks.count)
-        run.number = ((const struct simulator_task *)vec_at(&s->tasks, slot))->number;
+    if (!is_fence)
+        run.number = simulator_number(s, slot, generation);
     if (!(s->config.flags & SIMULATOR_NO_RUNS))
         FGPU_ASSERT(vec_push(&s->runs, &run) != NULL);
 }
 
+/* When a task has ended: of one in pieces, as far as is known. */
+static void simulator_answer(struct simulator *s, uint32_t slot, uint64_t end_ns)
+{
+    if (!(engine_task(&s->engine, slot)->marks & TASK_M_PIECE)) {
+        s->response_ns += (double)end_ns;
+        s->answered++;
+        return;
+    }
+    uint32_t number = simulator_number(s, slot, task_generation(engine_task(&s->engine, slot)));
+    while (s->piece_ends.count <= number && number != UINT32_MAX)
+        FGPU_ASSERT(vec_push(&s->piece_ends, NULL) != NULL);
+    uint64_t *before = number != UINT32_MAX ? vec_at(&s->piece_ends, number) : &end_ns;
+    s->response_ns += (double)end_ns - (double)*before;
+    s->answered += *before == 0;
+    *before = end_ns;
+}
+
 /* A task has ended, or was skipped. */
-static void simulator_count(struct simulator *s, uint32_t index, int32_t status)
+static void simulator_count(struct simulator *s, uint32_t index, uint32_t slot, int32_t status)
 {
     const struct simulator_lane *lane = &s->lanes[index];
     const struct lane *of = &s->engine.lanes[index];
     s->ended++;
     s->last_ns = lane->end_ns;
-    s->response_ns += (double)lane->end_ns;
+    simulator_answer(s, slot, lane->end_ns);
     if (s->config.machine == NULL || status == FGPU_E_CANCELLED)
         return;
     *(uint64_t *)vec_at(&s->busy, s->devices[of->device].first + of->queue) +=
@@ -538,7 +603,7 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     result->end_ns = lane->end_ns;
     simulator_note(s, index, &command);
     if (!(command.entry & RING_OP)) /* nor a fence */
-        simulator_count(s, index, result->status);
+        simulator_count(s, index, command.entry, result->status);
     agenda_set(&s->agenda, index, AGENDA_NEVER);
     if (s->config.machine != NULL)
         network_end(&s->network, index);
@@ -638,17 +703,6 @@ uint32_t simulator_run(struct simulator *s, uint64_t until_ns)
 }
 
 /* ---- submissions ------------------------------------------------------------------------ */
-
-static bool simulator_remember(struct simulator *s, uint32_t slot, struct simulator_task what)
-{
-    while (s->tasks.count <= slot) {
-        static const struct simulator_task none = {UINT32_MAX, 0};
-        if (vec_push(&s->tasks, &none) == NULL)
-            return false;
-    }
-    *(struct simulator_task *)vec_at(&s->tasks, slot) = what;
-    return true;
-}
 
 fgpu_status simulator_submit_typed(struct simulator *s, struct submit_request *request,
                                    struct simulator_task what, uint32_t *task)

@@ -86,6 +86,7 @@ struct simulator_run {
     int32_t status;
     uint32_t number;         /* simulator_task.number, of a copy the task it was ordered for */
     uint16_t source, target; /* nodes of a copy */
+    uint32_t first, items;   /* of a piece: which work items; else 0 */
 };
 
 /* What is known of the task in a slot of the engine's table. */
@@ -102,6 +103,7 @@ struct simulator_type {
     uint64_t model_size; /* what the performance model is asked with */
     double flops;
     double cost_ns;
+    uint32_t parts; /* that a task can be cut into; 0: none */
 };
 
 /* True costs on one class of devices. */
@@ -147,6 +149,8 @@ struct simulator {
     struct vec draws;        /* struct simulator_draw: what the devices computed */
     uint64_t last_ns;        /* when the last task ended */
     double response_ns;      /* sum over the tasks that ended, of their ends */
+    uint64_t answered;       /* how many that are */
+    struct vec piece_ends;   /* uint64_t, by number: when the last piece of a task ended */
     uint64_t copies, bytes_moved;
     uint64_t turns;    /* of the engine */
     uint64_t plan_due; /* when a plan that was searched is told of; 0: there is none */
@@ -195,9 +199,11 @@ const struct simulator_cost *simulator_cost(const struct simulator *simulator, u
 
 /* Can the kernel of a type run on the device? */
 bool simulator_machine_builds(const struct simulator *simulator, uint32_t kernel, uint32_t device);
-/* How long the launch of a task takes on a lane's device, launch overhead apart. */
+/* How long the launch of a task, or of a piece, takes on a lane's device, launch overhead apart. */
 uint64_t simulator_machine_run_ns(const struct simulator *simulator, uint32_t device,
                                   uint32_t task);
+/* What is known of the task in a slot; of a piece that is what is known of its task. */
+const struct simulator_task *simulator_task_at(const struct simulator *simulator, uint32_t slot);
 /* Of fills and copies within a node. */
 uint64_t simulator_machine_fill_ns(const struct simulator *simulator, uint32_t device,
                                    const fgpu_cmd *cmd);

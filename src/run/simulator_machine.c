@@ -199,9 +199,29 @@ static double machine_normal(uint64_t word)
     return ((double)sum + 6.0) * 0x1p-16 - 6.0;
 }
 
+const struct simulator_task *simulator_task_at(const struct simulator *s, uint32_t slot)
+{
+    const struct task *task = engine_task(&s->engine, slot);
+    /* A piece that is made again, long after, is known by its own slot. */
+    if ((task->marks & TASK_M_PIECE) && task->lineage == 0)
+        slot = task_piece(task)->parent;
+    return vec_at(&s->tasks, slot);
+}
+
+/* Of the whole task's time. No piece is rounded to less than its share. */
+static uint64_t machine_piece_ns(const struct simulator *s, uint32_t task, double ns)
+{
+    const fgpu_cmd_launch *launch = task_body(engine_task(&s->engine, task));
+    if (!launch->part)
+        return ns < 1 ? 1 : (uint64_t)(ns + 0.5);
+    const fgpu_cmd_part *part = task_body(engine_task(&s->engine, task));
+    ns = ceil(ns * ((double)launch->global[launch->dims - 1] / (double)part->whole));
+    return ns < 1 ? 1 : (uint64_t)ns;
+}
+
 uint64_t simulator_machine_run_ns(const struct simulator *s, uint32_t device, uint32_t task)
 {
-    const struct simulator_task *what = vec_at(&s->tasks, task);
+    const struct simulator_task *what = simulator_task_at(s, task);
     uint32_t class_index = s->devices[device].class_index;
     const struct simulator_cost *cost = simulator_cost(s, what->type, class_index);
     double noise = s->config.noise;
@@ -212,7 +232,7 @@ uint64_t simulator_machine_run_ns(const struct simulator *s, uint32_t device, ui
               machine_normal(hash_u64(s->config.seed + 1) ^
                              hash_u64(((uint64_t)class_index << 32 | what->number) + 1));
     ns = ns < SIMULATOR_LEAST * cost->mean_ns ? SIMULATOR_LEAST * cost->mean_ns : ns;
-    return ns < 1 ? 1 : (uint64_t)(ns + 0.5);
+    return machine_piece_ns(s, task, ns);
 }
 
 uint64_t simulator_machine_fill_ns(const struct simulator *s, uint32_t device, const fgpu_cmd *cmd)
@@ -260,6 +280,15 @@ bool simulator_machine_builds(const struct simulator *s, uint32_t kernel, uint32
     return simulator_cost(s, (uint32_t)type, s->devices[device].class_index)->mean_ns >= 0;
 }
 
+/* Pieces cost in proportion: of the sizes that a model tells apart, those at every halving. */
+static void machine_teach_size(struct simulator *s, uint64_t kernel, uint32_t class_index,
+                               uint64_t size, double ns)
+{
+    uint32_t slot = history_slot(&s->history, kernel, hash_u64(class_index + 1), size);
+    for (uint32_t i = 0; i < SIMULATOR_SEEDS; i++)
+        history_slot_learn(&s->history, slot, ns < 1 ? 1 : (uint64_t)(ns + 0.5));
+}
+
 /* What the performance model is told at the start. */
 static void machine_teach(struct simulator *s, uint32_t index)
 {
@@ -271,9 +300,9 @@ static void machine_teach(struct simulator *s, uint32_t index)
         if (ns < 0)
             continue;
         ns *= 1 + s->config.cost_error * (2 * machine_unit(&word) - 1);
-        uint32_t slot = history_slot(&s->history, kernel, hash_u64(c + 1), type->model_size);
-        for (uint32_t i = 0; i < SIMULATOR_SEEDS; i++)
-            history_slot_learn(&s->history, slot, ns < 1 ? 1 : (uint64_t)(ns + 0.5));
+        machine_teach_size(s, kernel, c, type->model_size, ns);
+        for (uint64_t size = type->parts / 2; size > 0; size /= 2)
+            machine_teach_size(s, kernel, c, size, ns * (double)size / type->parts);
     }
 }
 
@@ -283,8 +312,9 @@ static fgpu_status machine_kernel_for(struct simulator *s, const char *name, uin
 {
     uint64_t found = 0;
     bool shares = s->types.count >= SIMULATOR_KERNELS;
-    type->model_size = type->size > 0 ? type->size : 1;
+    type->model_size = type->parts > 1 ? type->parts : type->size > 0 ? type->size : 1;
     if (shares) {
+        type->parts = 0; /* sizes stand for costs */
         double least = SIMULATOR_COST_MAX;
         for (uint32_t c = 0; c < machine_classes(s); c++) {
             double ns = simulator_cost(s, (uint32_t)s->types.count, c)->mean_ns;
@@ -311,7 +341,7 @@ static fgpu_status machine_kernel_for(struct simulator *s, const char *name, uin
 fgpu_status simulator_type(struct simulator *s, const char *name,
                            const struct simulator_type *asked, uint32_t *index)
 {
-    uint64_t words[4] = {asked->machine_kernel, asked->size};
+    uint64_t words[5] = {asked->machine_kernel, asked->size, 0, 0, asked->parts};
     uint64_t found = 0, key = hash_bytes(name, strlen(name), 0);
     bool runs = false;
     memcpy(&words[2], &asked->flops, sizeof words[2]);

@@ -52,7 +52,7 @@ uint64_t simulator_type_most_ns(const struct simulator *s, uint32_t type, uint32
 uint64_t simulator_most_ns(const void *user, uint32_t device, uint32_t task)
 {
     const struct simulator *s = user;
-    const struct simulator_task *what = vec_at(&s->tasks, task);
+    const struct simulator_task *what = simulator_task_at(s, task);
     uint32_t class_index = s->devices[device].class_index;
     if (simulator_cost(s, what->type, class_index)->mean_ns < 0)
         return POWER_FOREVER; /* it does not run there */

@@ -125,6 +125,21 @@ void random_world_make(struct random_world *world, uint64_t seed)
         world->options.loss_per_s = 20 + (double)rng_below(&rng, 400);
 }
 
+void random_world_divide(struct random_world *world, uint64_t seed)
+{
+    struct rng rng;
+    rng_init(&rng, seed ^ 0x5eed);
+    for (uint32_t t = 0; t < world->task_count; t++) {
+        struct random_task *task = &world->tasks[t];
+        if (rng_below(&rng, 4) == 0)
+            continue;
+        task->parts = 2 + (uint32_t)rng_below(&rng, rng_below(&rng, 2) ? 8 : 2000);
+        for (uint32_t a = 0; a < task->access_count; a++)
+            if (task->accesses[a].mode == FGPU_READ && rng_below(&rng, 2))
+                task->accesses[a].mode |= FGPU_SIM_WHOLE;
+    }
+}
+
 /* ---- into a simulation -------------------------------------------------------------------- */
 
 void random_world_add(fgpu_sim *sim, const struct random_world *world)
@@ -148,6 +163,7 @@ void random_world_add(fgpu_sim *sim, const struct random_world *world)
                                     .priority = of->priority,
                                     .access_count = of->access_count,
                                     .accesses = accesses,
+                                    .parts = of->parts,
                                     .after = &of->after,
                                     .after_count = of->after != UINT32_MAX};
         if (fgpu_sim_add(sim, &task, NULL) != FGPU_OK)

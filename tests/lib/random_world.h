@@ -25,6 +25,7 @@ struct random_task {
     struct random_access accesses[RANDOM_ACCESSES];
     uint32_t access_count;
     uint32_t kernel, after;
+    uint32_t parts; /* random_world_divide() */
     int32_t priority;
 };
 
@@ -39,6 +40,8 @@ struct random_world {
 };
 
 void random_world_make(struct random_world *world, uint64_t seed);
+/* Most of its tasks are divisible, and some of what they read each piece needs whole. */
+void random_world_divide(struct random_world *world, uint64_t seed);
 /* Kernels, data and tasks; what goes wrong fails the test. */
 void random_world_add(fgpu_sim *sim, const struct random_world *world);
 

@@ -93,9 +93,9 @@ static void make(struct rng *rng, struct instance *instance)
 
 static struct bound_result compute(const struct instance *instance)
 {
-    struct bound_input input = {instance->types,   instance->classes,   instance->costs,
-                                instance->workers, instance->tasks,     instance->type_of,
-                                instance->first,   instance->successors};
+    struct bound_input input = {instance->types,   instance->classes,    instance->costs,
+                                instance->workers, instance->tasks,      instance->type_of,
+                                instance->first,   instance->successors, NULL};
     struct bound_result result;
     REQUIRE(plan_bound_compute(&input, &result) == FGPU_OK);
     return result;
@@ -374,7 +374,8 @@ static void test_planted_schedules(void **state)
         struct bound_input input = {planted.tasks, 3,
                                     planted.costs, workers,
                                     planted.tasks, planted.types,
-                                    planted.first, planted.successors};
+                                    planted.first, planted.successors,
+                                    NULL};
         struct bound_result result;
         REQUIRE(plan_bound_compute(&input, &result) == FGPU_OK);
         REQUIRE(result.best_ns <= planted.makespan);

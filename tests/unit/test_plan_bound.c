@@ -99,7 +99,7 @@ static void test_window_by_hand(void **state)
     static const uint32_t workers[] = {2}, types[10] = {0};
     uint32_t first[11] = {0, 8, 9, 10, 11, 12, 13, 14, 15, 16, 16};
     uint32_t successors[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9, 9, 9, 9, 9};
-    struct bound_input input = {1, 1, costs, workers, 10, types, first, successors};
+    struct bound_input input = {1, 1, costs, workers, 10, types, first, successors, NULL};
     struct bound_result result = compute(&input);
     (void)state;
     assert_near(result.area_ns, 50, 1e-9);
@@ -121,7 +121,7 @@ static void test_heads_close_together(void **state)
     static const uint32_t successors[7] = {1, 5, 2, 6, 3, 7, 4};
     static const uint32_t first_back[9] = {0, 0, 1, 2, 3, 4, 5, 6, 7};
     static const uint32_t successors_back[7] = {0, 1, 2, 3, 0, 1, 2};
-    struct bound_input input = {8, 1, costs, workers, 8, types, first, successors};
+    struct bound_input input = {8, 1, costs, workers, 8, types, first, successors, NULL};
     struct bound_result result = compute(&input);
     (void)state;
     assert_near(result.best_ns, 1000, 1e-9);
@@ -146,7 +146,7 @@ static void test_chain_by_hand(void **state)
         first[i] = i < 7 ? i : 7;
     for (uint32_t i = 0; i < 7; i++)
         successors[i] = i + 1;
-    struct bound_input input = {1, 2, costs, workers, 12, types, first, successors};
+    struct bound_input input = {1, 2, costs, workers, 12, types, first, successors, NULL};
     struct bound_result result = compute(&input);
     assert_near(result.area_ns, 90, 1e-9);
     assert_near(result.path_ns, 80, 1e-9);
@@ -168,7 +168,7 @@ static void test_mixed_by_hand(void **state)
     static const double costs[] = {10, 40, 10, -1};
     static const uint32_t workers[] = {1, 1}, types[5] = {0, 0, 1, 1, 1};
     static const uint32_t first[6] = {0, 1, 1, 1, 1, 1}, successors[1] = {1};
-    struct bound_input input = {2, 2, costs, workers, 5, types, first, successors};
+    struct bound_input input = {2, 2, costs, workers, 5, types, first, successors, NULL};
     struct bound_result result = compute(&input);
     (void)state;
     assert_near(result.area_ns, 40, 1e-9);
@@ -182,7 +182,7 @@ static void test_nothing_takes_time(void **state)
     static const double costs[] = {0, 5};
     static const uint32_t workers[] = {1, 1}, types[3] = {0}, first[4] = {0, 1, 2, 2};
     static const uint32_t successors[2] = {1, 2};
-    struct bound_input input = {1, 2, costs, workers, 3, types, first, successors};
+    struct bound_input input = {1, 2, costs, workers, 3, types, first, successors, NULL};
     struct bound_result result = compute(&input);
     (void)state;
     assert_true(result.best_ns == 0);
@@ -192,12 +192,35 @@ static void test_nothing_takes_time(void **state)
     assert_true(compute(&input).best_ns == 0);
 }
 
+/* A chain of three on a worker of 10 and two of 20: indivisible it takes 30, cut as one likes 15,
+ * each in two parts 15 as well (a part takes 5 on the first), and with the middle one whole 20. */
+static void test_divisible(void **state)
+{
+    (void)state;
+    static const double costs[] = {10, 20, 10, 20};
+    static const uint32_t workers[] = {1, 2}, types[] = {0, 1, 0};
+    static const uint32_t first[] = {0, 1, 2, 2}, successors[] = {1, 2};
+    uint32_t parts[] = {0, 0};
+    struct bound_input input = {2, 2, costs, workers, 3, types, first, successors, parts};
+    assert_near(compute(&input).path_ns, 30, 1e-9);
+    parts[0] = parts[1] = 100;
+    assert_near(compute(&input).path_ns, 15, 1e-9);
+    assert_near(compute(&input).best_ns, 15, 1e-9);
+    parts[0] = parts[1] = 2;
+    assert_near(compute(&input).path_ns, 15, 1e-9);
+    parts[1] = 0;
+    assert_near(compute(&input).path_ns, 20, 1e-9);
+    assert_near(compute(&input).best_ns, 20, 1e-9);
+    input.parts = NULL;
+    assert_near(compute(&input).path_ns, 30, 1e-9);
+}
+
 static void test_refused(void **state)
 {
     static const double costs[] = {1, 1, -1, -1, 2, HUGE_VAL};
     static const uint32_t workers[] = {1, 0};
     uint32_t types[3] = {0, 0, 1}, first[4] = {0, 1, 2, 3}, successors[3] = {1, 2, 0};
-    struct bound_input input = {3, 2, costs, workers, 3, types, first, successors};
+    struct bound_input input = {3, 2, costs, workers, 3, types, first, successors, NULL};
     struct bound_result result;
     (void)state;
     assert_int_equal(plan_bound_compute(&input, &result), FGPU_E_INVAL);
@@ -302,7 +325,7 @@ static void test_published_table(void **state)
         tiled_cholesky_make(&graph, tiles);
         struct bound_input input = {TILED_CHOLESKY_TYPES,  machine.classes,  machine.costs,
                                     machine.workers,       graph.task_count, graph.type_of,
-                                    graph.first_successor, graph.successors};
+                                    graph.first_successor, graph.successors, NULL};
         struct bound_result result = compute(&input);
         assert_near(result.area_ns / 1e6, area_ms, fmax(0.0501, area_ms / 1000));
         assert_near(result.path_ns / 1e6, path_ms, fmax(0.0501, path_ms / 1000));
@@ -317,11 +340,17 @@ static void test_published_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_area_by_hand),        cmocka_unit_test(test_many_workers),
-        cmocka_unit_test(test_one_type_everywhere), cmocka_unit_test(test_empty_types_and_classes),
-        cmocka_unit_test(test_window_by_hand),      cmocka_unit_test(test_heads_close_together),
-        cmocka_unit_test(test_chain_by_hand),       cmocka_unit_test(test_mixed_by_hand),
-        cmocka_unit_test(test_nothing_takes_time),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_area_by_hand),
+        cmocka_unit_test(test_many_workers),
+        cmocka_unit_test(test_one_type_everywhere),
+        cmocka_unit_test(test_empty_types_and_classes),
+        cmocka_unit_test(test_window_by_hand),
+        cmocka_unit_test(test_heads_close_together),
+        cmocka_unit_test(test_chain_by_hand),
+        cmocka_unit_test(test_mixed_by_hand),
+        cmocka_unit_test(test_nothing_takes_time),
+        cmocka_unit_test(test_divisible),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_published_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

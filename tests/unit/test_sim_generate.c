@@ -179,6 +179,32 @@ static void test_cholesky_order(void **state)
     sim_graph_fini(&graph);
 }
 
+/* Updates are made of rows; what is read whole is what all rows of the result need. */
+static void test_cholesky_divisible(void **state)
+{
+    struct sim_graph graph = make("cholesky:tiles=3,tile=100,divisible=8");
+
+    (void)state;
+    assert_int_equal(graph.task_count, 10);
+    for (uint32_t i = 0; i < graph.task_count; i++) {
+        const struct sim_task *task = &graph.tasks[i];
+        bool divisible = strncmp(sim_graph_task_name(&graph, i), "potrf", 5) != 0;
+        uint32_t whole = 0;
+        for (uint32_t a = 0; a < task->access_count; a++)
+            whole += (graph.accesses[task->access_first + a].mode & FGPU_SIM_WHOLE) != 0;
+        assert_int_equal(task->parts, divisible ? 13 : 0);
+        assert_int_equal(whole, divisible);
+    }
+    sim_graph_fini(&graph);
+    graph = make("lu:tiles=2,tile=100");
+    assert_int_equal(graph.tasks[2].parts, 0);
+    sim_graph_fini(&graph);
+    graph = make("gemm:tiles=2,tile=100,divisible=100");
+    assert_int_equal(graph.tasks[0].parts, 1);
+    assert_int_equal(graph.accesses[1].mode, FGPU_READ);
+    sim_graph_fini(&graph);
+}
+
 /* 9600 in 886 ms are 332.8 GFlop/s in the published table, whose milliseconds are rounded. */
 static void test_cholesky_flops(void **state)
 {
@@ -412,7 +438,7 @@ static void test_mistakes(void **state)
          "random, independent, chain; the nearest is cholesky"},
         {"", ": there is no such generator;"},
         {"cholesky:til=3",
-         "cholesky has no parameter til; it has tiles, tile, element; the nearest "
+         "cholesky has no parameter til; it has tiles, tile, element, divisible; the nearest "
          "is tile"},
         {"cholesky:tiles", "cholesky: tiles: want NAME=VALUE, with commas between"},
         {"cholesky:tiles=0", "cholesky: tiles=0: want a whole number from 1 to 400"},
@@ -446,11 +472,17 @@ static void test_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cholesky),       cmocka_unit_test(test_cholesky_order),
-        cmocka_unit_test(test_cholesky_flops), cmocka_unit_test(test_lu),
-        cmocka_unit_test(test_gemm),           cmocka_unit_test(test_wavefront),
-        cmocka_unit_test(test_layers),         cmocka_unit_test(test_independent_and_chain),
-        cmocka_unit_test(test_random),         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_cholesky),
+        cmocka_unit_test(test_cholesky_order),
+        cmocka_unit_test(test_cholesky_divisible),
+        cmocka_unit_test(test_cholesky_flops),
+        cmocka_unit_test(test_lu),
+        cmocka_unit_test(test_gemm),
+        cmocka_unit_test(test_wavefront),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_independent_and_chain),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_mistakes),
     };
 

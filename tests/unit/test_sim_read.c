@@ -88,6 +88,22 @@ static void test_graph(void **state)
 }
 
 /* Tasks with equal costs by class share a kernel; others have their own. */
+static void test_divisible(void **state)
+{
+    struct sim_graph graph = read_text(
+        "{\"fastgpu_graph\": 1, \"data\": [{\"bytes\": 8}, {\"bytes\": 8}, {\"bytes\": 8}],"
+        "\"tasks\": [{\"kernel\": \"k\", \"divisible\": 60, \"reads\": [0, 1], \"writes\": [2],"
+        "\"whole\": [1]}, {\"kernel\": \"k\"}]}");
+
+    (void)state;
+    assert_int_equal(graph.tasks[0].parts, 60);
+    check_access(&graph, 0, 0, 0, FGPU_READ);
+    check_access(&graph, 0, 1, 1, FGPU_READ | FGPU_SIM_WHOLE);
+    check_access(&graph, 0, 2, 2, FGPU_WRITE);
+    assert_int_equal(graph.tasks[1].parts, 0);
+    sim_graph_fini(&graph);
+}
+
 static void test_costs_by_class(void **state)
 {
     struct sim_graph graph =
@@ -236,6 +252,15 @@ static const struct {
     {TASK("\"cost_us\": []"), "$.tasks[1].cost_us: a list of 0: want microseconds, or an object"},
     {TASK("\"cost_us\": {}"), "$.tasks[1].cost_us: an object: want a cost for at least one class"},
     {TASK("\"cost_us\": {\"gpu\": -1}"), "$.tasks[1].cost_us.gpu: -1: want a number from 0.001"},
+    {TASK("\"kernel\": \"k\", \"divisible\": 1"),
+     "$.tasks[1].divisible: 1: want a whole number from "
+     "2 to 65536"},
+    {TASK("\"kernel\": \"k\", \"reads\": [\"abc\"], \"whole\": [\"abc\"]"),
+     "$.tasks[1].whole: a list of 1: the task is not \"divisible\""},
+    {TASK("\"kernel\": \"k\", \"divisible\": 2, \"whole\": [\"abc\"]"),
+     "$.tasks[1].whole[0]: \"abc\": the task does not read it: pieces have their part of it"},
+    {TASK("\"kernel\": \"k\", \"divisible\": 2, \"writes\": [\"abc\"], \"whole\": [\"abc\"]"),
+     "$.tasks[1].whole[0]: \"abc\": the task writes it: pieces have their part of it"},
     {TASK("\"kernel\": \"k\", \"priority\": 1001"), "$.tasks[1].priority: 1001: want a number from "
                                                     "-1000 to 1000"},
     {TASK("\"kernel\": \"k\", \"priority\": 0.5"), "$.tasks[1].priority: 0.5: want a whole number"},
@@ -349,10 +374,11 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_graph),         cmocka_unit_test(test_costs_by_class),
-        cmocka_unit_test(test_examples),      cmocka_unit_test(test_workflow),
-        cmocka_unit_test(test_old_workflows), cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_names),         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_graph),     cmocka_unit_test(test_costs_by_class),
+        cmocka_unit_test(test_divisible), cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_workflow),  cmocka_unit_test(test_old_workflows),
+        cmocka_unit_test(test_mistakes),  cmocka_unit_test(test_names),
+        cmocka_unit_test(test_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,6 +92,36 @@ static void test_regions(void **state)
     workload_fini(&workload);
 }
 
+static void assert_cut(uint32_t arg, fgpu_cut wanted)
+{
+    assert_memory_equal(&workload.args[arg].cut, &wanted, sizeof wanted);
+}
+
+static void test_cuts(void **state)
+{
+    (void)state;
+    parse(HEAD "\"a\": {\"shape\": [10, 6, 2], \"type\": \"int16\"}, "
+               "\"b\": {\"shape\": [10, 6], \"type\": \"int32\", \"pitch\": 8}, "
+               "\"c\": {\"shape\": 40, \"type\": \"int32\"}" KERNEL
+               "{\"kernel\": \"k\", \"grid\": [3, 20], \"repeat\": {\"n\": [\"a\", \"b\"]}, "
+               "\"args\": {\"x\": \"{n}\", \"v\": [0, 0, 0, 0], \"l\": 1}, "
+               "\"divisible\": {\"x\": {\"rows\": 1, \"items\": 2}}},"
+               "{\"kernel\": \"k\", \"grid\": [3, 20], \"args\": {\"x\": {\"buffer\": \"c\", "
+               "\"access\": \"read\"}, \"v\": [0, 0, 0, 0], \"l\": 1}, \"divisible\": {\"x\": "
+               "{\"elements\": \"c.count / 20\", \"before\": 3, \"after\": 4}}},"
+               "{\"kernel\": \"k\", \"grid\": 1, \"args\": {\"x\": \"c\", "
+               "\"v\": [0, 0, 0, 0], \"l\": 1}}]}");
+    assert_int_equal(workload.task_count, 4);
+    assert_true(workload.tasks[0].is_divisible && workload.tasks[2].is_divisible);
+    assert_false(workload.tasks[3].is_divisible);
+    assert_cut(0, (fgpu_cut){FGPU_CUT_ITEMS, 2, 24, 0, 0});
+    assert_cut(1, fgpu_cut_whole());
+    assert_cut(3, (fgpu_cut){FGPU_CUT_ITEMS, 2, 32, 0, 0});
+    assert_cut(6, fgpu_cut_items(8, 3, 4));
+    assert_cut(9, fgpu_cut_whole());
+    workload_fini(&workload);
+}
+
 static void test_buffers(void **state)
 {
     static const int16_t values[3] = {-1, 300, 9};
@@ -317,10 +347,15 @@ static void test_expressions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_task),        cmocka_unit_test(test_regions),
-        cmocka_unit_test(test_buffers),     cmocka_unit_test(test_repeat_and_order),
-        cmocka_unit_test(test_long_chain),  cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_expressions), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_task),
+        cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_repeat_and_order),
+        cmocka_unit_test(test_long_chain),
+        cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_expressions),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_sets),
     };
 
