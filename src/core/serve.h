@@ -23,8 +23,7 @@ enum serve_flag {
     SERVE_F_QUEUED = 2,  /* in one of the queues */
     SERVE_F_PRESENT = 4, /* counted in its tenant's `present` */
     SERVE_F_PICKED = 8,  /* has been charged what was predicted */
-    SERVE_F_ADMITTED = 16,
-    SERVE_F_TERMS = 32 /* it came with terms */
+    SERVE_F_ADMITTED = 16
 };
 
 /* What is known of the task in a slot. */

@@ -243,7 +243,7 @@ void serve_admit(struct engine *engine, struct task *task)
 bool serve_is_in_time(struct engine *engine, struct task *task)
 {
     struct serve_entry *entry = serve_entry(engine, task->self);
-    bool is_own = (entry->flags & SERVE_F_TERMS) && entry->work_ns > 0;
+    bool is_own = (task->marks & TASK_M_TERMS) && entry->work_ns > 0;
     if (entry->flags & SERVE_F_ADMITTED)
         (void)edf_remove(&engine->serve->admitted, task->self);
     entry->flags &= (uint8_t)~SERVE_F_ADMITTED;

@@ -373,7 +373,7 @@ static void submit_extra(struct task *task, const struct submit_request *request
     }
     if (request->terms != NULL) {
         extra->terms = *request->terms;
-        task->marks |= TASK_M_SERVED;
+        task->marks |= TASK_M_TERMS;
     }
 }
 
