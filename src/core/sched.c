@@ -102,8 +102,7 @@ uint64_t sched_flight_ns(const struct engine *engine, const struct lane *lane)
     return lane->flight_ns > gone_ns ? lane->flight_ns - gone_ns : 0;
 }
 
-/* `ns`, or so many of the host's turns, but not more than `most_ns`; not
- * where tasks have terms. */
+/* `ns`, or so many of the host's turns, but not more than `most_ns`; not where tasks have terms. */
 static uint64_t sched_turns_ns(const struct engine *engine, const struct lane *lane, uint64_t ns,
                                uint64_t turns, uint64_t most_ns)
 {

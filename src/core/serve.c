@@ -226,8 +226,7 @@ void serve_enter(struct engine *engine, struct task *task)
                                   .priority = task->priority,
                                   .rank = SERVE_NORMAL,
                                   .flags = SERVE_F_LIVE};
-    if (task->marks & TASK_M_SERVED) {
-        entry->flags |= SERVE_F_TERMS;
+    if (task->marks & TASK_M_TERMS) {
         const struct task_terms *terms = &task_extra(task)->terms;
         entry->deadline_ns = terms->deadline_ns;
         entry->tenant = terms->tenant;
@@ -250,8 +249,7 @@ static bool serve_is_live(const struct engine *engine, uint32_t slot, uint32_t g
 
 void serve_edge(struct engine *engine, const struct task *from, const struct task *to)
 {
-    if (!serve_is_live(engine, from->self, task_generation(from)) ||
-        !serve_is_live(engine, to->self, task_generation(to)) || !links_reserve(&engine->links, 1))
+    if (!(from->marks & to->marks & TASK_M_SERVED) || !links_reserve(&engine->links, 1))
         return; /* it will not inherit */
     (void)links_push(&engine->links, &serve_of(engine, to)->preds,
                      (struct links_item){.task = from->self, .generation = task_generation(from)});
@@ -277,9 +275,8 @@ void serve_ended(struct engine *engine, struct task *task)
         serve->calm_ns = engine->now_ns + SERVE_CALM_NS;
     }
     links_clear(&engine->links, &entry->preds);
-    if (!(entry->flags & SERVE_F_TERMS)) /* those stay, should it run again */
-        task->marks &= (uint16_t)~TASK_M_SERVED;
     entry->flags = 0;
+    task->marks &= (uint16_t)~TASK_M_SERVED;
 }
 
 /* ---- queues ------------------------------------------------------------------------------- */
@@ -340,9 +337,9 @@ static void serve_unqueue(struct engine *engine, struct serve_entry *entry, uint
 
 void serve_ready(struct engine *engine, struct task *task)
 {
-    if (!serve_is_live(engine, task->self, task_generation(task)))
+    if (!(task->marks & TASK_M_SERVED))
         serve_enter(engine, task);
-    if (!serve_is_live(engine, task->self, task_generation(task))) { /* no memory: it ends */
+    if (!(task->marks & TASK_M_SERVED)) { /* no memory: it ends */
         engine_look(engine, task->self);
         return;
     }
@@ -434,12 +431,11 @@ static void serve_inherit(struct engine *engine, uint32_t slot)
 
 void serve_linked(struct engine *engine, struct task *task)
 {
-    if (!serve_is_live(engine, task->self, task_generation(task)))
+    if (!(task->marks & TASK_M_SERVED))
         return;
-    const struct serve_entry *entry = serve_of(engine, task);
     if (task->undone > 0)
         serve_inherit(engine, task->self);
-    if ((entry->flags & SERVE_F_TERMS) && entry->deadline_ns != EDF_NEVER)
+    if ((task->marks & TASK_M_TERMS) && serve_of(engine, task)->deadline_ns != EDF_NEVER)
         serve_admit(engine, task);
 }
 

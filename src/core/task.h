@@ -72,7 +72,8 @@ enum task_mark {
     TASK_M_REGROUPED = 32,  /* its blocks were taken from its node, to come back side by side */
     TASK_M_BRIEF = 64,      /* its accesses are in the record */
     TASK_M_IN_PIECES = 128, /* is run in pieces: RUNNING while it is */
-    TASK_M_SERVED = 256     /* it has terms, or the pool goes by them: see core/serve.h */
+    TASK_M_SERVED = 256,    /* core/serve.c has an entry for it */
+    TASK_M_TERMS = 512      /* struct task_extra has terms */
 };
 
 /* Where a piece belongs. */
