@@ -29,7 +29,7 @@ struct virtual_plan {
     uint32_t tenants;
     uint32_t devices;
     uint64_t seed;
-    double noise; /* of the run times, relative; 0: none */
+    double noise;                      /* of the run times, relative; 0: none */
     const volatile sig_atomic_t *stop; /* [borrow] */
 };
 

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 
 static const char tile_help[] = "edge of a tile: what costs are asked with";
-static const char divisible_help[] =
-    "rows of a tile that pieces keep together: updates are divisible; 0: no task is";
+static const char divisible_help[] = "rows in a piece of an update; 0: none divides";
 static const char element_help[] = "bytes of a number: 4 is float, 8 is double";
 
 /* What every task of a tiled algorithm shares. */

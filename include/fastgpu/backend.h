@@ -253,8 +253,8 @@ typedef struct fgpu_device_caps {
     uint32_t batches;     /* takes FGPU_CMD_BATCH */
     uint64_t memory_bytes;
     uint64_t memory_max_alloc_bytes;
-    uint32_t slices;   /* takes fgpu_cmd_slice: the table has guard_* and code_warm */
-    uint32_t reserved; /* whether guards stop a running launch: live_flag in the table */
+    uint32_t slices;           /* takes fgpu_cmd_slice: the table has guard_* and code_warm */
+    uint32_t reserved;         /* whether guards stop a running launch: live_flag in the table */
     uint32_t side_queue_count; /* of queue_count, the last ones: the pool gives them tasks that do
                                   not fill the device, beside what the others run. Not together
                                   with copy_queue_count */

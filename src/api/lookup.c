@@ -124,9 +124,9 @@ static uint32_t lookup_door_of(void)
 
 /* The caller counts itself, then looks whether the pool is closing; who closes it says so, then
  * looks whether anybody is counted (both sequentially consistent, or with the fence of
- * base/barrier.h between the two): one of them sees the other. A
- * place that is used again was closing until the new pool was alive, so `live`, read last, belongs
- * to the pool that the caller keeps. A child of the process that opened it may not even wait. */
+ * base/barrier.h between the two): one of them sees the other. A place that is used again was
+ * closing until the new pool was alive, so `live`, read last, belongs to the pool that the caller
+ * keeps. A child of the process that opened it may not even wait. */
 static struct pool *lookup_enter(struct pool *pool, const char *who, fgpu_status *status)
 {
     if (__builtin_expect(lookup_door == 0, 0))

@@ -41,9 +41,9 @@ struct pool {
     struct lock maps_lock;
     struct vec maps; /* struct map_entry_api */
     struct lock graphs_lock;
-    struct table graphs;                    /* struct graph */
-    struct table execs;                     /* struct graph_exec */
-    struct reduces *reduces;                /* buffers that tasks reduce into (api/reduce.c) */
+    struct table graphs;      /* struct graph */
+    struct table execs;       /* struct graph_exec */
+    struct reduces *reduces;  /* buffers that tasks reduce into (api/reduce.c) */
     _Atomic uint32_t tenants; /* that there are, the pool's own included; 0: nobody has terms */
     _Atomic uint32_t quotas;  /* of them with a quota */
     struct lookup_door doors[LOOKUP_DOORS]; /* closing waits until nobody is inside */

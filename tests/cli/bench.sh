@@ -140,7 +140,7 @@ cat >arrivals <<'JSON'
   {"id": "b_rt", "load": {"type": "poisson", "frequency": 20}},
   {"id": "c_be", "load": {"type": "continuous"}}]}
 JSON
-"$FASTGPU" bench preempt --sim --slice 200 --launch 10 --json arrivals >preempt
+"$FASTGPU" bench preempt --sim --slice 200 --launch 10 --json arrivals >preempted.json
 "$FASTGPU" bench fair --count 20 --work 100 --json >real
 python3 - <<'PYTHON'
 import json
@@ -154,7 +154,7 @@ assert deadline["together_over_optimum"] >= 0.98, deadline
 assert deadline["together_overloaded_over_optimum"] >= 0.95, deadline
 assert deadline["missed_beyond_a_slice"] == 0 and deadline["refused"] > 0, deadline
 assert 0.85 < deadline["arriving_overloaded_over_optimum"] <= 1, deadline
-preempt = json.load(open("preempt"))
+preempt = json.load(open("preempted.json"))
 (work,) = preempt["workloads"]
 assert work["idle_p50_ms"] == 5 and work["plain_p99_over_idle"] > 1.1, work
 for way in ("slice", "guard"):
