@@ -195,7 +195,7 @@ static bool planner_keep(struct engine *engine)
         entries[i] = (struct planned){.lane = PLAN_NONE};
     planner->entries.count = slots;
     planner->covered = planner->done = 0;
-    turns_forget(&planner->turns);
+    turns_forget(&planner->turns, engine->lane_count, planner->entries.capacity);
     bool loose = planner_is_loose(&planner->search);
     for (uint32_t t = 0; t < window->plan.task_count; t++) {
         uint32_t slot = *(const uint32_t *)vec_at(&window->tasks, t);

@@ -30,9 +30,11 @@ void turns_fini(struct turns *turns)
     vec_fini(&turns->lanes);
 }
 
-void turns_forget(struct turns *turns)
+void turns_forget(struct turns *turns, uint32_t lanes, size_t slots)
 {
     turns->known = false;
+    (void)vec_reserve(&turns->lanes, lanes);
+    (void)vec_reserve(&turns->items, slots);
 }
 
 static bool turns_before(const struct turns_item *a, const struct turns_item *b)

@@ -20,8 +20,9 @@ struct turns {
 void turns_init(struct turns *turns, const struct alloc_hooks *hooks);
 void turns_fini(struct turns *turns);
 
-/* There is another plan. */
-void turns_forget(struct turns *turns);
+/* There is another plan, of so many task slots; room for it is taken now, so that nothing has to be
+ * found while tasks run. */
+void turns_forget(struct turns *turns, uint32_t lanes, size_t slots);
 
 /* Is the task, which is planned on the lane, the next one that the plan has there? Without memory:
  * no. */

@@ -57,8 +57,9 @@ static void hot_open(const char *devices)
     options.cpu_workers = 2;
     options.cache_dir = "";
     options.alloc = &hooks;
-    if (hot_is_sanitized()) /* there tasks are long enough to be planned, and a plan takes memory */
-        options.policy = "eft";
+    /* Under a sanitizer, and on a busy machine, tasks look long enough to be planned, and plans
+     * take memory. */
+    options.policy = "eft";
     rig_need(fgpu_pool_open(&options, &rig_pool));
 }
 

@@ -182,7 +182,7 @@ static void test_turns(void **state)
         order[i] = i * 23 % COUNT;
         plan(slots[order[i]], i % 2, 1000 + 10 * i);
     }
-    turns_forget(&rig.engine.planner->turns);
+    turns_forget(&rig.engine.planner->turns, rig.engine.lane_count, entries->count);
     for (uint32_t i = 0; i < COUNT; i++) {
         for (uint32_t k = i; k < COUNT; k++)
             assert_int_equal(is_next(slots[order[k]], k % 2), k < i + 2);
