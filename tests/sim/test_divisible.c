@@ -92,7 +92,7 @@ static void test_one(void **state)
         fgpu_sim_result result = run();
         assert_near(policies[p], result, 7.5 * MS);
         assert_int_equal(result.divided, 1);
-        assert_true(result.bound_ns > 7.4 * MS);
+        assert_true((double)result.bound_ns > 7.4 * MS);
     }
 }
 
