@@ -74,7 +74,7 @@ void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *s
     const char *policy = setup->policy != NULL ? setup->policy : "fifo";
     struct engine_config config = {.devices = configs,
                                    .device_count = setup->devices,
-                                   .task_limit = 65536,
+                                   .task_limit = RIG_TASKS,
                                    .host_limit_bytes = setup->host_bytes,
                                    .policy = policy_find(policy),
                                    .history = &rig->history,

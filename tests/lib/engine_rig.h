@@ -13,6 +13,7 @@
 #include "core/engine.h"
 #include "core/submit.h"
 
+#define RIG_TASKS 65536u
 #define RIG_LANES 8
 #define RIG_COMMANDS 16384
 #define RIG_GARBAGE 0xEE

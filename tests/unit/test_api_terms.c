@@ -145,11 +145,11 @@ static void test_not_recorded(void **state)
 static void test_deadlines(void **state)
 {
     (void)state;
-    uint32_t word = 0;
+    uint32_t words[16] = {0};
     fgpu_task task;
     fgpu_admission admission = {0};
     fgpu_terms terms;
-    fgpu_buffer buffer = rig_buffer(64);
+    fgpu_buffer buffer = rig_buffer(sizeof words);
     fgpu_arg arg = fgpu_arg_buffer(buffer);
     fgpu_terms_init(&terms);
     terms.task_class = FGPU_CLASS_INTERACTIVE;
@@ -157,7 +157,7 @@ static void test_deadlines(void **state)
     terms.estimate_ns = 5000000;
     terms.admission = &admission;
     fgpu_task_desc desc = desc_of(rig_new_kernel(), &arg, &terms);
-    rig_need(fgpu_buffer_write(buffer, NULL, &word, 0));
+    rig_need(fgpu_buffer_write(buffer, NULL, words, 0));
     rig_refused(fgpu_task_submit(rig_pool, &desc, &task), FGPU_E_DEADLINE, "ns after its deadline");
     assert_false(admission.is_admitted);
     assert_true(admission.is_known && admission.finish_ns >= 5000000);
@@ -174,7 +174,6 @@ static void test_deadlines(void **state)
     rig_need(fgpu_task_submit(rig_pool, &desc, &task));
     assert_true(admission.is_admitted);
     rig_need(fgpu_task_wait(task, FGPU_FOREVER));
-    uint32_t words[16];
     rig_need(fgpu_buffer_read(buffer, NULL, words, 0));
     assert_int_equal(words[0], 2); /* the refused ones had no effect */
     rig_works();
