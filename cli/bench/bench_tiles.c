@@ -22,9 +22,9 @@ static const char tiles_help[] =
     "Runs a matrix product and a Cholesky factorisation by tiles (floats, OpenCL) on\n"
     "two parts of one CPU device, the second of which is --slow times as slow (the\n"
     "pool's fault layer). Prints the share of the time that each device was busy, by\n"
-    "its own clock, and that it computed (the slow one for a part of it), the time over\n"
-    "lower bounds, and whether the results are right. Some rounds warm up, so that the\n"
-    "pool knows the speeds.";
+    "its own clock, and that it computed (the slow one for a part of it), the time\n"
+    "over lower bounds, and whether the results are right. Some rounds warm up, so\n"
+    "that the pool knows the speeds.";
 
 struct tiles_words {
     struct tiles_options run;
