@@ -17,6 +17,7 @@
 #include "core/lane.h"
 #include "core/launch.h"
 #include "core/lineage.h"
+#include "core/memory.h"
 #include "core/move.h"
 #include "core/place.h"
 #include "core/planner.h"
@@ -465,10 +466,16 @@ static void engine_resume(struct engine *engine, struct task *task)
     task_set_state(task, FGPU_TASK_PLACED);
     const struct lane *lane = engine_lane(engine, task->lane);
     bool waits = engine_waits(engine, task, lane);
-    if ((task->marks & TASK_M_PIECE) || (sched_has_room(engine, lane) && !waits))
+    if ((task->marks & TASK_M_PIECE) || (sched_has_room(engine, lane) && !waits)) {
         (void)engine_dispatch(engine, task);
-    else
-        sched_backlog_push(engine, task, !waits);
+        return;
+    }
+    /* Those that go first, pieces or whom it waits for, may need the memory that it has, or that
+     * nobody else may evict meanwhile. */
+    if (lane->homes > 0)
+        move_unpin(engine, task, lane_node(engine, task));
+    memory_settled(engine, task, lane_node(engine, task));
+    sched_backlog_push(engine, task, !waits);
 }
 
 static void engine_step(struct engine *engine, struct task *task)
