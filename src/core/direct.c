@@ -26,14 +26,14 @@ static struct segment *direct_segment(const struct buffer *buffer)
     return graph_segment(imap_only(&buffer->segments));
 }
 
-/* The buffers of a task with so many accesses, where each is one segment and is there. */
-static bool direct_find(struct engine *engine, const struct task *task, uint32_t count,
+/* The task's buffers, where each is one segment and is there. */
+static bool direct_find(struct engine *engine, const struct task *task,
                         struct buffer *buffers[DIRECT_ACCESSES])
 {
     const struct task_access *accesses = task_accesses(task);
-    if (count > DIRECT_ACCESSES)
+    if (task->access_count > DIRECT_ACCESSES)
         return false;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < task->access_count; i++) {
         struct buffer *buffer = buffers[i] = engine_buffer(engine, accesses[i].buffer);
         if (buffer->segments.seg_count != 1 || buffer->home.state != BLOCK_PRESENT)
             return false;
@@ -85,11 +85,15 @@ static bool direct_launch_code(struct engine *engine, struct lane *lane, struct 
                                const struct code *code)
 {
     struct buffer *buffers[DIRECT_ACCESSES];
-    uint32_t count = task->access_count;
-    if (code->state != CODE_READY || !direct_find(engine, task, count, buffers) ||
-        !submit_lend(engine, task))
+    bool brief = task->payload == NULL;
+    if (code->state != CODE_READY || !submit_lend(engine, task))
         return false;
-    for (uint32_t i = 0; i < count; i++)
+    if (!direct_find(engine, task, buffers)) {
+        if (brief)
+            submit_take_back(engine, task);
+        return false;
+    }
+    for (uint32_t i = 0; i < task->access_count; i++)
         buffers[i]->linked--;
     direct_issue(engine, lane, task, code, buffers);
     return true;
