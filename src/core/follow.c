@@ -65,7 +65,7 @@ void follow_make(struct engine *engine)
     memset(of, 0, lanes * sizeof *of);
     memset(started, 0xff, tasks * sizeof *started);
     for (uint32_t t = 0; t < tasks; t++) {
-        const struct planned *planned = planner_of(engine, engine_task(engine, slots[t]));
+        const struct planned *planned = planner_at(engine, slots[t]);
         if (planned == NULL || world->runs[t].order >= tasks)
             continue;
         started[world->runs[t].order] = slots[t];
@@ -80,7 +80,7 @@ void follow_make(struct engine *engine)
     for (uint32_t i = 0; i < tasks; i++) {
         if (started[i] == PLAN_NONE)
             continue;
-        const struct planned *planned = planner_of(engine, engine_task(engine, started[i]));
+        const struct planned *planned = planner_at(engine, started[i]);
         order[of[planned->lane].end++] = started[i];
     }
     follow->lanes.count = lanes;
@@ -126,7 +126,7 @@ bool follow_waits(struct engine *engine, const struct task *task, const struct l
     bool first = true;
     for (uint32_t at = of->next; at < of->end && looked < FOLLOW_LOOK; at++) {
         const struct task *other = engine_task(engine, order[at]);
-        const struct planned *its = planner_of(engine, other);
+        const struct planned *its = planner_at(engine, order[at]);
         if (other == task)
             return false;
         if (its == NULL || !window_takes(other)) {

@@ -85,13 +85,19 @@ void planner_linked(struct engine *engine, const struct task *task)
     planner->fresh++;
 }
 
-const struct planned *planner_of(const struct engine *engine, const struct task *task)
+const struct planned *planner_at(const struct engine *engine, uint32_t slot)
 {
     const struct planner *planner = engine->planner;
-    if (planner == NULL || task->self >= planner->entries.count)
+    if (planner == NULL || slot >= planner->entries.count)
         return NULL;
-    const struct planned *entry = vec_at(&planner->entries, task->self);
-    return entry->generation == task_generation(task) && entry->lane != PLAN_NONE ? entry : NULL;
+    const struct planned *entry = vec_at(&planner->entries, slot);
+    bool same = entry->generation == task_generation(engine_task(engine, slot));
+    return same && entry->lane != PLAN_NONE ? entry : NULL;
+}
+
+const struct planned *planner_of(const struct engine *engine, const struct task *task)
+{
+    return planner_at(engine, task->self);
 }
 
 bool planner_is_punctual(const struct engine *engine, const struct task *task,

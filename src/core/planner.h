@@ -76,6 +76,9 @@ bool planner_turn(struct engine *engine);
 
 /* What the plan says of the task, NULL when nothing. Lasts until the next call of planner_turn. */
 const struct planned *planner_of(const struct engine *engine, const struct task *task);
+/* Of the task that had the slot when the plan was made; another's record, which its submitter may
+ * be writing, is not looked at. */
+const struct planned *planner_at(const struct engine *engine, uint32_t slot);
 
 /* Is the task, on the lane that the plan has it on, to end about as planned, so that nobody else
  * should take it? */

@@ -112,7 +112,7 @@ static bool turns_make(const struct engine *engine, struct turns *turns)
 static bool turns_is_to_come(const struct engine *engine, uint32_t slot, const struct lane *lane)
 {
     const struct task *task = engine_task(engine, slot);
-    const struct planned *planned = planner_of(engine, task);
+    const struct planned *planned = planner_at(engine, slot);
     return planned != NULL && planned->lane == lane->index && window_takes(task);
 }
 

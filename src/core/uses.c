@@ -80,7 +80,7 @@ void uses_make(struct engine *engine)
     uses_forget(uses);
     for (uint32_t t = 0; t < planner->search.window.tasks.count; t++) {
         uint32_t slot = *(const uint32_t *)vec_at(&planner->search.window.tasks, t);
-        const struct planned *planned = planner_of(engine, engine_task(engine, slot));
+        const struct planned *planned = planner_at(engine, slot);
         struct uses_start start = {.start_ns = planned != NULL ? planned->start_ns : 0,
                                    .task = slot};
         if (planned != NULL && vec_push(&uses->order, &start) == NULL)
