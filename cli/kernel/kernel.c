@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <fastgpu/fastgpu.h>
 
@@ -58,6 +59,20 @@ static int kernel_read_text(struct kernel_file *file, const char *text, const ch
     return status == FGPU_E_NOMEM ? COMMAND_FAILED : COMMAND_NO_INPUT;
 }
 
+/* What is read would end at a zero byte, and nothing else would be said. */
+static bool kernel_is_text(const char *path, const struct file_bytes *bytes)
+{
+    size_t size = bytes->size_bytes;
+    const uint8_t *zero = size > 0 ? memchr(bytes->data, '\0', size) : NULL;
+
+    if (size == 0)
+        fprintf(stderr, "fastgpu kernel: %s: the file is empty (0 bytes)\n", path);
+    else if (zero != NULL)
+        fprintf(stderr, "fastgpu kernel: %s: this is no text: byte %zu of %zu is zero\n", path,
+                (size_t)(zero - bytes->data) + 1, size);
+    return size > 0 && zero == NULL;
+}
+
 static int kernel_read(struct kernel_file *file, const char *build)
 {
     struct file_bytes bytes = {0};
@@ -66,6 +81,8 @@ static int kernel_read(struct kernel_file *file, const char *build)
 
     if (file_read(file->path, KERNEL_SOURCE_BYTES, &bytes, why, sizeof why) != FGPU_OK)
         fprintf(stderr, "fastgpu kernel: %s\n", why);
+    else if (!kernel_is_text(file->path, &bytes))
+        code = COMMAND_NO_INPUT;
     else if (!file_bytes_append(&bytes, "", 1))
         code = COMMAND_FAILED;
     else

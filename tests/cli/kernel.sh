@@ -57,5 +57,9 @@ if [[ $code != 4 ]] || ! grep -q 'choice.cl:4: k: free' stdout; then
     exit 1
 fi
 expect 4 stderr 'missing.cl' "$FASTGPU" kernel missing.cl
+: >empty.cl
+printf 'kernel\0void' >zero.cl
+expect 4 stderr 'empty.cl: the file is empty (0 bytes)' "$FASTGPU" kernel empty.cl
+expect 4 stderr 'zero.cl: this is no text: byte 7 of 11 is zero' "$FASTGPU" kernel zero.cl
 expect 2 stderr 'a file is missing' "$FASTGPU" kernel
 echo "kernel: all checks passed"

@@ -170,3 +170,13 @@ void random_world_add(fgpu_sim *sim, const struct random_world *world)
             fail_msg("%s", fgpu_last_error());
     }
 }
+
+const char *random_world_policy(uint64_t seed)
+{
+    const char *name = NULL;
+    uint32_t count = 0;
+    while (fgpu_sim_policy_at(count, NULL, NULL) == FGPU_OK)
+        count++;
+    assert_int_equal(fgpu_sim_policy_at((uint32_t)(seed % count), &name, NULL), FGPU_OK);
+    return name;
+}

@@ -44,5 +44,7 @@ void random_world_make(struct random_world *world, uint64_t seed);
 void random_world_divide(struct random_world *world, uint64_t seed);
 /* Kernels, data and tasks; what goes wrong fails the test. */
 void random_world_add(fgpu_sim *sim, const struct random_world *world);
+/* Each of the policies in turn. */
+const char *random_world_policy(uint64_t seed);
 
 #endif

@@ -156,16 +156,6 @@ static const char *run_world(struct outcome *outcome, const struct random_world 
     return said;
 }
 
-static const char *policy_name(uint64_t index)
-{
-    const char *name = NULL;
-    uint32_t count = 0;
-    while (fgpu_sim_policy_at(count, NULL, NULL) == FGPU_OK)
-        count++;
-    assert_int_equal(fgpu_sim_policy_at((uint32_t)(index % count), &name, NULL), FGPU_OK);
-    return name;
-}
-
 static void test_random_worlds(void **state)
 {
     (void)state;
@@ -175,7 +165,7 @@ static void test_random_worlds(void **state)
     split_tuning.worth_ns = 20000;
     split_tuning.least_ns = 5000;
     for (uint64_t seed = first; seed < first + count; seed++) {
-        const char *policy = policy_name(seed);
+        const char *policy = random_world_policy(seed);
         random_world_make(&world, seed);
         random_world_divide(&world, seed);
         bool good = run_world(&a, &world, policy) == NULL;

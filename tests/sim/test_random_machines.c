@@ -157,22 +157,12 @@ static const char *run_world(struct outcome *outcome, const struct random_world 
     return said;
 }
 
-static const char *policy_name(uint64_t index)
-{
-    const char *name = NULL;
-    uint32_t count = 0;
-    while (fgpu_sim_policy_at(count, NULL, NULL) == FGPU_OK)
-        count++;
-    assert_int_equal(fgpu_sim_policy_at((uint32_t)(index % count), &name, NULL), FGPU_OK);
-    return name;
-}
-
 /* The same seed twice: both runs are right, and the same. */
 static bool is_good(uint64_t seed)
 {
     static struct random_world world;
     static struct outcome a, b;
-    const char *policy = policy_name(seed);
+    const char *policy = random_world_policy(seed);
     random_world_make(&world, seed);
     bool good = run_world(&a, &world, policy) == NULL;
     good = run_world(&b, &world, policy) == NULL && good;
