@@ -204,6 +204,7 @@ struct engine_config {
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
     bool plans_apart;          /* plans are searched by ACTION_PLAN; else within the turn */
     bool lossless;             /* no device is ever lost: no finished task is kept to run again */
+    uint32_t preempt;          /* fgpu_pool_preempt */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
 };
