@@ -125,6 +125,8 @@ static uint64_t preempt_groups(const struct engine *engine, const struct task *t
                                const struct preempt_run *run)
 {
     uint64_t left = run->groups - run->at;
+    if (run->span_left > 0 && !run->firm)
+        return run->span;
     uint64_t left_ns = preempt_guess_ns(engine, task, run, left);
     uint64_t target_ns = run->form == FGPU_FORM_SLICED ? PREEMPT_SLICE_NS : PREEMPT_LAUNCH_NS;
     if (run->firm && target_ns > PREEMPT_FIRM_NS)
@@ -234,9 +236,14 @@ static void preempt_count(struct engine *engine, struct task *task, struct preem
         run->untimed = 1;
         return;
     }
+    /* Of a range that was stopped before, only what it had left has run now. */
+    bool again = run->span == body->count && run->span_left > 0;
+    uint64_t groups = (again ? run->span_left : body->count) - left;
     uint64_t ns = result->end_ns - result->start_ns;
+    run->span = body->count;
+    run->span_left = left;
     run->ran_ns += ns;
-    run->ran_groups += body->count - left;
+    run->ran_groups += groups;
     run->round_ns = run->round_ns != 0 ? run->round_ns : result->start_ns;
     run->end_ns = result->end_ns;
     serve_ran(engine, task, ns);
@@ -364,7 +371,8 @@ void preempt_make_way(struct engine *engine, struct lane *lane)
     struct vec *runs = &engine->preempt->runs;
     for (size_t i = 0; i < runs->count; i++) {
         struct preempt_run *run = preempt_at(engine, i);
-        if (run->lane != lane->index || run->flying == 0 || run->stopped || run->firm)
+        if (run->lane != lane->index || run->flying == 0 || run->stopped || run->firm ||
+            serve_is_urgent(engine, engine_task(engine, run->task))) /* others wait for it */
             continue;
         if (run->guard != 0) {
             run->stopped = 1;
