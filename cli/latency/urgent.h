@@ -23,8 +23,9 @@
 #include "cli/common/cli_limits.h"
 
 #define URGENT_ITEMS 64u /* of a work group */
-#define URGENT_SLOTS 64u /* requests that may be under way at once, each with numbers of its own   \
-                          */
+#define URGENT_SLOTS                                                                               \
+    64u /* requests that may be under way at once, each with numbers of its own                    \
+         */
 
 extern const char urgent_source[];
 extern const char urgent_batch_entry[];
