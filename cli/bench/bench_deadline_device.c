@@ -141,29 +141,47 @@ static fgpu_status deadline_wait(struct deadline_bench *bench, uint64_t count)
     return waiting_is_stopped(bench->stop) ? FGPU_E_CANCELLED : FGPU_OK;
 }
 
+/* What the trace tells. Runs come in the order of their ends. */
 struct deadline_ends {
     struct deadline_task *tasks;
     uint64_t count;
+    uint64_t busy_ns, busy_until_ns, groups; /* of the runs: time of any of them; what ran */
 };
+
+static struct deadline_task *deadline_find(const struct deadline_ends *ends, uint64_t bits)
+{
+    for (uint64_t i = 0; i < ends->count; i++)
+        if (ends->tasks[i].task == bits && bits != 0)
+            return &ends->tasks[i];
+    return NULL;
+}
 
 static void deadline_end(void *user, const fgpu_trace_record *record)
 {
     struct deadline_ends *ends = user;
-    if (record->kind != FGPU_TRACE_TASK || record->status != FGPU_OK || record->end_ns == 0)
+    struct deadline_task *task = deadline_find(ends, record->task.bits);
+
+    if (task && record->kind == FGPU_TRACE_TASK && record->status == FGPU_OK)
+        task->end_ns = record->end_ns;
+    if (!task || record->kind != FGPU_TRACE_RUN || record->end_ns <= ends->busy_until_ns)
         return;
-    for (uint64_t i = 0; i < ends->count; i++)
-        if (ends->tasks[i].task == record->task.bits && ends->tasks[i].task != 0)
-            ends->tasks[i].end_ns = record->end_ns;
+    uint64_t from_ns =
+        record->start_ns > ends->busy_until_ns ? record->start_ns : ends->busy_until_ns;
+    ends->busy_ns += record->end_ns - from_ns;
+    ends->busy_until_ns = record->end_ns;
+    ends->groups += task->groups;
 }
 
-/* When they ended; and whether those that did have computed what they must. */
-static fgpu_status deadline_look(struct deadline_bench *bench, uint64_t count)
+/* When they ended; and whether those that did have computed what they must. [out] group_ns: how
+ * fast the device was while any of them ran. */
+static fgpu_status deadline_look(struct deadline_bench *bench, uint64_t count, double *group_ns)
 {
-    struct deadline_ends ends = {bench->tasks, count};
+    struct deadline_ends ends = {.tasks = bench->tasks, .count = count};
     uint32_t results[DEADLINE_MOST_GROUPS];
     uint64_t place;
     fgpu_status status = fgpu_trace_read(bench->pool.pool, deadline_end, &ends);
 
+    *group_ns = ends.groups > 0 ? (double)ends.busy_ns / (double)ends.groups : bench->group_ns;
     for (uint64_t i = 0; i < count && status == FGPU_OK; i++) {
         const struct deadline_task *task = &bench->tasks[i];
         const fgpu_region region =
@@ -192,10 +210,11 @@ static uint32_t deadline_groups(uint64_t *random)
     return 4 + (uint32_t)(virtual_random(random) % (DEADLINE_MOST_GROUPS - 4 + 1));
 }
 
-/* The speed of a stream of tasks: the best of some. */
+/* The speed of a stream of tasks: the median of some. */
 static fgpu_status deadline_warm(struct deadline_bench *bench)
 {
     uint64_t count = bench->options->count < DEADLINE_WARM ? bench->options->count : DEADLINE_WARM;
+    double group_ns[DEADLINE_WARM_TIMES + 1] = {0};
     fgpu_status status = FGPU_OK;
 
     for (uint32_t t = 0; t <= DEADLINE_WARM_TIMES && status == FGPU_OK; t++) {
@@ -207,22 +226,22 @@ static fgpu_status deadline_warm(struct deadline_bench *bench)
         }
         if (status == FGPU_OK)
             status = deadline_wait(bench, count);
-        double group_ns = (double)(figures_wall_ns() - start_ns) / (double)groups;
-        if (t > 0 && (bench->group_ns <= 0 || group_ns < bench->group_ns)) /* the first compiles */
-            bench->group_ns = group_ns;
+        group_ns[t] = (double)(figures_wall_ns() - start_ns) / (double)groups;
     }
+    bench->group_ns = figures_median(group_ns + 1, DEADLINE_WARM_TIMES); /* the first compiles */
     return status;
 }
 
-/* The optimum, with lengths as the stream had them. */
-static uint32_t deadline_optimum(const struct deadline_bench *bench, uint64_t count)
+/* The optimum, had all run as fast as those that did. */
+static uint32_t deadline_optimum(const struct deadline_bench *bench, uint64_t count,
+                                 double group_ns)
 {
     struct virtual_plan plan = {.devices = 1};
     bool is_good = true;
 
     for (uint64_t i = 0; i < count && is_good; i++) {
         const struct deadline_task *task = &bench->tasks[i];
-        const struct virtual_task one = {.work_ns = (uint64_t)(task->groups * bench->group_ns),
+        const struct virtual_task one = {.work_ns = (uint64_t)(task->groups * group_ns),
                                          .deadline_ns = task->since_ns + task->deadline_ns -
                                                         bench->tasks[0].since_ns,
                                          .after = VIRTUAL_NONE};
@@ -236,6 +255,7 @@ static uint32_t deadline_optimum(const struct deadline_bench *bench, uint64_t co
 static fgpu_status deadline_at_once(struct deadline_bench *bench, uint64_t percent, double *ratio)
 {
     uint64_t count = bench->options->count, on_time = 0;
+    double group_ns = bench->group_ns;
     double span_ns = DEADLINE_MEAN_GROUPS * bench->group_ns * (double)count * 100 / (double)percent;
     fgpu_status status = FGPU_OK;
 
@@ -251,10 +271,10 @@ static fgpu_status deadline_at_once(struct deadline_bench *bench, uint64_t perce
     fgpu_status waited = deadline_wait(bench, count);
     status = status == FGPU_OK ? waited : status;
     if (status == FGPU_OK)
-        status = deadline_look(bench, count);
+        status = deadline_look(bench, count, &group_ns);
     for (uint64_t i = 0; i < count; i++)
         on_time += deadline_is_on_time(&bench->tasks[i]);
-    uint32_t best = deadline_optimum(bench, count);
+    uint32_t best = deadline_optimum(bench, count, group_ns);
     *ratio = best > 0 ? (double)on_time / best : 1;
     return status;
 }
@@ -289,6 +309,7 @@ static fgpu_status deadline_arriving(struct deadline_bench *bench, struct deadli
                              .load = {.has_batch = true, .run_ns = FGPU_FOREVER, .depth = 2},
                              .stop = &over};
     uint64_t count = bench->options->count;
+    double group_ns;
 
     memset(bench->tasks, 0, count * sizeof *bench->tasks);
     fgpu_status status = urgent_start(&run);
@@ -306,7 +327,7 @@ static fgpu_status deadline_arriving(struct deadline_bench *bench, struct deadli
     if (status == FGPU_OK)
         status = urgent_check(&bench->pool, bench->why, sizeof bench->why);
     if (status == FGPU_OK)
-        status = deadline_look(bench, count);
+        status = deadline_look(bench, count, &group_ns);
     for (uint64_t i = 0; i < count && status == FGPU_OK; i++) {
         const struct deadline_task *task = &bench->tasks[i];
         uint64_t due_ns = task->since_ns + task->deadline_ns;
