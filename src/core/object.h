@@ -126,6 +126,7 @@ struct kernel {
     struct variant variants[LIMITS_VARIANTS];
     struct kernel_arg args[LIMITS_KERNEL_ARGS];
     struct code *codes; /* by engine_device.code: one for each device, or for those alike */
+    struct preempt_code *forms; /* the same, two for each: sliced, guarded; NULL until needed */
     char name[LIMITS_NAME_BYTES];
 };
 
