@@ -56,6 +56,7 @@ struct preempt_bench {
     struct preempt_waits waits[WAYS];
     double *ratios[WAYS]; /* owned; batch work of a round over that of plain launches */
     uint32_t rounds;      /* that were whole */
+    uint64_t preemptions[WAYS];
     uint64_t launches, requests, speed_count;
     double speed;
     char why[CLI_WHY_BYTES];
@@ -129,8 +130,10 @@ static fgpu_status preempt_measure(struct preempt_bench *bench, enum preempt_way
     struct urgent_run run = {.pool = preempt_pool(bench, way),
                              .load = preempt_load(bench, way, round),
                              .stop = bench->stop};
+    uint64_t preemptions = urgent_preemptions(run.pool);
     fgpu_status status = preempt_run(bench, &run, way);
 
+    bench->preemptions[way] += urgent_preemptions(run.pool) - preemptions;
     if (status == FGPU_OK && !preempt_keep(bench, way, &run))
         status = FGPU_E_NOMEM;
     *rate = urgent_rate(&run);
@@ -301,6 +304,8 @@ static bool preempt_device_json(const struct preempt_bench *bench, const struct 
         preempt_field(root, way, "delay_p50_groups", row->has_waits, row->delay_p50);
         preempt_field(root, way, "delay_p90_groups", row->has_waits, row->delay_p90);
         preempt_field(root, way, "batch_ratio", row->has_ratio, row->ratio);
+        if (w != WAY_RAW)
+            preempt_field(root, way, "preemptions", true, (double)bench->preemptions[w]);
     }
     json_out_known(root, "guard_idle_cost_ratio", rows[WAY_QUIET_GUARD].has_ratio,
                    rows[WAY_QUIET_GUARD].ratio);
@@ -311,20 +316,22 @@ static bool preempt_device_json(const struct preempt_bench *bench, const struct 
     return json_out_print(root);
 }
 
-static void preempt_device_row(struct text_table *table, const char *name,
-                               const struct preempt_row *row)
+static void preempt_device_row(struct text_table *table, enum preempt_way way,
+                               const struct preempt_row *row, uint64_t preemptions)
 {
     struct text_table_row *cells = text_table_add(table);
     if (!cells)
         return;
-    text_table_set(cells, 0, "%s", name);
+    text_table_set(cells, 0, "%s", preempt_way_words[way]);
     if (row->has_waits) {
         text_table_set(cells, 1, "%.3f", row->p50_ms);
         text_table_set(cells, 2, "%.3f", row->p90_ms);
         text_table_set(cells, 3, "%.3f", row->p99_ms);
     }
+    if (way != WAY_IDLE && way != WAY_RAW)
+        text_table_set(cells, 4, "%" PRIu64, preemptions);
     if (row->has_ratio)
-        text_table_set(cells, 4, "%.3f", row->ratio);
+        text_table_set(cells, 5, "%.3f", row->ratio);
 }
 
 static void preempt_device_text(const struct preempt_bench *bench, const struct preempt_row *rows)
@@ -333,6 +340,7 @@ static void preempt_device_text(const struct preempt_bench *bench, const struct 
                                                        {"p50", true},
                                                        {"p90", true},
                                                        {"p99", true},
+                                                       {"stops", true},
                                                        {"batch work", true}};
     const struct preempt_options *options = bench->options;
     const struct urgent_pool *pool = &bench->pools[0];
@@ -347,7 +355,7 @@ static void preempt_device_text(const struct preempt_bench *bench, const struct 
     text_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     for (uint32_t w = 0; w < WAYS; w++)
         if (w != WAY_QUIET_PLAIN && (w != WAY_RAW || bench->raw))
-            preempt_device_row(&table, preempt_way_words[w], &rows[w]);
+            preempt_device_row(&table, (enum preempt_way)w, &rows[w], bench->preemptions[w]);
     text_table_print(&table);
     text_table_fini(&table);
     printf("\nBatch work is per %s, over that of whole launches. All results are right: each\n"

@@ -156,6 +156,12 @@ fgpu_status urgent_close(struct urgent_pool *pool)
     return fgpu_pool_close(pool->pool);
 }
 
+uint64_t urgent_preemptions(const struct urgent_pool *pool)
+{
+    fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
+    return fgpu_pool_get_stats(pool->pool, &stats) == FGPU_OK ? stats.preemptions : 0;
+}
+
 /* ---- how fast it is */
 
 bool urgent_counts_cpu(const struct urgent_pool *pool)

@@ -106,6 +106,9 @@ uint64_t urgent_launches(const struct urgent_run *run);
 fgpu_status urgent_finish(struct urgent_run *run);
 void urgent_fini(struct urgent_run *run);
 
+/* Kernels that were stopped or held back for requests, since the pool was opened. */
+uint64_t urgent_preemptions(const struct urgent_pool *pool);
+
 /* Batch launches per second of work (urgent_clock_ns) and of time; 0: fewer than two ended. */
 double urgent_rate(const struct urgent_run *run);
 double urgent_speed(const struct urgent_run *run);
