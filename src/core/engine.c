@@ -616,6 +616,8 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
         launch_fence(engine, lane);
         any = true;
     }
+    if (lane->resumes > 0)
+        preempt_fill(engine, lane, true);
     while (sched_has_room(engine, lane)) {
         uint32_t index = sched_chain_pop(engine, lane);
         if (index == TASK_NONE)
@@ -635,7 +637,7 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
             break;
     }
     if (lane->resumes > 0)
-        preempt_fill(engine, lane);
+        preempt_fill(engine, lane, false);
     if (any)
         sched_update_hunger(engine, lane);
     if (lane->ahead_due)

@@ -441,7 +441,6 @@ static void preempt_go(struct engine *engine, struct task *task, struct preempt_
 static void preempt_begin_round(struct engine *engine, struct task *task, struct preempt_run *run)
 {
     run->round_ns = 0;
-    run->firm = serve_urgent_waits(engine);
     if (engine->trace->on)
         launch_tell(engine, engine_lane(engine, run->lane), task);
 }
@@ -453,6 +452,7 @@ void preempt_launch(struct engine *engine, struct task *task, bool chained)
     launch_resolve(engine, task, lane_node(engine, task));
     launch->result = (fgpu_cmd_result){0};
     run->chained = chained;
+    run->firm = serve_urgent_waits(engine); /* and yet it was chosen */
     task_set_state(task, FGPU_TASK_RUNNING);
     preempt_begin_round(engine, task, run);
     preempt_go(engine, task, run);
@@ -477,6 +477,7 @@ static fgpu_cmd_slice *preempt_land(struct engine *engine, struct preempt_run *r
     FGPU_ASSERT(lane->flight_ns >= run->flight_ns[run->head]);
     lane->flight_tasks--;
     lane->flight_ns -= run->flight_ns[run->head];
+    run->flight_ns[run->head] = 0;
     lane->since_ns = engine->now_ns;
     run->head = (run->head + 1) % PREEMPT_FLIGHT;
     run->flying--;
@@ -538,10 +539,27 @@ static void preempt_take_back(struct engine *engine, struct task *task)
     fault_return(engine, task, false);
 }
 
+static bool preempt_has_room(const struct engine *engine, const struct lane *lane)
+{
+    return sched_has_room(engine, lane) && lane_room(lane) > PREEMPT_ROOM;
+}
+
+/* Urgent work has been handed out there, or waits in the backlog: more of it may follow, and would
+ * have to wait for the next slice, or for a launch to be drained that has hardly begun. */
+static bool preempt_is_urgent(const struct engine *engine, const struct lane *lane)
+{
+    for (uint64_t n = lane->done + 1; n <= lane->issued; n++) {
+        uint32_t entry = lane->ring[n & lane->ring_mask];
+        if (!(entry & RING_OP) && serve_is_urgent(engine, engine_task(engine, entry)))
+            return true;
+    }
+    return serve_lane_is_urgent(engine, lane);
+}
+
 static void preempt_wait(struct engine *engine, struct preempt_run *run)
 {
     struct lane *lane = engine_lane(engine, run->lane);
-    FGPU_ASSERT(!run->due);
+    FGPU_ASSERT(!run->due && !run->queued);
     run->due = 1;
     lane->resumes++;
     bitset_add(&engine->due, lane->index);
@@ -561,12 +579,13 @@ static void preempt_pause(struct engine *engine, struct task *task, struct preem
         run->queued = 1;
         return;
     }
-    if (!waits && lane->done >= lane->suspect && lane_room(lane) > PREEMPT_ROOM) {
+    if (!waits && preempt_has_room(engine, lane) && !preempt_is_urgent(engine, lane)) {
         run->firm = 0;
         preempt_go(engine, task, run);
         return;
     }
     preempt_end_round(engine, task, run);
+    run->firm = 0;
     preempt_wait(engine, run);
 }
 
@@ -583,9 +602,9 @@ bool preempt_ran(struct engine *engine, struct task *task, bool *failed)
     else if (run->status == FGPU_OK)
         run->status = status;
     if (run->flying > 0) {
-        bool goes_on = status == FGPU_OK && run->status == FGPU_OK && !serve_urgent_waits(engine) &&
-                       !serve_lane_is_urgent(engine, engine_lane(engine, run->lane));
-        if (goes_on)
+        bool waits =
+            serve_urgent_waits(engine) || preempt_is_urgent(engine, engine_lane(engine, run->lane));
+        if (status == FGPU_OK && run->status == FGPU_OK && !waits)
             preempt_go(engine, task, run);
         return false;
     }
@@ -607,15 +626,18 @@ void preempt_make_way(struct engine *engine, struct lane *lane)
     struct vec *runs = &engine->preempt->runs;
     for (size_t i = 0; i < runs->count; i++) {
         struct preempt_run *run = preempt_at(engine, i);
-        if (run->lane != lane->index || run->flying == 0 || run->guard == 0 || run->stopped ||
-            run->firm)
+        if (run->lane != lane->index || run->flying == 0 || run->stopped || run->firm)
             continue;
-        run->stopped = 1;
-        engine->preempt->stops++;
-        engine->stats.preemptions++;
-        preempt_tell(engine, run, 1);
-        lane->flight_ns -= run->flight_ns[run->head];
-        run->flight_ns[run->head] = 0;
+        if (run->guard != 0) {
+            run->stopped = 1;
+            engine->stats.preemptions++;
+            preempt_tell(engine, run, 1);
+        }
+        /* What urgent work may be handed out behind counts no longer. */
+        for (uint32_t k = 0; k < PREEMPT_FLIGHT; k++) {
+            lane->flight_ns -= run->flight_ns[k];
+            run->flight_ns[k] = 0;
+        }
         bitset_add(&engine->due, lane->index);
     }
     sched_update_hunger(engine, lane);
@@ -636,20 +658,20 @@ void preempt_resume(struct engine *engine, struct task *task)
 {
     struct preempt_run *run = preempt_of(engine, task);
     run->queued = 0;
+    run->firm = serve_urgent_waits(engine); /* and yet it was chosen */
     preempt_wait(engine, run);
-    preempt_fill(engine, engine_lane(engine, run->lane));
+    preempt_fill(engine, engine_lane(engine, run->lane), false);
 }
 
-void preempt_fill(struct engine *engine, struct lane *lane)
+void preempt_fill(struct engine *engine, struct lane *lane, bool firm)
 {
     for (size_t i = 0; i < engine->preempt->runs.count && lane->resumes > 0; i++) {
         struct preempt_run *run = preempt_at(engine, i);
-        if (run->lane != lane->index || !run->due)
+        if (run->lane != lane->index || !run->due || run->firm < firm)
             continue;
-        if (!sched_has_room(engine, lane) || lane_room(lane) <= PREEMPT_ROOM ||
-            serve_lane_is_urgent(engine, lane)) {
+        if (!preempt_has_room(engine, lane) || (!run->firm && preempt_is_urgent(engine, lane))) {
             bitset_add(&engine->due, lane->index);
-            return;
+            continue;
         }
         struct task *task = engine_task(engine, run->task);
         run->due = 0;
@@ -657,6 +679,30 @@ void preempt_fill(struct engine *engine, struct lane *lane)
         preempt_begin_round(engine, task, run);
         preempt_go(engine, task, run);
     }
+}
+
+bool preempt_holds(const struct engine *engine)
+{
+    for (size_t i = 0; engine->preempt != NULL && i < engine->preempt->runs.count; i++)
+        if (preempt_at(engine, i)->due)
+            return true;
+    return false;
+}
+
+void preempt_claim(struct engine *engine)
+{
+    struct preempt_run *first = NULL;
+    for (size_t i = 0; i < engine->preempt->runs.count; i++) {
+        struct preempt_run *run = preempt_at(engine, i);
+        if (run->firm && (run->due || run->flying > 0))
+            return;
+        if (run->due && first == NULL)
+            first = run;
+    }
+    if (first == NULL)
+        return;
+    first->firm = 1;
+    preempt_fill(engine, engine_lane(engine, first->lane), true);
 }
 
 void preempt_ended(struct engine *engine, struct task *task)

@@ -47,7 +47,6 @@ struct preempt_run {
 struct preempt {
     struct vec runs; /* struct preempt_run * */
     uint32_t ways;   /* bits: 1 << fgpu_code_form that may be taken */
-    uint64_t stops;  /* times that a running task made way */
 };
 
 /* What is told to a guard before anything else is handed to a device. */
@@ -77,10 +76,15 @@ bool preempt_ran(struct engine *engine, struct task *task, bool *failed);
 void preempt_resume(struct engine *engine, struct task *task);
 /* Something urgent waits for the lane. */
 void preempt_make_way(struct engine *engine, struct lane *lane);
-/* Those that are due on the lane go on. */
-void preempt_fill(struct engine *engine, struct lane *lane);
+/* Those that are due on the lane go on. [in] firm: only those whose turn it is though urgent work
+ * waits. */
+void preempt_fill(struct engine *engine, struct lane *lane, bool firm);
 /* Predicted time of what is in flight there and would make way. */
 uint64_t preempt_soft_ns(const struct engine *engine, const struct lane *lane);
+/* Is one held back that could go on? */
+bool preempt_holds(const struct engine *engine);
+/* The guaranteed minimum is due to one of these, though urgent work waits. */
+void preempt_claim(struct engine *engine);
 /* The task ends. */
 void preempt_ended(struct engine *engine, struct task *task);
 /* Its device is lost. A command of it was in flight: true where that was the last one. */

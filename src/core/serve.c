@@ -151,10 +151,11 @@ void serve_fini(struct engine *engine)
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-static void serve_charge(struct serve *serve, struct serve_entry *entry, int64_t ns)
+static void serve_charge(struct engine *engine, struct serve_entry *entry, int64_t ns)
 {
+    struct serve *serve = engine->serve;
     bool batch_waits = serve->ready[SERVE_BATCH] > 0;
-    bool rest_waits = batch_waits || serve->ready[SERVE_NORMAL] > 0;
+    bool rest_waits = batch_waits || serve->ready[SERVE_NORMAL] > 0 || preempt_holds(engine);
     if (ns == 0)
         return;
     entry->charged_ns = (uint64_t)((int64_t)entry->charged_ns + ns);
@@ -175,7 +176,7 @@ static void serve_charge_last(struct engine *engine)
         (entry->flags & (SERVE_F_LIVE | SERVE_F_PICKED)) == (SERVE_F_LIVE | SERVE_F_PICKED) &&
         entry->generation == task_generation(task);
     if (same && entry->charged_ns == 0 && !(task->marks & TASK_M_DIVISIBLE))
-        serve_charge(serve, entry, task->predicted_ns);
+        serve_charge(engine, entry, task->predicted_ns);
     serve->last = TASK_NONE;
 }
 
@@ -190,7 +191,7 @@ void serve_piece(struct engine *engine, const struct task *piece)
         return;
     uint64_t ns = result->timed ? result->end_ns - result->start_ns : piece->predicted_ns;
     entry->pieces_ns += ns;
-    serve_charge(engine->serve, entry, (int64_t)ns);
+    serve_charge(engine, entry, (int64_t)ns);
 }
 
 /* What was predicted has been charged. */
@@ -199,7 +200,7 @@ void serve_ran(struct engine *engine, struct task *task, uint64_t ns)
     struct serve_entry *entry = serve_of(engine, task);
     entry->pieces_ns += ns;
     if (entry->pieces_ns > entry->charged_ns)
-        serve_charge(engine->serve, entry, (int64_t)(entry->pieces_ns - entry->charged_ns));
+        serve_charge(engine, entry, (int64_t)(entry->pieces_ns - entry->charged_ns));
 }
 
 /* What the device measured of a task that has ended. */
@@ -273,7 +274,7 @@ void serve_ended(struct engine *engine, struct task *task)
     if (!(entry->flags & SERVE_F_LIVE))
         return;
     uint64_t ns = serve_measured(task, entry);
-    serve_charge(serve, entry, (int64_t)(ns - entry->charged_ns));
+    serve_charge(engine, entry, (int64_t)(ns - entry->charged_ns));
     struct serve_tenant *tenant = serve_tenant_at(serve, entry->tenant);
     tenant->used_ns += ns;
     tenant->tasks += ns > 0;
@@ -593,6 +594,8 @@ uint32_t serve_next(struct engine *engine)
     struct serve *serve = engine->serve;
     serve_charge_last(engine);
     serve_tune(engine);
+    if (engine->preempt != NULL && share_floor_is_owed(&serve->rest))
+        preempt_claim(engine);
     while (engine->ready_count > 0) {
         uint32_t rank = serve_turn(serve);
         if (!serve_has_room(engine, rank == SERVE_URGENT))
