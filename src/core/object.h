@@ -94,6 +94,7 @@ struct code {
 struct variant {
     uint32_t kind; /* fgpu_variant_kind */
     char *text;
+    uint32_t prelude_bytes; /* of the text: the pool's, in front of the caller's */
     char *entry;
     char *options;
     fgpu_native_fn native;

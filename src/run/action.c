@@ -122,6 +122,8 @@ static bool action_form(struct driver *driver, const struct action *action)
                                  .code = action->handle,
                                  .launch = action->run->bodies[0].launch};
     build.source.form = action->form;
+    if (kind != FGPU_VARIANT_NATIVE) /* what the prelude does the form does itself */
+        build.source.text += variant->prelude_bytes;
     if (kind == FGPU_VARIANT_NATIVE) {
         build.status = action_form_make(driver, &build);
     } else if (action_queue_build(driver, &build)) {
