@@ -27,8 +27,7 @@ const char urgent_source[] =
     "    for (uint r = 0; r < rounds; r++)\n"
     "        x = x * 1664525u + 1013904223u;\n"
     "    numbers[i] = x;\n"
-    "    if (get_local_id(0) == 0)\n"
-    "        seen[get_group_id(0)] += 1;\n"
+    "    seen[i] += 1;\n"
     "}\n"
     "__kernel void request(__global uint *numbers, uint rounds)\n"
     "{\n"
@@ -58,7 +57,8 @@ static int urgent_batch_native(const fgpu_range *range, void *const *args, void 
         if (fgpu_should_yield())
             return fgpu_yield_at(g);
         urgent_group(numbers + g * URGENT_ITEMS, rounds);
-        seen[g]++;
+        for (uint64_t i = g * URGENT_ITEMS; i < (g + 1) * URGENT_ITEMS; i++)
+            seen[i]++;
     }
     return 0;
 }
@@ -125,7 +125,7 @@ static fgpu_status urgent_fill(struct urgent_pool *pool)
     if (status == FGPU_OK)
         status = urgent_buffer(pool->pool, items, 0, false, &pool->data);
     if (status == FGPU_OK)
-        status = urgent_buffer(pool->pool, pool->size.groups, 0, true, &pool->seen);
+        status = urgent_buffer(pool->pool, items, 0, true, &pool->seen);
     for (uint32_t i = 0; i < URGENT_SLOTS && status == FGPU_OK; i++)
         status = urgent_buffer(pool->pool, request_items, i, false, &pool->slots[i]);
     return status;
@@ -268,11 +268,11 @@ static fgpu_status urgent_check_batch(struct urgent_pool *pool, uint32_t *number
     uint64_t items = (uint64_t)pool->size.groups * URGENT_ITEMS, place;
     fgpu_status status = fgpu_buffer_read(pool->seen, NULL, numbers, 0);
 
-    for (uint32_t g = 0; g < pool->size.groups && status == FGPU_OK; g++)
-        if (numbers[g] != (uint32_t)pool->launches)
+    for (uint64_t i = 0; i < items && status == FGPU_OK; i++)
+        if (numbers[i] != (uint32_t)pool->launches)
             return why_fail(FGPU_E_TASK, why, why_bytes,
-                            "group %u of the batch ran %u times in %" PRIu64 " launches", g,
-                            numbers[g], pool->launches);
+                            "group %" PRIu64 " of the batch ran %u times in %" PRIu64 " launches",
+                            i / URGENT_ITEMS, numbers[i], pool->launches);
     if (status == FGPU_OK)
         status = fgpu_buffer_read(pool->data, NULL, numbers, 0);
     if (status == FGPU_OK && !urgent_is_right(numbers, items, 0, pool->steps, &place))

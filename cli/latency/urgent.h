@@ -2,8 +2,8 @@
  * `fastgpu demo latency` run.
  *
  * The batch is a stream of launches of one kernel of many work groups; a request is a launch of a
- * few. Both advance a row of numbers, in place and exactly, and each group of the batch counts its
- * own runs; so urgent_check() can say of all launches together whether each group ran just once.
+ * few. Both advance a row of numbers, in place and exactly, and each work item of the batch counts
+ * its runs; so urgent_check() can say of all launches together whether each group ran just once.
  * The batch has a barrier in front of its loop, as guarded kernels do (on PoCL that alone makes
  * loops faster), so that all ways to run it compute alike.
  *

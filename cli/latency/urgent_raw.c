@@ -66,7 +66,7 @@ static cl_int urgent_raw_memory(struct urgent_raw *raw)
     cl_int error = CL_SUCCESS;
 
     raw->data = urgent_raw_buffer(raw, (uint64_t)size->groups * URGENT_ITEMS, 0, false, &error);
-    raw->seen = urgent_raw_buffer(raw, size->groups, 0, true, &error);
+    raw->seen = urgent_raw_buffer(raw, (uint64_t)size->groups * URGENT_ITEMS, 0, true, &error);
     for (uint32_t i = 0; i < URGENT_SLOTS; i++)
         raw->slots[i] = urgent_raw_buffer(raw, items, i, false, &error);
     if (error == CL_SUCCESS)
@@ -294,9 +294,9 @@ static bool urgent_raw_is_right(struct urgent_raw *raw, uint32_t *numbers, cl_in
     uint64_t request_items = (uint64_t)size->request_groups * URGENT_ITEMS;
     bool is_right = true;
 
-    *error = urgent_raw_read(raw, raw->seen, size->groups, numbers);
-    for (uint32_t g = 0; g < size->groups && *error == CL_SUCCESS; g++)
-        is_right = is_right && numbers[g] == (uint32_t)raw->launches;
+    *error = urgent_raw_read(raw, raw->seen, items, numbers);
+    for (uint64_t i = 0; i < items && *error == CL_SUCCESS; i++)
+        is_right = is_right && numbers[i] == (uint32_t)raw->launches;
     if (*error == CL_SUCCESS)
         *error = urgent_raw_read(raw, raw->data, items, numbers);
     is_right =
