@@ -76,7 +76,7 @@ static void latency_look_at_terminal(struct latency_demo *demo)
     demo->chart.columns = 80;
     demo->chart.rows = LATENCY_ROWS;
     if (is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-        uint32_t other_lines = 8; /* heading, border, figures, the sentence */
+        uint32_t other_lines = 9; /* heading, border, figures, the sentence */
         demo->chart.columns = size.ws_col;
         demo->chart.rows = size.ws_row > other_lines ? size.ws_row - other_lines : 0;
         if (demo->chart.rows > LATENCY_ROWS || size.ws_row == 0)
@@ -273,8 +273,8 @@ static void latency_sentence(const struct latency_demo *demo)
     if (off->count == 0 || on->count == 0 || off->batch <= 0)
         printf("Too little ran to compare.\n");
     else
-        printf("Half of the requests had their answer within %.2f ms instead of %.2f ms, and the "
-               "batch did %.0f %% of the work.\n",
+        printf("Half of the requests had their answer within %.2f ms instead of %.2f ms,\n"
+               "and the batch did %.0f %% of the work.\n",
                on->p50_ms, off->p50_ms, 100 * on->batch / off->batch);
 }
 
