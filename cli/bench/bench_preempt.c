@@ -363,7 +363,7 @@ static enum options_outcome preempt_read(int argc, char **argv, struct preempt_o
         {"rounds", 'r', OPTION_NUMBER, &options->rounds, "N",
          "measure N times, show medians (default: 5)", 1, 1000, NULL},
         {"time", 0, OPTION_NUMBER, &options->time_ms, "MS",
-         "milliseconds of each way in a round (default: 1500)", 10, 600000, NULL},
+         "milliseconds of each way in a round\n(default: 1500)", 10, 600000, NULL},
         {"groups", 'n', OPTION_NUMBER, &options->groups, "N",
          "work groups of a batch launch (default: 1024)", 2, 65536, NULL},
         {"request", 0, OPTION_NUMBER, &options->request_us, "US",
@@ -373,8 +373,8 @@ static enum options_outcome preempt_read(int argc, char **argv, struct preempt_o
         {"depth", 0, OPTION_NUMBER, &options->depth, "N", "batch launches in flight (default: 3)",
          1, 64, NULL},
         {"group", 0, OPTION_NUMBER, &options->group_us, "US",
-         "microseconds of a work group (default: 185); with\n--sim until a guarded kernel has "
-         "stopped (default: 80)",
+         "microseconds of a work group (default: 185); with\n--sim until a guarded kernel stops "
+         "(default: 80)",
          10, 1000000, NULL},
         {"sim", 0, OPTION_FLAG, &options->is_sim, NULL, "in virtual time: the clients of each FILE",
          0, 0, NULL},

@@ -167,8 +167,7 @@ echo '{"time": 1, "tasks": [{"id": "a_rt", "load": {"type": "rare"}}]}' >wrong
 expect 4 stderr 'tasks[0].load.type: want continuous' "$FASTGPU" bench preempt --sim wrong
 expect 4 stderr 'nowhere' "$FASTGPU" bench preempt --sim nowhere
 expect 2 stderr 'no file of arrivals' "$FASTGPU" bench preempt --sim
-expect 2 stderr 'only --sim' "$FASTGPU" bench preempt arrivals
-expect 2 stderr 'only --sim' "$FASTGPU" bench deadline
+expect 2 stderr 'arrivals: files of arrivals are for --sim' "$FASTGPU" bench preempt arrivals
 expect 2 stderr '--each 0: want a whole number from 1 to 100' "$FASTGPU" bench mix --each 0
 expect 3 stderr 'nobody' "$FASTGPU" bench mix --devices nobody
 expect 2 stderr 'slow= names device 9; the pool has 1' \

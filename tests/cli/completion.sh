@@ -49,7 +49,7 @@ offers 'devices.txt folder latency photo.png' demo ''
 offers 'latency' demo la
 offers '--seconds --seed' demo latency --s
 offers '' demo latency ''
-offers '--device' bench preempt --d
+offers '--device' bench preempt --dev
 offers 'photo.png' demo photo.png pho
 offers 'devices.txt folder photo.png' check ''
 offers '--help --json --set -h -s' check -
