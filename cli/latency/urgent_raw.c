@@ -181,12 +181,12 @@ static void *urgent_raw_batch(void *arg)
         is_open = !waiting_is_stopped(run->stop) &&
                   (figures_wall_ns() - run->start_ns < run->load.run_ns || ended < 3);
         for (; is_open && error == CL_SUCCESS && made < ended + depth; made++)
-            error =
-                urgent_raw_launch(raw, raw->batch, raw->pool->size.groups, &events[made % depth]);
+            error = urgent_raw_launch(raw, raw->batch, raw->pool->size.groups,
+                                      &events[made % URGENT_SLOTS]);
         if (error != CL_SUCCESS || ended == made)
             break;
-        error = raw->cl.clWaitForEvents(1, &events[ended % depth]);
-        (void)raw->cl.clReleaseEvent(events[ended++ % depth]);
+        error = raw->cl.clWaitForEvents(1, &events[ended % URGENT_SLOTS]);
+        (void)raw->cl.clReleaseEvent(events[ended++ % URGENT_SLOTS]);
         if (!is_open)
             continue;
         run->last = (struct urgent_mark){run->last.launches + 1, figures_wall_ns(),

@@ -102,14 +102,14 @@ static void *urgent_batch_main(void *arg)
     while (is_good && !waiting_is_stopped(run->stop) &&
            (urgent_passed_ns(run) < run->load.run_ns || ended < URGENT_FEW_LAUNCHES)) {
         for (; is_good && made < ended + depth; made++)
-            is_good = urgent_batch_submit(run, &tasks[made % depth]);
+            is_good = urgent_batch_submit(run, &tasks[made % URGENT_DEPTH_LIMIT]);
         if (!is_good)
             made--; /* the last one was refused */
-        else if ((is_good = urgent_batch_wait(run, tasks[ended++ % depth])))
+        else if ((is_good = urgent_batch_wait(run, tasks[ended++ % URGENT_DEPTH_LIMIT])))
             urgent_batch_mark(run);
     }
     for (; ended < made; ended++)
-        (void)urgent_batch_wait(run, tasks[ended % depth]);
+        (void)urgent_batch_wait(run, tasks[ended % URGENT_DEPTH_LIMIT]);
     return NULL;
 }
 
