@@ -94,7 +94,7 @@ static void urgent_batch_mark(struct urgent_run *run)
 static void *urgent_batch_main(void *arg)
 {
     struct urgent_run *run = arg;
-    fgpu_task tasks[URGENT_DEPTH_LIMIT];
+    fgpu_task tasks[URGENT_DEPTH_LIMIT] = {0};
     uint32_t depth = run->load.depth < URGENT_DEPTH_LIMIT ? run->load.depth : URGENT_DEPTH_LIMIT;
     uint64_t made = 0, ended = 0;
     bool is_good = true;
