@@ -237,7 +237,7 @@ static struct preempt_run *preempt_add(struct engine *engine, struct task *task)
     return run;
 }
 
-static struct preempt_code *preempt_form(struct engine *engine, struct kernel *kernel,
+static struct preempt_code *preempt_form(const struct engine *engine, const struct kernel *kernel,
                                          uint32_t device, uint32_t form)
 {
     return &kernel->forms[2 * engine->devices[device].code + form - 1];
@@ -273,7 +273,8 @@ static bool preempt_code_there(struct engine *engine, struct task *task, struct 
     struct kernel *kernel = engine_kernel(engine, task->kernel);
     uint32_t device = engine_lane(engine, run->lane)->device;
     struct preempt_code *of = preempt_form(engine, kernel, device, form);
-    if (of->code.state == CODE_READY && memcmp(of->local, run->local, sizeof of->local) == 0)
+    bool same = memcmp(of->local, run->local, sizeof of->local) == 0;
+    if (run->compiled == form || (of->code.state == CODE_READY && same))
         return true;
     if (of->code.state != CODE_BUILDING) {
         of->code.state = CODE_BUILDING;
@@ -292,6 +293,19 @@ static bool preempt_code_there(struct engine *engine, struct task *task, struct 
     return false;
 }
 
+/* Whoever waited for a work-group size need not ask again, though the next one asks for another. */
+static void preempt_note_compiled(const struct engine *engine, struct preempt_run *run,
+                                  uint32_t kernel, uint32_t device, uint32_t form)
+{
+    const struct task *task = engine_task(engine, run->task);
+    const struct preempt_code *of =
+        preempt_form(engine, engine_kernel(engine, kernel), device, form);
+    bool there = engine->devices[engine_lane(engine, run->lane)->device].code ==
+                 engine->devices[device].code;
+    if (task->kernel == kernel && there && memcmp(of->local, run->local, sizeof of->local) == 0)
+        run->compiled = (uint8_t)form;
+}
+
 void engine_formed(struct engine *engine, uint32_t index, uint32_t device, uint32_t form,
                    fgpu_status status, const fgpu_code_built *built)
 {
@@ -308,6 +322,8 @@ void engine_formed(struct engine *engine, uint32_t index, uint32_t device, uint3
               status == FGPU_OK   ? "ready"
               : code->log != NULL ? code->log
                                   : fgpu_status_text(status));
+    for (size_t i = 0; i < engine->preempt->runs.count && status == FGPU_OK; i++)
+        preempt_note_compiled(engine, preempt_at(engine, i), index, device, form);
     lane_wake(engine, &code->waiting);
     engine->wakes++;
     if (kernel->destroyed && kernel->users == 0)
@@ -343,7 +359,8 @@ static uint32_t preempt_choose(struct engine *engine, const struct task *task,
     uint32_t device = engine_lane(engine, run->lane)->device;
     for (uint32_t form = FGPU_FORM_GUARDED; form > FGPU_FORM_WHOLE; form--)
         if ((engine->preempt->ways >> form & 1) && !(form == FGPU_FORM_GUARDED && run->bare) &&
-            preempt_form(engine, kernel, device, form)->code.state != CODE_FAILED)
+            (run->compiled == form ||
+             preempt_form(engine, kernel, device, form)->code.state != CODE_FAILED))
             return form;
     return FGPU_FORM_WHOLE;
 }
@@ -703,6 +720,20 @@ void preempt_claim(struct engine *engine)
         return;
     first->firm = 1;
     preempt_fill(engine, engine_lane(engine, first->lane), true);
+}
+
+void preempt_rouse(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->preempt->runs.count; i++) {
+        struct preempt_run *run = preempt_at(engine, i);
+        const struct lane *lane = engine_lane(engine, run->lane);
+        if (!run->queued || lane->flight_tasks > 0 || lane->backlog_head != TASK_NONE ||
+            lane->chain_head != TASK_NONE)
+            continue;
+        struct task *task = engine_task(engine, run->task);
+        serve_remove(engine, task);
+        preempt_resume(engine, task);
+    }
 }
 
 void preempt_ended(struct engine *engine, struct task *task)

@@ -31,17 +31,18 @@ struct preempt_run {
     uint32_t waiting; /* links: the task, while its guard is made */
     uint32_t local[3];
     uint16_t lane;
-    uint8_t form;    /* fgpu_code_form */
-    uint8_t bare;    /* there is no memory for a guard */
-    uint8_t head;    /* the older one of two bodies in flight */
-    uint8_t flying;  /* bodies in flight */
-    uint8_t chained; /* relies on what was not known to have succeeded when it was launched */
-    uint8_t firm;    /* its turn though urgent ones wait: what is in flight is not stopped */
-    uint8_t stopped; /* the guard has been told to stop */
-    uint8_t queued;  /* waits for its turn in core/serve.c */
-    uint8_t due;     /* to be resumed when its lane has room */
-    uint8_t untimed; /* a device did not measure a launch of it */
-    int32_t status;  /* the first failure */
+    uint8_t form;     /* fgpu_code_form */
+    uint8_t compiled; /* fgpu_code_form whose code has been compiled for its size of groups */
+    uint8_t bare;     /* there is no memory for a guard */
+    uint8_t head;     /* the older one of two bodies in flight */
+    uint8_t flying;   /* bodies in flight */
+    uint8_t chained;  /* relies on what was not known to have succeeded when it was launched */
+    uint8_t firm;     /* its turn though urgent ones wait: what is in flight is not stopped */
+    uint8_t stopped;  /* the guard has been told to stop */
+    uint8_t queued;   /* waits for its turn in core/serve.c */
+    uint8_t due;      /* to be resumed when its lane has room */
+    uint8_t untimed;  /* a device did not measure a launch of it */
+    int32_t status;   /* the first failure */
 };
 
 struct preempt {
@@ -85,6 +86,9 @@ uint64_t preempt_soft_ns(const struct engine *engine, const struct lane *lane);
 bool preempt_holds(const struct engine *engine);
 /* The guaranteed minimum is due to one of these, though urgent work waits. */
 void preempt_claim(struct engine *engine);
+/* No lane has room for more: where one has nothing to do but wait for somebody's data, who was
+ * stopped there goes on. They may wait for the very memory that he has. */
+void preempt_rouse(struct engine *engine);
 /* The task ends. */
 void preempt_ended(struct engine *engine, struct task *task);
 /* Its device is lost. A command of it was in flight: true where that was the last one. */

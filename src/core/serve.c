@@ -598,8 +598,11 @@ uint32_t serve_next(struct engine *engine)
         preempt_claim(engine);
     while (engine->ready_count > 0) {
         uint32_t rank = serve_turn(serve);
-        if (!serve_has_room(engine, rank == SERVE_URGENT))
+        if (!serve_has_room(engine, rank == SERVE_URGENT)) {
+            if (engine->preempt != NULL)
+                preempt_rouse(engine);
             return TASK_NONE;
+        }
         uint32_t slot = serve_pop(engine, rank);
         struct task *task = engine_task(engine, slot);
         struct serve_entry *entry = serve_entry(engine, slot);
