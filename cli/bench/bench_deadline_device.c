@@ -122,23 +122,31 @@ static fgpu_status deadline_submit(struct deadline_bench *bench, uint64_t place,
     task->since_ns = figures_wall_ns();
     fgpu_status status = fgpu_task_submit(bench->pool.pool, &desc, &handle);
     task->task = handle.bits;
+    if (waiting_is_stopped(bench->stop))
+        return FGPU_E_CANCELLED;
     return status == FGPU_E_DEADLINE ? FGPU_OK : status;
 }
 
-/* All that are under way. Those that were dropped are no failure. */
+/* All that are under way; when the user wants an end the rest is cancelled. Those that were dropped
+ * are no failure. */
 static fgpu_status deadline_wait(struct deadline_bench *bench, uint64_t count)
 {
-    for (uint64_t i = 0; i < count; i++) {
+    fgpu_status status = FGPU_OK;
+
+    for (uint64_t i = 0; i < count && status == FGPU_OK; i++) {
         fgpu_task handle = {bench->tasks[i].task};
         if (handle.bits == 0)
             continue;
-        fgpu_status status = fgpu_task_wait(handle, FGPU_FOREVER);
+        status = waiting_task(handle, FGPU_FOREVER, bench->stop);
         if (status == FGPU_E_DEADLINE)
             status = fgpu_task_forget(handle);
-        if (status != FGPU_OK)
-            return status;
     }
-    return waiting_is_stopped(bench->stop) ? FGPU_E_CANCELLED : FGPU_OK;
+    if (!waiting_is_stopped(bench->stop))
+        return status;
+    for (uint64_t i = 0; i < count; i++)
+        if (bench->tasks[i].task != 0)
+            (void)fgpu_task_cancel((fgpu_task){bench->tasks[i].task});
+    return FGPU_E_CANCELLED;
 }
 
 /* What the trace tells. Runs come in the order of their ends. */
@@ -224,8 +232,8 @@ static fgpu_status deadline_warm(struct deadline_bench *bench)
             groups += bench->tasks[i].groups;
             status = deadline_submit(bench, i, 0);
         }
-        if (status == FGPU_OK)
-            status = deadline_wait(bench, count);
+        fgpu_status waited = deadline_wait(bench, count);
+        status = status == FGPU_OK ? waited : status;
         group_ns[t] = (double)(figures_wall_ns() - start_ns) / (double)groups;
     }
     bench->group_ns = figures_median(group_ns + 1, DEADLINE_WARM_TIMES); /* the first compiles */

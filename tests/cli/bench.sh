@@ -233,4 +233,6 @@ stopped TERM 143 bench idle --seconds 60 --devices cpu
 stopped INT 130 bench mix --devices cpu --rounds 99 --each 50
 stopped INT 130 bench split --devices cpu --items 1048576 --steps 100 --rounds 1000
 stopped INT 130 bench launch --device cpu --rounds 1000 --trips 10000
+stopped INT 130 bench preempt --device cpu --rounds 1000 --time 200
+stopped INT 130 bench deadline --device cpu --count 20000
 echo "bench: all checks passed"
