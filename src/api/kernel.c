@@ -285,8 +285,8 @@ static fgpu_status kernel_keep(struct pool *pool, struct kernel *kernel,
     struct variant *out = &kernel->variants[kernel->variant_count];
     *out = *variant;
     if (variant->text != NULL) {
+        out->prelude = (uint32_t)strlen(before);
         out->text = kernel_copy_text(pool, before, variant->text);
-        out->prelude_bytes = (uint32_t)strlen(before);
         out->entry = kernel_copy_text(pool, "", variant->entry);
         out->options = kernel_copy_text(pool, "", variant->options);
         if (out->text == NULL || out->entry == NULL || out->options == NULL) {
