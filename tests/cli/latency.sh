@@ -76,13 +76,15 @@ for command in 'bench preempt' 'bench deadline' 'demo latency'; do
 done
 
 # The demonstration: once at the end where there is no terminal, no colour, nothing wider than 80.
-"$FASTGPU" demo latency --device cpu "${small[@]}" --seconds 1 >text
-for word in 'a request waits' 'off: whole launches' 'on: the batch makes way' p50 p99 batch; do
-    grep -qF -- "$word" text || { cat text; exit 1; }
-done
-if grep -q $'\e' text || LC_ALL=C.UTF-8 grep -E '.{81}' text; then
-    cat text
-    exit 1
+if [[ -z ${FASTGPU_SANITIZE-} ]]; then # there the next one is enough
+    "$FASTGPU" demo latency --device cpu "${small[@]}" --seconds 1 >text
+    for word in 'a request waits' 'off: whole launches' 'on: the batch makes way' p50 p99 batch; do
+        grep -qF -- "$word" text || { cat text; exit 1; }
+    done
+    if grep -q $'\e' text || LC_ALL=C.UTF-8 grep -E '.{81}' text; then
+        cat text
+        exit 1
+    fi
 fi
 "$FASTGPU" demo latency --device "${devices[-1]}" "${small[@]}" --seconds 1 --json >json
 python3 - json "${devices[-1]}" <<'PYTHON'
