@@ -590,9 +590,10 @@ static void preempt_pause(struct engine *engine, struct task *task, struct preem
         preempt_tell(engine, run, 0);
     run->stopped = 0;
     bool waits = serve_urgent_waits(engine) || serve_lane_is_urgent(engine, lane);
+    if (run->form == FGPU_FORM_SLICED && (waits || preempt_is_urgent(engine, lane)))
+        engine->stats.preemptions++;
     if (waits && serve_suspend(engine, task)) {
         preempt_end_round(engine, task, run);
-        engine->stats.preemptions += run->form == FGPU_FORM_SLICED;
         run->queued = 1;
         return;
     }
