@@ -50,8 +50,10 @@ uint32_t deadline_best(const struct virtual_plan *plan)
     struct virtual_task *tasks = malloc((plan->count + 1u) * sizeof *tasks);
     uint64_t time_ns = 0;
     uint32_t kept = 0;
-    if (!tasks)
+    if (!tasks || !plan->tasks) {
+        free(tasks);
         return 0;
+    }
     memcpy(tasks, plan->tasks, plan->count * sizeof *tasks);
     qsort(tasks, plan->count, sizeof *tasks, deadline_by_end);
     for (uint32_t i = 0; i < plan->count; i++) { /* those that are kept are at the front */
