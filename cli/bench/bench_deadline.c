@@ -208,7 +208,7 @@ static fgpu_status deadline_below(const struct deadline_options *options,
     struct virtual_plan plan = {.devices = 1, .seed = options->seed};
     struct deadline_count count;
     bool good = deadline_arrivals(&plan, options, options->load, FGPU_LATE_REFUSE);
-    uint64_t end_ns = good ? plan.tasks[plan.count - 1].release_ns : 0;
+    uint64_t end_ns = good && plan.tasks ? plan.tasks[plan.count - 1].release_ns : 0;
     const struct virtual_task slice = {
         .work_ns = options->slice_us * 1000, .task_class = FGPU_CLASS_BATCH, .after = VIRTUAL_NONE};
 
