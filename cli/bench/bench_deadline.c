@@ -47,13 +47,13 @@ static int deadline_by_end(const void *a, const void *b)
 
 uint32_t deadline_best(const struct virtual_plan *plan)
 {
-    struct virtual_task *tasks = malloc((plan->count + 1u) * sizeof *tasks);
     uint64_t time_ns = 0;
     uint32_t kept = 0;
-    if (!tasks || !plan->tasks) {
-        free(tasks);
+    if (plan->count == 0)
         return 0;
-    }
+    struct virtual_task *tasks = malloc(plan->count * sizeof *tasks);
+    if (!tasks)
+        return 0;
     memcpy(tasks, plan->tasks, plan->count * sizeof *tasks);
     qsort(tasks, plan->count, sizeof *tasks, deadline_by_end);
     for (uint32_t i = 0; i < plan->count; i++) { /* those that are kept are at the front */
@@ -208,7 +208,7 @@ static fgpu_status deadline_below(const struct deadline_options *options,
     struct virtual_plan plan = {.devices = 1, .seed = options->seed};
     struct deadline_count count;
     bool good = deadline_arrivals(&plan, options, options->load, FGPU_LATE_REFUSE);
-    uint64_t end_ns = good && plan.tasks ? plan.tasks[plan.count - 1].release_ns : 0;
+    uint64_t end_ns = good && plan.count > 0 ? plan.tasks[plan.count - 1].release_ns : 0;
     const struct virtual_task slice = {
         .work_ns = options->slice_us * 1000, .task_class = FGPU_CLASS_BATCH, .after = VIRTUAL_NONE};
 
