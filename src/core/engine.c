@@ -264,6 +264,8 @@ static void engine_place(struct engine *engine, struct task *task)
     beside_place(engine, task);
     task_set_state(task, FGPU_TASK_PLACED);
     struct lane *lane = engine_lane(engine, task->lane);
+    if (engine->preempt != NULL && serve_is_urgent(engine, task))
+        preempt_make_way(engine, lane);
     if (lane->backlog_head == TASK_NONE && sched_has_room(engine, lane))
         (void)engine_dispatch(engine, task);
     else {

@@ -288,9 +288,7 @@ static bool preempt_has_room(const struct engine *engine, const struct lane *lan
     return sched_has_room(engine, lane) && lane_room(lane) > PREEMPT_ROOM;
 }
 
-/* Urgent work has been handed out there, or waits in the backlog: more of it may follow, and would
- * have to wait for the next slice, or for a launch to be drained that has hardly begun. */
-static bool preempt_is_urgent(const struct engine *engine, const struct lane *lane)
+static bool preempt_lane_is_urgent(const struct engine *engine, const struct lane *lane)
 {
     for (uint64_t n = lane->done + 1; n <= lane->issued; n++) {
         uint32_t entry = lane->ring[n & lane->ring_mask];
@@ -298,6 +296,27 @@ static bool preempt_is_urgent(const struct engine *engine, const struct lane *la
             return true;
     }
     return serve_lane_is_urgent(engine, lane);
+}
+
+/* Urgent work has been handed out there, or waits in the backlog: more of it may follow, and would
+ * have to wait for the next slice, or for a launch to be drained that has hardly begun. Lanes that
+ * share a device's units are one. */
+static bool preempt_is_urgent(const struct engine *engine, const struct lane *lane)
+{
+    const struct engine_device *device = &engine->devices[lane->device];
+    if (device->side_count == 0)
+        return preempt_lane_is_urgent(engine, lane);
+    for (uint32_t i = 0; i < device->lane_count + device->side_count; i++)
+        if (preempt_lane_is_urgent(engine, engine_lane(engine, device->lane_first + i)))
+            return true;
+    return false;
+}
+
+/* Does what runs on one keep the other waiting? */
+static bool preempt_hinders(const struct engine *engine, uint32_t there, const struct lane *lane)
+{
+    return there == lane->index || (engine->devices[lane->device].side_count > 0 &&
+                                    engine_lane(engine, there)->device == lane->device);
 }
 
 static void preempt_wait(struct engine *engine, struct preempt_run *run)
@@ -371,7 +390,9 @@ void preempt_make_way(struct engine *engine, struct lane *lane)
     struct vec *runs = &engine->preempt->runs;
     for (size_t i = 0; i < runs->count; i++) {
         struct preempt_run *run = preempt_at(engine, i);
-        if (run->lane != lane->index || run->flying == 0 || run->stopped || run->firm ||
+        struct lane *there = engine_lane(engine, run->lane);
+        if (!preempt_hinders(engine, run->lane, lane) || run->flying == 0 || run->stopped ||
+            run->firm ||
             serve_is_urgent(engine, engine_task(engine, run->task))) /* others wait for it */
             continue;
         if (run->guard != 0) {
@@ -381,12 +402,12 @@ void preempt_make_way(struct engine *engine, struct lane *lane)
         }
         /* What urgent work may be handed out behind counts no longer. */
         for (uint32_t k = 0; k < PREEMPT_FLIGHT; k++) {
-            lane->flight_ns -= run->flight_ns[k];
+            there->flight_ns -= run->flight_ns[k];
             run->flight_ns[k] = 0;
         }
         bitset_add(&engine->due, lane->index);
+        sched_update_hunger(engine, there);
     }
-    sched_update_hunger(engine, lane);
 }
 
 uint64_t preempt_soft_ns(const struct engine *engine, const struct lane *lane)
