@@ -46,12 +46,13 @@ static bool place_group_is_large(const struct engine *engine, const struct task 
                                  const struct engine_device *device, uint32_t index)
 {
     const struct kernel *kernel = engine_kernel(engine, task->kernel);
-    const fgpu_cmd_launch *launch = task_body(task);
-    uint64_t items = (uint64_t)launch->local[0] * launch->local[1] * launch->local[2];
     uint32_t most = engine_code(engine, kernel, index)->max_group_items;
     if (most == 0 || (device->caps.max_group_items != 0 && device->caps.max_group_items < most))
         most = device->caps.max_group_items;
-    return most != 0 && items > most;
+    if (most == 0) /* the body, of a task that waits, is in no cache */
+        return false;
+    const fgpu_cmd_launch *launch = task_body(task);
+    return (uint64_t)launch->local[0] * launch->local[1] * launch->local[2] > most;
 }
 
 static const char *place_kernel_obstacle(const struct engine *engine, const struct task *task,

@@ -713,7 +713,8 @@ fgpu_status simulator_submit_typed(struct simulator *s, struct submit_request *r
     request->dims = 1;
     request->global[0] = type->model_size;
     request->global[1] = request->global[2] = 1;
-    request->local[0] = 1;
+    /* Nothing asks for the size of a group but what is cut into groups: other records stay brief. */
+    request->local[0] = request->cuts != NULL ? 1 : 0;
     fgpu_status status = submit_prepare(&s->engine, request, &index, &generation);
     if (status != FGPU_OK)
         return status;
