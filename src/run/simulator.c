@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "core/graph.h"
 #include "core/power.h"
 #include "core/search.h"
 
@@ -43,6 +44,14 @@ struct simulator_lane {
     uint64_t start_ns, end_ns; /* of the oldest, unless IDLE */
     uint8_t phase;             /* enum simulator_phase */
     bool skipping;             /* a command failed: CHAINED ones are skipped until a fence */
+};
+
+/* The way of the last copy of a lane. */
+struct simulator_way {
+    uint32_t source, target; /* nodes of the engine; equal: there was none yet */
+    uint32_t count;
+    uint32_t links[MACHINE_HOPS];
+    uint64_t latency_ns;
 };
 
 /* ---- life ------------------------------------------------------------------------------- */
@@ -196,7 +205,8 @@ static fgpu_status simulator_lanes(struct simulator *s)
 {
     uint32_t lanes = s->engine.lane_count;
     s->lanes = alloc_get_zeroed(NULL, lanes * sizeof *s->lanes, 16);
-    if (s->lanes == NULL || !agenda_init(&s->agenda, lanes + s->device_count + 2))
+    s->ways = alloc_get_zeroed(NULL, lanes * sizeof *s->ways, 16);
+    if (s->lanes == NULL || s->ways == NULL || !agenda_init(&s->agenda, lanes + s->device_count + 2))
         return FGPU_E_NOMEM;
     for (uint32_t i = 0; i < lanes; i++)
         vec_init(&s->lanes[i].queue, sizeof(struct simulator_command), NULL);
@@ -245,6 +255,8 @@ void simulator_fini(struct simulator *s)
         vec_fini(&s->lanes[i].queue);
     alloc_put(NULL, s->lanes, s->engine.lane_count * sizeof *s->lanes);
     s->lanes = NULL;
+    alloc_put(NULL, s->ways, s->engine.lane_count * sizeof *s->ways);
+    s->ways = NULL;
     engine_fini(&s->engine);
     alloc_put(NULL, s->extra_watt, s->device_count * sizeof *s->extra_watt + 1);
     s->extra_watt = NULL;
@@ -294,6 +306,19 @@ static bool simulator_skips(const struct simulator_lane *lane,
            (lane->skipping && (command->cmd.flags & FGPU_CMD_CHAINED));
 }
 
+static const struct simulator_way *simulator_way(struct simulator *s, uint32_t lane,
+                                                 const struct op *op)
+{
+    struct simulator_way *way = &s->ways[lane];
+    if (way->source == op->src_node && way->target == op->dst_node)
+        return way;
+    way->source = op->src_node;
+    way->target = op->dst_node;
+    way->count = machine_path(s->config.machine, simulator_node(s, op->src_node),
+                              simulator_node(s, op->dst_node), way->links, &way->latency_ns);
+    return way;
+}
+
 /* A described machine's command. Returns how long it takes, or how long until its bytes flow. */
 static uint64_t simulator_machine_ns(struct simulator *s, uint32_t index,
                                      const struct simulator_command *command)
@@ -301,13 +326,9 @@ static uint64_t simulator_machine_ns(struct simulator *s, uint32_t index,
     struct simulator_lane *lane = &s->lanes[index];
     uint32_t device = s->engine.lanes[index].device;
     if (command->entry & RING_OP) {
-        const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
-        uint32_t links[MACHINE_HOPS];
-        uint64_t latency_ns = 0;
-        (void)machine_path(s->config.machine, simulator_node(s, op->src_node),
-                           simulator_node(s, op->dst_node), links, &latency_ns);
         lane->phase = PHASE_LATENCY;
-        return latency_ns;
+        return simulator_way(s, index, table_at(&s->engine.ops, command->entry & ~RING_OP))
+            ->latency_ns;
     }
     if (command->cmd.kind != FGPU_CMD_LAUNCH)
         return simulator_machine_fill_ns(s, device, &command->cmd);
@@ -452,6 +473,57 @@ static void simulator_time_end(struct simulator *s, uint64_t begin_ns, bool is_t
         s->turn_ns += (clock_now_ns() - begin_ns) * (all ? 1 : SIMULATOR_TIMED);
 }
 
+/* Most of an event's time goes into waiting for records that were last touched long before. Which
+ * event is next is known, but for those that the present one brings about: what it will need is
+ * fetched bit by bit meanwhile. Changes nothing. */
+static const struct simulator_command *simulator_next(const struct simulator *s)
+{
+    uint32_t id;
+    if (agenda_first(&s->agenda, &id) == AGENDA_NEVER || id >= s->engine.lane_count)
+        return NULL;
+    const struct simulator_lane *lane = &s->lanes[id];
+    return lane->head < lane->queue.count ? vec_at(&lane->queue, lane->head) : NULL;
+}
+
+static void simulator_fetch_lane(const struct simulator *s)
+{
+    uint32_t id;
+    if (agenda_first(&s->agenda, &id) == AGENDA_NEVER || id >= s->engine.lane_count)
+        return;
+    __builtin_prefetch(&s->lanes[id], 1);
+    const char *lane = (const char *)&s->engine.lanes[id];
+    for (uint32_t at = 0; at < sizeof s->engine.lanes[id]; at += LIMITS_CACHE_LINE)
+        __builtin_prefetch(lane + at, 1);
+}
+
+static void simulator_fetch_command(const struct simulator *s)
+{
+    const struct simulator_command *command = simulator_next(s);
+    if (command != NULL)
+        __builtin_prefetch(command);
+}
+
+static void simulator_fetch_record(const struct simulator *s)
+{
+    const struct simulator_command *command = simulator_next(s);
+    if (command == NULL || command->entry == RING_FENCE)
+        return;
+    __builtin_prefetch(command->cmd.body, 1);
+    const char *record = command->entry & RING_OP
+                             ? table_at(&s->engine.ops, command->entry & ~RING_OP)
+                             : (char *)engine_task(&s->engine, command->entry);
+    __builtin_prefetch(record, 1);
+    __builtin_prefetch(record + LIMITS_CACHE_LINE, 1);
+    __builtin_prefetch(record + 2 * LIMITS_CACHE_LINE, 1);
+}
+
+static void simulator_fetch_buffers(const struct simulator *s)
+{
+    const struct simulator_command *command = simulator_next(s);
+    if (command != NULL && !(command->entry & RING_OP))
+        graph_fetch_buffers(&s->engine, engine_task(&s->engine, command->entry));
+}
+
 static void simulator_turn(struct simulator *s)
 {
     uint64_t begin_ns = simulator_time_begin(s, true);
@@ -461,8 +533,10 @@ static void simulator_turn(struct simulator *s)
         s->plan_due = 0;
         engine_planned(&s->engine);
     }
+    simulator_fetch_record(s);
     do {
         engine_turn(&s->engine);
+        simulator_fetch_buffers(s);
         (void)simulator_hand_out(s);
     } while (simulator_act(s) || s->engine.actions.count > 0);
     if (s->engine.power != NULL)
@@ -525,8 +599,9 @@ static void simulator_note_piece(const struct simulator_command *command, struct
     run->items = (uint32_t)launch->global[launch->dims - 1];
 }
 
-static void simulator_note(struct simulator *s, uint32_t index,
-                           const struct simulator_command *command)
+/* What has finished is written down. */
+static void simulator_keep(struct simulator *s, uint32_t index,
+                           const struct simulator_command *command, const struct op *op)
 {
     const struct simulator_lane *lane = &s->lanes[index];
     const fgpu_cmd_result *result = command->cmd.body;
@@ -543,19 +618,28 @@ static void simulator_note(struct simulator *s, uint32_t index,
         run.generation = generation = task_generation(engine_task(&s->engine, command->entry));
         simulator_note_piece(command, &run);
     } else if (!is_fence) {
-        const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
         slot = (uint32_t)(op->task - 1);
         generation = (uint32_t)((op->task - 1) >> 32);
         run.bytes = op->bytes;
         run.source = op->src_node;
         run.target = op->dst_node;
-        s->copies++;
-        s->bytes_moved += op->bytes;
     }
     if (!is_fence)
         run.number = simulator_number(s, slot, generation);
+    FGPU_ASSERT(vec_push(&s->runs, &run) != NULL);
+}
+
+static void simulator_note(struct simulator *s, uint32_t index,
+                           const struct simulator_command *command)
+{
+    const struct op *op = NULL;
+    if (command->entry != RING_FENCE && (command->entry & RING_OP)) {
+        op = table_at(&s->engine.ops, command->entry & ~RING_OP);
+        s->copies++;
+        s->bytes_moved += op->bytes;
+    }
     if (!(s->config.flags & SIMULATOR_NO_RUNS))
-        FGPU_ASSERT(vec_push(&s->runs, &run) != NULL);
+        simulator_keep(s, index, command, op);
 }
 
 /* When a task has ended: of one in pieces, as far as is known. */
@@ -605,6 +689,7 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     if (!(command.entry & RING_OP)) /* nor a fence */
         simulator_count(s, index, command.entry, result->status);
     agenda_set(&s->agenda, index, AGENDA_NEVER);
+    simulator_fetch_lane(s);
     if (s->config.machine != NULL)
         network_end(&s->network, index);
     lane->phase = PHASE_IDLE;
@@ -615,6 +700,7 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     uint64_t begin_ns = simulator_time_begin(s, false);
     engine_clock(&s->engine, s->now_ns);
     engine_progress(&s->engine, index, command.number);
+    simulator_fetch_command(s);
     simulator_time_end(s, begin_ns, false);
     uint32_t device = s->engine.lanes[index].device;
     if (engine_device_fails(&s->engine, device))
@@ -635,17 +721,14 @@ static void simulator_flow(struct simulator *s, uint32_t index)
     struct simulator_lane *lane = &s->lanes[index];
     const struct simulator_command *command = vec_at(&lane->queue, lane->head);
     const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
-    uint32_t links[MACHINE_HOPS];
-    uint64_t latency_ns;
-    uint32_t count = machine_path(s->config.machine, simulator_node(s, op->src_node),
-                                  simulator_node(s, op->dst_node), links, &latency_ns);
-    if (count == 0) { /* no way is described: nothing holds it up */
+    const struct simulator_way *way = simulator_way(s, index, op);
+    if (way->count == 0) { /* no way is described: nothing holds it up */
         lane->end_ns = s->now_ns;
         simulator_finish(s, index);
         return;
     }
     lane->phase = PHASE_FLOW;
-    network_start(&s->network, index, links, count, op->bytes);
+    network_start(&s->network, index, way->links, way->count, op->bytes);
 }
 
 /* What is in the agenda under `id` happens now. */

@@ -119,6 +119,7 @@ struct simulator_draw {
 };
 
 struct simulator_lane;
+struct simulator_way;
 
 struct simulator {
     struct engine engine;
@@ -131,6 +132,7 @@ struct simulator {
     struct simulator_device *devices;
     uint32_t device_count;
     struct simulator_lane *lanes;
+    struct simulator_way *ways; /* [lane] */
     struct agenda agenda;   /* of lanes, then of the deaths of devices */
     struct network network; /* of a machine; a lane's copy is the flow of its number */
     uint64_t now_ns;
