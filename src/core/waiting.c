@@ -120,16 +120,23 @@ void waiting_gone(struct waiting *waiting, uint32_t place)
     waiting->front[place].op = WAITING_GONE;
 }
 
+/* Moves `count` of the front from one place to another. */
+static void waiting_close(struct waiting *waiting, uint32_t to, uint32_t from, uint32_t count)
+{
+    memmove(&waiting->front[to], &waiting->front[from], count * sizeof waiting->front[0]);
+    memmove(&waiting->blocked[to], &waiting->blocked[from], count * sizeof waiting->blocked[0]);
+}
+
 void waiting_closed(struct waiting *waiting)
 {
     uint32_t kept = 0;
     while (kept < waiting->front_count && waiting->front[kept].op != WAITING_GONE)
         kept++;
-    for (uint32_t i = kept + 1; i < waiting->front_count; i++) {
-        if (waiting->front[i].op == WAITING_GONE)
-            continue;
-        waiting->blocked[kept] = waiting->blocked[i];
-        waiting->front[kept++] = waiting->front[i];
+    for (uint32_t from = kept + 1, to = from; from <= waiting->front_count; from = ++to) {
+        while (to < waiting->front_count && waiting->front[to].op != WAITING_GONE)
+            to++;
+        waiting_close(waiting, kept, from, to - from);
+        kept += to - from;
     }
     waiting->front_count = kept;
     while (waiting->front_count < WAITING_FRONT && waiting->heap.count > 0) {

@@ -1,6 +1,6 @@
 /* Flows on shared links; see network.h.
  *
- * Keeps true: link->flows is the length of its list; a flow's rate is right for the numbers of
+ * Keeps true: link->flows is the length of its list, link->share what that leaves for each; a flow's rate is right for the numbers of
  * flows on its links, except between a start or an end and the next settling.
  */
 #include "run/network.h"
@@ -59,7 +59,7 @@ void network_start(struct network *network, uint32_t index, const uint32_t *link
         if (link->first != NETWORK_NONE)
             network->hops[link->first].before = at;
         link->first = at;
-        link->flows++;
+        link->share = link->bytes_per_ns / ++link->flows;
         network_touch(network, links[i]);
     }
 }
@@ -76,7 +76,8 @@ void network_end(struct network *network, uint32_t index)
             network->hops[hop->before].after = hop->after;
         if (hop->after != NETWORK_NONE)
             network->hops[hop->after].before = hop->before;
-        link->flows--;
+        if (--link->flows > 0)
+            link->share = link->bytes_per_ns / link->flows;
         network_touch(network, hop->link);
     }
     flow->hops = 0;
@@ -86,9 +87,7 @@ static double network_rate(const struct network *network, uint32_t index)
 {
     double least = INFINITY;
     for (uint32_t i = 0; i < network->flows[index].hops; i++) {
-        const struct network_link *link =
-            &network->links[network->hops[index * NETWORK_HOPS + i].link];
-        double share = link->bytes_per_ns / link->flows;
+        double share = network->links[network->hops[index * NETWORK_HOPS + i].link].share;
         least = share < least ? share : least;
     }
     return least;

@@ -20,6 +20,7 @@
 
 struct network_link {
     double bytes_per_ns;
+    double share;   /* of that, for each flow; where there are flows */
     uint32_t flows; /* on it */
     uint32_t first; /* list of their hops */
     uint32_t dirty; /* in the list of those to be settled */
