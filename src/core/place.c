@@ -461,18 +461,23 @@ static void place_near(struct engine *engine, const struct task *task, uint32_t 
     }
 }
 
-/* The lanes that the next task is offered to: they were last looked at long ago. */
+/* The lanes that the next tasks are offered to were last looked at long ago: those for the task
+ * after the next one, and the devices of those for the next one, which are there by now. */
 static void place_fetch(const struct engine *engine)
 {
     uint32_t at = engine->eager_from;
-    for (uint32_t i = 0; i < PLACE_EAGER; i++) {
+    for (uint32_t i = 0; i < 2 * PLACE_EAGER; i++) {
         at = bitset_next(&engine->eager, at);
         if (at == BITSET_END)
             return;
-        const char *lane = (const char *)engine_lane(engine, at++);
+        const struct lane *lane = engine_lane(engine, at++);
+        if (i < PLACE_EAGER) {
+            __builtin_prefetch(&engine->devices[lane->device].node);
+            continue;
+        }
         __builtin_prefetch(lane);
-        __builtin_prefetch(lane + LIMITS_CACHE_LINE);
-        __builtin_prefetch(lane + 2 * LIMITS_CACHE_LINE);
+        __builtin_prefetch((const char *)lane + LIMITS_CACHE_LINE);
+        __builtin_prefetch((const char *)lane + 2 * LIMITS_CACHE_LINE);
     }
 }
 

@@ -8,17 +8,18 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 
 #define NETWORK_END_MAX 9.0e18
 
 bool network_init(struct network *network, uint32_t link_count, uint32_t flow_count)
 {
     *network = (struct network){.link_count = link_count, .flow_count = flow_count};
-    vec_init(&network->dirty, sizeof(uint32_t), NULL);
     network->links = alloc_get_zeroed(NULL, (link_count + 1) * sizeof *network->links, 64);
     network->flows = alloc_get_zeroed(NULL, flow_count * sizeof *network->flows, 64);
     network->hops = alloc_get(NULL, (size_t)flow_count * NETWORK_HOPS * sizeof *network->hops, 64);
-    if (network->links == NULL || network->flows == NULL || network->hops == NULL) {
+    network->dirty = alloc_get(NULL, (link_count + 1) * sizeof *network->dirty, 64);
+    if (network->dirty == NULL || network->links == NULL || network->flows == NULL || network->hops == NULL) {
         network_fini(network);
         return false;
     }
@@ -33,7 +34,7 @@ void network_fini(struct network *network)
     alloc_put(NULL, network->flows, network->flow_count * sizeof *network->flows);
     alloc_put(NULL, network->hops,
               (size_t)network->flow_count * NETWORK_HOPS * sizeof *network->hops);
-    vec_fini(&network->dirty);
+    alloc_put(NULL, network->dirty, (network->link_count + 1) * sizeof *network->dirty);
     *network = (struct network){0};
 }
 
@@ -43,7 +44,7 @@ static void network_touch(struct network *network, uint32_t index)
     if (link->dirty)
         return;
     link->dirty = 1;
-    FGPU_ASSERT(vec_push(&network->dirty, &index) != NULL);
+    network->dirty[network->dirty_count++] = index;
 }
 
 void network_start(struct network *network, uint32_t index, const uint32_t *links, uint32_t count,
@@ -115,11 +116,11 @@ static bool network_adapt(struct network *network, uint32_t index, uint64_t now_
 
 void network_settle(struct network *network, uint64_t now_ns, network_end_fn tell, void *user)
 {
-    if (network->dirty.count == 0)
+    if (network->dirty_count == 0)
         return;
     network->round++;
-    for (size_t i = 0; i < network->dirty.count; i++) {
-        struct network_link *link = &network->links[*(uint32_t *)vec_at(&network->dirty, i)];
+    for (uint32_t i = 0; i < network->dirty_count; i++) {
+        struct network_link *link = &network->links[network->dirty[i]];
         link->dirty = 0;
         for (uint32_t at = link->first; at != NETWORK_NONE; at = network->hops[at].after) {
             uint32_t index = at / NETWORK_HOPS;
@@ -131,5 +132,5 @@ void network_settle(struct network *network, uint64_t now_ns, network_end_fn tel
                 tell(user, index, end_ns);
         }
     }
-    vec_clear(&network->dirty);
+    network->dirty_count = 0;
 }

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/vec.h"
+#include <stdbool.h>
 
 #define NETWORK_NONE UINT32_MAX
 #define NETWORK_HOPS 32u
@@ -46,7 +46,8 @@ struct network {
     struct network_flow *flows;
     uint32_t link_count, flow_count;
     uint32_t round;
-    struct vec dirty; /* uint32_t: links */
+    uint32_t *dirty; /* links, each once */
+    uint32_t dirty_count;
 };
 
 /* Flows are numbered 0 .. flow_count - 1. The bandwidths are network->links[i].bytes_per_ns, to be

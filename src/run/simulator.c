@@ -473,53 +473,64 @@ static void simulator_time_end(struct simulator *s, uint64_t begin_ns, bool is_t
         s->turn_ns += (clock_now_ns() - begin_ns) * (all ? 1 : SIMULATOR_TIMED);
 }
 
-/* Most of an event's time goes into waiting for records that were last touched long before. Which
- * event is next is known, but for those that the present one brings about: what it will need is
- * fetched bit by bit meanwhile. Changes nothing. */
-static const struct simulator_command *simulator_next(const struct simulator *s)
+/* Most of an event's time would go into waiting for records that were last touched long before.
+ * Which events are next is known, but for those that the present one brings about: they are among
+ * the first in the agenda's heap. What they will need is fetched bit by bit meanwhile: the lane,
+ * the command that it works on, what that is of. Changes nothing. */
+#define SIMULATOR_SOON 5u /* the first and the four below it */
+
+static const struct simulator_lane *simulator_soon(const struct simulator *s, uint32_t at)
 {
-    uint32_t id;
-    if (agenda_first(&s->agenda, &id) == AGENDA_NEVER || id >= s->engine.lane_count)
+    if (at >= s->agenda.count || s->agenda.heap[at].id >= s->engine.lane_count)
         return NULL;
-    const struct simulator_lane *lane = &s->lanes[id];
-    return lane->head < lane->queue.count ? vec_at(&lane->queue, lane->head) : NULL;
+    return &s->lanes[s->agenda.heap[at].id];
 }
 
-static void simulator_fetch_lane(const struct simulator *s)
+static const struct simulator_command *simulator_soon_command(const struct simulator *s,
+                                                              uint32_t at)
 {
-    uint32_t id;
-    if (agenda_first(&s->agenda, &id) == AGENDA_NEVER || id >= s->engine.lane_count)
-        return;
-    __builtin_prefetch(&s->lanes[id], 1);
-    const char *lane = (const char *)&s->engine.lanes[id];
-    for (uint32_t at = 0; at < sizeof s->engine.lanes[id]; at += LIMITS_CACHE_LINE)
-        __builtin_prefetch(lane + at, 1);
+    const struct simulator_lane *lane = simulator_soon(s, at);
+    return lane != NULL && lane->head < lane->queue.count ? vec_at(&lane->queue, lane->head) : NULL;
 }
 
-static void simulator_fetch_command(const struct simulator *s)
+static void simulator_fetch_lanes(const struct simulator *s)
 {
-    const struct simulator_command *command = simulator_next(s);
-    if (command != NULL)
-        __builtin_prefetch(command);
+    for (uint32_t i = 0; i < SIMULATOR_SOON; i++) {
+        const struct simulator_lane *soon = simulator_soon(s, i);
+        if (soon == NULL)
+            continue;
+        const char *lane = (const char *)&s->engine.lanes[soon - s->lanes];
+        __builtin_prefetch(soon, 1);
+        for (uint32_t at = 0; at < sizeof(struct lane); at += LIMITS_CACHE_LINE)
+            __builtin_prefetch(lane + at, 1);
+    }
 }
 
-static void simulator_fetch_record(const struct simulator *s)
+static void simulator_fetch_commands(const struct simulator *s)
 {
-    const struct simulator_command *command = simulator_next(s);
-    if (command == NULL || command->entry == RING_FENCE)
-        return;
-    __builtin_prefetch(command->cmd.body, 1);
-    const char *record = command->entry & RING_OP
-                             ? table_at(&s->engine.ops, command->entry & ~RING_OP)
-                             : (char *)engine_task(&s->engine, command->entry);
-    __builtin_prefetch(record, 1);
-    __builtin_prefetch(record + LIMITS_CACHE_LINE, 1);
-    __builtin_prefetch(record + 2 * LIMITS_CACHE_LINE, 1);
+    for (uint32_t i = 0; i < SIMULATOR_SOON; i++)
+        __builtin_prefetch(simulator_soon_command(s, i));
+}
+
+static void simulator_fetch_records(const struct simulator *s)
+{
+    for (uint32_t i = 0; i < SIMULATOR_SOON; i++) {
+        const struct simulator_command *command = simulator_soon_command(s, i);
+        if (command == NULL || command->entry == RING_FENCE)
+            continue;
+        const char *record = command->entry & RING_OP
+                                 ? table_at(&s->engine.ops, command->entry & ~RING_OP)
+                                 : (char *)engine_task(&s->engine, command->entry);
+        __builtin_prefetch(command->cmd.body, 1);
+        __builtin_prefetch(record, 1);
+        __builtin_prefetch(record + LIMITS_CACHE_LINE, 1);
+        __builtin_prefetch(record + 2 * LIMITS_CACHE_LINE, 1);
+    }
 }
 
 static void simulator_fetch_buffers(const struct simulator *s)
 {
-    const struct simulator_command *command = simulator_next(s);
+    const struct simulator_command *command = simulator_soon_command(s, 0);
     if (command != NULL && !(command->entry & RING_OP))
         graph_fetch_buffers(&s->engine, engine_task(&s->engine, command->entry));
 }
@@ -533,7 +544,7 @@ static void simulator_turn(struct simulator *s)
         s->plan_due = 0;
         engine_planned(&s->engine);
     }
-    simulator_fetch_record(s);
+    simulator_fetch_records(s);
     do {
         engine_turn(&s->engine);
         simulator_fetch_buffers(s);
@@ -689,7 +700,8 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     if (!(command.entry & RING_OP)) /* nor a fence */
         simulator_count(s, index, command.entry, result->status);
     agenda_set(&s->agenda, index, AGENDA_NEVER);
-    simulator_fetch_lane(s);
+    simulator_fetch_records(s);
+    simulator_fetch_lanes(s);
     if (s->config.machine != NULL)
         network_end(&s->network, index);
     lane->phase = PHASE_IDLE;
@@ -700,7 +712,7 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     uint64_t begin_ns = simulator_time_begin(s, false);
     engine_clock(&s->engine, s->now_ns);
     engine_progress(&s->engine, index, command.number);
-    simulator_fetch_command(s);
+    simulator_fetch_commands(s);
     simulator_time_end(s, begin_ns, false);
     uint32_t device = s->engine.lanes[index].device;
     if (engine_device_fails(&s->engine, device))
