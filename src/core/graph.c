@@ -19,7 +19,7 @@
 #include "core/serve.h"
 
 #define GRAPH_READERS_FEW 16u  /* readers that one task overwrites, on the short way */
-#define GRAPH_AHEAD 8u          /* successors whose records are fetched ahead */
+#define GRAPH_AHEAD 8u         /* successors whose records are fetched ahead */
 #define GRAPH_READERS_SWEPT 32 /* a longer list of readers is looked through for ended ones */
 
 /* ---- segments --------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* Flows on shared links; see network.h.
  *
- * Keeps true: link->flows is the length of its list, link->share what that leaves for each; a flow's rate is right for the numbers of
- * flows on its links, except between a start or an end and the next settling.
+ * Keeps true: link->flows is the length of its list, link->share what that leaves for each; a
+ * flow's rate is right for the numbers of flows on its links, except between a start or an end and
+ * the next settling.
  */
 #include "run/network.h"
 
@@ -19,7 +20,8 @@ bool network_init(struct network *network, uint32_t link_count, uint32_t flow_co
     network->flows = alloc_get_zeroed(NULL, flow_count * sizeof *network->flows, 64);
     network->hops = alloc_get(NULL, (size_t)flow_count * NETWORK_HOPS * sizeof *network->hops, 64);
     network->dirty = alloc_get(NULL, (link_count + 1) * sizeof *network->dirty, 64);
-    if (network->dirty == NULL || network->links == NULL || network->flows == NULL || network->hops == NULL) {
+    if (network->dirty == NULL || network->links == NULL || network->flows == NULL ||
+        network->hops == NULL) {
         network_fini(network);
         return false;
     }

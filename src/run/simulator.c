@@ -13,7 +13,6 @@
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "core/graph.h"
 #include "core/power.h"
 #include "core/search.h"
 
@@ -24,35 +23,6 @@
 #define SIMULATOR_SMALL_RING 64u
 
 #define SIMULATOR_TIMED 13u /* not a power of two: events come in patterns */
-
-struct simulator_command {
-    fgpu_cmd cmd;
-    uint32_t entry; /* of the lane's ring: task, op or fence */
-    uint64_t number;
-};
-
-enum simulator_phase {
-    PHASE_IDLE,
-    PHASE_RUN,     /* ends at a known time */
-    PHASE_LATENCY, /* a copy, before its bytes flow */
-    PHASE_FLOW     /* ends when the network says so */
-};
-
-struct simulator_lane {
-    struct vec queue; /* struct simulator_command: accepted, oldest first, from `head` on */
-    size_t head;
-    uint64_t start_ns, end_ns; /* of the oldest, unless IDLE */
-    uint8_t phase;             /* enum simulator_phase */
-    bool skipping;             /* a command failed: CHAINED ones are skipped until a fence */
-};
-
-/* The way of the last copy of a lane. */
-struct simulator_way {
-    uint32_t source, target; /* nodes of the engine; equal: there was none yet */
-    uint32_t count;
-    uint32_t links[MACHINE_HOPS];
-    uint64_t latency_ns;
-};
 
 /* ---- life ------------------------------------------------------------------------------- */
 
@@ -206,7 +176,8 @@ static fgpu_status simulator_lanes(struct simulator *s)
     uint32_t lanes = s->engine.lane_count;
     s->lanes = alloc_get_zeroed(NULL, lanes * sizeof *s->lanes, 16);
     s->ways = alloc_get_zeroed(NULL, lanes * sizeof *s->ways, 16);
-    if (s->lanes == NULL || s->ways == NULL || !agenda_init(&s->agenda, lanes + s->device_count + 2))
+    if (s->lanes == NULL || s->ways == NULL ||
+        !agenda_init(&s->agenda, lanes + s->device_count + 2))
         return FGPU_E_NOMEM;
     for (uint32_t i = 0; i < lanes; i++)
         vec_init(&s->lanes[i].queue, sizeof(struct simulator_command), NULL);
@@ -473,68 +444,6 @@ static void simulator_time_end(struct simulator *s, uint64_t begin_ns, bool is_t
         s->turn_ns += (clock_now_ns() - begin_ns) * (all ? 1 : SIMULATOR_TIMED);
 }
 
-/* Most of an event's time would go into waiting for records that were last touched long before.
- * Which events are next is known, but for those that the present one brings about: they are among
- * the first in the agenda's heap. What they will need is fetched bit by bit meanwhile: the lane,
- * the command that it works on, what that is of. Changes nothing. */
-#define SIMULATOR_SOON 5u /* the first and the four below it */
-
-static const struct simulator_lane *simulator_soon(const struct simulator *s, uint32_t at)
-{
-    if (at >= s->agenda.count || s->agenda.heap[at].id >= s->engine.lane_count)
-        return NULL;
-    return &s->lanes[s->agenda.heap[at].id];
-}
-
-static const struct simulator_command *simulator_soon_command(const struct simulator *s,
-                                                              uint32_t at)
-{
-    const struct simulator_lane *lane = simulator_soon(s, at);
-    return lane != NULL && lane->head < lane->queue.count ? vec_at(&lane->queue, lane->head) : NULL;
-}
-
-static void simulator_fetch_lanes(const struct simulator *s)
-{
-    for (uint32_t i = 0; i < SIMULATOR_SOON; i++) {
-        const struct simulator_lane *soon = simulator_soon(s, i);
-        if (soon == NULL)
-            continue;
-        const char *lane = (const char *)&s->engine.lanes[soon - s->lanes];
-        __builtin_prefetch(soon, 1);
-        for (uint32_t at = 0; at < sizeof(struct lane); at += LIMITS_CACHE_LINE)
-            __builtin_prefetch(lane + at, 1);
-    }
-}
-
-static void simulator_fetch_commands(const struct simulator *s)
-{
-    for (uint32_t i = 0; i < SIMULATOR_SOON; i++)
-        __builtin_prefetch(simulator_soon_command(s, i));
-}
-
-static void simulator_fetch_records(const struct simulator *s)
-{
-    for (uint32_t i = 0; i < SIMULATOR_SOON; i++) {
-        const struct simulator_command *command = simulator_soon_command(s, i);
-        if (command == NULL || command->entry == RING_FENCE)
-            continue;
-        const char *record = command->entry & RING_OP
-                                 ? table_at(&s->engine.ops, command->entry & ~RING_OP)
-                                 : (char *)engine_task(&s->engine, command->entry);
-        __builtin_prefetch(command->cmd.body, 1);
-        __builtin_prefetch(record, 1);
-        __builtin_prefetch(record + LIMITS_CACHE_LINE, 1);
-        __builtin_prefetch(record + 2 * LIMITS_CACHE_LINE, 1);
-    }
-}
-
-static void simulator_fetch_buffers(const struct simulator *s)
-{
-    const struct simulator_command *command = simulator_soon_command(s, 0);
-    if (command != NULL && !(command->entry & RING_OP))
-        graph_fetch_buffers(&s->engine, engine_task(&s->engine, command->entry));
-}
-
 static void simulator_turn(struct simulator *s)
 {
     uint64_t begin_ns = simulator_time_begin(s, true);
@@ -544,7 +453,7 @@ static void simulator_turn(struct simulator *s)
         s->plan_due = 0;
         engine_planned(&s->engine);
     }
-    simulator_fetch_records(s);
+    simulator_fetch_record(s);
     do {
         engine_turn(&s->engine);
         simulator_fetch_buffers(s);
@@ -700,8 +609,7 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     if (!(command.entry & RING_OP)) /* nor a fence */
         simulator_count(s, index, command.entry, result->status);
     agenda_set(&s->agenda, index, AGENDA_NEVER);
-    simulator_fetch_records(s);
-    simulator_fetch_lanes(s);
+    simulator_fetch_lane(s);
     if (s->config.machine != NULL)
         network_end(&s->network, index);
     lane->phase = PHASE_IDLE;
@@ -712,7 +620,7 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     uint64_t begin_ns = simulator_time_begin(s, false);
     engine_clock(&s->engine, s->now_ns);
     engine_progress(&s->engine, index, command.number);
-    simulator_fetch_commands(s);
+    simulator_fetch_command(s);
     simulator_time_end(s, begin_ns, false);
     uint32_t device = s->engine.lanes[index].device;
     if (engine_device_fails(&s->engine, device))
@@ -808,7 +716,8 @@ fgpu_status simulator_submit_typed(struct simulator *s, struct submit_request *r
     request->dims = 1;
     request->global[0] = type->model_size;
     request->global[1] = request->global[2] = 1;
-    /* Nothing asks for the size of a group but what is cut into groups: other records stay brief. */
+    /* Nothing asks for the size of a group but what is cut into groups: other records stay brief.
+     */
     request->local[0] = request->cuts != NULL ? 1 : 0;
     fgpu_status status = submit_prepare(&s->engine, request, &index, &generation);
     if (status != FGPU_OK)
