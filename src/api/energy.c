@@ -1,0 +1,58 @@
+/* One meter for the process; see fastgpu/energy.h. */
+#include <fastgpu/energy.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/lock.h"
+#include "dev/host/energy.h"
+
+static struct lock energy_lock; /* LOCK_FREE */
+static struct host_energy energy_meter;
+static bool energy_is_open;
+
+static void energy_sources(char *sources, size_t bytes)
+{
+    size_t used = 0;
+    for (uint32_t i = 0; i < energy_meter.count; i++) {
+        const char *name = energy_meter.counters[i].name;
+        size_t length = strlen(name) + (i > 0 ? 2 : 0);
+        if (used + length >= bytes)
+            return;
+        if (i > 0)
+            memcpy(sources + used, ", ", 2);
+        memcpy(sources + used + (i > 0 ? 2 : 0), name, strlen(name));
+        used += length;
+    }
+}
+
+fgpu_status fgpu_energy_read(fgpu_energy *energy)
+{
+    if (energy == NULL)
+        return error_set(FGPU_E_INVAL, "fgpu_energy_read: energy is NULL");
+    if (energy->struct_bytes != sizeof *energy)
+        return error_set(FGPU_E_VERSION,
+                         "fgpu_energy_read: energy.struct_bytes is %u, this library's is %zu",
+                         energy->struct_bytes, sizeof *energy);
+    fgpu_energy now = {.struct_bytes = sizeof now};
+    char why[HOST_ENERGY_WHY_BYTES];
+    lock_acquire(&energy_lock);
+    if (!energy_is_open) {
+        const char *root = getenv("FASTGPU_SYSFS");
+        host_energy_init(&energy_meter, root != NULL && root[0] != '\0' ? root : "/sys");
+        energy_is_open = true;
+    }
+    bool known = host_energy_read(&energy_meter, &now.joule);
+    now.time_ns = clock_now_ns();
+    now.counters = energy_meter.count;
+    now.epoch = energy_meter.epoch;
+    energy_sources(now.sources, sizeof now.sources);
+    memcpy(why, energy_meter.why, sizeof why);
+    lock_release(&energy_lock);
+    if (!known)
+        return error_set(FGPU_E_NODEVICE, "fgpu_energy_read: %s", why);
+    *energy = now;
+    return FGPU_OK;
+}
