@@ -122,6 +122,8 @@ static bool embedded_hand_out(struct driver *driver)
     struct engine *engine = &driver->engine;
     bool any = false;
     bool stuck = false;
+    if (engine->guards.count > 0)
+        driver_tell_guards(driver);
     if (!engine->has_commands)
         return false;
     for (uint32_t i = 0; i < engine->lane_count; i++) {
@@ -210,6 +212,8 @@ static void embedded_publish(struct driver *driver)
     bool busy = flight > 0 || atomic_load_relaxed_u32(&driver->flow) || driver->building > 0 ||
                 atomic_load_relaxed_u32(&driver->stuck);
     atomic_store_relaxed_u32(&driver->soon, flight == 0 || (flight <= EMBEDDED_SOON && is_short));
+    /* What is long may be stopped for an urgent one. */
+    idle |= driver->engine.serve != NULL;
     atomic_store_relaxed_u32(&driver->idle, idle && is_long);
     atomic_store_relaxed_u32(&driver->serves, serves);
     atomic_store_relaxed_u32(&driver->pumps, atomic_load_relaxed_u32(&driver->pumps) + 1);

@@ -253,6 +253,7 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
         .log = &driver->log,
         .flags = options->flags,
         .aim = {.objective = options->objective},
+        .preempt = options->preempt,
         .first_generation = driver->first_generation,
         .plans_apart = true,
 #ifdef FGPU_DEBUG_CHECKS
