@@ -1,4 +1,6 @@
-/* One meter for the process; see fastgpu/energy.h. */
+/* Energy counters: one meter for the process, opened by the first reading. See fastgpu/energy.h.
+ * Thread: any, under a lock of its own.
+ */
 #include <fastgpu/energy.h>
 
 #include <stdlib.h>

@@ -551,16 +551,6 @@ static uint32_t engine_take(struct engine *engine, struct lane *lane, uint32_t i
     return index;
 }
 
-/* The record of a task that is looked at soon. */
-static void engine_fetch_task(const struct engine *engine, uint32_t index)
-{
-    if (index == TASK_NONE)
-        return;
-    const char *record = (const char *)engine_task(engine, index);
-    for (uint32_t at = 0; at < TASK_SLOT_BYTES; at += LIMITS_CACHE_LINE)
-        __builtin_prefetch(record + at, 1);
-}
-
 /* Of a backlog's first few the first one whose data are there, and that may go before `awaited`. */
 static uint32_t engine_next_settled(struct engine *engine, struct lane *lane,
                                     const struct task *awaited)
@@ -569,7 +559,7 @@ static uint32_t engine_next_settled(struct engine *engine, struct lane *lane,
     uint32_t at = lane->backlog_head;
     for (uint32_t i = 0; i < ENGINE_LOOK && at != TASK_NONE; i++) {
         struct task *task = engine_task(engine, at);
-        engine_fetch_task(engine, atomic_load_relaxed_u32(&task->next));
+        graph_fetch_record(engine, atomic_load_relaxed_u32(&task->next));
         if (task->status != FGPU_OK ||
             (move_settled(engine, task, node) &&
              (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited)) &&
@@ -744,7 +734,7 @@ static void engine_fetch_ready(const struct engine *engine)
         return;
     task = engine_task(engine, next);
     graph_fetch_buffers(engine, task);
-    engine_fetch_task(engine, atomic_load_relaxed_u32(&task->next));
+    graph_fetch_record(engine, atomic_load_relaxed_u32(&task->next));
 }
 
 static bool engine_fill(struct engine *engine)

@@ -138,6 +138,15 @@ bool graph_walk(struct engine *engine, struct task *task, uint32_t access, graph
     return true;
 }
 
+void graph_fetch_record(const struct engine *engine, uint32_t index)
+{
+    if (index == TASK_NONE)
+        return;
+    const char *record = (const char *)engine_task(engine, index);
+    for (uint32_t at = 0; at < TASK_SLOT_BYTES; at += LIMITS_CACHE_LINE)
+        __builtin_prefetch(record + at, 1);
+}
+
 void graph_fetch_buffers(const struct engine *engine, const struct task *task)
 {
     for (uint32_t i = 0; i < task->access_count; i++) {
