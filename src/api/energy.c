@@ -3,6 +3,7 @@
  */
 #include <fastgpu/energy.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,18 +16,18 @@ static struct lock energy_lock; /* LOCK_FREE */
 static struct host_energy energy_meter;
 static bool energy_is_open;
 
+/* As many names as fit, whole. */
 static void energy_sources(char *sources, size_t bytes)
 {
     size_t used = 0;
     for (uint32_t i = 0; i < energy_meter.count; i++) {
-        const char *name = energy_meter.counters[i].name;
-        size_t length = strlen(name) + (i > 0 ? 2 : 0);
-        if (used + length >= bytes)
+        int length = snprintf(sources + used, bytes - used, "%s%s", i > 0 ? ", " : "",
+                              energy_meter.counters[i].name);
+        if (length < 0 || (size_t)length >= bytes - used) {
+            sources[used] = '\0';
             return;
-        if (i > 0)
-            memcpy(sources + used, ", ", 2);
-        memcpy(sources + used + (i > 0 ? 2 : 0), name, strlen(name));
-        used += length;
+        }
+        used += (size_t)length;
     }
 }
 

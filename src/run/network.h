@@ -13,7 +13,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdbool.h>
 
 #define NETWORK_NONE UINT32_MAX
 #define NETWORK_HOPS 32u
