@@ -505,7 +505,7 @@ static uint32_t evaluate_median(const uint64_t *times, uint32_t count)
 
     memcpy(sorted, times, count * sizeof *times);
     qsort(sorted, count, sizeof *sorted, evaluate_compare_times);
-    while (times[place] != sorted[(count - 1) / 2])
+    while (place + 1 < count && times[place] != sorted[(count - 1) / 2])
         place++;
     return place;
 }
