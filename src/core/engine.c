@@ -19,6 +19,7 @@
 #include "core/lineage.h"
 #include "core/memory.h"
 #include "core/move.h"
+#include "core/overdue.h"
 #include "core/place.h"
 #include "core/planner.h"
 #include "core/power.h"
@@ -770,6 +771,8 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
+    if (engine->overdue_ns != 0 && engine->now_ns >= engine->overdue_look_ns)
+        overdue_look(engine);
     if (engine->power != NULL)
         power_turn(engine);
     if (engine->planner != NULL && engine->serve == NULL)
