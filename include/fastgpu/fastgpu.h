@@ -5,6 +5,7 @@
 
 #include <fastgpu/buffer.h>
 #include <fastgpu/device.h>
+#include <fastgpu/energy.h>
 #include <fastgpu/graph.h>
 #include <fastgpu/kernel.h>
 #include <fastgpu/log.h>
