@@ -321,6 +321,8 @@ static bool planner_plan(struct engine *engine, uint32_t most)
 {
     struct planner *planner = engine->planner;
     struct search *search = &planner->search;
+    bool is_look = planner->plans > 0 && planner->fresh == 0 && planner->again == 0;
+    uint64_t expected_ns = is_look ? planner->left_ns - planner_gone_ns(engine) : 0;
     planner->fresh = planner->ended = planner->again = planner->ran = planner->seen = 0;
     planner->late_ns = 0;
     bool filled = search_take(search, engine, PLANNER_TASKS);
@@ -335,6 +337,7 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     uint32_t once = (engine->plans_apart ? PLANNER_APART : PLANNER_ONCE) / tasks + 1;
     search->most = most < once ? most : once;
     search->known = planner->found;
+    search->known.expected_ns = (int64_t)expected_ns;
     planner->busy = true;
     if (engine->plans_apart) {
         engine_act(engine, (struct action){.kind = ACTION_PLAN});

@@ -496,6 +496,14 @@ bool world_look(struct world *world, uint32_t task, struct world_place *place, i
     return true;
 }
 
+int64_t world_data_begin_ns(struct world *world, uint32_t data, uint32_t node)
+{
+    if (world->held[data] == 0 || data_there_ns(world, data, node) != WORLD_ABSENT)
+        return WORLD_ABSENT;
+    const struct data_source source = data_best(world, data, node);
+    return source.node == PLAN_NONE ? WORLD_ABSENT : source.end_ns - source.copy_ns;
+}
+
 int64_t world_data_move(struct world *world, uint32_t data, uint32_t node)
 {
     const struct data_source source = data_best(world, data, node);
