@@ -13,7 +13,7 @@
 #define PLANNER_AGAIN 4u       /* simulations of a plan that is made again */
 #define PLANNER_SURE 8u        /* tasks shorter than an eighth of what pays on one lane */
 #define PLANNER_SOON_NS 40000u /* a lane that is at work for less is handed what there is */
-#define PLANNER_LOOKS 4u       /* how often it is looked at again, where it goes as planned */
+#define PLANNER_LOOKS 2u       /* how often it is looked at again, where it goes as planned */
 #define PLANNER_SAMPLES 8u     /* devices */
 #define PLANNER_SLOTS 4096u    /* looked through for one fresh task, at most */
 #define PLANNER_LATE 32u       /* late by a 32nd of what the plan had left: it is made again */

@@ -10,7 +10,7 @@
 #include "base/atomic.h"
 
 #define AUTO_SHARE                                                                                 \
-    60               /* of the makespan: what searching may cost; looks at it later have the rest */
+    70               /* of the makespan: what searching may cost; looks at it later have the rest */
 #define AUTO_LEAD 50 /* to change plans costs copies that have been made ahead */
 #define AUTO_MENDED 128 /* by how much moving a few tasks must make it better */
 #define AUTO_PULLS 5 /* what is given data late may be longer than the best by a fifth at first */
@@ -193,12 +193,12 @@ struct auto_candidate {
 };
 
 static const struct auto_candidate auto_candidates[] = {
-    {WORLD_RANK_RATE, 2048, 0, 64, 4, 1, false, false, 24},
     {WORLD_RANK_LEAST, 512, 256, 512, 32, 2, false, true, 64},
-    {WORLD_RANK_BOTH, 1024, 768, 384, 1, 1, true, false, 0},
-    {WORLD_RANK_RATE, 4096, 768, 1024, 16, 2, false, true, 64},
-    {WORLD_RANK_BOTH, 2048, 0, 384, 4, 1, false, false, 0},
     {WORLD_RANK_LEAST, 4096, 0, 384, 8, 2, false, true, 64},
+    {WORLD_RANK_RATE, 2048, 0, 64, 4, 1, false, false, 24},
+    {WORLD_RANK_BOTH, 1024, 768, 384, 1, 1, true, false, 0},
+    {WORLD_RANK_BOTH, 2048, 0, 384, 4, 1, false, false, 0},
+    {WORLD_RANK_RATE, 4096, 768, 1024, 16, 2, false, true, 64},
     {WORLD_RANK_LEAST, 256, 0, 384, 32, 8, false, false, 0},
     {WORLD_RANK_RATE, 1024, 256, 384, 8, 1, true, true, 0},
 };
@@ -243,11 +243,13 @@ static void auto_candidate(struct auto_search *search, size_t index, bool flat)
 static void auto_few(struct auto_search *search)
 {
     auto_candidate(search, 7, false);
-    auto_candidate(search, 1, false);
+    auto_candidate(search, 0, false);
     auto_candidate(search, 7, true);
-    auto_single(search, 0);
     auto_single(search, 1);
-    auto_candidate(search, 2, true);
+    auto_single(search, 0);
+    auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
+    auto_candidate(search, 2, false);
+    auto_candidate(search, 3, true);
     auto_candidate(search, 6, true);
 }
 
@@ -338,7 +340,8 @@ static void auto_first(struct auto_search *search)
 {
     if (auto_affords(search) < AUTO_FEW)
         auto_few(search);
-    auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
+    else
+        auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
     for (size_t i = 0; i < AUTO_CANDIDATES; i++) {
         auto_candidate(search, i, false);
         auto_candidate(search, i, true);
