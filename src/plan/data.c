@@ -257,17 +257,23 @@ static bool data_hides(const struct world *world, uint64_t (*crossed)[DATA_PATH_
 }
 
 /* Gives world->paths the links that can be free later than every other on the same path.
- * `crossed`: NULL when there are too many paths to tell. */
+ * `crossed`: NULL when there are too many paths to tell. [in] hides: zeros, [link * links + link].
+ */
 static void data_thin(struct world *world, const struct plan_path *paths,
-                      uint64_t (*crossed)[DATA_PATH_WORDS + 1])
+                      uint64_t (*crossed)[DATA_PATH_WORDS + 1], uint8_t *hides)
 {
     uint32_t count = world->window->node_count * world->window->node_count;
+    size_t links = world->window->links.count;
     for (uint32_t p = 0; p < count; p++) {
         const struct plan_path *of = &paths[p];
         for (uint32_t i = 0; i < of->link_count; i++) {
             bool hidden = data_times(of, i) == 0;
-            for (uint32_t j = 0; crossed != NULL && j < of->link_count && !hidden; j++)
-                hidden = j != i && data_hides(world, crossed, of->links[i], of->links[j]);
+            for (uint32_t j = 0; crossed != NULL && j < of->link_count && !hidden; j++) {
+                uint8_t *known = &hides[of->links[i] * links + of->links[j]]; /* 1: no, 2: yes */
+                if (*known == 0)
+                    *known = 1 + data_hides(world, crossed, of->links[i], of->links[j]);
+                hidden = *known == 2;
+            }
             if (!hidden)
                 data_hop(world, &world->paths[p], of, i);
         }
@@ -295,22 +301,26 @@ static bool data_paths(struct world *world)
            bytes = links * sizeof(uint64_t[DATA_PATH_WORDS + 1]);
     struct plan_path *paths = alloc_get_zeroed(world->hooks, count * sizeof *paths, 16);
     uint64_t(*crossed)[DATA_PATH_WORDS + 1] = NULL;
+    uint8_t *hides = NULL;
     bool few = count <= DATA_PATH_WORDS * 64 && links > 0;
     world->paths = alloc_get_zeroed(world->hooks, count * sizeof *world->paths, 64);
     world->into_ns = alloc_get_zeroed(world->hooks, nodes * sizeof *world->into_ns, 16);
-    if (few)
+    if (few) {
         crossed = alloc_get_zeroed(world->hooks, bytes, 16);
+        hides = alloc_get_zeroed(world->hooks, links * links, 16);
+    }
     bool good = paths != NULL && world->paths != NULL && world->into_ns != NULL &&
-                (!few || crossed != NULL);
+                (!few || (crossed != NULL && hides != NULL));
     for (uint32_t i = 0; good && i < count; i++)
         data_ask(world, i / nodes, i % nodes, &paths[i], &world->paths[i]);
     if (good && few)
         data_crossings(world, paths, crossed);
     if (good)
-        data_thin(world, paths, crossed);
+        data_thin(world, paths, crossed, hides);
     if (good)
         data_into(world, nodes);
     alloc_put(world->hooks, crossed, bytes);
+    alloc_put(world->hooks, hides, links * links);
     alloc_put(world->hooks, paths, count * sizeof *paths);
     return good;
 }
