@@ -4,8 +4,8 @@
 #include "base/assert.h"
 
 #define EVICT_NONE UINT32_MAX
-#define EVICT_LATE 48.0    /* uses that count in full, in keys that have room */
-#define EVICT_BETTER 1.06 /* so much better must another shadow be to be followed */
+#define EVICT_LATE 32.0   /* uses that count in full, in keys that are there */
+#define EVICT_BETTER 0.02 /* more hits, in capacities, that make another shadow be followed */
 
 static struct evict_item *evict_at(const struct evict *evict, uint32_t item)
 {
@@ -17,12 +17,10 @@ void evict_init(struct evict *evict, uint64_t capacity, const struct alloc_hooks
     static const struct {
         enum shadow_kind kind;
         double half;
-    } kinds[EVICT_SHADOWS] = {{SHADOW_SCORE, 4}, {SHADOW_SCORE, 1}, {SHADOW_SCORE, 16},
-                              {SHADOW_LRU, 0},   {SHADOW_S3FIFO, 0}, {SHADOW_FIFO, 0}};
-    *evict = (struct evict){.capacity = capacity,
-                            .unused = EVICT_NONE,
-                            .newest = EVICT_NONE,
-                            .oldest = EVICT_NONE};
+    } kinds[EVICT_SHADOWS] = {{SHADOW_LRU, 0},    {SHADOW_SCORE, 1},  {SHADOW_SCORE, 4},
+                              {SHADOW_SCORE, 16}, {SHADOW_S3FIFO, 0}, {SHADOW_FIFO, 0}};
+    *evict = (struct evict){
+        .capacity = capacity, .unused = EVICT_NONE, .newest = EVICT_NONE, .oldest = EVICT_NONE};
     for (uint32_t i = 0; i < EVICT_SHADOWS; i++)
         shadow_init(&evict->shadows[i], kinds[i].kind, capacity, kinds[i].half, hooks);
     map_init(&evict->map, hooks);
@@ -206,6 +204,12 @@ fgpu_status evict_set_next(struct evict *evict, uint64_t key, uint64_t next)
     return FGPU_OK;
 }
 
+uint64_t evict_get_next(const struct evict *evict, uint64_t key)
+{
+    uint32_t index = evict_find(evict, key);
+    return index != EVICT_NONE ? evict_at(evict, index)->next : EVICT_UNKNOWN;
+}
+
 /* ---- uses ------------------------------------------------------------------------------- */
 
 /* All that is there and that the shadow does not hold, oldest first. */
@@ -235,13 +239,14 @@ void evict_use(struct evict *evict, uint64_t key, uint64_t bytes, uint64_t now)
 {
     double keys = evict->map.count > 64 ? (double)evict->map.count : 64.0;
     double fade = 1.0 - 1.0 / (EVICT_LATE * keys);
+    double margin = EVICT_BETTER * (double)evict->capacity;
     uint32_t best = evict->followed, index = evict_find(evict, key);
     evict->now = now;
     evict->uses++;
-    for (uint32_t i = 0; i < EVICT_SHADOWS; i++) {
+    for (uint32_t i = 0; i < EVICT_SHADOWS && !evict->plain; i++) {
         bool hit = shadow_use(&evict->shadows[i], key, bytes);
         evict->hits[i] = evict->hits[i] * fade + (hit ? (double)bytes : 0.0);
-        if (evict->hits[i] > evict->hits[best] * (best == evict->followed ? EVICT_BETTER : 1.0))
+        if (evict->hits[i] > evict->hits[best] + (best == evict->followed ? margin : 0.0))
             best = i;
     }
     if (index != EVICT_NONE) {
@@ -282,6 +287,8 @@ static uint32_t evict_unknown(struct evict *evict, evict_may_go_fn may_go, void 
     uint32_t found = EVICT_NONE;
     for (uint32_t i = evict->oldest; i != EVICT_NONE; i = evict_at(evict, i)->newer) {
         uint64_t key = evict_at(evict, i)->key;
+        if (evict->plain && evict_may(may_go, user, key))
+            return i;
         if ((found == EVICT_NONE || !shadow_has(shadow, key)) && evict_may(may_go, user, key)) {
             found = i;
             if (!shadow_has(shadow, key))
@@ -306,10 +313,10 @@ static uint32_t evict_known(const struct evict *evict, evict_may_go_fn may_go, v
     for (uint32_t i = 0; i < evict->heap.count; i++) {
         uint32_t index = evict_heap(evict)[i];
         const struct evict_item *item = evict_at(evict, index);
-        bool better = best == EVICT_NONE ||
-                      (evict->dirty > 0
-                           ? evict_rest(evict, item) > evict_rest(evict, evict_at(evict, best))
-                           : evict_farther(evict, index, best));
+        bool better =
+            best == EVICT_NONE ||
+            (evict->dirty > 0 ? evict_rest(evict, item) > evict_rest(evict, evict_at(evict, best))
+                              : evict_farther(evict, index, best));
         if (better && evict_may(may_go, user, item->key))
             best = index;
         if (i == 0 && best != EVICT_NONE && evict->dirty == 0)

@@ -6,8 +6,8 @@
  * a horizon that is LRU(l) of S. Albers (On the influence of lookahead in competitive paging
  * algorithms, Algorithmica 18, 1997) with the policy below in place of LRU. Of what is not known to
  * be used: several shadow caches (mem/shadow.h) see all uses, and the one with most hits of late is
- * followed: what it does not hold goes first. Thread: one. O(log keys) for each call, when no key is
- * held back.
+ * followed: what it does not hold goes first. Thread: one. O(log keys) for each call, when no key
+ * is held back.
  */
 #ifndef FASTGPU_MEM_EVICT_H
 #define FASTGPU_MEM_EVICT_H
@@ -46,6 +46,7 @@ struct evict {
     uint64_t now; /* of next uses */
     uint64_t uses;
     uint64_t dirty; /* items that cost more than 1 */
+    bool plain;     /* set by the caller: no shadows, the least recently used goes */
 };
 
 /* [in] capacity: bytes of what can be there, > 0. */
@@ -63,6 +64,7 @@ void evict_remove(struct evict *evict, uint64_t key);
 /* What is known of something that is there (otherwise nothing happens). [in] next: EVICT_UNKNOWN:
  * nothing any more. FGPU_E_NOMEM: it stays unknown. */
 fgpu_status evict_set_next(struct evict *evict, uint64_t key, uint64_t next);
+uint64_t evict_get_next(const struct evict *evict, uint64_t key); /* as told, or EVICT_UNKNOWN */
 void evict_set_cost(struct evict *evict, uint64_t key, uint32_t cost);
 
 typedef bool (*evict_may_go_fn)(void *user, uint64_t key);

@@ -221,8 +221,7 @@ static void offsets_weigh(struct offsets_search *search)
     for (uint32_t i = 0; i < search->count; i++) {
         const struct offsets_block *block = &search->blocks[i];
         double life = (double)(block->upper - block->lower) / (double)(end - begin);
-        double weight =
-            OFFSETS_WEIGHT * (double)block->bytes / (double)search->bound * sqrt(life);
+        double weight = OFFSETS_WEIGHT * (double)block->bytes / (double)search->bound * sqrt(life);
         search->weights[i] = 1 + (uint64_t)weight;
         search->tabu[i] = 0;
         sum += weight;
@@ -257,8 +256,8 @@ struct offsets_choice {
 };
 
 /* `began`: of those around that begin below the block's end; `ended`: that end at or below it. */
-static void offsets_offer(struct offsets_search *search, struct offsets_choice *choice,
-                          uint64_t at, uint32_t began, uint32_t ended)
+static void offsets_offer(struct offsets_search *search, struct offsets_choice *choice, uint64_t at,
+                          uint32_t began, uint32_t ended)
 {
     uint64_t weight = search->firsts.before[began] - search->lasts.before[ended];
     if (weight > choice->weight)
@@ -283,7 +282,7 @@ static struct offsets_choice offsets_choose(struct offsets_search *search, uint3
     offsets_gather(search, block, true);
     while (began < firsts->count && firsts->at[began] < bytes)
         began++;
-    offsets_offer(search, &choice, 0, began, 0); /* on the floor */
+    offsets_offer(search, &choice, 0, began, 0);  /* on the floor */
     for (uint32_t i = 0; i < lasts->count; i++) { /* on top of another */
         uint64_t at = lasts->at[i];
         if (at + bytes > ceiling)
@@ -393,8 +392,8 @@ static void offsets_descend(struct offsets_search *search, struct offsets_result
 static size_t offsets_lay_out(struct offsets_search *search, char *memory)
 {
     size_t n = search->count, used = 0;
-    uint64_t **longs[] = {&search->offsets,   &search->best,         &search->weights,
-                          &search->tabu,      &search->firsts.at,    &search->lasts.at,
+    uint64_t **longs[] = {&search->offsets,       &search->best,        &search->weights,
+                          &search->tabu,          &search->firsts.at,   &search->lasts.at,
                           &search->firsts.before, &search->lasts.before};
     uint32_t **words[] = {&search->by_first, &search->by_last, &search->homeless};
     for (size_t i = 0; i < sizeof longs / sizeof longs[0]; i++, used += (n + 1) * 8)
@@ -410,8 +409,8 @@ static size_t offsets_lay_out(struct offsets_search *search, char *memory)
 static bool offsets_begin_plan(struct offsets_search *search, struct offsets_result *result)
 {
     if (search->count > OFFSETS_FITTED_LIMIT) {
-        result->bytes = offsets_stream(search->blocks, search->count, search->options->hooks,
-                                       search->best);
+        result->bytes =
+            offsets_stream(search->blocks, search->count, search->options->hooks, search->best);
         result->greedy_bytes = result->bytes;
         search->steps = search->steps_limit;
         return result->bytes != UINT64_MAX;

@@ -104,8 +104,8 @@ static bool offsets_begin(struct offsets_checker *checker, uint32_t block)
 
 static void offsets_end(struct offsets_checker *checker, uint32_t block)
 {
-    uint32_t place = offsets_place(checker->alive, checker->count, checker->offsets,
-                                   checker->offsets[block]);
+    uint32_t place =
+        offsets_place(checker->alive, checker->count, checker->offsets, checker->offsets[block]);
     checker->count--;
     memmove(checker->alive + place, checker->alive + place + 1,
             (checker->count - place) * sizeof *checker->alive);

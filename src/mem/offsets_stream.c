@@ -61,7 +61,8 @@ uint64_t offsets_stream(const struct offsets_block *blocks, uint32_t count,
         steps[2 * (size_t)i] = (struct offsets_step){blocks[i].lower, i, 1};
         steps[2 * (size_t)i + 1] = (struct offsets_step){blocks[i].upper, i, 0};
     }
-    if (steps != NULL && places != NULL && heap != NULL && offsets_open(heap, blocks, count, hooks)) {
+    if (steps != NULL && places != NULL && heap != NULL &&
+        offsets_open(heap, blocks, count, hooks)) {
         qsort(steps, 2 * (size_t)count, sizeof *steps, offsets_step_order);
         height = offsets_replay(heap, blocks, steps, 2 * (size_t)count, places);
         for (uint32_t i = 0; height != UINT64_MAX && i < count; i++)

@@ -7,9 +7,9 @@
 #include "base/assert.h"
 
 #define SHADOW_NONE UINT32_MAX
-#define SHADOW_SMALL_SHARE 10   /* S3-FIFO: of the capacity */
-#define SHADOW_USES_MAX 3       /* that S3-FIFO counts */
-#define SHADOW_GHOST_TIMES 8u   /* SCORE: bytes of those that went and are remembered, capacities */
+#define SHADOW_SMALL_SHARE 10 /* S3-FIFO: of the capacity */
+#define SHADOW_USES_MAX 3     /* that S3-FIFO counts */
+#define SHADOW_GHOST_TIMES 8u /* SCORE: bytes of those that went and are remembered, capacities */
 
 static struct shadow_node *shadow_at(const struct shadow *shadow, uint32_t node)
 {

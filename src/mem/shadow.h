@@ -3,10 +3,10 @@
  * Pure: references in, hits and evictions out. Capacity and sizes are bytes (1 each: blocks).
  * LRU; FIFO; S3-FIFO (J. Yang, Y. Zhang, Z. Qiu, Y. Yue, R. Vinayak: FIFO queues are all you need
  * for cache eviction, SOSP 2023); and SCORE, in which every use of a key adds one to what is left
- * of its score, which halves with every `half` capacities of bytes that are referenced (LRFU: D. Lee
- * et al., IEEE Transactions on Computers 50(12), 2001). Scores outlive their keys' presence a while.
- * Thread: one. Allocates while it grows; a shadow without memory stays right but forgets. O(1), SCORE
- * O(log keys).
+ * of its score, which halves with every `half` capacities of bytes that are referenced (LRFU: D.
+ * Lee et al., IEEE Transactions on Computers 50(12), 2001). Scores outlive their keys' presence a
+ * while. Thread: one. Allocates while it grows; a shadow without memory stays right but forgets.
+ * O(1), SCORE O(log keys).
  */
 #ifndef FASTGPU_MEM_SHADOW_H
 #define FASTGPU_MEM_SHADOW_H
@@ -37,12 +37,12 @@ enum shadow_where { SHADOW_SMALL, SHADOW_MAIN, SHADOW_GHOST, SHADOW_LISTS };
 struct shadow {
     enum shadow_kind kind;
     uint64_t capacity;
-    double half_bytes;   /* SCORE */
-    double clock_bytes;  /* all references */
-    struct map map;      /* key -> node */
-    struct vec nodes;    /* struct shadow_node */
-    struct vec heap;     /* uint32_t: nodes that are there, least score first */
-    struct vec evicted;  /* uint64_t: keys that went at the last use */
+    double half_bytes;  /* SCORE */
+    double clock_bytes; /* all references */
+    struct map map;     /* key -> node */
+    struct vec nodes;   /* struct shadow_node */
+    struct vec heap;    /* uint32_t: nodes that are there, least score first */
+    struct vec evicted; /* uint64_t: keys that went at the last use */
     uint32_t unused;
     struct shadow_list lists[SHADOW_LISTS];
 };
