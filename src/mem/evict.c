@@ -17,7 +17,7 @@ void evict_init(struct evict *evict, uint64_t capacity, const struct alloc_hooks
     static const struct {
         enum shadow_kind kind;
         double half;
-    } kinds[EVICT_SHADOWS] = {{SHADOW_LRU, 0},    {SHADOW_SCORE, 1},  {SHADOW_SCORE, 4},
+    } kinds[EVICT_SHADOWS] = {{SHADOW_SCORE, 4},  {SHADOW_LRU, 0},    {SHADOW_SCORE, 1},
                               {SHADOW_SCORE, 16}, {SHADOW_S3FIFO, 0}, {SHADOW_FIFO, 0}};
     *evict = (struct evict){
         .capacity = capacity, .unused = EVICT_NONE, .newest = EVICT_NONE, .oldest = EVICT_NONE};
