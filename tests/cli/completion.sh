@@ -27,7 +27,7 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices explain help kernel machine optimize run sim' ''
+offers 'bench check demo devices explain help kernel machine optimize replay-alloc replay-cache run sim' ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
