@@ -375,7 +375,7 @@ static void offsets_descend(struct offsets_search *search, struct offsets_result
     uint64_t fine = search->bound / 2048;
     while (result->bytes > search->bound && !search->stopped &&
            search->steps < search->steps_limit) {
-        if (result->bytes - low <= fine && low > search->bound)
+        if (result->bytes <= low + fine) /* or below it: that one was only not found */
             low = search->bound;
         uint64_t ceiling = low + (result->bytes - low) / 2;
         uint64_t left = search->steps_limit - search->steps;
