@@ -70,8 +70,19 @@ typedef struct fgpu_pool_options {
      * for the power of real devices is read by fgpu_device_get_sample() at most, and not known for
      * each kernel. Simulations take all of them. */
     uint32_t objective;
-    uint32_t reserved; /* 0 */
+    uint32_t preempt; /* fgpu_pool_preempt: how running work makes way for tasks of the class
+                         interactive */
 } fgpu_pool_options;
+
+/* Only kernels of the other classes are stopped, in pools whose tasks have terms. A kernel whose
+ * text or device does not allow the guard is sliced, and where it cannot be sliced it runs whole.
+ */
+typedef enum fgpu_pool_preempt {
+    FGPU_POOL_PREEMPT_AUTO = 0,   /* the best way that the device and the kernel allow */
+    FGPU_POOL_PREEMPT_OFF = 1,    /* whole launches */
+    FGPU_POOL_PREEMPT_SLICES = 2, /* short launches of some work groups, one after the other */
+    FGPU_POOL_PREEMPT_GUARD = 3   /* a flag stops a launch between two work groups */
+} fgpu_pool_preempt;
 
 enum fgpu_pool_flag {
     FGPU_POOL_NOWAIT = 1,   /* submit returns FGPU_E_AGAIN at the task limit instead of waiting */
@@ -89,14 +100,15 @@ FGPU_API void fgpu_pool_options_init(fgpu_pool_options *options);
 /* Read options from text: "key=value; key=value"; items end at ';' or the end of a line, blanks
  * around keys and values do not count, the last of two equal keys wins. Keys: devices policy
  * workers subdevices tasks device-memory host-memory cache log log-format log-file validate
- * reproducible trace trace-events nowait preimage faults seed objective. Sizes are bytes or a
- * number of KiB MiB GiB; log takes a level's name or number, log-format text or json, objective
- * makespan, latency, energy or edp; validate, reproducible, trace, nowait and preimage take on off
- * yes no 1 0, or nothing for on. [in] text, NUL terminated. [in,out] options: only the keys named
- * change, and nothing on failure. Strings stay owned by a thread-local copy (4096 bytes) that lives
- * until the thread's next call of this function with other options; a call with the same `options`
- * keeps those it had. Errors: FGPU_E_INVAL with the key, the value and what it takes, FGPU_E_LIMIT
- * (more than 4095 bytes), FGPU_E_VERSION (struct_bytes). Does not block. */
+ * reproducible trace trace-events nowait preimage faults seed objective preempt. Sizes are bytes or
+ * a number of KiB MiB GiB; log takes a level's name or number, log-format text or json, objective
+ * makespan, latency, energy or edp, preempt auto, off, slices or guard; validate, reproducible,
+ * trace, nowait and preimage take on off yes no 1 0, or nothing for on. [in] text, NUL terminated.
+ * [in,out] options: only the keys named change, and nothing on failure. Strings stay owned by a
+ * thread-local copy (4096 bytes) that lives until the thread's next call of this function with
+ * other options; a call with the same `options` keeps those it had. Errors: FGPU_E_INVAL with the
+ * key, the value and what it takes, FGPU_E_LIMIT (more than 4095 bytes), FGPU_E_VERSION
+ * (struct_bytes). Does not block. */
 FGPU_API fgpu_status fgpu_pool_options_parse(const char *text, fgpu_pool_options *options);
 
 /* Open a pool.

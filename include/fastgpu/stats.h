@@ -33,6 +33,7 @@ typedef struct fgpu_pool_stats {
                                    lost with a device; not counted again as submitted or done */
     uint64_t tasks_divided;     /* run in pieces */
     uint64_t pieces;            /* of them; devices count each as a task */
+    uint64_t preemptions;       /* kernels that were stopped, or held back, for urgent ones */
 } fgpu_pool_stats;
 
 typedef struct fgpu_device_stats {

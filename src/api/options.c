@@ -37,6 +37,7 @@ enum options_kind {
     OPTIONS_LEVEL,  /* int32_t */
     OPTIONS_FORMAT, /* uint32_t, fgpu_log_format */
     OPTIONS_AIM,    /* uint32_t, fgpu_objective */
+    OPTIONS_WAY,    /* uint32_t, fgpu_pool_preempt */
     OPTIONS_FLAG    /* a bit of flags */
 };
 
@@ -52,6 +53,7 @@ static const char *const options_takes[] = {
     [OPTIONS_LEVEL] = "off, error, warn, info, debug, trace, or a number from -1 to 4",
     [OPTIONS_FORMAT] = "text or json",
     [OPTIONS_AIM] = "makespan, latency, energy or edp",
+    [OPTIONS_WAY] = "auto, off, slices or guard",
     [OPTIONS_FLAG] = "on, off, yes, no, 1, 0, or nothing for on"};
 
 static const struct options_key {
@@ -80,6 +82,7 @@ static const struct options_key {
     {"faults", OPTIONS_FAULTS, 0, offsetof(fgpu_pool_options, faults)},
     {"seed", OPTIONS_NUMBER, 0, offsetof(fgpu_pool_options, seed)},
     {"objective", OPTIONS_AIM, 0, offsetof(fgpu_pool_options, objective)},
+    {"preempt", OPTIONS_WAY, 0, offsetof(fgpu_pool_options, preempt)},
 };
 
 #define OPTIONS_KEYS (sizeof options_keys / sizeof options_keys[0])
@@ -108,12 +111,12 @@ static bool options_number(const char *text, uint64_t most, bool hex, uint64_t *
     return options_digits(text, hex, number, &end) && *end == '\0' && *number <= most;
 }
 
-static bool options_aim(const char *text, uint32_t *objective)
+/* [in] names: of four values, in their order. */
+static bool options_word(const char *text, const char *const names[4], uint32_t *value)
 {
-    static const char *const names[] = {"makespan", "latency", "energy", "edp"};
-    for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (uint32_t i = 0; i < 4; i++)
         if (strcmp(text, names[i]) == 0) {
-            *objective = i;
+            *value = i;
             return true;
         }
     return false;
@@ -168,6 +171,8 @@ static bool options_take_text(const struct options_key *key, const char *value)
 static bool options_set(const struct options_key *key, const char *value,
                         fgpu_pool_options *options)
 {
+    static const char *const aims[] = {"makespan", "latency", "energy", "edp"};
+    static const char *const ways[] = {"auto", "off", "slices", "guard"};
     char *field = (char *)options + key->offset;
     uint64_t number = 0;
     int level;
@@ -193,7 +198,9 @@ static bool options_set(const struct options_key *key, const char *value,
         *(uint32_t *)(void *)field = value[0] == 'j' ? FGPU_LOG_JSON : FGPU_LOG_TEXT;
         return true;
     case OPTIONS_AIM:
-        return options_aim(value, (uint32_t *)(void *)field);
+        return options_word(value, aims, (uint32_t *)(void *)field);
+    case OPTIONS_WAY:
+        return options_word(value, ways, (uint32_t *)(void *)field);
     case OPTIONS_FLAG:
         if (!options_flag(value, &on))
             return false;

@@ -44,6 +44,16 @@ static fgpu_status pool_check_objective(const fgpu_pool_options *options)
     return FGPU_OK;
 }
 
+static fgpu_status pool_check_preempt(const fgpu_pool_options *options)
+{
+    if (options->preempt <= FGPU_POOL_PREEMPT_GUARD)
+        return FGPU_OK;
+    return error_set(FGPU_E_INVAL,
+                     "fgpu_pool_open: options.preempt is %u; there are 0 (auto), 1 (off), 2 "
+                     "(slices) and 3 (guard)",
+                     options->preempt);
+}
+
 static fgpu_status pool_check_options(const fgpu_pool_options *options)
 {
     if (options->struct_bytes != sizeof *options)
@@ -76,7 +86,8 @@ static fgpu_status pool_check_options(const fgpu_pool_options *options)
     if (options->flags & ~31u)
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.flags has unknown bits 0x%x",
                          options->flags & ~31u);
-    return pool_check_objective(options);
+    fgpu_status status = pool_check_preempt(options);
+    return status == FGPU_OK ? pool_check_objective(options) : status;
 }
 
 fgpu_status fgpu_pool_open(const fgpu_pool_options *options, fgpu_pool *handle)

@@ -186,7 +186,7 @@ static fgpu_status replay_plan(struct replay *replay, uint64_t *offsets)
         return error_set(status, "%s: %s", replay_who, fgpu_status_text(status));
     replay->result->planned_bytes = plan.bytes;
     enum offsets_verdict verdict =
-        offsets_check(replay->lives, offsets, replay->count, plan.bytes, NULL, &a, &b);
+        offsets_check(replay->lives, offsets, replay->count, plan.bytes, &a, &b);
     if (verdict == OFFSETS_UNKNOWN)
         return error_set(FGPU_E_NOMEM, "%s: no memory to check the plan", replay_who);
     FGPU_ASSERT(verdict == OFFSETS_GOOD); /* the plan and its check disagree: our bug */

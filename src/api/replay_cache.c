@@ -1,4 +1,6 @@
-/* References of a trace through caches: see fastgpu/replay.h. Blocks count 1 byte each. */
+/* References of a trace through caches: see fastgpu/replay.h. Blocks count 1 byte each. The pool's
+ * eviction (mem/evict.h) decides, here on what the caller says is known ahead.
+ */
 #include <stdlib.h>
 
 #include <fastgpu/replay.h>

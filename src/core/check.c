@@ -8,6 +8,7 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/lineage.h"
+#include "core/preempt.h"
 #include "core/serve.h"
 #include "core/split.h"
 
@@ -59,8 +60,10 @@ static void check_lane(const struct engine *engine, const struct lane *lane)
         FGPU_ASSERT(task_state(task) == FGPU_TASK_RUNNING && task->lane == lane->index);
         FGPU_ASSERT(task->flags & TASK_F_ISSUED || task->kind == TASK_JOINED);
         tasks++;
-        ns += task->predicted_ns;
+        ns += task->marks & TASK_M_PREEMPT ? 0 : task->predicted_ns;
     }
+    if (engine->preempt != NULL)
+        preempt_check_lane(engine, lane, &ns);
     FGPU_ASSERT(tasks == lane->flight_tasks);
     FGPU_ASSERT(ns == lane->flight_ns);
     FGPU_ASSERT(lane->commands.count <= lane->issued - lane->done);

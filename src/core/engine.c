@@ -19,9 +19,11 @@
 #include "core/lineage.h"
 #include "core/memory.h"
 #include "core/move.h"
+#include "core/overdue.h"
 #include "core/place.h"
 #include "core/planner.h"
 #include "core/power.h"
+#include "core/preempt.h"
 #include "core/sched.h"
 #include "core/serve.h"
 #include "core/split.h"
@@ -70,6 +72,8 @@ static void engine_marked_ended(struct engine *engine, struct task *task, fgpu_s
         serve_piece(engine, task);
     if (task->marks & TASK_M_SERVED)
         serve_ended(engine, task);
+    if (task->marks & TASK_M_PREEMPT)
+        preempt_ended(engine, task);
     if (task->marks & (TASK_M_IN_PIECES | TASK_M_PIECE))
         split_ended(engine, task, status);
 }
@@ -175,8 +179,17 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
     bool chained = false;
     switch (move_prepare(engine, task, lane_node(engine, task), task->lane, &chained)) {
     case MOVE_READY:
+        if (engine->preempt != NULL && !preempt_prepare(engine, task)) {
+            engine_moving(engine, task);
+            if (task->waits == 0)
+                engine_look(engine, task->self);
+            return true;
+        }
         move_claim(engine, task, lane_node(engine, task));
-        launch_task(engine, task, chained);
+        if (task->marks & TASK_M_PREEMPT)
+            preempt_launch(engine, task, chained);
+        else
+            launch_task(engine, task, chained);
         if (engine->power != NULL)
             power_start(engine, lane, task);
         if (task->kind != TASK_JOINED || joined_is_last(task))
@@ -251,6 +264,8 @@ static void engine_place(struct engine *engine, struct task *task)
     beside_place(engine, task);
     task_set_state(task, FGPU_TASK_PLACED);
     struct lane *lane = engine_lane(engine, task->lane);
+    if (engine->preempt != NULL && serve_is_urgent(engine, task))
+        preempt_make_way(engine, lane);
     if (lane->backlog_head == TASK_NONE && sched_has_room(engine, lane))
         (void)engine_dispatch(engine, task);
     else {
@@ -604,6 +619,8 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
         launch_fence(engine, lane);
         any = true;
     }
+    if (lane->resumes > 0)
+        preempt_fill(engine, lane, true);
     while (sched_has_room(engine, lane)) {
         uint32_t index = sched_chain_pop(engine, lane);
         if (index == TASK_NONE)
@@ -622,6 +639,8 @@ static bool engine_fill_lane(struct engine *engine, struct lane *lane)
         if (!engine_dispatch(engine, task))
             break;
     }
+    if (lane->resumes > 0)
+        preempt_fill(engine, lane, false);
     if (any)
         sched_update_hunger(engine, lane);
     if (lane->ahead_due)
@@ -636,7 +655,8 @@ static bool engine_fill_lanes(struct engine *engine)
          i = bitset_next(&engine->due, i + 1)) {
         struct lane *lane = engine_lane(engine, i);
         bitset_remove(&engine->due, i);
-        if (lane->chain_head != TASK_NONE || lane->backlog_head != TASK_NONE || lane->fence_due)
+        if (lane->chain_head != TASK_NONE || lane->backlog_head != TASK_NONE || lane->fence_due ||
+            lane->resumes > 0)
             any |= engine_fill_lane(engine, lane);
         if (lane->fence_due)
             bitset_add(&engine->due, i);
@@ -733,6 +753,8 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
+    if (engine->overdue_ns != 0 && engine->now_ns >= engine->overdue_look_ns)
+        overdue_look(engine);
     if (engine->power != NULL)
         power_turn(engine);
     if (engine->planner != NULL && engine->serve == NULL)

@@ -3,10 +3,10 @@
  *
  * A driver holds one lock around all calls here (submit_prepare excepted), and works like this:
  *   engine_clock(now); feed events (engine_submit, engine_progress, engine_slab, engine_built,
- * ...); engine_turn(); hand every lane's new commands to its device (lane->commands), carry out the
- * actions (engine->actions), feed what came of them, and turn again until there is nothing left to
- * hand out. The same events in the same order give the same records, byte for byte: ties are broken
- * by submission order and index.
+ * ...); engine_turn(); tell the guards (engine->guards), hand every lane's new commands to its
+ * device (lane->commands), carry out the actions (engine->actions), feed what came of them, and
+ * turn again until there is nothing left to hand out. The same events in the same order give the
+ * same records, byte for byte: ties are broken by submission order and index.
  */
 #ifndef FASTGPU_CORE_ENGINE_H
 #define FASTGPU_CORE_ENGINE_H
@@ -41,7 +41,11 @@ enum action_kind {
     ACTION_ALLOC,     /* memory for a node: answer with engine_slab */
     ACTION_FREE,      /* no answer */
     ACTION_BUILD,     /* compile: answer with engine_built, from any later moment */
+    ACTION_FORM,      /* compile for slices or a guard, and ahead for a work-group size: answer with
+                         engine_formed, from any later moment */
     ACTION_CODE_FREE, /* no answer */
+    ACTION_GUARD,     /* make a guard: answer with engine_guard */
+    ACTION_UNGUARD,   /* no answer */
     ACTION_PLAN,      /* search_run(engine_search()) on any thread: answer with engine_planned */
     ACTION_CALLBACK   /* call task_extra's on_done on the callback thread, then engine_callback_done
                        */
@@ -50,10 +54,12 @@ enum action_kind {
 struct action {
     uint32_t kind;
     uint32_t node;   /* ALLOC, FREE */
-    uint32_t device; /* BUILD, CODE_FREE; ALLOC, FREE: whose memory it is */
+    uint32_t form;   /* FORM: fgpu_code_form */
+    uint32_t device; /* BUILD, CODE_FREE, FORM, GUARD, UNGUARD; ALLOC, FREE: whose memory it is */
     uint32_t index;  /* kernel, task */
-    uint64_t handle; /* FREE: mem, CODE_FREE: code, BUILD: which variant */
-    uint64_t bytes;
+    uint64_t handle; /* FREE: mem, CODE_FREE: code, BUILD: which variant, UNGUARD: the guard */
+    uint64_t bytes;  /* GUARD: groups */
+    const struct preempt_run *run; /* FORM: of the task that waits, with its launch in bodies[0] */
 };
 
 /* ---- devices ---------------------------------------------------------------------------- */
@@ -102,6 +108,8 @@ struct lane {
     uint8_t side;          /* takes what may run beside others: beside_place() decides */
     uint8_t single;        /* one command at a time: a power cap wants to know when each starts */
     uint8_t held;          /* by the power cap: takes nothing for a while */
+    uint8_t resumes;       /* tasks that go on here as soon as there is room */
+    uint8_t overdue;       /* what runs there should have ended long ago */
     uint8_t rests;         /* the plan leaves it idle: takes no tasks unless nobody else can */
 };
 
@@ -204,11 +212,15 @@ struct engine_config {
     uint32_t first_generation; /* even: generations of tasks, buffers and kernels count from here */
     bool plans_apart;          /* plans are searched by ACTION_PLAN; else within the turn */
     bool lossless;             /* no device is ever lost: no finished task is kept to run again */
+    uint32_t preempt;          /* fgpu_pool_preempt */
+    uint64_t overdue_ns;       /* a task that runs for longer, and for far longer than predicted, is
+                                  told of and avoided; 0: none */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
 };
 
 struct lineage; /* core/lineage.h */
+struct preempt; /* core/preempt.h */
 struct planner; /* core/planner.h */
 struct power;   /* core/power.h */
 struct power_config;
@@ -316,7 +328,12 @@ struct engine {
     struct split *split; /* tasks that are run in pieces; NULL until there is one */
     bool help_due;       /* a lane may have become free to take over what is left of such a task */
     struct serve *serve; /* classes, deadlines, tenants; NULL until a task has terms */
-    struct vec torn;     /* uint32_t, while a device is lost: tasks whose data may be gone */
+    struct preempt *preempt;  /* what makes way for urgent tasks; NULL until then, or for good */
+    uint32_t preempt_way;     /* fgpu_pool_preempt */
+    uint64_t overdue_ns;      /* tasks that run for so long may be overdue; 0: none ever is */
+    uint64_t overdue_look_ns; /* until then lanes are not looked at for that */
+    struct vec guards;        /* struct preempt_order: carried out before commands are handed out */
+    struct vec torn;          /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 
 static inline struct task *engine_task(const struct engine *engine, uint32_t index)
@@ -439,6 +456,11 @@ void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t by
 /* Answer to ACTION_BUILD. [take] built->log. */
 void engine_built(struct engine *engine, uint32_t kernel, uint32_t device, fgpu_status status,
                   const fgpu_code_built *built);
+/* Answer to ACTION_FORM. [take] built->log; where the code was there already, only `status`. */
+void engine_formed(struct engine *engine, uint32_t kernel, uint32_t device, uint32_t form,
+                   fgpu_status status, const fgpu_code_built *built);
+/* Answer to ACTION_GUARD; 0: there is none. */
+void engine_guard(struct engine *engine, uint32_t task, fgpu_guard guard);
 /* Answer to ACTION_PLAN: its search has been run, and may be looked at in the next turn. */
 struct search *engine_search(struct engine *engine);
 void engine_planned(struct engine *engine);

@@ -18,8 +18,10 @@
 #include "core/lineage.h"
 #include "core/memory.h"
 #include "core/move.h"
+#include "core/overdue.h"
 #include "core/planner.h"
 #include "core/power.h"
+#include "core/preempt.h"
 #include "core/sched.h"
 #include "core/serve.h"
 #include "core/split.h"
@@ -86,14 +88,27 @@ static void events_suspect(struct engine *engine, struct lane *lane)
     lane->suspect = lane->issued;
 }
 
+/* A launch of some of its groups has finished: has the whole? */
+static bool events_preempt_ended(struct engine *engine, struct lane *lane, struct task *task)
+{
+    bool failed = false;
+    bool ended = preempt_ran(engine, task, &failed);
+    if (failed)
+        events_suspect(engine, lane);
+    return ended;
+}
+
 static void events_task_finished(struct engine *engine, struct lane *lane, struct task *task)
 {
+    if ((task->marks & TASK_M_PREEMPT) && !events_preempt_ended(engine, lane, task))
+        return;
     fgpu_status status = (fgpu_status)task_result(task)->status;
     if (status == FGPU_E_CANCELLED) { /* skipped: something before it in the queue failed */
         fault_take_back(engine, task, false);
         return;
     }
-    complete_flight(lane, task);
+    if (!(task->marks & TASK_M_PREEMPT))
+        complete_flight(lane, task);
     if (engine->power != NULL)
         power_end(engine, lane);
     lane->since_ns = engine->now_ns;
@@ -166,6 +181,8 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
     struct lane *lane = engine_lane(engine, lane_index);
     FGPU_ASSERT(number >= lane->done && number <= lane->issued);
     lane->seen = number;
+    if (__builtin_expect(lane->overdue, 0))
+        overdue_end(engine, lane);
     events_fetch(engine, lane, lane->done + 1, number);
     while (lane->done < number) {
         uint32_t entry = lane->ring[++lane->done & lane->ring_mask];
@@ -181,7 +198,8 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
     lane_wake(engine, &lane->waiters);
     if (lane->copies)
         events_device_due(engine, &engine->devices[lane->device]);
-    else if (lane->backlog_head != TASK_NONE || lane->chain_head != TASK_NONE || lane->ahead_due)
+    else if (lane->backlog_head != TASK_NONE || lane->chain_head != TASK_NONE || lane->ahead_due ||
+             lane->resumes > 0)
         bitset_add(&engine->due, lane_index);
     sched_update_hunger(engine, lane);
 }

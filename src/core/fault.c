@@ -20,6 +20,7 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/power.h"
+#include "core/preempt.h"
 #include "core/rest.h"
 #include "core/sched.h"
 #include "core/traffic.h"
@@ -39,14 +40,19 @@ static void fault_doom(struct engine *engine, struct task *task, uint32_t device
 void fault_take_back(struct engine *engine, struct task *task, bool torn)
 {
     struct lane *lane = engine_lane(engine, task->lane);
-    uint32_t node = lane_node(engine, task);
     complete_flight(lane, task);
     if (engine->power != NULL)
         power_end(engine, lane);
-    if (task->kind == TASK_JOINED) {
+    if (task->kind == TASK_JOINED)
         joined_take_back(engine, task, torn);
-        return;
-    }
+    else
+        fault_return(engine, task, torn);
+}
+
+void fault_return(struct engine *engine, struct task *task, bool torn)
+{
+    struct lane *lane = engine_lane(engine, task->lane);
+    uint32_t node = lane_node(engine, task);
     bool whole = move_unclaim(engine, task, node, torn);
     move_unpin(engine, task, node);
     graph_unissue(engine, task);
@@ -65,6 +71,22 @@ void fault_take_back(struct engine *engine, struct task *task, bool torn)
         sched_chain_push(engine, task, lane->index);
 }
 
+static void fault_running(struct engine *engine, struct task *task)
+{
+    if (!(task->marks & TASK_M_PREEMPT))
+        fault_take_back(engine, task, true);
+    else if (preempt_lost(engine, task))
+        fault_return(engine, task, true);
+}
+
+/* What had started there and was made to wait. */
+static void fault_paused(struct engine *engine, uint32_t device)
+{
+    uint32_t index;
+    while (engine->preempt != NULL && (index = preempt_lost_next(engine, device)) != TASK_NONE)
+        fault_return(engine, engine_task(engine, index), true);
+}
+
 static void fault_flight(struct engine *engine, struct lane *lane)
 {
     uint64_t last = lane->issued;
@@ -75,7 +97,7 @@ static void fault_flight(struct engine *engine, struct lane *lane)
         if (entry & RING_OP)
             move_op_done(engine, entry & ~RING_OP, FGPU_E_DEVICE_LOST);
         else
-            fault_take_back(engine, engine_task(engine, entry), true);
+            fault_running(engine, engine_task(engine, entry));
     }
     uint32_t op;
     while (traffic_governs(engine, lane) && (op = traffic_take(engine, lane)) != OP_NONE)
@@ -215,6 +237,7 @@ void fault_device(struct engine *engine, uint32_t index, const char *reason)
     fault_orphans(engine, device);
     for (uint32_t i = 0; i < engine_lanes_of(device); i++)
         fault_flight(engine, engine_lane(engine, device->lane_first + i));
+    fault_paused(engine, index);
     fault_memory(engine, index);
     for (uint32_t i = 0; i < engine_lanes_of(device); i++) {
         struct lane *lane = engine_lane(engine, device->lane_first + i);

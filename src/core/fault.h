@@ -11,6 +11,9 @@
  * needs are torn. [in] torn: it may have run. */
 void fault_take_back(struct engine *engine, struct task *task, bool torn);
 
+/* The same for one of which no command is counted as in flight. */
+void fault_return(struct engine *engine, struct task *task, bool torn);
+
 /* The device no longer counts: its tasks are taken back, its memory is forgotten. */
 void fault_device(struct engine *engine, uint32_t device, const char *reason);
 

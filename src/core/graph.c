@@ -179,6 +179,12 @@ fgpu_status graph_heritage(fgpu_status status)
     return status == FGPU_E_CANCELLED ? FGPU_E_CANCELLED : FGPU_E_POISONED;
 }
 
+/* Where others may follow a task that was issued. */
+static uint16_t graph_lane_of(const struct task *from)
+{
+    return from->marks & TASK_M_PREEMPT ? TASK_LANE_MIXED : from->lane;
+}
+
 bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool data)
 {
     if (from == to)
@@ -192,8 +198,8 @@ bool graph_edge(struct engine *engine, struct task *from, struct task *to, bool 
         (struct links_item){.task = to->self, .generation = task_generation(to), .data = data});
     to->undone++;
     if (from->flags & TASK_F_ISSUED) {
-        to->follow =
-            to->follow == TASK_LANE_NONE || to->follow == from->lane ? from->lane : TASK_LANE_MIXED;
+        uint16_t lane = graph_lane_of(from);
+        to->follow = to->follow == TASK_LANE_NONE || to->follow == lane ? lane : TASK_LANE_MIXED;
     } else {
         to->unissued++;
     }
@@ -420,8 +426,8 @@ static bool graph_is_ahead(const struct engine *engine, uint32_t index, uint32_t
                            uint16_t lane)
 {
     const struct task *from = graph_live(engine, index, generation);
-    return from == NULL ||
-           ((from->flags & TASK_F_ISSUED) && from->lane == lane && from->kind != TASK_JOINED);
+    return from == NULL || ((from->flags & TASK_F_ISSUED) && graph_lane_of(from) == lane &&
+                            from->kind != TASK_JOINED);
 }
 
 /* As it should be for graph_link_behind(), with at most *room edges, which are subtracted. */
@@ -510,6 +516,7 @@ void graph_issue(struct engine *engine, struct task *task)
 void graph_tell_issued(struct engine *engine, struct task *task)
 {
     size_t from = engine->work.count;
+    uint16_t lane = graph_lane_of(task);
     task->flags |= TASK_F_ISSUED;
     if (task->succ == LINKS_NONE)
         return;
@@ -517,9 +524,8 @@ void graph_tell_issued(struct engine *engine, struct task *task)
         struct task *succ = engine_task(engine, links_at(&engine->links, at)->task);
         FGPU_DEBUG_ASSERT(succ->unissued > 0);
         succ->unissued--;
-        succ->follow = succ->follow == TASK_LANE_NONE || succ->follow == task->lane
-                           ? task->lane
-                           : TASK_LANE_MIXED;
+        succ->follow =
+            succ->follow == TASK_LANE_NONE || succ->follow == lane ? lane : TASK_LANE_MIXED;
         if (succ->unissued == 0)
             engine_look(engine, succ->self);
     }

@@ -66,7 +66,7 @@ enum launch_answer launch_code(struct engine *engine, struct task *task)
 
 /* ---- bodies ----------------------------------------------------------------------------- */
 
-static void launch_resolve(struct engine *engine, struct task *task, uint32_t node)
+void launch_resolve(struct engine *engine, struct task *task, uint32_t node)
 {
     fgpu_cmd_arg *args = task_args(task);
     const struct task_access *accesses = task_accesses(task);

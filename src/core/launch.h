@@ -22,6 +22,9 @@ void launch_build(struct engine *engine, struct kernel *kernel, uint32_t device)
 /* The code of a launch, and its work-group size where the caller left that to the pool. */
 void launch_with(fgpu_cmd_launch *launch, const struct code *code, bool auto_local);
 
+/* The buffers among its arguments, as they are on the node. */
+void launch_resolve(struct engine *engine, struct task *task, uint32_t node);
+
 /* PLACED -> RUNNING: append the command. Everything is there. */
 void launch_task(struct engine *engine, struct task *task, bool chained);
 

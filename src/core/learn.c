@@ -100,7 +100,7 @@ void learn_task(struct engine *engine, struct task *task, fgpu_status status)
     device->stats.tasks++;
     device->stats.busy_ns += ns;
     device->stats.predicted_ns += task->predicted_ns;
-    if (engine->trace->on)
+    if (engine->trace->on && !(task->marks & TASK_M_PREEMPT))
         trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
                                                        .kind = TRACE_RUN_END,
                                                        .device = (uint8_t)lane->device,

@@ -14,6 +14,7 @@
 #include "core/launch.h"
 #include "core/lineage.h"
 #include "core/memory.h"
+#include "core/preempt.h"
 
 /* A slot that was never used begins where the engine's generations begin. */
 static uint32_t object_last_live(const struct engine *engine, const _Atomic uint32_t *live)
@@ -121,6 +122,8 @@ void engine_kernel_gone(struct engine *engine, uint32_t index)
     for (uint32_t c = 0; c < engine->code_count; c++)
         if (kernel->codes[c].state == CODE_BUILDING)
             return; /* engine_built comes back here */
+    if (!preempt_kernel_gone(engine, kernel))
+        return;
     for (uint32_t d = 0; d < engine->device_count; d++) {
         struct code *code = engine_code(engine, kernel, d);
         if (d > 0 && engine->devices[d - 1].code == engine->devices[d].code)

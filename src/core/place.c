@@ -8,7 +8,9 @@
 #include "core/place.h"
 
 #include "core/power.h"
+#include "core/preempt.h"
 #include "core/sched.h"
+#include "core/serve.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -387,12 +389,18 @@ static void place_costs(struct engine *engine, const struct task *task, uint32_t
         place_spare(engine, &reads, count);
 }
 
-static void place_add(struct engine *engine, const struct lane *lane, uint32_t *count)
+static void place_add(struct engine *engine, const struct task *task, const struct lane *lane,
+                      uint32_t *count)
 {
+    uint64_t flight_ns = sched_flight_ns(engine, lane);
+    if (__builtin_expect(engine->preempt != NULL, 0) && serve_is_urgent(engine, task)) {
+        uint64_t soft_ns = preempt_soft_ns(engine, lane);
+        flight_ns -= soft_ns < flight_ns ? soft_ns : flight_ns;
+    }
     engine->candidates[(*count)++] =
         (struct policy_lane){.lane = lane->index,
                              .load = lane->flight_tasks + lane->backlog_count,
-                             .ready_ns = sched_flight_ns(engine, lane) + lane->backlog_ns};
+                             .ready_ns = flight_ns + lane->backlog_ns};
 }
 
 /* [in] rests: lanes that rest, too. */
@@ -406,7 +414,7 @@ static uint32_t place_all(struct engine *engine, const struct task *task, bool r
             continue;
         for (uint32_t i = 0; i < device->lane_count; i++)
             if (rests || !engine_lane(engine, device->lane_first + i)->rests)
-                place_add(engine, engine_lane(engine, device->lane_first + i), &count);
+                place_add(engine, task, engine_lane(engine, device->lane_first + i), &count);
     }
     return count;
 }
@@ -437,7 +445,7 @@ static void place_near(struct engine *engine, const struct task *task, uint32_t 
         const struct engine_device *device = &engine->devices[index];
         if (!place_has(engine, *count, device->lane_first) &&
             place_obstacle(engine, task, device, index) == NULL)
-            place_add(engine, engine_lane(engine, device->lane_first), count);
+            place_add(engine, task, engine_lane(engine, device->lane_first), count);
     }
 }
 
@@ -456,7 +464,7 @@ static uint32_t place_some(struct engine *engine, const struct task *task)
             break;
         const struct lane *lane = engine_lane(engine, at++);
         if (!place_has(engine, count, lane->index) && place_can(engine, task, lane->device, &kind))
-            place_add(engine, lane, &count);
+            place_add(engine, task, lane, &count);
     }
     engine->eager_from = at >= engine->lane_count ? 0 : at;
     place_near(engine, task, &count);

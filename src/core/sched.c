@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/planner.h"
+#include "core/preempt.h"
 
 #define SCHED_BACKLOG_TASKS 64
 #define SCHED_BACKLOG_NS 400000u
@@ -283,6 +284,10 @@ void sched_backlog_push(struct engine *engine, struct task *task, bool front)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     task_set_state(task, FGPU_TASK_PLACED);
+    if (__builtin_expect(engine->preempt != NULL, 0) && serve_is_urgent(engine, task))
+        preempt_make_way(engine, lane);
+    else if (engine->serve != NULL && serve_lane_is_urgent(engine, lane))
+        front = false;
     uint32_t before = TASK_NONE;
     const struct planned *planned = planner_of(engine, task);
     if (!front && lane->backlog_head != TASK_NONE &&

@@ -20,6 +20,7 @@
 
 #include "core/graph.h"
 #include "core/planner.h"
+#include "core/preempt.h"
 #include "core/rest.h"
 #include "core/sched.h"
 
@@ -115,7 +116,7 @@ fgpu_status serve_begin(struct engine *engine)
     serve->last = TASK_NONE;
     if (!vec_reserve(&serve->entries, table_high_water(&engine->tasks) + 64) ||
         !vec_reserve(&serve->stack, engine->ready_count + 64) ||
-        serve_tenant_add(engine, "", 1, 0, &own) != FGPU_OK) {
+        serve_tenant_add(engine, "", 1, 0, &own) != FGPU_OK || preempt_begin(engine) != FGPU_OK) {
         serve_fini(engine);
         return FGPU_E_NOMEM;
     }
@@ -134,6 +135,7 @@ void serve_fini(struct engine *engine)
     struct serve *serve = engine->serve;
     if (serve == NULL)
         return;
+    preempt_fini(engine);
     for (uint32_t i = 0; i < serve->tenants.count; i++)
         for (uint32_t c = 0; c < SERVE_CLASSES; c++)
             ranked_fini(&serve_tenant_at(serve, i)->queues[c]);
@@ -149,10 +151,11 @@ void serve_fini(struct engine *engine)
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-static void serve_charge(struct serve *serve, struct serve_entry *entry, int64_t ns)
+static void serve_charge(struct engine *engine, struct serve_entry *entry, int64_t ns)
 {
+    struct serve *serve = engine->serve;
     bool batch_waits = serve->ready[SERVE_BATCH] > 0;
-    bool rest_waits = batch_waits || serve->ready[SERVE_NORMAL] > 0;
+    bool rest_waits = batch_waits || serve->ready[SERVE_NORMAL] > 0 || preempt_holds(engine);
     if (ns == 0)
         return;
     entry->charged_ns = (uint64_t)((int64_t)entry->charged_ns + ns);
@@ -173,7 +176,7 @@ static void serve_charge_last(struct engine *engine)
         (entry->flags & (SERVE_F_LIVE | SERVE_F_PICKED)) == (SERVE_F_LIVE | SERVE_F_PICKED) &&
         entry->generation == task_generation(task);
     if (same && entry->charged_ns == 0 && !(task->marks & TASK_M_DIVISIBLE))
-        serve_charge(serve, entry, task->predicted_ns);
+        serve_charge(engine, entry, task->predicted_ns);
     serve->last = TASK_NONE;
 }
 
@@ -188,7 +191,16 @@ void serve_piece(struct engine *engine, const struct task *piece)
         return;
     uint64_t ns = result->timed ? result->end_ns - result->start_ns : piece->predicted_ns;
     entry->pieces_ns += ns;
-    serve_charge(engine->serve, entry, (int64_t)ns);
+    serve_charge(engine, entry, (int64_t)ns);
+}
+
+/* What was predicted has been charged. */
+void serve_ran(struct engine *engine, struct task *task, uint64_t ns)
+{
+    struct serve_entry *entry = serve_of(engine, task);
+    entry->pieces_ns += ns;
+    if (entry->pieces_ns > entry->charged_ns)
+        serve_charge(engine, entry, (int64_t)(entry->pieces_ns - entry->charged_ns));
 }
 
 /* What the device measured of a task that has ended. */
@@ -262,7 +274,7 @@ void serve_ended(struct engine *engine, struct task *task)
     if (!(entry->flags & SERVE_F_LIVE))
         return;
     uint64_t ns = serve_measured(task, entry);
-    serve_charge(serve, entry, (int64_t)(ns - entry->charged_ns));
+    serve_charge(engine, entry, (int64_t)(ns - entry->charged_ns));
     struct serve_tenant *tenant = serve_tenant_at(serve, entry->tenant);
     tenant->used_ns += ns;
     tenant->tasks += ns > 0;
@@ -295,7 +307,7 @@ static void serve_note_waiting(struct serve *serve, uint32_t tenant, uint32_t ra
     share_set(serve->waiting[rank], tenant, ranked_count(queue) > 0);
 }
 
-static void serve_queue(struct engine *engine, struct task *task)
+static bool serve_enqueue(struct engine *engine, struct task *task)
 {
     struct serve *serve = engine->serve;
     struct serve_entry *entry = serve_of(engine, task);
@@ -303,12 +315,8 @@ static void serve_queue(struct engine *engine, struct task *task)
     uint64_t key = queue == &serve->due
                        ? entry->deadline_ns
                        : (uint64_t)((int64_t)SERVE_PRIORITY_LEAST - entry->priority);
-    if (!ranked_push(queue, (struct ranked_item){key, task->order, task->self})) {
-        graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
-        task_set_state(task, FGPU_TASK_LINKED);
-        engine_look(engine, task->self);
-        return;
-    }
+    if (!ranked_push(queue, (struct ranked_item){key, task->order, task->self}))
+        return false;
     if (!(entry->flags & SERVE_F_PRESENT)) {
         entry->flags |= SERVE_F_PRESENT;
         entry->present = entry->rank;
@@ -318,6 +326,21 @@ static void serve_queue(struct engine *engine, struct task *task)
     serve_note_waiting(serve, entry->tenant, entry->rank);
     serve->ready[entry->rank]++;
     engine->ready_count++;
+    return true;
+}
+
+static void serve_queue(struct engine *engine, struct task *task)
+{
+    if (serve_enqueue(engine, task))
+        return;
+    graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
+    task_set_state(task, FGPU_TASK_LINKED);
+    engine_look(engine, task->self);
+}
+
+bool serve_suspend(struct engine *engine, struct task *task)
+{
+    return serve_enqueue(engine, task);
 }
 
 /* It has been taken out of its queue, or is taken now. */
@@ -473,9 +496,25 @@ bool serve_before(const struct engine *engine, const struct task *there, const s
     return a->rank != SERVE_URGENT || a->deadline_ns <= b->deadline_ns;
 }
 
-bool serve_may_chain(const struct engine *engine, const struct task *task)
+bool serve_is_urgent(const struct engine *engine, const struct task *task)
 {
     return (task->marks & TASK_M_SERVED) && serve_of(engine, task)->rank == SERVE_URGENT;
+}
+
+bool serve_may_chain(const struct engine *engine, const struct task *task)
+{
+    return serve_is_urgent(engine, task);
+}
+
+bool serve_urgent_waits(const struct engine *engine)
+{
+    return engine->serve->ready[SERVE_URGENT] > 0;
+}
+
+bool serve_lane_is_urgent(const struct engine *engine, const struct lane *lane)
+{
+    return lane->backlog_head != TASK_NONE &&
+           serve_is_urgent(engine, engine_task(engine, lane->backlog_head));
 }
 
 static bool serve_lane_works(const struct engine *engine, const struct lane *lane)
@@ -555,13 +594,22 @@ uint32_t serve_next(struct engine *engine)
     struct serve *serve = engine->serve;
     serve_charge_last(engine);
     serve_tune(engine);
+    if (engine->preempt != NULL && share_floor_is_owed(&serve->rest))
+        preempt_claim(engine);
     while (engine->ready_count > 0) {
         uint32_t rank = serve_turn(serve);
-        if (!serve_has_room(engine, rank == SERVE_URGENT))
+        if (!serve_has_room(engine, rank == SERVE_URGENT)) {
+            if (engine->preempt != NULL)
+                preempt_rouse(engine);
             return TASK_NONE;
+        }
         uint32_t slot = serve_pop(engine, rank);
         struct task *task = engine_task(engine, slot);
         struct serve_entry *entry = serve_entry(engine, slot);
+        if (task_state(task) == FGPU_TASK_RUNNING) {
+            preempt_resume(engine, task);
+            continue;
+        }
         task_set_state(task, FGPU_TASK_LINKED);
         if (task->status != FGPU_OK || !serve_has_quota(engine, task) ||
             !serve_is_in_time(engine, task))
@@ -582,7 +630,8 @@ static void serve_check_entry(const struct engine *engine, uint32_t slot)
     const struct task *task = engine_task(engine, slot);
     FGPU_ASSERT(entry->generation == task_generation(task));
     FGPU_ASSERT(!task_state_ended(task_state(task)));
-    FGPU_ASSERT(((entry->flags & SERVE_F_QUEUED) != 0) == (task_state(task) == FGPU_TASK_READY));
+    FGPU_ASSERT(((entry->flags & SERVE_F_QUEUED) != 0) ==
+                (task_state(task) == FGPU_TASK_READY || preempt_is_queued(engine, task)));
     FGPU_ASSERT(entry->rank == SERVE_URGENT || entry->deadline_ns == EDF_NEVER);
     for (uint32_t at = entry->preds; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
         const struct links_item *item = links_at(&engine->links, at);

@@ -114,6 +114,18 @@ bool serve_may_chain(const struct engine *engine, const struct task *task);
 void serve_piece(struct engine *engine, const struct task *piece);
 void serve_ended(struct engine *engine, struct task *task);
 
+/* ---- for core/preempt.c ------------------------------------------------------------------- */
+
+/* Does it go before all that may be stopped? */
+bool serve_is_urgent(const struct engine *engine, const struct task *task);
+/* An urgent task is ready, and not placed yet; waits in the backlog of a lane. */
+bool serve_urgent_waits(const struct engine *engine);
+bool serve_lane_is_urgent(const struct engine *engine, const struct lane *lane);
+/* A RUNNING task of which nothing is in flight waits for its next turn. False without memory. */
+bool serve_suspend(struct engine *engine, struct task *task);
+/* It has run for so long, and is not done. */
+void serve_ran(struct engine *engine, struct task *task, uint64_t ns);
+
 /* Asserts the invariants. */
 void serve_check(const struct engine *engine);
 

@@ -11,6 +11,7 @@
 #include "core/object.h"
 #include "core/planner.h"
 #include "core/power.h"
+#include "core/preempt.h"
 #include "core/sched.h"
 #include "core/serve.h"
 #include "core/split.h"
@@ -148,6 +149,7 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     vec_init(&engine->work, sizeof(uint32_t), engine->hooks);
     vec_init(&engine->failures, sizeof(struct engine_failure), engine->hooks);
     vec_init(&engine->actions, sizeof(struct action), engine->hooks);
+    vec_init(&engine->guards, sizeof(struct preempt_order), engine->hooks);
     vec_init(&engine->runs, 24, engine->hooks);
     vec_init(&engine->torn, sizeof(uint32_t), engine->hooks);
     vec_init(&engine->joined, sizeof(struct joined *), engine->hooks);
@@ -193,6 +195,8 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->path_link_count = config->path_link_count;
     engine->paths_user = config->paths_user;
     engine->flags = config->flags;
+    engine->preempt_way = config->preempt;
+    engine->overdue_ns = config->overdue_ns;
     engine->aim = config->aim;
     engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
@@ -315,6 +319,7 @@ void engine_fini(struct engine *engine)
     links_fini(&engine->links);
     vec_fini(&engine->work);
     vec_fini(&engine->actions);
+    vec_fini(&engine->guards);
     vec_fini(&engine->failures);
     vec_fini(&engine->runs);
     vec_fini(&engine->torn);

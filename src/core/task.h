@@ -73,7 +73,8 @@ enum task_mark {
     TASK_M_BRIEF = 64,      /* its accesses are in the record */
     TASK_M_IN_PIECES = 128, /* is run in pieces: RUNNING while it is */
     TASK_M_SERVED = 256,    /* core/serve.c has an entry for it */
-    TASK_M_TERMS = 512      /* struct task_extra has terms */
+    TASK_M_TERMS = 512,     /* struct task_extra has terms */
+    TASK_M_PREEMPT = 1024   /* runs in slices or under a guard (core/preempt.h) */
 };
 
 /* Where a piece belongs. */

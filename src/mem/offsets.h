@@ -62,7 +62,6 @@ enum offsets_verdict { OFFSETS_GOOD, OFFSETS_OVERLAP, OFFSETS_OUTSIDE, OFFSETS_U
 /* Does a plan keep to `bytes`, and apart what is alive together? Knows nothing of how plans are
  * made. [out] a, b: two that overlap, or one that is outside. OFFSETS_UNKNOWN: no memory. */
 enum offsets_verdict offsets_check(const struct offsets_block *blocks, const uint64_t *offsets,
-                                   uint32_t count, uint64_t bytes, const struct alloc_hooks *hooks,
-                                   uint32_t *a, uint32_t *b);
+                                   uint32_t count, uint64_t bytes, uint32_t *a, uint32_t *b);
 
 #endif

@@ -112,8 +112,7 @@ static void offsets_end(struct offsets_checker *checker, uint32_t block)
 }
 
 enum offsets_verdict offsets_check(const struct offsets_block *blocks, const uint64_t *offsets,
-                                   uint32_t count, uint64_t bytes, const struct alloc_hooks *hooks,
-                                   uint32_t *a, uint32_t *b)
+                                   uint32_t count, uint64_t bytes, uint32_t *a, uint32_t *b)
 {
     enum offsets_verdict verdict = OFFSETS_GOOD;
     struct offsets_checker checker = {.blocks = blocks, .offsets = offsets};
@@ -125,8 +124,8 @@ enum offsets_verdict offsets_check(const struct offsets_block *blocks, const uin
     }
     if (count == 0)
         return OFFSETS_GOOD;
-    struct offsets_event *events = offsets_events(blocks, count, hooks);
-    checker.alive = alloc_get(hooks, count * sizeof *checker.alive, 64);
+    struct offsets_event *events = offsets_events(blocks, count, NULL);
+    checker.alive = alloc_get(NULL, count * sizeof *checker.alive, 64);
     if (events == NULL || checker.alive == NULL)
         verdict = OFFSETS_UNKNOWN;
     for (size_t i = 0; verdict == OFFSETS_GOOD && i < 2 * (size_t)count; i++) {
@@ -137,7 +136,7 @@ enum offsets_verdict offsets_check(const struct offsets_block *blocks, const uin
     }
     *a = checker.a;
     *b = checker.b;
-    alloc_put(hooks, events, 2 * (size_t)count * sizeof *events);
-    alloc_put(hooks, checker.alive, count * sizeof *checker.alive);
+    alloc_put(NULL, events, 2 * (size_t)count * sizeof *events);
+    alloc_put(NULL, checker.alive, count * sizeof *checker.alive);
     return verdict;
 }

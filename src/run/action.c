@@ -6,8 +6,10 @@
  * true: every ALLOC, BUILD and PLAN is answered.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "core/preempt.h"
 #include "core/search.h"
 #include "run/driver.h"
 
@@ -15,12 +17,37 @@
 
 /* ---- builds ----------------------------------------------------------------------------- */
 
+/* Code for slices or a guard, compiled for the launch. Thread: build thread, or whoever turns the
+ * crank where there is nothing to compile. */
+static fgpu_status action_form_make(struct driver *driver, struct driver_build *build)
+{
+    struct device *device = &driver->devices[build->device];
+    fgpu_status status = FGPU_OK;
+    bool live = true;
+    if (build->code == 0 && build->source.form == FGPU_FORM_GUARDED)
+        status = device_live_flag(device, &live);
+    if (status == FGPU_OK && !live)
+        return error_set(FGPU_E_UNSUPPORTED, "a running kernel does not see what the host stores");
+    if (status == FGPU_OK && build->code == 0)
+        status = device_code_build(device, &build->source, &build->built);
+    if (status != FGPU_OK || build->source.kind == FGPU_VARIANT_NATIVE)
+        return status;
+    build->launch.code = build->code != 0 ? build->code : build->built.code;
+    return device_code_warm(device, &build->launch);
+}
+
 /* Thread: build thread. */
 static void action_build_job(struct driver *driver, void *job)
 {
     struct driver_build *build = job;
-    build->status =
-        device_code_build(&driver->devices[build->device], &build->source, &build->built);
+    if (build->source.form != FGPU_FORM_WHOLE) {
+        build->status = action_form_make(driver, build);
+        if (build->status != FGPU_OK && build->built.log == NULL)
+            build->built.log = strdup(error_text()); /* of this thread */
+    } else {
+        build->status =
+            device_code_build(&driver->devices[build->device], &build->source, &build->built);
+    }
     lock_acquire(&driver->built_lock);
     void *place = vec_push(&driver->built, build);
     lock_release(&driver->built_lock);
@@ -30,6 +57,11 @@ static void action_build_job(struct driver *driver, void *job)
 
 static void action_built(struct driver *driver, struct driver_build *build)
 {
+    if (build->source.form != FGPU_FORM_WHOLE) {
+        engine_formed(&driver->engine, build->kernel, build->device, build->source.form,
+                      build->status, &build->built);
+        return;
+    }
     if (build->status != FGPU_OK)
         LOG_INFO(&driver->log, "build", "kernel '%s' does not build for %s: %s",
                  engine_kernel(&driver->engine, build->kernel)->name,
@@ -47,22 +79,57 @@ static bool action_queue_build(struct driver *driver, const struct driver_build 
     return room && worker_add(&driver->builder, build);
 }
 
+static fgpu_code_source action_source(const struct driver *driver, const struct kernel *kernel,
+                                      const struct variant *variant)
+{
+    return (fgpu_code_source){.kind = variant->kind,
+                              .arg_count = kernel->arg_count,
+                              .text = variant->text,
+                              .entry = variant->entry,
+                              .options = variant->options != NULL ? variant->options : "",
+                              .native = variant->native,
+                              .native_user = variant->native_user,
+                              .cache_dir = driver->cache_dir[0] ? driver->cache_dir : NULL};
+}
+
 static bool action_build(struct driver *driver, const struct action *action)
 {
     struct kernel *kernel = engine_kernel(&driver->engine, action->index);
     const struct variant *variant = &kernel->variants[action->handle];
-    struct driver_build build = {.kernel = action->index, .device = action->device};
-    build.source = (fgpu_code_source){.kind = variant->kind,
-                                      .arg_count = kernel->arg_count,
-                                      .text = variant->text,
-                                      .entry = variant->entry,
-                                      .options = variant->options != NULL ? variant->options : "",
-                                      .native = variant->native,
-                                      .native_user = variant->native_user,
-                                      .cache_dir = driver->cache_dir[0] ? driver->cache_dir : NULL};
+    struct driver_build build = {.kernel = action->index,
+                                 .device = action->device,
+                                 .source = action_source(driver, kernel, variant)};
     if (variant->kind == FGPU_VARIANT_NATIVE) { /* nothing to compile: here and now */
         build.status =
             device_code_build(&driver->devices[build.device], &build.source, &build.built);
+    } else if (action_queue_build(driver, &build)) {
+        driver->building++;
+        return false;
+    } else {
+        build.status = FGPU_E_NOMEM;
+    }
+    action_built(driver, &build);
+    return true;
+}
+
+/* The variant that runs whole there, in another form. */
+static bool action_form(struct driver *driver, const struct action *action)
+{
+    struct kernel *kernel = engine_kernel(&driver->engine, action->index);
+    uint32_t kind = engine_code(&driver->engine, kernel, action->device)->variant;
+    const struct variant *variant = kernel->variants;
+    while (variant->kind != kind)
+        variant++;
+    struct driver_build build = {.kernel = action->index,
+                                 .device = action->device,
+                                 .source = action_source(driver, kernel, variant),
+                                 .code = action->handle,
+                                 .launch = action->run->bodies[0].launch};
+    build.source.form = action->form;
+    if (variant->text != NULL) /* a form has its own ways to say where a group lies */
+        build.source.text = variant->text + variant->prelude;
+    if (kind == FGPU_VARIANT_NATIVE) {
+        build.status = action_form_make(driver, &build);
     } else if (action_queue_build(driver, &build)) {
         driver->building++;
         return false;
@@ -124,6 +191,25 @@ static void action_alloc(struct driver *driver, const struct action *action)
     engine_slab(&driver->engine, action->node, mem, action->bytes);
 }
 
+static void action_guard(struct driver *driver, const struct action *action)
+{
+    fgpu_guard guard = 0;
+    if (device_guard_open(&driver->devices[action->device], action->bytes, &guard) != FGPU_OK)
+        LOG_INFO(&driver->log, "memory", "no guard for %llu groups: %s",
+                 (unsigned long long)action->bytes, error_text());
+    engine_guard(&driver->engine, action->index, guard);
+}
+
+void driver_tell_guards(struct driver *driver)
+{
+    struct vec *guards = &driver->engine.guards;
+    for (size_t i = 0; i < guards->count; i++) {
+        const struct preempt_order *order = vec_at(guards, i);
+        device_guard_stop(&driver->devices[order->device], order->guard, order->stop != 0);
+    }
+    vec_clear(guards);
+}
+
 static void action_free(struct driver *driver, const struct action *action)
 {
     if (action->node == 0)
@@ -149,6 +235,16 @@ bool driver_act(struct driver *driver)
             break;
         case ACTION_BUILD:
             fed |= action_build(driver, &action);
+            break;
+        case ACTION_FORM:
+            fed |= action_form(driver, &action);
+            break;
+        case ACTION_GUARD:
+            action_guard(driver, &action);
+            fed = true;
+            break;
+        case ACTION_UNGUARD:
+            device_guard_close(&driver->devices[action.device], action.handle);
             break;
         case ACTION_PLAN:
             fed |= action_plan(driver);

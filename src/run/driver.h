@@ -55,6 +55,10 @@ struct driver_build {
     fgpu_code_source source; /* points into the kernel record, which stays while it is BUILDING */
     fgpu_status status;
     fgpu_code_built built;
+    /* source.form other than WHOLE: code that is there already, and a launch to compile it for,
+     * whose arguments stay as long as the task waits. */
+    fgpu_code code;
+    fgpu_cmd_launch launch;
 };
 
 /* Where a device stood when it was last sampled. */
@@ -178,6 +182,8 @@ void driver_start(struct driver *driver);
 /* Hand out, carry out, feed back, until nothing more moves. Under the lock. */
 void driver_pump(struct driver *driver);
 
+/* Before commands are handed out: guards that are to stop launches, or no longer (run/action.c). */
+void driver_tell_guards(struct driver *driver);
 /* Carry out engine->actions (run/action.c). Returns whether anything was fed back. */
 bool driver_act(struct driver *driver);
 /* Feed what the build and callback threads have finished (run/action.c). */

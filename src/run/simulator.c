@@ -413,6 +413,10 @@ bool simulator_act(struct simulator *s)
             search_run(engine_search(&s->engine));
             s->plan_due = s->turns + 1 + rng_below(&s->rng, s->config.plan_turns);
             break;
+        case ACTION_FORM: /* its devices take no slices */
+        case ACTION_GUARD:
+        case ACTION_UNGUARD:
+            FGPU_UNREACHABLE();
         case ACTION_FREE:
         case ACTION_CODE_FREE:
             break;

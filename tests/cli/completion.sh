@@ -27,7 +27,8 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices explain help kernel machine optimize replay-alloc replay-cache run sim' ''
+commands='bench check demo devices explain help kernel machine optimize'
+offers "$commands replay-alloc replay-cache run sim" ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
@@ -45,7 +46,11 @@ offers 'devices.txt folder photo.png' explain -t ''
 offers 'devices.txt' devices --log-file dev
 offers '' explain ''
 offers '--output' demo --ou
-offers 'devices.txt folder photo.png' demo ''
+offers 'devices.txt folder latency photo.png' demo ''
+offers 'latency' demo la
+offers '--seconds --seed' demo latency --s
+offers '' demo latency ''
+offers '--device' bench preempt --dev
 offers 'photo.png' demo photo.png pho
 offers 'devices.txt folder photo.png' check ''
 offers '--help --json --set -h -s' check -

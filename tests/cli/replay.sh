@@ -19,10 +19,10 @@ expect 0 stdout '"op_ns_p99"' "$FASTGPU" replay-alloc --json small.csv
 check 'd["peak_live_bytes"] == d["planned_bytes"] == 30 and d["online_bytes"] >= 256'
 check 'd["blocks"] == 3 and d["peak_time"] == 1 and d["failed_id"] is None'
 printf 'size,upper,lower,id\r\n5,9,1,77\r\n\r\n' >other.csv
-expect 0 stdout '"peak_live_bytes":	5,' "$FASTGPU" replay-alloc --json other.csv
+expect 0 stdout $'\"peak_live_bytes\":\t5,' "$FASTGPU" replay-alloc --json other.csv
 printf 'id,lower,upper,size\n5,0,9,1000000\n6,1,9,1000000\n' >large.csv
 expect 0 stdout 'online, block 6 does not fit' "$FASTGPU" replay-alloc -c 1MiB large.csv
-expect 0 stdout '"failed_id":	6' "$FASTGPU" replay-alloc -c 1MiB --json large.csv
+expect 0 stdout $'\"failed_id\":\t6' "$FASTGPU" replay-alloc -c 1MiB --json large.csv
 check 'd["online_bytes"] is None and d["op_ns_p50"] is None and d["planned_bytes"] == 2000000'
 
 # bad LINES WHAT: a trace that is refused, and why.
@@ -50,14 +50,15 @@ expect 2 stderr 'a file is missing' "$FASTGPU" replay-alloc
 expect 2 stderr '--capacity 0: bytes' "$FASTGPU" replay-alloc -c 0 small.csv
 expect 2 stderr '--capacity x: bytes' "$FASTGPU" replay-alloc -c x small.csv
 
-# A loop over 4 blocks with room for 2: who knows nothing has no hit, who knows all has every third from the fifth on.
+# A loop over 4 blocks with room for 2: who knows nothing has no hit, who knows all has six
+# (each third from the fourth on).
 for _ in 1 2 3 4 5; do echo '{"hash_ids": [1, 2, 3, 4]}'; done >loop.jsonl
 expect 0 stdout 'optimum' "$FASTGPU" replay-cache -c 0.5 loop.jsonl
-expect 0 stdout '"hits_optimum":	6' "$FASTGPU" replay-cache -c 0.5 --json loop.jsonl
+expect 0 stdout $'\"hits_optimum\":\t6' "$FASTGPU" replay-cache -c 0.5 --json loop.jsonl
 check 'd["references"] == 20 and d["capacity"] == 2 and d["hits_lru"] == d["hits_fifo"] == 0'
-expect 0 stdout '"lookahead":	null' "$FASTGPU" replay-cache -c 0.5 -l all --json loop.jsonl
+expect 0 stdout $'\"lookahead\":\tnull' "$FASTGPU" replay-cache -c 0.5 -l all --json loop.jsonl
 check 'd["hits"] == d["hits_lookahead"] == d["hits_optimum"] == 6'
-expect 0 stdout '"lookahead":	3,' "$FASTGPU" replay-cache -c 0.5 -l 3 --json loop.jsonl
+expect 0 stdout $'\"lookahead\":\t3,' "$FASTGPU" replay-cache -c 0.5 -l 3 --json loop.jsonl
 check '0 < d["hits"] <= d["hits_optimum"]'
 
 # wrong LINES WHAT: references that are refused, and why.
@@ -83,10 +84,12 @@ if [[ ! -d $data/alloc || -n ${FASTGPU_SANITIZE-} ]]; then
     echo "the traces are not there, or take too long here: their figures are not checked"
     exit 0
 fi
-expect 0 stdout online "$FASTGPU" replay-alloc --json --steps 1 --rounds 1 "$data/alloc/pangu_2.6B.csv"
+expect 0 stdout online "$FASTGPU" replay-alloc --json --steps 1 --rounds 1 \
+    "$data/alloc/pangu_2.6B.csv"
 check 'd["online_bytes"] <= 1.03 * d["peak_live_bytes"]'
 check 'd["planned_bytes"] <= 1.01 * d["peak_live_bytes"]'
-expect 0 stdout online "$FASTGPU" replay-alloc --json --steps 1 --rounds 1 "$data/alloc/resnet50.csv"
+expect 0 stdout online "$FASTGPU" replay-alloc --json --steps 1 --rounds 1 \
+    "$data/alloc/resnet50.csv"
 check 'max(d["online_bytes"], d["planned_bytes"]) <= 1.02 * d["peak_live_bytes"]'
 expect 0 stdout online "$FASTGPU" replay-alloc --json --rounds 1 --steps 100000000 \
     "$data/alloc/minimalloc_E.1048576.csv"

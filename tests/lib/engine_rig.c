@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/preempt.h"
 #include "policy/policy.h"
 
 static int rig_never(const fgpu_range *range, void *const *args, void *user)
@@ -56,6 +57,7 @@ static void rig_devices(struct engine_device_config *configs, const struct engin
                      .variants = 1u << FGPU_VARIANT_NATIVE,
                      .suballocate = 1,
                      .host_memory = setup->host_memory,
+                     .slices = setup->slices,
                      .offset_align_bytes = 1,
                      .max_queue_commands = 4096},
             .key = setup->key != 0 ? setup->key : d + 1,
@@ -86,6 +88,8 @@ void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *s
                                    .path_link_count = setup->path_link_count,
                                    .plans_apart = setup->plans_apart,
                                    .budget_ns = setup->budget_ns,
+                                   .preempt = setup->preempt,
+                                   .overdue_ns = setup->overdue_ns,
                                    .checks = true};
     if (engine_init(&rig->engine, &config) != FGPU_OK)
         abort();
@@ -224,6 +228,43 @@ static bool rig_take(struct engine_rig *rig)
     return any;
 }
 
+static void rig_tell_guards(struct engine_rig *rig)
+{
+    struct vec *guards = &rig->engine.guards;
+    for (size_t i = 0; i < guards->count; i++) {
+        const struct preempt_order *order = vec_at(guards, i);
+        if (order->guard == 0 || order->guard > rig->guard_count ||
+            !rig->guards[order->guard - 1].open)
+            abort();
+        rig->guards[order->guard - 1].stop = order->stop;
+    }
+    vec_clear(guards);
+}
+
+static void rig_guard(struct engine_rig *rig, const struct action *action)
+{
+    if (rig->no_guards || action->bytes > RIG_GROUPS) {
+        engine_guard(&rig->engine, action->index, 0);
+        return;
+    }
+    if (rig->guard_count == RIG_GUARDS)
+        abort();
+    rig->guards[rig->guard_count++] =
+        (struct engine_rig_guard){.groups = action->bytes, .open = true};
+    engine_guard(&rig->engine, action->index, rig->guard_count);
+}
+
+static void rig_form(struct engine_rig *rig, const struct action *action)
+{
+    fgpu_code_built built = {.code = action->index + 1u};
+    bool fails = rig->forms_fail >> action->form & 1;
+    rig->forms_made++;
+    if (fails)
+        built.code = 0;
+    engine_formed(&rig->engine, action->index, action->device, action->form,
+                  fails ? FGPU_E_UNSUPPORTED : FGPU_OK, &built);
+}
+
 static bool rig_act(struct engine_rig *rig)
 {
     bool any = rig->engine.actions.count > 0;
@@ -239,6 +280,12 @@ static bool rig_act(struct engine_rig *rig)
             engine_slab(&rig->engine, action.node, (uint64_t)(uintptr_t)slab, action.bytes);
         } else if (action.kind == ACTION_BUILD) {
             engine_built(&rig->engine, action.index, action.device, FGPU_OK, &built);
+        } else if (action.kind == ACTION_FORM) {
+            rig_form(rig, &action);
+        } else if (action.kind == ACTION_GUARD) {
+            rig_guard(rig, &action);
+        } else if (action.kind == ACTION_UNGUARD) {
+            rig->guards[action.handle - 1].open = false;
         } else if (action.kind == ACTION_PLAN) {
             rig->plans_due++;
         }
@@ -252,6 +299,7 @@ void engine_rig_turn(struct engine_rig *rig)
     bool more;
     do {
         engine_turn(&rig->engine);
+        rig_tell_guards(rig);
         more = rig_take(rig);
         more |= rig_act(rig);
     } while (more);
@@ -262,13 +310,15 @@ static uint8_t *rig_at(uint64_t mem, uint64_t offset)
     return (uint8_t *)(uintptr_t)(mem + offset);
 }
 
-static void rig_launch(const struct engine_rig *rig, const fgpu_cmd_launch *launch, bool good)
+/* Bytes [begin, end) of what a launch writes. */
+static void rig_bytes(const struct engine_rig *rig, const fgpu_cmd_launch *launch, uint64_t begin,
+                      uint64_t end, bool good)
 {
     const fgpu_cmd_arg *args = launch->args;
     uint8_t *at[3];
     for (uint32_t i = 0; i < 3 && i < launch->arg_count; i++)
         at[i] = rig_at(args[i].u.buffer.mem, args[i].u.buffer.offset_bytes);
-    for (uint64_t i = 0; i < args[0].size_bytes; i++) {
+    for (uint64_t i = begin; i < end; i++) {
         if (launch->code == rig->inc + 1u) {
             at[0][i] = good ? (uint8_t)(at[0][i] + 1) : RIG_GARBAGE;
         } else if (launch->code == rig->mix + 1u) {
@@ -280,8 +330,37 @@ static void rig_launch(const struct engine_rig *rig, const fgpu_cmd_launch *laun
     }
 }
 
+/* The work groups that are to run; the grid has one item for each byte. */
+static void rig_slice(struct engine_rig *rig, fgpu_cmd_slice *slice, bool good)
+{
+    struct engine_rig_guard *guard = slice->guard != 0 ? &rig->guards[slice->guard - 1] : NULL;
+    uint64_t local = slice->launch.local[0], begun = 0;
+    slice->left = 0;
+    if (guard != NULL && !guard->open)
+        abort();
+    for (uint64_t g = slice->first; g < slice->first + slice->count; g++) {
+        if (guard != NULL && guard->done[g])
+            continue;
+        if (guard != NULL && guard->stop && begun++ >= rig->stop_after) {
+            slice->left++;
+            continue;
+        }
+        if (guard != NULL)
+            guard->done[g] = 1;
+        rig_bytes(rig, &slice->launch, g * local, (g + 1) * local, good);
+    }
+}
+
+static void rig_launch(struct engine_rig *rig, fgpu_cmd_launch *launch, bool good)
+{
+    if (launch->part == FGPU_LAUNCH_SLICE)
+        rig_slice(rig, (fgpu_cmd_slice *)(void *)launch, good);
+    else
+        rig_bytes(rig, launch, 0, launch->args[0].size_bytes, good);
+}
+
 /* What the command writes gets its value, or garbage. */
-static void rig_effect(const struct engine_rig *rig, const fgpu_cmd *cmd, bool good)
+static void rig_effect(struct engine_rig *rig, const fgpu_cmd *cmd, bool good)
 {
     if (cmd->kind == FGPU_CMD_COPY) {
         const fgpu_cmd_copy *copy = cmd->body;
@@ -303,7 +382,7 @@ static void rig_effect(const struct engine_rig *rig, const fgpu_cmd *cmd, bool g
     }
 }
 
-static void rig_execute(const struct engine_rig *rig, struct engine_rig_lane *lane, uint64_t number)
+static void rig_execute(struct engine_rig *rig, struct engine_rig_lane *lane, uint64_t number)
 {
     const fgpu_cmd *cmd = &lane->commands[number];
     fgpu_cmd_result *result = cmd->body;

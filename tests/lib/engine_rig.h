@@ -17,6 +17,8 @@
 #define RIG_LANES 8
 #define RIG_COMMANDS 16384
 #define RIG_GARBAGE 0xEE
+#define RIG_GUARDS 64u
+#define RIG_GROUPS 4096u
 #define RIG_SPOILED (256u << 10) /* of a slab that is lost: more than small buffers need */
 
 struct engine_rig_lane {
@@ -41,6 +43,16 @@ struct engine_rig {
     uint32_t slab_count;
     struct engine_rig_lane lanes[RIG_LANES];
     uint32_t plans_due;
+    struct engine_rig_guard {
+        uint64_t groups;
+        bool stop, open;
+        uint8_t done[RIG_GROUPS];
+    } guards[RIG_GUARDS]; /* their names count from 1 */
+    uint32_t guard_count;
+    uint32_t forms_made; /* ACTION_FORM, of both forms */
+    uint32_t forms_fail; /* bits: 1 << fgpu_code_form */
+    bool no_guards;      /* none can be made */
+    uint64_t stop_after; /* groups that a launch still begins when its guard says stop */
 };
 
 /* Devices with memory of their own and so many queues each. flags: enum fgpu_pool_flag. */
@@ -64,6 +76,9 @@ struct engine_rig_setup {
     uint32_t path_link_count;
     uint32_t flags;
     uint64_t budget_ns, host_bytes, device_bytes;
+    bool slices;      /* the devices run slices and guards */
+    uint32_t preempt; /* fgpu_pool_preempt */
+    uint64_t overdue_ns;
     bool host_memory; /* all devices work in the host's */
     bool plans_apart; /* ACTION_PLAN is counted in plans_due and left to the caller */
 };

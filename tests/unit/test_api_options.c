@@ -40,7 +40,7 @@ static void test_every_key(void **state)
               "device-memory=2GiB;host-memory=3 MiB;cache=/a b/c;log=debug;validate;"
               "reproducible=on;trace=yes;nowait=1;preimage=yes\r\n"
               "faults=seed=7,submit=20,lose=1@300;seed=0xfF;trace-events=1000000\n"
-              "log-format=json;log-file=/tmp/a b.log;objective=latency");
+              "log-format=json;log-file=/tmp/a b.log;objective=latency;preempt=slices");
     assert_string_equal(o.devices, "cpu,-opencl:0");
     assert_string_equal(o.policy, "fifo");
     assert_int_equal(o.cpu_workers, 3);
@@ -57,6 +57,7 @@ static void test_every_key(void **state)
     assert_int_equal(o.log_format, FGPU_LOG_JSON);
     assert_string_equal(o.log_file, "/tmp/a b.log");
     assert_int_equal(o.objective, FGPU_OBJECTIVE_LATENCY);
+    assert_int_equal(o.preempt, FGPU_POOL_PREEMPT_SLICES);
 }
 
 static void test_flags_one_by_one(void **state)
@@ -132,6 +133,7 @@ static void test_what_is_refused(void **state)
         {"log=", {"'log'", "''", NULL}},
         {"log-format=xml", {"'log-format'", "'xml'", "text or json"}},
         {"objective=speed", {"'objective'", "'speed'", "makespan, latency, energy or edp"}},
+        {"preempt=soon", {"'preempt'", "'soon'", "auto, off, slices or guard"}},
         {"trace-events=many", {"'trace-events'", "'many'", "4294967295"}},
         {"log-file", {"'log-file'", "no value", "a file"}},
         {"trace=maybe", {"'trace'", "'maybe'", "yes"}},
@@ -272,6 +274,10 @@ static void test_a_pool_refuses(void **state)
     }
     fgpu_pool_options options = parse("devices=null;cache=");
     fgpu_pool pool;
+    options.preempt = 4;
+    assert_int_equal(fgpu_pool_open(&options, &pool), FGPU_E_INVAL);
+    assert_non_null(strstr(fgpu_last_error(), "options.preempt is 4"));
+    options.preempt = FGPU_POOL_PREEMPT_AUTO;
     options.log_format = 2;
     assert_int_equal(fgpu_pool_open(&options, &pool), FGPU_E_INVAL);
     assert_non_null(strstr(fgpu_last_error(), "log_format is 2"));

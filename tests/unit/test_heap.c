@@ -110,8 +110,8 @@ static void test_slabs_grow_with_the_heap(void **state)
     heap_fini(&heap);
 }
 
-/* A block that needs a slab takes the heap above the most that it ever held only where no empty slab
- * stands about. */
+/* A block that needs a slab takes the heap above the most that it ever held only where no empty
+ * slab stands about. */
 static void test_empty_slabs_go_before_the_heap_grows(void **state)
 {
     uint64_t mem, bytes;
