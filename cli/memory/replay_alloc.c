@@ -133,7 +133,7 @@ int command_replay_alloc(int argc, char **argv, const volatile sig_atomic_t *sto
     struct alloc_choice choice = {0};
     const struct option table[] = {
         {"capacity", 'c', OPTION_TEXT, &choice.capacity, "BYTES",
-         "what the device has: 65536, 1.5GiB; as much as it takes", 0, 0, NULL},
+         "what the device has, such as 1.5GiB; all it takes", 0, 0, NULL},
         {"steps", 0, OPTION_NUMBER, &choice.steps, "N",
          "effort of the search for a plan; 0: the usual,\n400 million, seconds; 1: no search", 0,
          CLI_MEMORY_STEPS_LIMIT, NULL},
