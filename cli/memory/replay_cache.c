@@ -168,7 +168,7 @@ int command_replay_cache(int argc, char **argv, const volatile sig_atomic_t *sto
     double share = 0;
     const struct option table[] = {
         {"capacity", 'c', OPTION_TEXT, &choice.capacity, "FRACTION",
-         "blocks that there is room for, as a share of all: 0.1", 0, 0, NULL},
+         "blocks there is room for, as a share of all", 0, 0, NULL},
         {"lookahead", 'l', OPTION_TEXT, &choice.lookahead, "N",
          "references that are known ahead, or all; 0", 0, 0, NULL},
         {"quiet", 'q', OPTION_FLAG, &choice.is_quiet, NULL, "show no progress", 0, 0, NULL},
