@@ -12,6 +12,7 @@
 #include <fastgpu/machine.h>
 #include <fastgpu/pool.h>
 #include <fastgpu/reduction.h>
+#include <fastgpu/replay.h>
 #include <fastgpu/source.h>
 #include <fastgpu/stats.h>
 #include <fastgpu/status.h>
