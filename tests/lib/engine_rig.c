@@ -191,9 +191,9 @@ uint32_t engine_rig_copy(struct engine_rig *rig, uint32_t dst, uint32_t src, uin
     return engine_rig_submit(rig, &request, TASK_NONE);
 }
 
-uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes)
+static uint32_t rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t begin, uint64_t bytes)
 {
-    struct submit_arg arg = engine_rig_arg(buffer, FGPU_READ, 0, bytes);
+    struct submit_arg arg = engine_rig_arg(buffer, FGPU_READ, begin, bytes);
     struct submit_request request = {.kind = TASK_MAP,
                                      .flags = TASK_F_UNLISTED,
                                      .arg_count = 1,
@@ -201,6 +201,29 @@ uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes)
                                      .kernel = TASK_NONE,
                                      .pin = TASK_DEVICE_ANY};
     return engine_rig_submit(rig, &request, TASK_NONE);
+}
+
+uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes)
+{
+    return rig_map(rig, buffer, 0, bytes);
+}
+
+bool engine_rig_read(struct engine_rig *rig, uint32_t buffer, uint64_t begin, uint64_t bytes,
+                     uint8_t *to)
+{
+    uint32_t map = rig_map(rig, buffer, begin, bytes);
+    engine_rig_finish(rig);
+    fgpu_task_state state = engine_rig_state(rig, map);
+    if (state != FGPU_TASK_RUNNING) {
+        if (!task_state_ended(state)) /* it hangs */
+            abort();
+        engine_forget(&rig->engine, map);
+        return false;
+    }
+    memcpy(to, engine_map_address(&rig->engine, map), (size_t)bytes);
+    engine_unmap(&rig->engine, map);
+    engine_rig_turn(rig);
+    return true;
 }
 
 fgpu_task_state engine_rig_state(const struct engine_rig *rig, uint32_t task)
