@@ -31,11 +31,11 @@ _fastgpu() {
     elif [[ $current == -* ]]; then
         options=$(grep -oE -- '^ +(-[A-Za-z], )? *--[a-z][a-z0-9-]*' <<<"$help" | tr ',' ' ')
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-    elif [[ -n $commands ]]; then
+    elif [[ -n $commands && ${help%%$'\n'*} != *PHOTO* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
     elif [[ ${help%%$'\n'*} == 'usage: '*@(PHOTO|WORKLOAD|FILE)* ]]; then
         compopt -o filenames 2>/dev/null || true
-        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        mapfile -t COMPREPLY < <(compgen -f -W "$commands" -- "$current")
     fi
 }
 complete -F _fastgpu fastgpu

@@ -1,5 +1,5 @@
-/* `fastgpu bench deadline`: how many tasks end in time, of those that could. In virtual time.
- * Runs on the main thread.
+/* `fastgpu bench deadline`: how many tasks end in time, of those that could: the options, and runs
+ * in virtual time; bench_deadline_device.c runs them on a device. Runs on the main thread.
  */
 #include <math.h>
 #include <stdio.h>
@@ -7,27 +7,24 @@
 #include <string.h>
 
 #include "cli/bench/bench.h"
+#include "cli/bench/bench_deadline.h"
 #include "cli/bench/bench_virtual.h"
 #include "cli/common/json_out.h"
 #include "cli/common/options.h"
 
-static const char deadline_command[] = "fastgpu bench deadline";
+const char deadline_command[] = "fastgpu bench deadline";
 
 static const char deadline_text[] =
-    "Three series of tasks with deadlines on one device, in virtual time (--sim):\n"
-    "all submitted together, against the most that can end in time (Moore, Hodgson);\n"
-    "arriving at random at a load below 1 beside batch work in slices, where misses\n"
-    "are counted, also those that more than one slice of blocking would explain;\n"
-    "and arriving at twice what the device can do, twelve at a time, against the most\n"
-    "that can end in time where all is known ahead and tasks may be interrupted.";
+    "Series of tasks with deadlines on one device: all submitted together, against\n"
+    "the most that can end in time (Moore, Hodgson); and arriving at random at a\n"
+    "load below 1 beside batch work, where those are counted that are refused and\n"
+    "those that end late. With --sim in virtual time, where late ones are told apart\n"
+    "that one slice of blocking explains, and tasks also arrive at twice what the\n"
+    "device can do, twelve at a time, against the most that can end in time where\n"
+    "all is known ahead and tasks may be interrupted.";
 
 #define DEADLINE_MEAN_NS 1000000.0 /* of a task */
 #define DEADLINE_FEW 12u           /* tasks of which all subsets are tried */
-
-struct deadline_options {
-    uint64_t count, load, over, slice_us, seed;
-    bool is_sim, is_json;
-};
 
 struct deadline_result {
     double together, together_over; /* over the optimum, at `load` and `over` percent */
@@ -48,12 +45,13 @@ static int deadline_by_end(const void *a, const void *b)
     return left->deadline_ns < right->deadline_ns ? -1 : left->deadline_ns > right->deadline_ns;
 }
 
-/* The most of them that can end in time when all are there at once. 0 without memory. */
-static uint32_t deadline_best(const struct virtual_plan *plan)
+uint32_t deadline_best(const struct virtual_plan *plan)
 {
-    struct virtual_task *tasks = malloc((plan->count + 1u) * sizeof *tasks);
     uint64_t time_ns = 0;
     uint32_t kept = 0;
+    if (plan->count == 0)
+        return 0;
+    struct virtual_task *tasks = malloc(plan->count * sizeof *tasks);
     if (!tasks)
         return 0;
     memcpy(tasks, plan->tasks, plan->count * sizeof *tasks);
@@ -210,7 +208,7 @@ static fgpu_status deadline_below(const struct deadline_options *options,
     struct virtual_plan plan = {.devices = 1, .seed = options->seed};
     struct deadline_count count;
     bool good = deadline_arrivals(&plan, options, options->load, FGPU_LATE_REFUSE);
-    uint64_t end_ns = good ? plan.tasks[plan.count - 1].release_ns : 0;
+    uint64_t end_ns = good && plan.count > 0 ? plan.tasks[plan.count - 1].release_ns : 0;
     const struct virtual_task slice = {
         .work_ns = options->slice_us * 1000, .task_class = FGPU_CLASS_BATCH, .after = VIRTUAL_NONE};
 
@@ -288,8 +286,9 @@ static void deadline_print_text(const struct deadline_options *options,
 static enum options_outcome deadline_read(int argc, char **argv, struct deadline_options *options)
 {
     const struct option table[] = {
-        {"sim", 0, OPTION_FLAG, &options->is_sim, NULL, "in virtual time; must be given", 0, 0,
-         NULL},
+        {"device", 'd', OPTION_TEXT, &options->device, "PATTERN", "the device (default: opencl:0)",
+         0, 0, NULL},
+        {"sim", 0, OPTION_FLAG, &options->is_sim, NULL, "in virtual time", 0, 0, NULL},
         {"count", 'n', OPTION_NUMBER, &options->count, "N", "tasks of a series (default: 500)", 10,
          20000, NULL},
         {"load", 0, OPTION_NUMBER, &options->load, "PERCENT",
@@ -297,7 +296,7 @@ static enum options_outcome deadline_read(int argc, char **argv, struct deadline
         {"over", 0, OPTION_NUMBER, &options->over, "PERCENT", "the same, above (default: 200)", 100,
          1000, NULL},
         {"slice", 0, OPTION_NUMBER, &options->slice_us, "US",
-         "microseconds of a batch slice (default: 100)", 1, 1000000, NULL},
+         "with --sim: of a batch slice (default: 100)", 1, 1000000, NULL},
         {"seed", 0, OPTION_NUMBER, &options->seed, "N", "of what is random (default: 1)", 0,
          UINT64_MAX, NULL},
         {"json", 0, OPTION_FLAG, &options->is_json, NULL, "print one JSON object", 0, 0, NULL},
@@ -306,35 +305,39 @@ static enum options_outcome deadline_read(int argc, char **argv, struct deadline
                                       .text = deadline_text,
                                       .options = table,
                                       .count = sizeof table / sizeof table[0]};
-    enum options_outcome outcome = options_read(&page, argc, argv);
-    if (outcome == OPTIONS_GO && !options->is_sim)
-        return options_refuse(&page, "there is only --sim");
-    return outcome;
+    return options_read(&page, argc, argv);
+}
+
+static int deadline_in_virtual_time(const struct deadline_options *options,
+                                    const volatile sig_atomic_t *stop)
+{
+    struct deadline_result result = {0};
+    fgpu_status status = deadline_together(options, options->load, &result.together);
+    if (status == FGPU_OK)
+        status = deadline_together(options, options->over, &result.together_over);
+    if (status == FGPU_OK)
+        status = deadline_below(options, &result);
+    if (status == FGPU_OK)
+        status = deadline_above(options, &result);
+    if (stop && *stop)
+        return bench_stopped(deadline_command);
+    if (status != FGPU_OK)
+        return commands_fail(deadline_command, "the tasks", status);
+    if (!options->is_json)
+        deadline_print_text(options, &result);
+    else if (!deadline_print_json(options, &result))
+        return COMMAND_FAILED;
+    return COMMAND_OK;
 }
 
 int bench_deadline(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     struct deadline_options options = {
-        .count = 500, .load = 80, .over = 200, .slice_us = 100, .seed = 1};
-    struct deadline_result result = {0};
+        .count = 500, .load = 80, .over = 200, .slice_us = 100, .seed = 1, .device = "opencl:0"};
 
     enum options_outcome outcome = deadline_read(argc, argv, &options);
     if (outcome != OPTIONS_GO)
         return options_code(outcome);
-    fgpu_status status = deadline_together(&options, options.load, &result.together);
-    if (status == FGPU_OK)
-        status = deadline_together(&options, options.over, &result.together_over);
-    if (status == FGPU_OK)
-        status = deadline_below(&options, &result);
-    if (status == FGPU_OK)
-        status = deadline_above(&options, &result);
-    if (stop && *stop)
-        return bench_stopped(deadline_command);
-    if (status != FGPU_OK)
-        return commands_fail(deadline_command, "the tasks", status);
-    if (!options.is_json)
-        deadline_print_text(&options, &result);
-    else if (!deadline_print_json(&options, &result))
-        return COMMAND_FAILED;
-    return COMMAND_OK;
+    return options.is_sim ? deadline_in_virtual_time(&options, stop)
+                          : deadline_on_device(&options, stop);
 }

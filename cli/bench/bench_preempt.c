@@ -1,5 +1,5 @@
-/* `fastgpu bench preempt`: interactive requests beside batch work. In virtual time, from arrival
- * files. Runs on the main thread.
+/* `fastgpu bench preempt`: interactive requests beside batch work: the options, and runs in virtual
+ * time from arrival files; bench_preempt_device.c runs them on a device. Runs on the main thread.
  */
 #include <math.h>
 #include <stdio.h>
@@ -8,34 +8,30 @@
 
 #include "cli/bench/bench.h"
 #include "cli/bench/bench_arrivals.h"
+#include "cli/bench/bench_preempt.h"
 #include "cli/bench/bench_virtual.h"
 #include "cli/common/cli_limits.h"
 #include "cli/common/figures.h"
 #include "cli/common/json_out.h"
 #include "cli/common/options.h"
 
-static const char preempt_command[] = "fastgpu bench preempt";
+const char preempt_command[] = "fastgpu bench preempt";
 
 static const char preempt_text[] =
-    "Runs the clients of arrival files (JSON of the DISB benchmark) on one device in\n"
-    "virtual time (--sim): interactive ones (_rt) alone; beside the batch work of\n"
-    "the others in whole requests, as a queue would run them; in slices, each of\n"
-    "which costs a launch; and with a guard that stops a running request after a\n"
-    "group. Prints the latencies, and how much batch work was done of what the\n"
-    "interactive requests left. What a request takes follows from its client's name\n"
-    "(milliseconds: resnet152 8, densenet201 10, vgg19 2.5, inceptionv3 6,\n"
-    "distilbert 4, others 5).";
+    "Runs an endless batch of long kernels on a device, and beside it interactive\n"
+    "requests of a few work groups at random moments: through pools that run whole\n"
+    "launches, slices, or launches that a guard stops, and in one OpenCL queue by\n"
+    "hand; requests alone as well. Prints how long a request waits from its\n"
+    "submission on, and how much batch work was done. All results are checked.\n"
+    "With --sim in virtual time: the clients of arrival files (JSON of the DISB\n"
+    "benchmark), interactive ones (_rt) alone; beside the batch work of the others\n"
+    "in whole requests; in slices, each of which costs a launch; and with a guard.\n"
+    "What a request takes follows from its client's name (milliseconds: resnet152\n"
+    "8, densenet201 10, vgg19 2.5, inceptionv3 6, distilbert 4, others 5).";
 
 enum preempt_mode { MODE_IDLE, MODE_PLAIN, MODE_SLICE, MODE_GUARD, MODES };
 
 static const char *const preempt_names[MODES] = {"idle", "plain", "slice", "guard"};
-
-struct preempt_options {
-    char **files;
-    uint32_t file_count;
-    uint64_t seconds, slice_us, launch_us, group_us, seed;
-    bool is_sim, is_json;
-};
 
 struct preempt_figures {
     double p50_ns[MODES], p99_ns[MODES]; /* of all interactive requests */
@@ -362,16 +358,32 @@ static int preempt_all(const struct preempt_options *options, const volatile sig
 static enum options_outcome preempt_read(int argc, char **argv, struct preempt_options *options)
 {
     const struct option table[] = {
-        {"sim", 0, OPTION_FLAG, &options->is_sim, NULL, "in virtual time; must be given", 0, 0,
-         NULL},
-        {"seconds", 0, OPTION_NUMBER, &options->seconds, "S", "of each file at most (default: 5)",
-         1, 600, NULL},
-        {"slice", 0, OPTION_NUMBER, &options->slice_us, "US",
-         "microseconds of a slice (default: 100)", 10, 1000000, NULL},
-        {"launch", 0, OPTION_NUMBER, &options->launch_us, "US",
-         "that a slice costs beyond its work (default: 5)", 0, 1000000, NULL},
+        {"device", 'd', OPTION_TEXT, &options->device, "PATTERN", "the device (default: opencl:0)",
+         0, 0, NULL},
+        {"rounds", 'r', OPTION_NUMBER, &options->rounds, "N",
+         "measure N times, show medians (default: 5)", 1, 1000, NULL},
+        {"time", 0, OPTION_NUMBER, &options->time_ms, "MS",
+         "milliseconds of each way in a round\n(default: 1500)", 10, 600000, NULL},
+        {"groups", 'n', OPTION_NUMBER, &options->groups, "N",
+         "work groups of a batch launch (default: 1024)", 2, 65536, NULL},
+        {"request", 0, OPTION_NUMBER, &options->request_us, "US",
+         "microseconds of each of a request's four groups\n(default: 10)", 1, 1000000, NULL},
+        {"pause", 0, OPTION_NUMBER, &options->pause_ms, "MS",
+         "milliseconds between requests, on average\n(default: 30)", 1, 10000, NULL},
+        {"depth", 0, OPTION_NUMBER, &options->depth, "N", "batch launches in flight (default: 3)",
+         1, 64, NULL},
         {"group", 0, OPTION_NUMBER, &options->group_us, "US",
-         "until a guarded kernel has stopped (default: 80)", 10, 1000000, NULL},
+         "microseconds of a work group (default: 185); with\n--sim until a guarded kernel stops "
+         "(default: 80)",
+         10, 1000000, NULL},
+        {"sim", 0, OPTION_FLAG, &options->is_sim, NULL, "in virtual time: the clients of each FILE",
+         0, 0, NULL},
+        {"seconds", 0, OPTION_NUMBER, &options->seconds, "S",
+         "with --sim: of each file at most (default: 5)", 1, 600, NULL},
+        {"slice", 0, OPTION_NUMBER, &options->slice_us, "US",
+         "with --sim: of a slice (default: 100)", 10, 1000000, NULL},
+        {"launch", 0, OPTION_NUMBER, &options->launch_us, "US",
+         "with --sim: that a slice costs beyond its work\n(default: 5)", 0, 1000000, NULL},
         {"seed", 0, OPTION_NUMBER, &options->seed, "N", "of random arrivals (default: 1)", 0,
          UINT64_MAX, NULL},
         {"json", 0, OPTION_FLAG, &options->is_json, NULL, "print one JSON object", 0, 0, NULL},
@@ -380,26 +392,39 @@ static enum options_outcome preempt_read(int argc, char **argv, struct preempt_o
                                       .text = preempt_text,
                                       .options = table,
                                       .count = sizeof table / sizeof table[0],
-                                      .words = "FILE...",
+                                      .words = "[FILE...]",
                                       .word_list = options->files,
                                       .word_count = &options->file_count};
     enum options_outcome outcome = options_read(&page, argc, argv);
-    if (outcome == OPTIONS_GO && !options->is_sim)
-        return options_refuse(&page, "there is only --sim");
-    if (outcome == OPTIONS_GO && options->file_count == 0)
+    if (outcome == OPTIONS_GO && !options->is_sim && options->file_count > 0)
+        return options_refuse(&page, "%s: files of arrivals are for --sim", options->files[0]);
+    if (outcome == OPTIONS_GO && options->is_sim && options->file_count == 0)
         return options_refuse(&page, "no file of arrivals is named");
     return outcome;
 }
 
 int bench_preempt(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
-    struct preempt_options options = {
-        .seconds = 5, .slice_us = 100, .launch_us = 5, .group_us = 80, .seed = 1};
+    struct preempt_options options = {.seconds = 5,
+                                      .slice_us = 100,
+                                      .launch_us = 5,
+                                      .seed = 1,
+                                      .device = "opencl:0",
+                                      .rounds = 5,
+                                      .time_ms = 1500,
+                                      .groups = 1024,
+                                      .request_us = 10,
+                                      .pause_ms = 30,
+                                      .depth = 3};
     options.files = calloc((size_t)argc + 1, sizeof *options.files);
     if (!options.files)
         return commands_fail(preempt_command, "memory", FGPU_E_NOMEM);
     enum options_outcome outcome = preempt_read(argc, argv, &options);
-    int code = outcome == OPTIONS_GO ? preempt_all(&options, stop) : options_code(outcome);
+    int code = options_code(outcome);
+    if (options.is_sim && options.group_us == 0)
+        options.group_us = 80;
+    if (outcome == OPTIONS_GO)
+        code = options.is_sim ? preempt_all(&options, stop) : preempt_on_device(&options, stop);
     free(options.files);
     return code;
 }

@@ -41,6 +41,7 @@
     X(clFlush)                                                                                     \
     X(clFinish)                                                                                    \
     X(clWaitForEvents)                                                                             \
+    X(clSetEventCallback)                                                                          \
     X(clReleaseEvent)                                                                              \
     X(clReleaseMemObject)                                                                          \
     X(clReleaseKernel)                                                                             \

@@ -12,6 +12,7 @@
 #include "cli/image/image.h"
 #include "cli/filters/kernels.h"
 #include "cli/common/options.h"
+#include "cli/latency/latency_demo.h"
 #include "cli/run/run.h"
 #include "cli/common/waiting.h"
 #include "cli/common/why.h"
@@ -31,7 +32,10 @@ static const char demo_text[] =
     "copy in, launch, copy out, wait) and as experts do (in one queue, no copies,\n"
     "one wait), and compares. Without PHOTO: the two that Debian's package\n"
     "python3-sklearn ships. The work is a file to copy:\n"
-    "examples/workloads/demo.json.";
+    "examples/workloads/demo.json.\n"
+    "\n"
+    "Another demonstration:\n"
+    "  latency   interactive requests beside a batch job, drawn while it runs";
 
 /* ---- reading photographs: what goes wrong is said in the user's words, not the workload's */
 
@@ -197,6 +201,10 @@ int command_demo(int argc, char **argv, const volatile sig_atomic_t *stop)
     };
     int code;
 
+    if (argc > 1 && strcmp(argv[1], "latency") == 0) { /* a photograph of that name: ./latency */
+        free(options.paths);
+        return latency_demo(argc - 1, argv + 1, stop);
+    }
     if (!options.paths)
         return demo_say("no memory", COMMAND_FAILED);
     enum options_outcome outcome = demo_take_options(argc, argv, &options);

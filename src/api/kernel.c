@@ -285,6 +285,7 @@ static fgpu_status kernel_keep(struct pool *pool, struct kernel *kernel,
     struct variant *out = &kernel->variants[kernel->variant_count];
     *out = *variant;
     if (variant->text != NULL) {
+        out->prelude = (uint32_t)strlen(before);
         out->text = kernel_copy_text(pool, before, variant->text);
         out->entry = kernel_copy_text(pool, "", variant->entry);
         out->options = kernel_copy_text(pool, "", variant->options);

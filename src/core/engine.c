@@ -19,6 +19,7 @@
 #include "core/lineage.h"
 #include "core/memory.h"
 #include "core/move.h"
+#include "core/overdue.h"
 #include "core/place.h"
 #include "core/planner.h"
 #include "core/power.h"
@@ -265,6 +266,8 @@ static void engine_place(struct engine *engine, struct task *task)
     beside_place(engine, task);
     task_set_state(task, FGPU_TASK_PLACED);
     struct lane *lane = engine_lane(engine, task->lane);
+    if (engine->preempt != NULL && serve_is_urgent(engine, task))
+        preempt_make_way(engine, lane);
     if (lane->backlog_head == TASK_NONE && sched_has_room(engine, lane))
         (void)engine_dispatch(engine, task);
     else {
@@ -752,6 +755,8 @@ static void engine_check_now_and_then(struct engine *engine)
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
+    if (engine->overdue_ns != 0 && engine->now_ns >= engine->overdue_look_ns)
+        overdue_look(engine);
     if (engine->power != NULL)
         power_turn(engine);
     if (engine->planner != NULL && engine->serve == NULL)

@@ -109,6 +109,7 @@ struct lane {
     uint8_t single;        /* one command at a time: a power cap wants to know when each starts */
     uint8_t held;          /* by the power cap: takes nothing for a while */
     uint8_t resumes;       /* tasks that go on here as soon as there is room */
+    uint8_t overdue;       /* what runs there should have ended long ago */
     uint8_t rests;         /* the plan leaves it idle: takes no tasks unless nobody else can */
 };
 
@@ -212,6 +213,8 @@ struct engine_config {
     bool plans_apart;          /* plans are searched by ACTION_PLAN; else within the turn */
     bool lossless;             /* no device is ever lost: no finished task is kept to run again */
     uint32_t preempt;          /* fgpu_pool_preempt */
+    uint64_t overdue_ns;       /* a task that runs for longer, and for far longer than predicted, is
+                                  told of and avoided; 0: none */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
 };
@@ -334,10 +337,12 @@ struct engine {
     struct split *split; /* tasks that are run in pieces; NULL until there is one */
     bool help_due;       /* a lane may have become free to take over what is left of such a task */
     struct serve *serve; /* classes, deadlines, tenants; NULL until a task has terms */
-    struct preempt *preempt; /* what makes way for urgent tasks; NULL until then, or for good */
-    uint32_t preempt_way;    /* fgpu_pool_preempt */
-    struct vec guards;       /* struct preempt_order: carried out before commands are handed out */
-    struct vec torn;         /* uint32_t, while a device is lost: tasks whose data may be gone */
+    struct preempt *preempt;  /* what makes way for urgent tasks; NULL until then, or for good */
+    uint32_t preempt_way;     /* fgpu_pool_preempt */
+    uint64_t overdue_ns;      /* tasks that run for so long may be overdue; 0: none ever is */
+    uint64_t overdue_look_ns; /* until then lanes are not looked at for that */
+    struct vec guards;        /* struct preempt_order: carried out before commands are handed out */
+    struct vec torn;          /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
 
 static inline struct task *engine_task(const struct engine *engine, uint32_t index)

@@ -18,6 +18,7 @@
 #include "core/lineage.h"
 #include "core/memory.h"
 #include "core/move.h"
+#include "core/overdue.h"
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/preempt.h"
@@ -180,6 +181,8 @@ void engine_progress(struct engine *engine, uint32_t lane_index, uint64_t number
     struct lane *lane = engine_lane(engine, lane_index);
     FGPU_ASSERT(number >= lane->done && number <= lane->issued);
     lane->seen = number;
+    if (__builtin_expect(lane->overdue, 0))
+        overdue_end(engine, lane);
     events_fetch(engine, lane, lane->done + 1, number);
     while (lane->done < number) {
         uint32_t entry = lane->ring[++lane->done & lane->ring_mask];

@@ -92,7 +92,8 @@ struct code {
 };
 
 struct variant {
-    uint32_t kind; /* fgpu_variant_kind */
+    uint32_t kind;    /* fgpu_variant_kind */
+    uint32_t prelude; /* bytes of the text before the caller's, for launches of parts */
     char *text;
     char *entry;
     char *options;
@@ -125,7 +126,7 @@ struct kernel {
     uint64_t born; /* stamp of its creation, as of a buffer */
     struct variant variants[LIMITS_VARIANTS];
     struct kernel_arg args[LIMITS_KERNEL_ARGS];
-    struct code *codes; /* by engine_device.code: one for each device, or for those alike */
+    struct code *codes;         /* by engine_device.code: one for each device, or for those alike */
     struct preempt_code *forms; /* the same, two for each: sliced, guarded; NULL until needed */
     char name[LIMITS_NAME_BYTES];
 };

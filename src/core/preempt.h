@@ -24,6 +24,7 @@ struct preempt_run {
     fgpu_guard guard;                   /* 0: none, or not yet */
     uint64_t groups;                    /* of the whole grid */
     uint64_t at; /* groups below are done, or in flight; of a guarded one those are done */
+    uint64_t span, span_left;    /* groups of the newest launch, and how many it had left */
     uint64_t ran_groups, ran_ns; /* measured */
     uint64_t round_ns, end_ns;   /* device time: since it was last resumed, and of the newest end */
     uint32_t task;

@@ -6,6 +6,7 @@
 
 static void rest_set(struct engine *engine, struct lane *lane, bool rests)
 {
+    rests |= lane->overdue;
     if ((bool)lane->rests == rests)
         return;
     lane->rests = rests;

@@ -196,6 +196,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->paths_user = config->paths_user;
     engine->flags = config->flags;
     engine->preempt_way = config->preempt;
+    engine->overdue_ns = config->overdue_ns;
     engine->aim = config->aim;
     engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;

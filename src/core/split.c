@@ -31,6 +31,7 @@
 
 #define SPLIT_FLIGHT 2u /* pieces on a lane: one runs, one waits */
 #define SPLIT_PART 4.0  /* a piece is so much of what its lane should still get */
+#define SPLIT_SOFT_NS 500000.0
 #define SPLIT_PROBE 64u /* ... and of everything, where nobody knows how fast it is */
 
 /* ---- life ------------------------------------------------------------------------------- */
@@ -408,6 +409,16 @@ static uint64_t split_size(const struct split_open *open, const struct split_lan
                                                                                           : size;
 }
 
+/* Where urgent work may come a piece is short enough to be waited for: it is not stopped. */
+static uint64_t split_soft(const struct engine *engine, uint64_t size,
+                           const struct split_lane *lane)
+{
+    uint64_t most = (uint64_t)(SPLIT_SOFT_NS * lane->rate);
+    if (engine->preempt == NULL || size <= most)
+        return size;
+    return most > 0 ? most : 1;
+}
+
 struct task *split_give(struct engine *engine, struct split_open *open, struct split_share *share,
                         const struct lane *lane, uint64_t size)
 {
@@ -472,7 +483,7 @@ static struct task *split_feed(struct engine *engine, struct split_open *open)
         if (!split_lane_takes(engine, lanes[i].lane, task, false) ||
             (open->live > 0 && split_cores_taken(engine, lanes[i].lane)))
             continue;
-        uint64_t size = split_size(open, lanes, count, &lanes[i]);
+        uint64_t size = split_soft(engine, split_size(open, lanes, count, &lanes[i]), &lanes[i]);
         if (size > 0 &&
             (piece = split_give(engine, open, lanes[i].share, lanes[i].lane, size)) != NULL)
             return piece;

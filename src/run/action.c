@@ -6,6 +6,7 @@
  * true: every ALLOC, BUILD and PLAN is answered.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "core/preempt.h"
@@ -39,11 +40,14 @@ static fgpu_status action_form_make(struct driver *driver, struct driver_build *
 static void action_build_job(struct driver *driver, void *job)
 {
     struct driver_build *build = job;
-    if (build->source.form != FGPU_FORM_WHOLE)
+    if (build->source.form != FGPU_FORM_WHOLE) {
         build->status = action_form_make(driver, build);
-    else
+        if (build->status != FGPU_OK && build->built.log == NULL)
+            build->built.log = strdup(error_text()); /* of this thread */
+    } else {
         build->status =
             device_code_build(&driver->devices[build->device], &build->source, &build->built);
+    }
     lock_acquire(&driver->built_lock);
     void *place = vec_push(&driver->built, build);
     lock_release(&driver->built_lock);
@@ -122,6 +126,8 @@ static bool action_form(struct driver *driver, const struct action *action)
                                  .code = action->handle,
                                  .launch = action->run->bodies[0].launch};
     build.source.form = action->form;
+    if (variant->text != NULL) /* a form has its own ways to say where a group lies */
+        build.source.text = variant->text + variant->prelude;
     if (kind == FGPU_VARIANT_NATIVE) {
         build.status = action_form_make(driver, &build);
     } else if (action_queue_build(driver, &build)) {

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/futex.h"
 #include "base/role.h"
+#include "core/overdue.h"
 #include "run/driver.h"
 
 #define EMBEDDED_BATCH_SLOW 1024u /* the same where handing out takes long */
@@ -454,6 +455,16 @@ static void embedded_leave_it(struct driver *driver)
         (void)futex_wait(&driver->closing, 0, EMBEDDED_NAP_NS);
 }
 
+/* When to look again though nothing has rung: the device may take commands then; or a task may have
+ * become overdue. */
+static uint64_t embedded_look_ns(const struct driver *driver, bool stuck)
+{
+    if (stuck)
+        return clock_now_ns() + EMBEDDED_RETRY_NS;
+    return atomic_load_relaxed_u32(&driver->busy) ? clock_now_ns() + OVERDUE_LOOK_NS
+                                                  : DOORBELL_FOREVER;
+}
+
 static void *embedded_progress(void *arg)
 {
     struct driver *driver = arg;
@@ -481,8 +492,7 @@ static void *embedded_progress(void *arg)
         bool stuck = atomic_load_relaxed_u32(&driver->stuck);
         if (atomic_load_seqcst_u32(&driver->closing))
             break;
-        (void)doorbell_wait(&driver->bell, seen, 0,
-                            stuck ? clock_now_ns() + EMBEDDED_RETRY_NS : DOORBELL_FOREVER);
+        (void)doorbell_wait(&driver->bell, seen, 0, embedded_look_ns(driver, stuck));
     }
     return NULL;
 }
@@ -594,13 +604,14 @@ static fgpu_status embedded_wait(struct driver *driver, driver_done_fn done, voi
             break;
         uint64_t until_ns = deadline_ns;
         bool stuck = atomic_load_relaxed_u32(&driver->stuck);
-        uint64_t now_ns = deadline_ns == UINT64_MAX && !stuck ? 0 : clock_now_ns();
+        uint64_t now_ns = clock_now_ns();
         if (now_ns >= deadline_ns) {
             status = FGPU_E_TIMEOUT;
             break;
         }
-        if (stuck && now_ns + EMBEDDED_RETRY_NS < until_ns)
-            until_ns = now_ns + EMBEDDED_RETRY_NS;
+        uint64_t look_ns = stuck ? EMBEDDED_RETRY_NS : OVERDUE_LOOK_NS;
+        if (now_ns + look_ns < until_ns)
+            until_ns = now_ns + look_ns;
         /* Spinning is for answers that come at once; behind a long queue or long tasks it would
          * only take a core from a CPU device. */
         bool soon = atomic_load_relaxed_u32(&driver->soon);

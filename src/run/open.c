@@ -20,6 +20,7 @@
 #include "run/store.h"
 
 #define OPEN_SERVE_NS 20000u
+#define OPEN_OVERDUE_NS UINT64_C(10000000000)
 #define OPEN_MATCHES (LIMITS_DEVICES - 1)
 
 /* A backend that has nothing fails no pool, but is told of: as news where it is not installed, as a
@@ -254,6 +255,7 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
         .flags = options->flags,
         .aim = {.objective = options->objective},
         .preempt = options->preempt,
+        .overdue_ns = OPEN_OVERDUE_NS,
         .first_generation = driver->first_generation,
         .plans_apart = true,
 #ifdef FGPU_DEBUG_CHECKS

@@ -167,8 +167,7 @@ echo '{"time": 1, "tasks": [{"id": "a_rt", "load": {"type": "rare"}}]}' >wrong
 expect 4 stderr 'tasks[0].load.type: want continuous' "$FASTGPU" bench preempt --sim wrong
 expect 4 stderr 'nowhere' "$FASTGPU" bench preempt --sim nowhere
 expect 2 stderr 'no file of arrivals' "$FASTGPU" bench preempt --sim
-expect 2 stderr 'only --sim' "$FASTGPU" bench preempt arrivals
-expect 2 stderr 'only --sim' "$FASTGPU" bench deadline
+expect 2 stderr 'arrivals: files of arrivals are for --sim' "$FASTGPU" bench preempt arrivals
 expect 2 stderr '--each 0: want a whole number from 1 to 100' "$FASTGPU" bench mix --each 0
 expect 3 stderr 'nobody' "$FASTGPU" bench mix --devices nobody
 expect 2 stderr 'slow= names device 9; the pool has 1' \
@@ -234,4 +233,6 @@ stopped TERM 143 bench idle --seconds 60 --devices cpu
 stopped INT 130 bench mix --devices cpu --rounds 99 --each 50
 stopped INT 130 bench split --devices cpu --items 1048576 --steps 100 --rounds 1000
 stopped INT 130 bench launch --device cpu --rounds 1000 --trips 10000
+stopped INT 130 bench preempt --device cpu --rounds 1000 --time 200
+stopped INT 130 bench deadline --device cpu --count 20000
 echo "bench: all checks passed"

@@ -45,7 +45,11 @@ offers 'devices.txt folder photo.png' explain -t ''
 offers 'devices.txt' devices --log-file dev
 offers '' explain ''
 offers '--output' demo --ou
-offers 'devices.txt folder photo.png' demo ''
+offers 'devices.txt folder latency photo.png' demo ''
+offers 'latency' demo la
+offers '--seconds --seed' demo latency --s
+offers '' demo latency ''
+offers '--device' bench preempt --dev
 offers 'photo.png' demo photo.png pho
 offers 'devices.txt folder photo.png' check ''
 offers '--help --json --set -h -s' check -

@@ -89,6 +89,7 @@ void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *s
                                    .plans_apart = setup->plans_apart,
                                    .budget_ns = setup->budget_ns,
                                    .preempt = setup->preempt,
+                                   .overdue_ns = setup->overdue_ns,
                                    .checks = true};
     if (engine_init(&rig->engine, &config) != FGPU_OK)
         abort();

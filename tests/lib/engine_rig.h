@@ -78,6 +78,7 @@ struct engine_rig_setup {
     uint64_t budget_ns, host_bytes, device_bytes;
     bool slices;      /* the devices run slices and guards */
     uint32_t preempt; /* fgpu_pool_preempt */
+    uint64_t overdue_ns;
     bool host_memory; /* all devices work in the host's */
     bool plans_apart; /* ACTION_PLAN is counted in plans_due and left to the caller */
 };
