@@ -23,8 +23,9 @@ FGPU_API fgpu_status fgpu_buffer_create(fgpu_pool pool, uint64_t size_bytes, fgp
  * that share host memory). [borrow] ptr: must stay valid and untouched until the buffer is
  * destroyed and its last task is done; use fgpu_buffer_map() to look at it in between. After
  * fgpu_buffer_destroy() followed by fgpu_pool_wait(), or after fgpu_pool_close(), it holds the
- * final contents. Best alignment: that of fgpu_host_alloc(). Errors as fgpu_buffer_create(), and
- * FGPU_E_INVAL for NULL. Does not block. */
+ * final contents; where these were lost with a device, that call returns FGPU_E_POISONED. Best
+ * alignment: that of fgpu_host_alloc(). Errors as fgpu_buffer_create(), and FGPU_E_INVAL for NULL.
+ * Does not block. */
 FGPU_API fgpu_status fgpu_buffer_create_from(fgpu_pool pool, void *ptr, uint64_t size_bytes,
                                              fgpu_buffer *buffer);
 

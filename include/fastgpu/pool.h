@@ -124,8 +124,9 @@ FGPU_API fgpu_status fgpu_pool_open_text(const char *text, fgpu_pool *pool);
 
 /* Wait for all tasks, then free the pool and everything in it. Buffers made from host pointers get
  * their data back first; what is still mapped is unmapped. Blocks. Returns FGPU_OK, or the status
- * of the earliest task that has failed since the last fgpu_pool_wait() and was not forgotten (the
- * pool is closed all the same); FGPU_E_BUSY in a task's own function or a callback, and
+ * of the earliest task that has failed since the last fgpu_pool_wait() and was not forgotten, or of
+ * data that did not come back, as there (the pool is closed all the same); FGPU_E_BUSY in a task's
+ * own function or a callback, and
  * FGPU_E_CLOSED or FGPU_E_STALE when another call closes it or has closed it (nothing is done
  * then). A zero handle is accepted and does nothing. */
 FGPU_API fgpu_status fgpu_pool_close(fgpu_pool pool);
@@ -134,9 +135,10 @@ FGPU_API fgpu_status fgpu_pool_close(fgpu_pool pool);
  * submit meanwhile, and their completion callbacks have returned. Mappings are not waited for. [in]
  * timeout_ns: nanoseconds; 0 asks without blocking; FGPU_FOREVER waits. Returns FGPU_OK,
  * FGPU_E_TIMEOUT, or the status of the earliest task that has failed since the last call of this
- * function and was not forgotten (fgpu_last_error() names it and its root cause). Must not be
- * called from a task's own function or a callback (FGPU_E_BUSY, whatever the time-out).
- */
+ * function and was not forgotten (fgpu_last_error() names it and its root cause). Where no task has
+ * failed, but data that were lost with a device did not come back to the caller's memory of a
+ * buffer that is destroyed: FGPU_E_POISONED, once, with the buffer's name. Must not be called from
+ * a task's own function or a callback (FGPU_E_BUSY, whatever the time-out). */
 FGPU_API fgpu_status fgpu_pool_wait(fgpu_pool pool, uint64_t timeout_ns);
 
 /* Host memory that devices can copy from and to at full speed, and share where they can, aligned to

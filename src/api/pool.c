@@ -149,11 +149,27 @@ static bool pool_is_idle(struct driver *driver, void *user)
     return idle;
 }
 
+/* Data that were lost before they came back to the caller's memory; told once. */
+static fgpu_status pool_unreturned(struct engine *engine)
+{
+    struct engine_unreturned lost = engine->unreturned;
+    engine->unreturned.count = 0;
+    if (lost.count == 0)
+        return FGPU_OK;
+    const char *why = lost.status == FGPU_E_POISONED ? "they were lost with a device"
+                                                     : fgpu_status_text(lost.status);
+    return error_set(lost.status,
+                     "buffer '%s' (and %u more): its data did not come back to the caller's "
+                     "memory: %s",
+                     lost.name, lost.count - 1, why);
+}
+
 static fgpu_status pool_first_failure(struct pool *pool)
 {
     driver_enter(pool->driver);
     uint32_t index = engine_take_failure(&pool->driver->engine);
-    fgpu_status status = index == TASK_NONE ? FGPU_OK : task_error_text(pool, index);
+    fgpu_status status =
+        index == TASK_NONE ? pool_unreturned(&pool->driver->engine) : task_error_text(pool, index);
     driver_leave(pool->driver);
     return status;
 }

@@ -86,6 +86,8 @@ void engine_end(struct engine *engine, struct task *task, fgpu_status status)
         return;
     if (engine->lineage != NULL)
         status = lineage_end(engine, task, status);
+    if (status != FGPU_OK && task->kind == TASK_HOST && (task->flags & TASK_F_UNLISTED))
+        engine_note_unreturned(engine, task);
     bool placed = task->lane < TASK_LANE_MIXED || task->kind == TASK_MAP;
     if (placed) {
         uint32_t node = lane_node(engine, task);

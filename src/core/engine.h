@@ -235,6 +235,14 @@ struct engine_failure {
     uint32_t generation;
 };
 
+/* Buffers over the caller's memory that went without bringing their data there, though no task that
+ * the caller knows of has failed. */
+struct engine_unreturned {
+    uint32_t count;
+    fgpu_status status;           /* of the first */
+    char name[LIMITS_NAME_BYTES]; /* of the first */
+};
+
 struct engine {
     struct table tasks;   /* struct task; slots are taken by submitters */
     struct table buffers; /* struct buffer */
@@ -311,6 +319,7 @@ struct engine {
     uint64_t latency_sum_ns;
     struct vec failures; /* struct engine_failure: since the last engine_take_failure */
     size_t failures_head;
+    struct engine_unreturned unreturned; /* since it was last told */
     fgpu_pool_stats stats;
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
@@ -484,8 +493,8 @@ void engine_end(struct engine *engine, struct task *task, fgpu_status status);
 /* [out] index. `adopted`: the caller's memory or NULL. FGPU_E_LIMIT, FGPU_E_NOMEM. */
 fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, void *adopted,
                                  uint32_t *index);
-/* Goes when its last task has ended. For an adopted buffer the caller submits a TASK_MAP read of
- * the whole before. */
+/* Goes when its last task has ended. For an adopted buffer the caller submits an unlisted TASK_HOST
+ * before that reads the whole. */
 void engine_buffer_destroy(struct engine *engine, uint32_t index);
 /* An empty kernel; the API layer fills variants and args while it is not sealed. */
 fgpu_status engine_kernel_create(struct engine *engine, uint32_t *index);
@@ -502,6 +511,10 @@ uint32_t engine_first_failure(struct engine *engine);
 uint32_t engine_take_failure(struct engine *engine);
 /* A task has failed: it will be asked for. */
 void engine_note_failure(struct engine *engine, const struct task *task);
+/* The task that brings a buffer's data back to the caller's memory has failed. Nobody has a handle
+ * of it: unless the caller can know from the task that it began with, the loss is told by whoever
+ * waits for the pool. */
+void engine_note_unreturned(struct engine *engine, const struct task *task);
 
 /* Asserts every invariant of the engine. O(everything). */
 void engine_check(const struct engine *engine);

@@ -3,6 +3,8 @@
  */
 #include "core/engine.h"
 
+#include <stdio.h>
+
 /* Not forgotten since. */
 static bool engine_still_failed(const struct engine *engine, const struct engine_failure *failure)
 {
@@ -53,4 +55,18 @@ uint32_t engine_take_failure(struct engine *engine)
     vec_clear(&engine->failures);
     engine->failures_head = 0;
     return task;
+}
+
+void engine_note_unreturned(struct engine *engine, const struct task *task)
+{
+    struct engine_unreturned *unreturned = &engine->unreturned;
+    /* The name of a root that had ended well before its data were lost has no state. */
+    if (!task_is_own_root(task) && (task->root_word & TASK_STATE_MASK) != FGPU_TASK_NEW)
+        return;
+    if (unreturned->count++ > 0)
+        return;
+    const struct task_access *access = task_accesses(task);
+    unreturned->status = (fgpu_status)task->status;
+    snprintf(unreturned->name, sizeof unreturned->name, "%s",
+             task->access_count > 0 ? engine_buffer(engine, access->buffer)->name : "");
 }

@@ -192,9 +192,9 @@ uint32_t engine_rig_copy(struct engine_rig *rig, uint32_t dst, uint32_t src, uin
     return engine_rig_submit(rig, &request, TASK_NONE);
 }
 
-uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes)
+static uint32_t rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t begin, uint64_t bytes)
 {
-    struct submit_arg arg = engine_rig_arg(buffer, FGPU_READ, 0, bytes);
+    struct submit_arg arg = engine_rig_arg(buffer, FGPU_READ, begin, bytes);
     struct submit_request request = {.kind = TASK_MAP,
                                      .flags = TASK_F_UNLISTED,
                                      .arg_count = 1,
@@ -202,6 +202,29 @@ uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes)
                                      .kernel = TASK_NONE,
                                      .pin = TASK_DEVICE_ANY};
     return engine_rig_submit(rig, &request, TASK_NONE);
+}
+
+uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes)
+{
+    return rig_map(rig, buffer, 0, bytes);
+}
+
+bool engine_rig_read(struct engine_rig *rig, uint32_t buffer, uint64_t begin, uint64_t bytes,
+                     uint8_t *to)
+{
+    uint32_t map = rig_map(rig, buffer, begin, bytes);
+    engine_rig_finish(rig);
+    fgpu_task_state state = engine_rig_state(rig, map);
+    if (state != FGPU_TASK_RUNNING) {
+        if (!task_state_ended(state)) /* it hangs */
+            abort();
+        engine_forget(&rig->engine, map);
+        return false;
+    }
+    memcpy(to, engine_map_address(&rig->engine, map), (size_t)bytes);
+    engine_unmap(&rig->engine, map);
+    engine_rig_turn(rig);
+    return true;
 }
 
 fgpu_task_state engine_rig_state(const struct engine_rig *rig, uint32_t task)
@@ -315,9 +338,12 @@ static void rig_bytes(const struct engine_rig *rig, const fgpu_cmd_launch *launc
                       uint64_t end, bool good)
 {
     const fgpu_cmd_arg *args = launch->args;
+    bool three = launch->arg_count >= 3; /* inc takes one, too */
     uint8_t *at[3];
-    for (uint32_t i = 0; i < 3 && i < launch->arg_count; i++)
-        at[i] = rig_at(args[i].u.buffer.mem, args[i].u.buffer.offset_bytes);
+    if (launch->arg_count == 0 || (!three && launch->code != rig->inc + 1u))
+        abort();
+    for (uint32_t i = 0; i < 3; i++)
+        at[i] = rig_at(args[three ? i : 0].u.buffer.mem, args[three ? i : 0].u.buffer.offset_bytes);
     for (uint64_t i = begin; i < end; i++) {
         if (launch->code == rig->inc + 1u) {
             at[0][i] = good ? (uint8_t)(at[0][i] + 1) : RIG_GARBAGE;
@@ -333,19 +359,20 @@ static void rig_bytes(const struct engine_rig *rig, const fgpu_cmd_launch *launc
 /* The work groups that are to run; the grid has one item for each byte. */
 static void rig_slice(struct engine_rig *rig, fgpu_cmd_slice *slice, bool good)
 {
-    struct engine_rig_guard *guard = slice->guard != 0 ? &rig->guards[slice->guard - 1] : NULL;
+    bool guarded = slice->guard != 0;
+    struct engine_rig_guard *guard = &rig->guards[guarded ? slice->guard - 1 : 0];
     uint64_t local = slice->launch.local[0], begun = 0;
     slice->left = 0;
-    if (guard != NULL && !guard->open)
+    if (guarded && !guard->open)
         abort();
     for (uint64_t g = slice->first; g < slice->first + slice->count; g++) {
-        if (guard != NULL && guard->done[g])
+        if (guarded && guard->done[g])
             continue;
-        if (guard != NULL && guard->stop && begun++ >= rig->stop_after) {
+        if (guarded && guard->stop && begun++ >= rig->stop_after) {
             slice->left++;
             continue;
         }
-        if (guard != NULL)
+        if (guarded)
             guard->done[g] = 1;
         rig_bytes(rig, &slice->launch, g * local, (g + 1) * local, good);
     }

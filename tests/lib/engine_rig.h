@@ -100,8 +100,13 @@ struct submit_arg engine_rig_arg(uint32_t buffer, uint8_t mode, uint64_t begin, 
 uint32_t engine_rig_run(struct engine_rig *rig, uint32_t kernel, const struct submit_arg *args,
                         uint16_t pin, uint32_t after);
 uint32_t engine_rig_submit(struct engine_rig *rig, struct submit_request *request, uint32_t after);
-/* A mapping for reading; it runs when its data are on the host. */
+/* A mapping for reading; it runs when its data are on the host, and ends when they are lost: look
+ * at its state before you look at the bytes. */
 uint32_t engine_rig_map(struct engine_rig *rig, uint32_t buffer, uint64_t bytes);
+/* All work is done (engine_rig_finish), then the bytes are copied to `to`. False when they are lost
+ * or poisoned: the caller's memory of a buffer, too, has old ones then. */
+bool engine_rig_read(struct engine_rig *rig, uint32_t buffer, uint64_t begin, uint64_t bytes,
+                     uint8_t *to);
 
 /* Turn until nothing more is handed out. */
 void engine_rig_turn(struct engine_rig *rig);

@@ -179,6 +179,42 @@ static void test_lost_device(void **state)
     (void)fgpu_pool_close(rig_pool);
 }
 
+/* The only device dies with what all tasks, done long ago, have left in its memory. */
+static void lose_contents(uint8_t *memory, fgpu_buffer *buffer)
+{
+    rig_open("devices=sim;cache=;log=off;faults=lose=0@12");
+    fgpu_device lost = device_at(0);
+    fgpu_buffer other = rig_buffer(64);
+    uint32_t value = 0x07070707;
+    memset(memory, 1, 64);
+    rig_need(fgpu_buffer_create_from(rig_pool, memory, 64, buffer));
+    rig_need(fgpu_buffer_set_name(*buffer, "mine"));
+    rig_need(fgpu_buffer_fill(*buffer, NULL, &value, sizeof value));
+    rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
+    for (uint32_t i = 0; i < 100 && fgpu_device_status(lost) == FGPU_OK; i++)
+        (void)fgpu_buffer_fill(other, NULL, &value, sizeof value);
+    rig_refused(fgpu_device_status(lost), FGPU_E_DEVICE_LOST, info_of(lost).id);
+    (void)fgpu_pool_wait(rig_pool, FGPU_FOREVER); /* what the device was doing */
+    rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
+}
+
+/* The caller's memory did not get them: no task has failed, but who waits is told. */
+static void test_lost_contents(void **state)
+{
+    (void)state;
+    uint8_t memory[64];
+    fgpu_buffer buffer;
+    lose_contents(memory, &buffer);
+    rig_refused(fgpu_buffer_read(buffer, NULL, memory, 0), FGPU_E_POISONED, "lost");
+    rig_need(fgpu_buffer_destroy(buffer));
+    rig_refused(fgpu_pool_wait(rig_pool, FGPU_FOREVER), FGPU_E_POISONED, "'mine'");
+    assert_int_equal(memory[0], 1);
+    rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER)); /* once */
+    rig_need(fgpu_pool_close(rig_pool));
+    lose_contents(memory, &buffer);
+    rig_refused(fgpu_pool_close(rig_pool), FGPU_E_POISONED, "'mine'");
+}
+
 /* ---- samples */
 
 static void test_samples(void **state)
@@ -365,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_hidden_device),
         RIG_ON(null, test_bad_calls),
         cmocka_unit_test(test_lost_device),
+        cmocka_unit_test(test_lost_contents),
         RIG_ON(cpu, test_samples),
         RIG_ON(null, test_unknown_is_not_zero),
         cmocka_unit_test(test_share_from_times),

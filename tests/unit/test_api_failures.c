@@ -467,6 +467,27 @@ static void test_second_failure(void **state)
     rig_works();
 }
 
+/* What a failed task should have written does not come back to the caller's memory: who has dealt
+ * with the failure is not told once more. */
+static void test_known_failure(void **state)
+{
+    (void)state;
+    static uint32_t memory[16];
+    fgpu_buffer buffer;
+    for (uint32_t round = 0; round < 2; round++) {
+        rig_need(fgpu_buffer_create_from(rig_pool, memory, sizeof memory, &buffer));
+        fgpu_task task = submit_host(rig_fail, NULL, buffer, FGPU_READ_WRITE, "known");
+        (void)fgpu_task_wait(task, FGPU_FOREVER);
+        if (round == 0)
+            rig_need(fgpu_task_forget(task));
+        else
+            rig_refused(fgpu_pool_wait(rig_pool, FGPU_FOREVER), FGPU_E_TASK, "known");
+        rig_need(fgpu_buffer_destroy(buffer));
+        rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
+    }
+    rig_works();
+}
+
 /* A full pool that does not wait cannot return the caller's memory yet, and says so. */
 static void test_destroy_at_limit(void **state)
 {
@@ -562,12 +583,19 @@ static void test_build(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RIG_ON(cpu, test_poison),           RIG_ON(cpu, test_forget),
-        RIG_ON(cpu, test_cancel),           RIG_ON(cpu, test_cancel_writer),
-        RIG_ON(cpu, test_waiting_inside),   cmocka_unit_test(test_limit_nowait),
-        cmocka_unit_test(test_limit_waits), cmocka_unit_test(test_limit_of_failed_tasks),
-        RIG_ON(cpu, test_second_failure),   cmocka_unit_test(test_destroy_at_limit),
-        cmocka_unit_test(test_too_large),   cmocka_unit_test(test_build),
+        RIG_ON(cpu, test_poison),
+        RIG_ON(cpu, test_forget),
+        RIG_ON(cpu, test_cancel),
+        RIG_ON(cpu, test_cancel_writer),
+        RIG_ON(cpu, test_waiting_inside),
+        cmocka_unit_test(test_limit_nowait),
+        cmocka_unit_test(test_limit_waits),
+        cmocka_unit_test(test_limit_of_failed_tasks),
+        RIG_ON(cpu, test_second_failure),
+        RIG_ON(cpu, test_known_failure),
+        cmocka_unit_test(test_destroy_at_limit),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_build),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
