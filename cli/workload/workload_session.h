@@ -20,10 +20,10 @@
 #include "cli/workload/workload_data.h"
 
 enum watch_phase {
-    WATCH_COMPILING, /* counts kernels */
-    WATCH_RUNNING,   /* counts tasks */
-    WATCH_MEASURING, /* counts rounds of pool and baselines */
-    WATCH_WRITING,   /* counts outputs */
+    WATCH_COMPILING,  /* counts kernels */
+    WATCH_RUNNING,    /* counts tasks */
+    WATCH_MEASURING,  /* counts rounds of pool and baselines */
+    WATCH_WRITING,    /* counts outputs */
     WATCH_SIMULATING, /* counts tasks */
     WATCH_REPLAYING   /* counts steps */
 };

@@ -91,7 +91,7 @@ struct heap {
     uint64_t never_bytes;   /* refused while nothing else was held: HEAP_NEVER from here on, once */
     uint64_t fixed_slab_bytes; /* 0: heap_usual_slab */
     uint64_t most_bytes;       /* the highest total_bytes so far */
-    uint64_t granule_bytes; /* sizes of ranges are multiples of it */
+    uint64_t granule_bytes;    /* sizes of ranges are multiples of it */
     bool direct;
     uint64_t used_bytes, peak_bytes, total_bytes, pending_bytes, empty_bytes;
     uint32_t slab_count, empty_count, block_count;

@@ -27,7 +27,7 @@ check 'd["online_bytes"] is None and d["op_ns_p50"] is None and d["planned_bytes
 
 # bad LINES WHAT: a trace that is refused, and why.
 bad() {
-    printf "$1" >bad.csv
+    printf '%b' "$1" >bad.csv
     expect 4 stderr "$2" "$FASTGPU" replay-alloc bad.csv
 }
 bad '' 'bad.csv:1: column 1 is ""'
@@ -63,7 +63,7 @@ check '0 < d["hits"] <= d["hits_optimum"]'
 
 # wrong LINES WHAT: references that are refused, and why.
 wrong() {
-    printf "$1" >bad.jsonl
+    printf '%b' "$1" >bad.jsonl
     expect 4 stderr "$2" "$FASTGPU" replay-cache -c 0.5 bad.jsonl
 }
 wrong '' 'bad.jsonl: there are no references in it'
