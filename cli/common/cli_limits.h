@@ -80,6 +80,13 @@
 #define CLI_SIM_POLICIES_LIMIT 16
 #define CLI_SIM_REPEAT_LIMIT 1000
 
+/* Traces of memory: the file, blocks, bytes of all blocks together, references. */
+#define CLI_MEMORY_FILE_BYTES_LIMIT ((size_t)1 << 30)
+#define CLI_MEMORY_BLOCKS_LIMIT ((uint32_t)1 << 24)
+#define CLI_MEMORY_BYTES_LIMIT ((uint64_t)1 << 60)
+#define CLI_MEMORY_REFERENCES_LIMIT ((uint32_t)1 << 27)
+#define CLI_MEMORY_STEPS_LIMIT ((uint64_t)1 << 31) /* of a plan's search: ten seconds */
+
 /* Mistakes of a workload that are listed before reading ends. */
 #define CLI_WORKLOAD_MISTAKES_LIMIT 20
 

@@ -25,10 +25,14 @@ int commands_fail_open(const char *command, fgpu_status status)
 
 static void commands_print_help(const struct command_group *group, FILE *out)
 {
+    int width = 9;
+    for (uint32_t i = 0; i < group->count; i++)
+        if ((int)strlen(group->commands[i].name) >= width)
+            width = (int)strlen(group->commands[i].name) + 1;
     fprintf(out, "usage: %s COMMAND [options]\n\n%s\n\nCommands:\n", group->name, group->summary);
     for (uint32_t i = 0; i < group->count; i++)
-        fprintf(out, "  %-9s %s\n", group->commands[i].name, group->commands[i].summary);
-    fprintf(out, "  %-9s %s\n\n", "help", "what a command does and which options it takes");
+        fprintf(out, "  %-*s %s\n", width, group->commands[i].name, group->commands[i].summary);
+    fprintf(out, "  %-*s %s\n\n", width, "help", "what a command does and which options it takes");
     fprintf(out, "Options:\n%s  -h, --help     this text\n\n", group->options);
     (void)fputs(COMMAND_EXIT_TEXT, out);
 }

@@ -290,6 +290,33 @@ static void evaluate_take_threads(struct evaluation *out, const struct thread_ti
     }
 }
 
+/* False: why is in out->energy_why. */
+static bool evaluate_read_energy(struct evaluation *out, fgpu_energy *energy)
+{
+    *energy = (fgpu_energy){.struct_bytes = sizeof *energy};
+    if (fgpu_energy_read(energy) == FGPU_OK) {
+        (void)text_cut(out->energy_sources, sizeof out->energy_sources, "%s", energy->sources);
+        return true;
+    }
+    const char *said = fgpu_last_error(), *why = strstr(said, ": "); /* behind the call's name */
+    (void)text_cut(out->energy_why, sizeof out->energy_why, "%s", why ? why + 2 : said);
+    return false;
+}
+
+/* Of a round, from before it to now. */
+static double evaluate_joule(struct evaluation *out, const fgpu_energy *before)
+{
+    fgpu_energy after;
+
+    if (before->counters == 0 || !evaluate_read_energy(out, &after))
+        return -1.0;
+    if (after.epoch == before->epoch)
+        return after.joule - before->joule;
+    (void)text_cut(out->energy_why, sizeof out->energy_why,
+                   "a counter went back without having wrapped");
+    return -1.0;
+}
+
 /* [out] shares: what each device did. */
 static void evaluate_run_round(struct evaluate_state *state, const struct watch *watch,
                                struct evaluation_round *round, struct evaluate_share *shares)
@@ -300,7 +327,9 @@ static void evaluate_run_round(struct evaluate_state *state, const struct watch 
     struct thread_times times[2];
     struct sampler *sampler = NULL;
     struct workload_run run;
+    fgpu_energy energy;
 
+    (void)evaluate_read_energy(out, &energy);
     evaluate_read_counters(state, &before);
     thread_times_read(&times[0]);
     if (!state->is_tracing && state->round_ns / EVALUATE_SAMPLES > period_ns)
@@ -318,6 +347,7 @@ static void evaluate_run_round(struct evaluate_state *state, const struct watch 
         .cpu_share = -1.0,
         .own_share = -1.0,
         .cpu_share_middle = -1.0,
+        .joule = evaluate_joule(out, &energy),
     };
     if (run.done_count + run.failed_count == 0) /* stopped before anything ran: no time of a run */
         round->end_ns = round->start_ns;
@@ -475,7 +505,7 @@ static uint32_t evaluate_median(const uint64_t *times, uint32_t count)
 
     memcpy(sorted, times, count * sizeof *times);
     qsort(sorted, count, sizeof *sorted, evaluate_compare_times);
-    while (times[place] != sorted[(count - 1) / 2])
+    while (place + 1 < count && times[place] != sorted[(count - 1) / 2])
         place++;
     return place;
 }

@@ -101,6 +101,7 @@ struct evaluation_round {
     double cpu_share;        /* of all cores, whole round; negative: not known */
     double own_share;        /* the pool's own threads and the waiting one, of one core */
     double cpu_share_middle; /* of all cores, second and third quarter; the same */
+    double joule;            /* that the machine has drawn meanwhile; negative: not known */
 };
 
 /* How far it came. */
@@ -142,10 +143,12 @@ struct evaluation {
     bool is_bound_known;
     struct bound bound;
 
-    double others_share;    /* of all processors, taken by others while it was measured; negative:
-                               not known */
-    uint32_t written_count; /* outputs */
-    bool is_traced;         /* tasks, copies and latency are known */
+    double others_share;      /* of all processors, taken by others while it was measured; negative:
+                                 not known */
+    char energy_sources[128]; /* counters of the joules; "": there are none */
+    char energy_why[CLI_WHY_BYTES]; /* why the joules of a round are not known */
+    uint32_t written_count;         /* outputs */
+    bool is_traced;                 /* tasks, copies and latency are known */
     bool is_interrupted;
     char error[CLI_WHY_BYTES]; /* first failure, "" when all went well */
 };

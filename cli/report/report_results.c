@@ -309,6 +309,23 @@ static void report_evaluate_side(struct report *report, struct report_table *tab
                                               : "differ");
 }
 
+/* Of the round that is shown, or why that is not known. */
+static void report_evaluate_energy(struct report *report)
+{
+    const struct evaluation *evaluation = report->evaluation;
+    const struct evaluation_round *round = evaluation_shown(evaluation);
+    char figure[CLI_WHY_BYTES];
+
+    if (round->end_ns > round->start_ns && evaluation->energy_sources[0] && round->joule >= 0.0)
+        (void)snprintf(figure, sizeof figure, "%.3g J (%s), %.3g J a task", round->joule,
+                       evaluation->energy_sources,
+                       round->joule / (round->done_count > 0 ? round->done_count : 1));
+    else
+        (void)snprintf(figure, sizeof figure, "unknown: %.200s",
+                       evaluation->energy_why[0] ? evaluation->energy_why : "nothing was run");
+    report_fact(&report->text, "energy of the whole machine", figure);
+}
+
 static void report_evaluate_times(struct report *report)
 {
     static const struct report_column columns[] = {
@@ -344,6 +361,7 @@ static void report_evaluate_times(struct report *report)
     report_text_add(&report->text, "<dl class=\"facts\">\n");
     report_fact(&report->text, "cores taken by others",
                 is_known ? report_number_share(room, evaluation->others_share, true) : NULL);
+    report_evaluate_energy(report);
     report_text_add(&report->text, "</dl>\n");
 }
 

@@ -114,6 +114,23 @@ static void json_sides(const struct evaluation *evaluation, cJSON *sides)
     }
 }
 
+/* Of the round that is shown: of the whole machine, whoever else used it. */
+static void json_energy(const struct evaluation *evaluation, cJSON *to)
+{
+    double joule = run_joule(evaluation), tasks = evaluation_shown(evaluation)->done_count;
+
+    json_out_known(to, "energy_joule", joule >= 0.0, joule);
+    json_out_known(to, "energy_joule_per_task", joule >= 0.0 && tasks > 0.0,
+                   tasks > 0.0 ? joule / tasks : 0.0);
+    if (joule >= 0.0) {
+        json_out_text(to, "energy_counters", evaluation->energy_sources);
+        (void)cJSON_AddNullToObject(to, "energy_unknown");
+    } else {
+        (void)cJSON_AddNullToObject(to, "energy_counters");
+        json_out_text(to, "energy_unknown", run_energy_why(evaluation));
+    }
+}
+
 static void json_evaluate(const struct evaluation *evaluation, cJSON *to)
 {
     const struct evaluation_latency *latency = &evaluation->latency;
@@ -130,6 +147,7 @@ static void json_evaluate(const struct evaluation *evaluation, cJSON *to)
         json_add(rounds, cJSON_CreateNumber((double)(evaluation->rounds[i].end_ns -
                                                      evaluation->rounds[i].start_ns)));
     json_sides(evaluation, cJSON_AddArrayToObject(to, "baselines"));
+    json_energy(evaluation, to);
     json_out_known(to, "others_share", evaluation->others_share >= 0.0, evaluation->others_share);
     json_out_known(to, "latency_mean_ns", latency->is_known, (double)latency->mean_ns);
     json_out_known(to, "latency_p50_ns", latency->is_known, (double)latency->p50_ns);

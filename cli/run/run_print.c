@@ -35,6 +35,18 @@ double run_ratio(const struct evaluation *evaluation, const struct evaluation_si
     return (double)side->median_ns / (double)wall_ns;
 }
 
+double run_joule(const struct evaluation *evaluation)
+{
+    return run_wall_ns(evaluation) > 0 && evaluation->energy_sources[0]
+               ? evaluation_shown(evaluation)->joule
+               : -1.0;
+}
+
+const char *run_energy_why(const struct evaluation *evaluation)
+{
+    return evaluation->energy_why[0] ? evaluation->energy_why : "nothing was run";
+}
+
 /* ---- words */
 
 static double print_ms(uint64_t ns)
@@ -234,6 +246,21 @@ static void print_times(const struct evaluation *evaluation)
     text_table_fini(&table);
 }
 
+static void print_energy(const struct evaluation *evaluation)
+{
+    double joule = run_joule(evaluation);
+    uint32_t tasks = evaluation_shown(evaluation)->done_count;
+
+    if (joule < 0.0) {
+        printf("  energy: unknown: %s\n", run_energy_why(evaluation));
+        return;
+    }
+    printf("  energy of the whole machine (%s): %.3g J", evaluation->energy_sources, joule);
+    if (tasks > 0)
+        printf(", %.3g J a task", joule / tasks);
+    printf("\n");
+}
+
 static void print_evaluate(const struct evaluation *evaluation)
 {
     const struct evaluation_latency *latency = &evaluation->latency;
@@ -270,6 +297,7 @@ static void print_evaluate(const struct evaluation *evaluation)
     } else {
         printf("  lower bound: unknown\n");
     }
+    print_energy(evaluation);
     for (uint32_t i = 0; i < evaluation->side_count; i++) {
         const struct evaluation_side *side = &evaluation->sides[i];
         if (side->error[0])

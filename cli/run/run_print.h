@@ -25,6 +25,10 @@ double run_ratio(const struct evaluation *evaluation, const struct evaluation_si
 /* Nanoseconds of the shown round; 0: nothing was run. */
 uint64_t run_wall_ns(const struct evaluation *evaluation);
 
+/* Joules of the shown round; negative: not known. run_energy_why() says why not. */
+double run_joule(const struct evaluation *evaluation);
+const char *run_energy_why(const struct evaluation *evaluation);
+
 /* All tasks of the shown round were done: only then its time compares with other times. */
 bool run_is_whole(const struct evaluation *evaluation);
 

@@ -21,11 +21,10 @@ void progress_init(struct progress *progress, bool is_wanted)
 void progress_text(enum watch_phase phase, uint32_t first, uint32_t done_count, uint32_t count,
                    uint64_t passed_ns, char text[100])
 {
-    static const char *const words[][2] = {[WATCH_COMPILING] = {"compiling", "kernels"},
-                                           [WATCH_RUNNING] = {"running", "tasks"},
-                                           [WATCH_MEASURING] = {"measuring", "rounds"},
-                                           [WATCH_WRITING] = {"writing", "outputs"},
-                                           [WATCH_SIMULATING] = {"simulating", "tasks"}};
+    static const char *const words[][2] = {
+        [WATCH_COMPILING] = {"compiling", "kernels"}, [WATCH_RUNNING] = {"running", "tasks"},
+        [WATCH_MEASURING] = {"measuring", "rounds"},  [WATCH_WRITING] = {"writing", "outputs"},
+        [WATCH_SIMULATING] = {"simulating", "tasks"}, [WATCH_REPLAYING] = {"replaying", "steps"}};
     char bar[PROGRESS_BAR + 1], rest[32] = "";
     uint32_t done = done_count < count ? done_count : count;
     uint32_t filled = count > 0 ? (uint32_t)((uint64_t)done * PROGRESS_BAR / count) : 0;

@@ -24,7 +24,8 @@ enum watch_phase {
     WATCH_RUNNING,   /* counts tasks */
     WATCH_MEASURING, /* counts rounds of pool and baselines */
     WATCH_WRITING,   /* counts outputs */
-    WATCH_SIMULATING /* counts tasks */
+    WATCH_SIMULATING, /* counts tasks */
+    WATCH_REPLAYING   /* counts steps */
 };
 
 /* Progress is called now and then with how much is done; `user` is the caller's. */

@@ -5,12 +5,14 @@
 
 #include <fastgpu/buffer.h>
 #include <fastgpu/device.h>
+#include <fastgpu/energy.h>
 #include <fastgpu/graph.h>
 #include <fastgpu/kernel.h>
 #include <fastgpu/log.h>
 #include <fastgpu/machine.h>
 #include <fastgpu/pool.h>
 #include <fastgpu/reduction.h>
+#include <fastgpu/replay.h>
 #include <fastgpu/source.h>
 #include <fastgpu/stats.h>
 #include <fastgpu/status.h>

@@ -73,8 +73,6 @@ static fgpu_status sim_submit(fgpu_sim *sim, uint32_t number)
     request.after = sim_after(sim, task, pairs, &request.after_count);
     if (!(sim->flags & FGPU_SIM_NO_PRIORITIES))
         request.priority = task->priority;
-    if (task->name != 0)
-        request.name = vec_at(&sim->names, task->name);
     struct task_terms terms;
     struct sim_place place = {TASK_NONE, 0};
     fgpu_status status = sim_terms(sim, task, &request, &terms);

@@ -57,15 +57,29 @@ static struct blocks_recent *blocks_recent(struct blocks *blocks, const struct b
     return &blocks->recent[(buffer->self * 5u + node) % BLOCKS_RECENT];
 }
 
+static struct blocks_entry *blocks_entry(const struct blocks *blocks, uint32_t index)
+{
+    return index != BLOCKS_NONE ? table_at(&blocks->entries, index) : NULL;
+}
+
+/* How many the buffer has, as its newest says. */
+static uint32_t blocks_count(const struct blocks *blocks, const struct buffer *buffer)
+{
+    const struct blocks_entry *newest = blocks_entry(blocks, buffer->first_block);
+    return newest != NULL ? newest->count : 0;
+}
+
 void blocks_close(struct blocks *blocks, struct buffer *buffer)
 {
     if (buffer->sparse == NULL)
         return;
+    bool mapped = blocks_count(blocks, buffer) > BLOCKS_LISTED;
     while (buffer->first_block != BLOCKS_NONE) {
         struct blocks_entry *entry = table_at(&blocks->entries, buffer->first_block);
         buffer->first_block = entry->next;
         blocks_recent(blocks, buffer, entry->block.node)->key = 0;
-        (void)map_del(&blocks->places, blocks_key(buffer, entry->block.node));
+        if (mapped)
+            (void)map_del(&blocks->places, blocks_key(buffer, entry->block.node));
         table_free(&blocks->entries, entry->self);
     }
 }
@@ -79,27 +93,51 @@ void blocks_free(struct engine *engine, struct buffer *buffer)
     buffer->blocks = NULL;
 }
 
+/* One that is not the host's and not in the map, or NULL. */
+static struct block *blocks_in_list(const struct blocks *blocks, const struct buffer *buffer,
+                                    uint32_t node)
+{
+    struct blocks_entry *entry = blocks_entry(blocks, buffer->first_block);
+    bool few = entry != NULL && entry->count <= BLOCKS_LISTED;
+    while (entry != NULL && entry->block.node != node)
+        entry = few ? blocks_entry(blocks, entry->next) : NULL;
+    return entry != NULL ? &entry->block : NULL;
+}
+
+/* Most buffers have a few, which are found in their list. When that becomes longer all of them go
+ * into the map, and later ones at once. */
+static void blocks_map(struct blocks *blocks, const struct buffer *buffer)
+{
+    const struct blocks_entry *entry = blocks_entry(blocks, buffer->first_block);
+    uint32_t left = entry->count > BLOCKS_LISTED + 1 ? 1 : entry->count;
+    if (entry->count <= BLOCKS_LISTED)
+        return;
+    for (; left > 0; left--, entry = blocks_entry(blocks, entry->next)) {
+        fgpu_status status =
+            map_put(&blocks->places, blocks_key(buffer, entry->block.node), entry->self);
+        FGPU_ASSERT(status == FGPU_OK);
+    }
+}
+
 /* One that is not the host's; made where there is none. */
 static struct block *blocks_find(struct blocks *blocks, struct buffer *buffer, uint32_t node)
 {
     uint64_t found = 0;
-    uint32_t index;
-    if (buffer->first_block != BLOCKS_NONE) { /* mostly it is the only one */
-        struct blocks_entry *newest = table_at(&blocks->entries, buffer->first_block);
-        if (newest->block.node == node)
-            return &newest->block;
-    }
-    if (map_get(&blocks->places, blocks_key(buffer, node), &found))
-        return &((struct blocks_entry *)table_at(&blocks->entries, (uint32_t)found))->block;
+    uint32_t index, count = blocks_count(blocks, buffer);
+    struct block *listed = blocks_in_list(blocks, buffer, node);
+    if (listed != NULL)
+        return listed;
+    if (count > BLOCKS_LISTED && map_get(&blocks->places, blocks_key(buffer, node), &found))
+        return &blocks_entry(blocks, (uint32_t)found)->block;
     fgpu_status status = table_alloc(&blocks->entries, &index);
-    if (status == FGPU_OK)
-        status = map_put(&blocks->places, blocks_key(buffer, node), index);
     FGPU_ASSERT(status == FGPU_OK);
     struct blocks_entry *entry = table_at(&blocks->entries, index);
     blocks_reset(&entry->block, buffer->self, node);
     entry->self = index;
+    entry->count = count + 1;
     entry->next = buffer->first_block;
     buffer->first_block = index;
+    blocks_map(blocks, buffer);
     return &entry->block;
 }
 

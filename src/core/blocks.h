@@ -14,12 +14,15 @@
 #define BLOCKS_NONE UINT32_MAX
 #define BLOCKS_DENSE 64u /* nodes up to which every buffer has a block for each */
 
+#define BLOCKS_LISTED 4u /* of a buffer, which the map does not know */
+
 struct engine;
 
 struct blocks_entry {
     struct block block;
     uint32_t self;
-    uint32_t next; /* of the same buffer */
+    uint32_t next;  /* of the same buffer, made before */
+    uint32_t count; /* of these, itself included */
 };
 
 /* What was asked for last. */
@@ -32,7 +35,7 @@ struct blocks_recent {
 
 struct blocks {
     struct table entries; /* struct blocks_entry */
-    struct map places;    /* buffer << 32 | node -> entry */
+    struct map places;    /* buffer << 32 | node -> entry, of buffers that have more than a few */
     bool on;
     struct blocks_recent recent[BLOCKS_RECENT]; /* by key */
 };

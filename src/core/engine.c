@@ -564,6 +564,7 @@ static uint32_t engine_next_settled(struct engine *engine, struct lane *lane,
     uint32_t at = lane->backlog_head;
     for (uint32_t i = 0; i < ENGINE_LOOK && at != TASK_NONE; i++) {
         struct task *task = engine_task(engine, at);
+        graph_fetch_record(engine, atomic_load_relaxed_u32(&task->next));
         if (task->status != FGPU_OK ||
             (move_settled(engine, task, node) &&
              (awaited == NULL || awaited == task || planner_may_overtake(engine, task, awaited)) &&
@@ -724,12 +725,31 @@ static bool engine_take_over(struct engine *engine)
     return piece != NULL;
 }
 
+/* Ready tasks were last touched when they became ready, their data long before: what is needed of
+ * the next few is fetched, step by step, while others are placed. */
+static void engine_fetch_ready(const struct engine *engine)
+{
+    uint32_t next = sched_first_ready(engine);
+    if (next == TASK_NONE)
+        return;
+    const struct task *task = engine_task(engine, next);
+    graph_fetch(engine, task);
+    next = atomic_load_relaxed_u32(&task->next);
+    if (next == TASK_NONE)
+        return;
+    task = engine_task(engine, next);
+    graph_fetch_buffers(engine, task);
+    graph_fetch_record(engine, atomic_load_relaxed_u32(&task->next));
+}
+
 static bool engine_fill(struct engine *engine)
 {
     bool any = engine->split != NULL && engine_split(engine);
     any |= !bitset_is_empty(&engine->due) && engine_fill_lanes(engine);
     uint32_t index;
     while ((index = sched_next(engine)) != TASK_NONE) {
+        if (!engine->direct)
+            engine_fetch_ready(engine);
         engine_place(engine, engine_task(engine, index));
         any = true;
         if (engine->work.count > 64)

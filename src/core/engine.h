@@ -252,6 +252,7 @@ struct engine {
     uint32_t freed_count;
     struct lock payload_lock;
     void *payload_free[16]; /* payload blocks by size class */
+    struct arena payloads;  /* which they are from */
     struct arena lent;      /* bodies of brief tasks that were launched */
     void *lent_free;
     uint64_t now_ns;

@@ -19,6 +19,7 @@
 #include "core/serve.h"
 
 #define GRAPH_READERS_FEW 16u  /* readers that one task overwrites, on the short way */
+#define GRAPH_AHEAD 8u         /* successors whose records are fetched ahead */
 #define GRAPH_READERS_SWEPT 32 /* a longer list of readers is looked through for ended ones */
 
 /* ---- segments --------------------------------------------------------------------------- */
@@ -135,6 +136,25 @@ bool graph_walk(struct engine *engine, struct task *task, uint32_t access, graph
             return false;
     }
     return true;
+}
+
+void graph_fetch_record(const struct engine *engine, uint32_t index)
+{
+    if (index == TASK_NONE)
+        return;
+    const char *record = (const char *)engine_task(engine, index);
+    for (uint32_t at = 0; at < TASK_SLOT_BYTES; at += LIMITS_CACHE_LINE)
+        __builtin_prefetch(record + at, 1);
+}
+
+void graph_fetch_buffers(const struct engine *engine, const struct task *task)
+{
+    for (uint32_t i = 0; i < task->access_count; i++) {
+        const struct buffer *buffer = engine_buffer(engine, task_accesses(task)[i].buffer);
+        __builtin_prefetch(&buffer->sparse, 1);
+        __builtin_prefetch(&buffer->segments.root, 1);
+        __builtin_prefetch(&buffer->home, 1);
+    }
 }
 
 void graph_fetch(const struct engine *engine, const struct task *task)
@@ -507,6 +527,25 @@ static void graph_in_order(struct engine *engine, size_t from)
     }
 }
 
+/* The record of a successor, long before it is written to; returns the link behind it. */
+static uint32_t graph_fetch_succ(const struct engine *engine, uint32_t at)
+{
+    if (at == LINKS_NONE)
+        return at;
+    const struct links_item *item = links_at(&engine->links, at);
+    __builtin_prefetch(engine_task(engine, item->task), 1);
+    return item->next;
+}
+
+/* ... of the first few. */
+static uint32_t graph_fetch_first(const struct engine *engine, const struct task *task)
+{
+    uint32_t at = task->succ;
+    for (uint32_t i = 0; i < GRAPH_AHEAD && at != LINKS_NONE; i++)
+        at = graph_fetch_succ(engine, at);
+    return at;
+}
+
 void graph_issue(struct engine *engine, struct task *task)
 {
     graph_count_linked(engine, task, UINT32_MAX); /* one less */
@@ -520,8 +559,10 @@ void graph_tell_issued(struct engine *engine, struct task *task)
     task->flags |= TASK_F_ISSUED;
     if (task->succ == LINKS_NONE)
         return;
+    uint32_t far = graph_fetch_first(engine, task);
     for (uint32_t at = task->succ; at != LINKS_NONE; at = links_at(&engine->links, at)->next) {
         struct task *succ = engine_task(engine, links_at(&engine->links, at)->task);
+        far = graph_fetch_succ(engine, far);
         FGPU_DEBUG_ASSERT(succ->unissued > 0);
         succ->unissued--;
         succ->follow =
@@ -603,8 +644,10 @@ void graph_release_succ(struct engine *engine, struct task *task, fgpu_status st
         return;
     bool issued = task->flags & TASK_F_ISSUED;
     size_t from = engine->work.count;
+    uint32_t far = graph_fetch_first(engine, task);
     while (task->succ != LINKS_NONE) {
         struct links_item item = links_pop(&engine->links, &task->succ);
+        far = graph_fetch_succ(engine, far);
         struct task *succ = engine_task(engine, item.task);
         FGPU_DEBUG_ASSERT(succ->undone > 0);
         succ->undone--;

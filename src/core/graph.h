@@ -69,6 +69,11 @@ static inline struct segment *graph_segment(struct imap_seg *seg)
     return imap_payload(seg);
 }
 
+/* What a walk will read, long before it does: the record of a task, TASK_NONE: nothing; the records
+ * of the task's buffers, whose record is there; then, when those are there, blocks and segments;
+ * then what the segments name. */
+void graph_fetch_record(const struct engine *engine, uint32_t index);
+void graph_fetch_buffers(const struct engine *engine, const struct task *task);
 void graph_fetch(const struct engine *engine, const struct task *task);
 void graph_fetch_more(const struct engine *engine, const struct task *task);
 

@@ -707,14 +707,16 @@ static bool move_settled_segment(struct engine *engine, struct task *task, uint3
 
 bool move_settled(struct engine *engine, struct task *task, uint32_t node)
 {
-    for (uint32_t i = 0; i < task->access_count; i++) {
-        const struct task_access *access = &task_accesses(task)[i];
-        const struct block *block = engine_block(engine_buffer(engine, access->buffer), node);
+    const struct task_access *accesses = task_accesses(task);
+    for (uint32_t i = 0; i < task->access_count; i++) { /* what needs no walk first */
+        const struct block *block = engine_block(engine_buffer(engine, accesses[i].buffer), node);
         if (block->state != BLOCK_PRESENT || block->ops != OP_NONE)
             return false;
-        if ((access->mode & FGPU_READ) && !graph_walk(engine, task, i, move_settled_segment, &node))
-            return false;
     }
+    for (uint32_t i = 0; i < task->access_count; i++)
+        if ((accesses[i].mode & FGPU_READ) &&
+            !graph_walk(engine, task, i, move_settled_segment, &node))
+            return false;
     return true;
 }
 

@@ -48,12 +48,13 @@ static bool place_group_is_large(const struct engine *engine, const struct task 
                                  const struct engine_device *device, uint32_t index)
 {
     const struct kernel *kernel = engine_kernel(engine, task->kernel);
-    const fgpu_cmd_launch *launch = task_body(task);
-    uint64_t items = (uint64_t)launch->local[0] * launch->local[1] * launch->local[2];
     uint32_t most = engine_code(engine, kernel, index)->max_group_items;
     if (most == 0 || (device->caps.max_group_items != 0 && device->caps.max_group_items < most))
         most = device->caps.max_group_items;
-    return most != 0 && items > most;
+    if (most == 0) /* the body, of a task that waits, is in no cache */
+        return false;
+    const fgpu_cmd_launch *launch = task_body(task);
+    return (uint64_t)launch->local[0] * launch->local[1] * launch->local[2] > most;
 }
 
 static const char *place_kernel_obstacle(const struct engine *engine, const struct task *task,
@@ -106,20 +107,31 @@ const char *place_obstacle(const struct engine *engine, const struct task *task,
 struct place_kind {
     uint32_t code; /* struct engine_device */
     bool known, can;
+    bool plain; /* the task asks for nothing but what its kernel asks for */
 };
+
+static struct place_kind place_kind_of(const struct engine *engine, const struct task *task)
+{
+    bool plain = task->kind == TASK_KERNEL && task->pin == TASK_DEVICE_ANY &&
+                 task->no_memory == LINKS_NONE && engine->power == NULL;
+    return (struct place_kind){.plain = plain};
+}
 
 /* As !place_obstacle(): devices that share built code do not differ in what a kernel asks for. */
 static bool place_can(const struct engine *engine, const struct task *task, uint32_t index,
                       struct place_kind *kind)
 {
     const struct engine_device *device = &engine->devices[index];
-    if (place_device_obstacle(engine, task, device, index) != NULL)
+    if (kind->plain ? device->lost || device->hidden
+                    : place_device_obstacle(engine, task, device, index) != NULL)
         return false;
     if (task->kernel == TASK_NONE || task->kind == TASK_HOST || task->kind == TASK_JOINED)
         return true;
-    if (!kind->known || kind->code != device->code)
-        *kind = (struct place_kind){device->code, true,
-                                    place_kernel_obstacle(engine, task, device, index) == NULL};
+    if (!kind->known || kind->code != device->code) {
+        kind->code = device->code;
+        kind->known = true;
+        kind->can = place_kernel_obstacle(engine, task, device, index) == NULL;
+    }
     return kind->can;
 }
 
@@ -283,11 +295,18 @@ static uint64_t place_reads_ns(const struct engine *engine, const struct task *t
     return ns;
 }
 
-/* Candidates, in the order of their lanes, that work in the node need not fetch what is there. */
+/* Candidates that work in the node need not fetch what is there. More than PLACE_FEW are in the
+ * order of their lanes. */
 static void place_spare_ns(struct engine *engine, uint32_t count, uint32_t node, uint64_t ns)
 {
     const struct engine_device *device = &engine->devices[engine->nodes[node].device];
     uint32_t low = 0, high = count;
+    if (count <= PLACE_FEW) {
+        for (uint32_t i = 0; i < count; i++)
+            if (engine->candidates[i].lane - device->lane_first < device->lane_count)
+                engine->candidates[i].transfer_ns -= ns;
+        return;
+    }
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (engine->candidates[middle].lane < device->lane_first)
@@ -365,23 +384,24 @@ static void place_costs(struct engine *engine, const struct task *task, uint32_t
 {
     struct policy_lane *lanes = engine->candidates;
     struct place_reads reads;
-    uint32_t before = UINT32_MAX, code = UINT32_MAX, way = UINT32_MAX;
+    uint32_t before = NODES_NONE, code = UINT32_MAX, way = UINT32_MAX;
     place_look_all(engine, task, &reads);
-    bool many = reads.all && count > PLACE_FEW; /* they are in the order of their lanes */
+    /* Where lanes are many, few candidates are few of them: what they have is in long sets. */
+    bool many = reads.all && (count > PLACE_FEW || engine->lane_count > PLACE_MANY);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = engine_lane(engine, lanes[i].lane)->device;
         const struct engine_device *device = &engine->devices[index];
-        if (index == before || (many && engine->nodes[device->node].way == way))
+        if (device->node == before || (many && engine->nodes[device->node].way == way))
             lanes[i].transfer_ns = lanes[i - 1].transfer_ns;
         else
             lanes[i].transfer_ns = place_reads_ns(engine, task, &reads, device->node, many);
-        if (index == before || (device->code == code && task->kind == TASK_KERNEL)) {
+        if (i > 0 && device->code == code && task->kind == TASK_KERNEL) {
             lanes[i].exec_ns = lanes[i - 1].exec_ns;
             lanes[i].known = lanes[i - 1].known;
         } else {
             lanes[i].exec_ns = place_exec_ns(engine, task, index, &lanes[i].known);
         }
-        before = index;
+        before = device->node;
         code = device->code;
         way = engine->nodes[device->node].way;
     }
@@ -406,7 +426,7 @@ static void place_add(struct engine *engine, const struct task *task, const stru
 /* [in] rests: lanes that rest, too. */
 static uint32_t place_all(struct engine *engine, const struct task *task, bool rests)
 {
-    struct place_kind kind = {0};
+    struct place_kind kind = place_kind_of(engine, task);
     uint32_t count = 0;
     for (uint32_t d = 0; d < engine->device_count; d++) {
         const struct engine_device *device = &engine->devices[d];
@@ -449,10 +469,30 @@ static void place_near(struct engine *engine, const struct task *task, uint32_t 
     }
 }
 
+/* The lanes that the next tasks are offered to were last looked at long ago: those for the task
+ * after the next one, and the devices of those for the next one, which are there by now. */
+static void place_fetch(const struct engine *engine)
+{
+    uint32_t at = engine->eager_from;
+    for (uint32_t i = 0; i < 2 * PLACE_EAGER; i++) {
+        at = bitset_next(&engine->eager, at);
+        if (at == BITSET_END)
+            return;
+        const struct lane *lane = engine_lane(engine, at++);
+        if (i < PLACE_EAGER) {
+            __builtin_prefetch(&engine->devices[lane->device].node);
+            continue;
+        }
+        __builtin_prefetch(lane);
+        __builtin_prefetch((const char *)lane + LIMITS_CACHE_LINE);
+        __builtin_prefetch((const char *)lane + 2 * LIMITS_CACHE_LINE);
+    }
+}
+
 /* Of many lanes: some that want a task, in turn, and those next to the data. */
 static uint32_t place_some(struct engine *engine, const struct task *task)
 {
-    struct place_kind kind = {0};
+    struct place_kind kind = place_kind_of(engine, task);
     uint32_t count = 0, at = engine->eager_from;
     for (uint32_t looked = 0; looked < PLACE_LOOKS && count < PLACE_EAGER; looked++) {
         at = bitset_next(&engine->eager, at);
@@ -468,6 +508,7 @@ static uint32_t place_some(struct engine *engine, const struct task *task)
     }
     engine->eager_from = at >= engine->lane_count ? 0 : at;
     place_near(engine, task, &count);
+    place_fetch(engine);
     return count;
 }
 

@@ -13,7 +13,7 @@
 #define PLANNER_AGAIN 4u       /* simulations of a plan that is made again */
 #define PLANNER_SURE 8u        /* tasks shorter than an eighth of what pays on one lane */
 #define PLANNER_SOON_NS 40000u /* a lane that is at work for less is handed what there is */
-#define PLANNER_LOOKS 4u       /* how often it is looked at again, where it goes as planned */
+#define PLANNER_LOOKS 2u       /* how often it is looked at again, where it goes as planned */
 #define PLANNER_SAMPLES 8u     /* devices */
 #define PLANNER_SLOTS 4096u    /* looked through for one fresh task, at most */
 #define PLANNER_LATE 32u       /* late by a 32nd of what the plan had left: it is made again */
@@ -321,6 +321,8 @@ static bool planner_plan(struct engine *engine, uint32_t most)
 {
     struct planner *planner = engine->planner;
     struct search *search = &planner->search;
+    bool is_look = planner->plans > 0 && planner->fresh == 0 && planner->again == 0;
+    uint64_t expected_ns = is_look ? planner->left_ns - planner_gone_ns(engine) : 0;
     planner->fresh = planner->ended = planner->again = planner->ran = planner->seen = 0;
     planner->late_ns = 0;
     bool filled = search_take(search, engine, PLANNER_TASKS);
@@ -335,6 +337,7 @@ static bool planner_plan(struct engine *engine, uint32_t most)
     uint32_t once = (engine->plans_apart ? PLANNER_APART : PLANNER_ONCE) / tasks + 1;
     search->most = most < once ? most : once;
     search->known = planner->found;
+    search->known.expected_ns = (int64_t)expected_ns;
     planner->busy = true;
     if (engine->plans_apart) {
         engine_act(engine, (struct action){.kind = ACTION_PLAN});

@@ -211,6 +211,14 @@ uint32_t sched_next(struct engine *engine)
     return engine->hungry == 0 && engine->serve == NULL ? TASK_NONE : sched_next_ready(engine);
 }
 
+uint32_t sched_first_ready(const struct engine *engine)
+{
+    if (engine->ready_count == 0 || engine->serve != NULL)
+        return TASK_NONE;
+    uint32_t word = (uint32_t)__builtin_ctzll(engine->ready_words);
+    return engine->ready_head[word * 64 + (uint32_t)__builtin_ctzll(engine->ready_bits[word])];
+}
+
 uint32_t sched_next_ready(struct engine *engine)
 {
     if (engine->ready_count == 0)

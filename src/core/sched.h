@@ -21,6 +21,9 @@ uint32_t sched_next(struct engine *engine);
 /* The same whether a lane wants one or not. */
 uint32_t sched_next_ready(struct engine *engine);
 
+/* The one that would be next; TASK_NONE where there is none, or where that is not known. */
+uint32_t sched_first_ready(const struct engine *engine);
+
 /* Takes a task out of the list that it is in (ready, or its lane's backlog or chain list).
  * O(length): cancelling is rare. */
 void sched_remove(struct engine *engine, struct task *task);

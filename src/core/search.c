@@ -8,7 +8,10 @@
 
 #define SEARCH_LEAST_NS 100u /* of a task, and of each place that it is offered: measured */
 #define SEARCH_GROUP_NS 100u
-#define SEARCH_GROUPS 9u /* of more workers than that only some are looked at */
+#define SEARCH_TAKE_NS 300u /* of a task in the snapshot, and of two nodes' path: measured */
+#define SEARCH_PATH_NS 1500u
+#define SEARCH_PATHS 4096u /* of more nodes paths are asked for when they are needed */
+#define SEARCH_GROUPS 9u   /* of more workers than that only some are looked at */
 
 void search_init(struct search *search, const struct engine *engine)
 {
@@ -122,6 +125,14 @@ static uint64_t search_task_ns(const struct world *world)
     return SEARCH_LEAST_NS + group_ns * (groups < SEARCH_GROUPS ? groups : SEARCH_GROUPS);
 }
 
+/* What all else costs: the snapshot, a world for it, and what is kept of the plan. */
+static uint64_t search_fixed_ns(const struct plan_window *plan)
+{
+    uint64_t paths = plan->transfers ? (uint64_t)plan->node_count * plan->node_count : 0;
+    paths = paths < SEARCH_PATHS ? paths : SEARCH_PATHS;
+    return plan->task_count * (uint64_t)SEARCH_TAKE_NS + paths * SEARCH_PATH_NS;
+}
+
 /* With what each task costs where the plan in force has it. False without memory. */
 static bool search_tails(struct search *search)
 {
@@ -176,5 +187,5 @@ void search_run(struct search *search)
     else
         found.makespan_ns = world_simulate(&search->world, policy->plan, &policy->tuning);
     search->found = found;
-    search->cost_ns = search->world.simulated * search->task_ns;
+    search->cost_ns = search->world.simulated * search->task_ns + search_fixed_ns(plan);
 }

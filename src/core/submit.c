@@ -100,9 +100,9 @@ static char *submit_payload_take(struct engine *engine, size_t bytes)
     void *block = engine->payload_free[class];
     if (block != NULL)
         memcpy(&engine->payload_free[class], block, sizeof(void *));
+    else /* side by side: those of tasks that were submitted one after another are used so */
+        block = arena_alloc(&engine->payloads, submit_class_bytes(class), LIMITS_CACHE_LINE);
     lock_release(&engine->payload_lock);
-    if (block == NULL)
-        block = alloc_get(engine->hooks, submit_class_bytes(class), 64);
     return block;
 }
 
@@ -116,13 +116,8 @@ static void submit_payload_give(struct engine *engine, char *payload, uint32_t c
 
 void submit_fini(struct engine *engine)
 {
-    for (uint32_t class = 0; class < SUBMIT_CLASSES; class ++) {
-        while (engine->payload_free[class] != NULL) {
-            void *block = engine->payload_free[class];
-            memcpy(&engine->payload_free[class], block, sizeof(void *));
-            alloc_put(engine->hooks, block, submit_class_bytes(class));
-        }
-    }
+    memset(engine->payload_free, 0, sizeof engine->payload_free);
+    arena_fini(&engine->payloads);
     arena_fini(&engine->lent);
     engine->lent_free = NULL;
 }
@@ -134,6 +129,7 @@ void submit_init(struct engine *engine, uint64_t in_flight)
 {
     lock_init(&engine->payload_lock);
     uint64_t count = in_flight < SUBMIT_LENT_MOST ? in_flight : SUBMIT_LENT_MOST;
+    arena_init(&engine->payloads, 0, engine->hooks);
     arena_init(&engine->lent, (size_t)(count + 1) * SUBMIT_LENT_BYTES, engine->hooks);
     engine->lent_free = NULL;
 }

@@ -15,6 +15,7 @@ struct traffic_link {
     double rate; /* of the copies on it, each at the most that its way allows */
     double most; /* above it the link is full */
     uint32_t copies;
+    uint32_t open; /* traffic.round: it got room in this round, and still has some */
 };
 
 struct traffic {
@@ -23,6 +24,7 @@ struct traffic {
     struct plan_path *paths; /* [source * nodes + target], asked for once; NULL: too many nodes */
     bool *known;             /* which of them have been */
     struct plan_path path;   /* the last one asked for, where there is no table */
+    uint32_t round;          /* one for each copy that ends; not 0 */
 };
 
 static size_t traffic_pairs(const struct engine *engine)
@@ -83,13 +85,13 @@ static bool traffic_is_full(const struct traffic_link *link)
     return link->copies > 0 && link->rate > link->most;
 }
 
-/* A link of the path that has no room for another; PLAN_NONE. */
+/* A link of the path that has no room for another; WAITING_UNKNOWN: all have. */
 static uint32_t traffic_block(const struct traffic *traffic, const struct plan_path *path)
 {
     for (uint32_t i = 0; i < path->link_count; i++)
         if (traffic_is_full(&traffic->links[path->links[i]]))
             return path->links[i];
-    return PLAN_NONE;
+    return WAITING_UNKNOWN;
 }
 
 static void traffic_mark(struct engine *engine, const struct plan_path *path, bool taken)
@@ -100,30 +102,37 @@ static void traffic_mark(struct engine *engine, const struct plan_path *path, bo
         link->rate += taken ? path->bytes_per_ns : -path->bytes_per_ns;
         if (link->copies == 0)
             link->rate = 0;
+        if (traffic_is_full(link))
+            link->open = 0;
+        else if (!taken)
+            link->open = engine->traffic->round;
     }
 }
 
-static bool traffic_try(struct engine *engine, struct waiting_copy *wait)
+/* Hands the copy out if nothing is in its way. [out] blocked: a full link there, or
+ * WAITING_UNKNOWN. */
+static bool traffic_try(struct engine *engine, uint32_t op, uint32_t *blocked)
 {
-    const struct op *copy = table_at(&engine->ops, wait->op);
-    if (wait->blocked != PLAN_NONE && traffic_is_full(&engine->traffic->links[wait->blocked]))
-        return false;
+    const struct op *copy = table_at(&engine->ops, op);
     const struct lane *lane = engine_lane(engine, copy->lane);
     if (engine->devices[lane->device].lost) /* whoever ends its commands takes this, too */
         return false;
     const struct plan_path *path = traffic_path(engine, copy);
-    wait->blocked = traffic_block(engine->traffic, path);
-    if (wait->blocked != PLAN_NONE || lane_room(lane) < 4)
+    *blocked = traffic_block(engine->traffic, path);
+    if (*blocked != WAITING_UNKNOWN || lane_room(lane) < 4)
         return false;
     traffic_mark(engine, path, true);
-    move_issue(engine, wait->op);
+    move_issue(engine, op);
     return true;
 }
 
 bool traffic_order(struct engine *engine, uint32_t op, int64_t rank, bool early)
 {
-    struct waiting_copy copy = {.op = op, .rank = rank, .early = early, .blocked = WAITING_UNKNOWN};
-    return traffic_try(engine, &copy) || waiting_put(&engine->traffic->waiting, copy);
+    uint32_t blocked = WAITING_UNKNOWN;
+    if (traffic_try(engine, op, &blocked))
+        return true;
+    struct waiting_copy copy = {.op = op, .rank = rank, .early = early};
+    return waiting_put(&engine->traffic->waiting, copy, blocked);
 }
 
 void traffic_urge(struct engine *engine, uint32_t op, int64_t rank)
@@ -136,29 +145,23 @@ void traffic_urge(struct engine *engine, uint32_t op, int64_t rank)
         return;
     copy.rank = copy.rank > rank ? copy.rank : rank;
     copy.early = false;
-    copy.blocked = WAITING_UNKNOWN;
-    bool put = waiting_put(waiting, copy);
+    bool put = waiting_put(waiting, copy, WAITING_UNKNOWN);
     FGPU_ASSERT(put); /* into the room that it has left */
-}
-
-/* Could a copy go that was blocked by that link, now that one along the path has ended? */
-static bool traffic_frees(const struct plan_path *path, uint32_t blocked)
-{
-    bool frees = blocked == WAITING_UNKNOWN;
-    for (uint32_t i = 0; i < path->link_count; i++)
-        frees |= path->links[i] == blocked;
-    return frees;
 }
 
 void traffic_done(struct engine *engine, uint32_t op)
 {
-    struct waiting *waiting = &engine->traffic->waiting;
-    const struct plan_path path = *traffic_path(engine, table_at(&engine->ops, op));
-    traffic_mark(engine, &path, false);
+    struct traffic *traffic = engine->traffic;
+    struct waiting *waiting = &traffic->waiting;
+    if (++traffic->round == 0)
+        traffic->round = 1;
+    traffic_mark(engine, traffic_path(engine, table_at(&engine->ops, op)), false);
     bool any = false;
     for (uint32_t i = 0; i < waiting->front_count; i++) {
-        if (!traffic_frees(&path, waiting->front[i].blocked) ||
-            !traffic_try(engine, &waiting->front[i]))
+        /* Only what was blocked by a link on the way of that copy could go now. */
+        uint32_t by = waiting->blocked[i];
+        if ((by != WAITING_UNKNOWN && traffic->links[by].open != traffic->round) ||
+            !traffic_try(engine, waiting->front[i].op, &waiting->blocked[i]))
             continue;
         waiting_gone(waiting, i);
         any = true;

@@ -93,12 +93,16 @@ static void waiting_heap_remove(struct waiting *waiting, uint32_t place)
 /* ---- the front -------------------------------------------------------------------------- */
 
 /* There is room. */
-static void waiting_front_put(struct waiting *waiting, const struct waiting_copy *copy)
+static void waiting_front_put(struct waiting *waiting, const struct waiting_copy *copy,
+                              uint32_t blocked)
 {
     uint32_t at = waiting->front_count++;
-    for (; at > 0 && waiting_before(copy, &waiting->front[at - 1]); at--)
+    for (; at > 0 && waiting_before(copy, &waiting->front[at - 1]); at--) {
         waiting->front[at] = waiting->front[at - 1];
+        waiting->blocked[at] = waiting->blocked[at - 1];
+    }
     waiting->front[at] = *copy;
+    waiting->blocked[at] = blocked;
     waiting_note(waiting, copy->op, WAITING_IN_FRONT);
 }
 
@@ -116,18 +120,29 @@ void waiting_gone(struct waiting *waiting, uint32_t place)
     waiting->front[place].op = WAITING_GONE;
 }
 
+/* Moves `count` of the front from one place to another. */
+static void waiting_close(struct waiting *waiting, uint32_t to, uint32_t from, uint32_t count)
+{
+    memmove(&waiting->front[to], &waiting->front[from], count * sizeof waiting->front[0]);
+    memmove(&waiting->blocked[to], &waiting->blocked[from], count * sizeof waiting->blocked[0]);
+}
+
 void waiting_closed(struct waiting *waiting)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < waiting->front_count; i++)
-        if (waiting->front[i].op != WAITING_GONE)
-            waiting->front[kept++] = waiting->front[i];
+    while (kept < waiting->front_count && waiting->front[kept].op != WAITING_GONE)
+        kept++;
+    for (uint32_t from = kept + 1, to = from; from <= waiting->front_count; from = ++to) {
+        while (to < waiting->front_count && waiting->front[to].op != WAITING_GONE)
+            to++;
+        waiting_close(waiting, kept, from, to - from);
+        kept += to - from;
+    }
     waiting->front_count = kept;
     while (waiting->front_count < WAITING_FRONT && waiting->heap.count > 0) {
         struct waiting_copy first = waiting_heap(waiting)[0];
         waiting_heap_remove(waiting, 0);
-        first.blocked = WAITING_UNKNOWN;
-        waiting_front_put(waiting, &first);
+        waiting_front_put(waiting, &first, WAITING_UNKNOWN);
     }
 }
 
@@ -143,19 +158,19 @@ static bool waiting_reserve(struct waiting *waiting, uint32_t op)
     return count < waiting->heap.capacity || vec_reserve(&waiting->heap, 2 * count + 8);
 }
 
-bool waiting_put(struct waiting *waiting, struct waiting_copy copy)
+bool waiting_put(struct waiting *waiting, struct waiting_copy copy, uint32_t blocked)
 {
     if (!waiting_reserve(waiting, copy.op))
         return false;
     copy.order = ++waiting->order;
     if (waiting->front_count < WAITING_FRONT) {
-        waiting_front_put(waiting, &copy);
+        waiting_front_put(waiting, &copy, blocked);
         return true;
     }
     struct waiting_copy last = copy;
     if (waiting_before(&copy, &waiting->front[WAITING_FRONT - 1])) {
         last = waiting->front[--waiting->front_count];
-        waiting_front_put(waiting, &copy);
+        waiting_front_put(waiting, &copy, blocked);
     }
     waiting->heap.count++;
     waiting_rise(waiting, (uint32_t)waiting->heap.count - 1, last);

@@ -19,13 +19,13 @@ struct waiting_copy {
     int64_t rank;
     uint64_t order; /* of equals the smaller goes first; set by waiting_put() */
     uint32_t op;
-    uint32_t blocked; /* a full link on its way, when it was last looked at; WAITING_UNKNOWN:
-                         it has come to the front since then */
-    bool early;       /* its task is not ready: after all others */
+    bool early; /* its task is not ready: after all others */
 };
 
 struct waiting {
     struct waiting_copy front[WAITING_FRONT]; /* the most urgent first */
+    uint32_t blocked[WAITING_FRONT]; /* of each a full link on its way, when it was last looked at;
+                                        WAITING_UNKNOWN: it has come to the front since then */
     uint32_t front_count;
     struct vec heap;   /* struct waiting_copy; empty unless the front is full */
     struct vec places; /* uint32_t by op: its place in the heap, WAITING_IN_FRONT, WAITING_NOT */
@@ -35,8 +35,8 @@ struct waiting {
 void waiting_init(struct waiting *waiting, const struct alloc_hooks *hooks);
 void waiting_fini(struct waiting *waiting);
 
-/* False without memory. The copy must not wait already. */
-bool waiting_put(struct waiting *waiting, struct waiting_copy copy);
+/* False without memory. The copy must not wait already. [in] blocked: a full link on its way. */
+bool waiting_put(struct waiting *waiting, struct waiting_copy copy, uint32_t blocked);
 
 /* Takes it out; false when it does not wait. [out] copy: as it was. */
 bool waiting_take(struct waiting *waiting, uint32_t op, struct waiting_copy *copy);

@@ -2,7 +2,9 @@
 #include "mem/heap.h"
 #include "base/assert.h"
 
-#define HEAP_SLAB_BYTES (UINT64_C(64) << 20)
+#define HEAP_SLAB_BYTES_MIN (UINT64_C(2) << 20) /* what drivers give in one piece anyway */
+#define HEAP_SLAB_BYTES_MAX (UINT64_C(64) << 20)
+#define HEAP_SLAB_SHARE 256u /* of what is held: a slab that stays half empty costs 0.2 percent */
 #define HEAP_ALIGN_BYTES 256u
 #define HEAP_ALIGN_MAX 65536u
 #define HEAP_GRANULE_BYTES 256u /* holes are no smaller: a block's waste is at most 255 */
@@ -38,9 +40,8 @@ void heap_init(struct heap *heap, const struct heap_config *config)
     if (limit == 0 || limit > HEAP_BYTES_MAX)
         limit = HEAP_BYTES_MAX;
     heap->limit_bytes = heap->ceiling_bytes = heap_round_down(heap, limit);
-    uint64_t slab = config->slab_bytes != 0 ? config->slab_bytes : HEAP_SLAB_BYTES;
-    FGPU_ASSERT(slab <= HEAP_BYTES_MAX);
-    heap->default_slab_bytes = heap_round_up(heap, slab);
+    FGPU_ASSERT(config->slab_bytes <= HEAP_BYTES_MAX);
+    heap->fixed_slab_bytes = heap_round_up(heap, config->slab_bytes);
     bins_init(&heap->bins, config->hooks);
     cells_init(&heap->cells, align, config->hooks);
     vec_init(&heap->slabs, sizeof(struct heap_slab), config->hooks);
@@ -140,6 +141,26 @@ static void heap_give_idle_pages(struct heap *heap)
 
 /* ---- the answer for a range: HEAP_OK and the range to take, or what to do first */
 
+/* Slabs grow with the heap: neither are there many, nor is much of the last one wasted. */
+static uint64_t heap_usual_slab(const struct heap *heap)
+{
+    uint64_t bytes = heap->total_bytes / HEAP_SLAB_SHARE;
+    if (heap->fixed_slab_bytes != 0)
+        return heap->fixed_slab_bytes;
+    if (bytes < HEAP_SLAB_BYTES_MIN)
+        return HEAP_SLAB_BYTES_MIN;
+    return bytes > HEAP_SLAB_BYTES_MAX ? HEAP_SLAB_BYTES_MAX : heap_round_up(heap, bytes);
+}
+
+/* Does a slab of `bytes` take the heap above the most that it ever held, although empty slabs stand
+ * about in which the block has no room? They go first. (In direct mode blocks of different sizes
+ * that take turns would let each other's slabs go again and again.) */
+static bool heap_should_trim(const struct heap *heap, uint64_t bytes)
+{
+    return !heap->direct && heap->empty_bytes > 0 &&
+           heap->total_bytes + heap->pending_bytes + bytes > heap->most_bytes;
+}
+
 static enum heap_answer heap_want_slab(const struct heap *heap, uint64_t need, uint64_t *grow_bytes)
 {
     uint64_t held = heap->total_bytes + heap->pending_bytes;
@@ -148,11 +169,12 @@ static enum heap_answer heap_want_slab(const struct heap *heap, uint64_t need, u
         return HEAP_NEVER;
     if (heap->pending_bytes > 0 && (!heap->direct || (heap->total_bytes == 0 && need > room)))
         return HEAP_WAIT;
-    uint64_t usual =
-        heap->direct || need > heap->default_slab_bytes ? need : heap->default_slab_bytes;
+    uint64_t usual = heap_usual_slab(heap);
+    if (heap->direct || need > usual)
+        usual = need;
     *grow_bytes = usual < room ? usual : heap_round_down(heap, room);
     if (*grow_bytes >= need)
-        return HEAP_GROW;
+        return heap_should_trim(heap, *grow_bytes) ? HEAP_TRIM : HEAP_GROW;
     if (held == 0) { /* the ceiling is a guess: with nothing in the way, try what is needed */
         *grow_bytes = need;
         return HEAP_GROW;
@@ -372,6 +394,8 @@ uint32_t heap_add_slab(struct heap *heap, uint64_t mem, uint64_t bytes, bool pen
     heap->never_bytes = UINT64_MAX; /* the device has given: what it refused before is history */
     heap->slab_count++;
     heap->total_bytes += bytes;
+    if (heap->total_bytes > heap->most_bytes)
+        heap->most_bytes = heap->total_bytes;
     heap_empty_push(heap, id);
     return id;
 }

@@ -34,8 +34,8 @@ struct heap_block {
 
 struct heap_config {
     uint64_t limit_bytes; /* all slabs together at most; 0: no limit */
-    uint64_t slab_bytes;  /* size of an ordinary slab; 0: 64 MiB. Larger blocks get a slab of their
-                             size */
+    uint64_t slab_bytes;  /* size of an ordinary slab; 0: a 256th of what is held, 2 to 64 MiB.
+                             Larger blocks get a slab of their size */
     uint32_t align_bytes; /* power of two up to 65536; 0: 256 */
     bool direct;          /* one slab per block, always at offset 0 */
     const struct alloc_hooks *hooks; /* [borrow] for the tables; NULL: the C library */
@@ -47,8 +47,9 @@ enum heap_answer {
                   of that size, then ask again. The bytes count as taken meanwhile */
     HEAP_WAIT, /* a slab asked for by an earlier HEAP_GROW is still to come: ask again after it (not
                   in direct mode) */
-    HEAP_TRIM, /* only empty slabs of the wrong size stand in the way: take one from
-                  heap_release_empty(h, 0, ...), free it on the device, ask again */
+    HEAP_TRIM, /* empty slabs in which the block has no room stand in the way, of the limit or of
+                  holding no more than ever before: take one from heap_release_empty(h, 0, ...),
+                  free it on the device, ask again */
     HEAP_FULL, /* the limit: evict something, ask again. Only while a block is out */
     HEAP_NEVER, /* larger than the limit or than what the device has: no eviction will help */
     HEAP_NOMEM  /* no host memory for the tables; nothing has changed */
@@ -88,7 +89,8 @@ struct heap {
     uint64_t ceiling_bytes; /* what the device seems to have: halfway down at a refusal, up again
                                with each slab that came */
     uint64_t never_bytes;   /* refused while nothing else was held: HEAP_NEVER from here on, once */
-    uint64_t default_slab_bytes;
+    uint64_t fixed_slab_bytes; /* 0: heap_usual_slab */
+    uint64_t most_bytes;       /* the highest total_bytes so far */
     uint64_t granule_bytes; /* sizes of ranges are multiples of it */
     bool direct;
     uint64_t used_bytes, peak_bytes, total_bytes, pending_bytes, empty_bytes;

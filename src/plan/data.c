@@ -257,17 +257,23 @@ static bool data_hides(const struct world *world, uint64_t (*crossed)[DATA_PATH_
 }
 
 /* Gives world->paths the links that can be free later than every other on the same path.
- * `crossed`: NULL when there are too many paths to tell. */
+ * `crossed`: NULL when there are too many paths to tell. [in] hides: zeros, [link * links + link].
+ */
 static void data_thin(struct world *world, const struct plan_path *paths,
-                      uint64_t (*crossed)[DATA_PATH_WORDS + 1])
+                      uint64_t (*crossed)[DATA_PATH_WORDS + 1], uint8_t *hides)
 {
     uint32_t count = world->window->node_count * world->window->node_count;
+    size_t links = world->window->links.count;
     for (uint32_t p = 0; p < count; p++) {
         const struct plan_path *of = &paths[p];
         for (uint32_t i = 0; i < of->link_count; i++) {
             bool hidden = data_times(of, i) == 0;
-            for (uint32_t j = 0; crossed != NULL && j < of->link_count && !hidden; j++)
-                hidden = j != i && data_hides(world, crossed, of->links[i], of->links[j]);
+            for (uint32_t j = 0; crossed != NULL && j < of->link_count && !hidden; j++) {
+                uint8_t *known = &hides[of->links[i] * links + of->links[j]]; /* 1: no, 2: yes */
+                if (*known == 0)
+                    *known = 1 + data_hides(world, crossed, of->links[i], of->links[j]);
+                hidden = *known == 2;
+            }
             if (!hidden)
                 data_hop(world, &world->paths[p], of, i);
         }
@@ -295,22 +301,26 @@ static bool data_paths(struct world *world)
            bytes = links * sizeof(uint64_t[DATA_PATH_WORDS + 1]);
     struct plan_path *paths = alloc_get_zeroed(world->hooks, count * sizeof *paths, 16);
     uint64_t(*crossed)[DATA_PATH_WORDS + 1] = NULL;
+    uint8_t *hides = NULL;
     bool few = count <= DATA_PATH_WORDS * 64 && links > 0;
     world->paths = alloc_get_zeroed(world->hooks, count * sizeof *world->paths, 64);
     world->into_ns = alloc_get_zeroed(world->hooks, nodes * sizeof *world->into_ns, 16);
-    if (few)
+    if (few) {
         crossed = alloc_get_zeroed(world->hooks, bytes, 16);
+        hides = alloc_get_zeroed(world->hooks, links * links, 16);
+    }
     bool good = paths != NULL && world->paths != NULL && world->into_ns != NULL &&
-                (!few || crossed != NULL);
+                (!few || (crossed != NULL && hides != NULL));
     for (uint32_t i = 0; good && i < count; i++)
         data_ask(world, i / nodes, i % nodes, &paths[i], &world->paths[i]);
     if (good && few)
         data_crossings(world, paths, crossed);
     if (good)
-        data_thin(world, paths, crossed);
+        data_thin(world, paths, crossed, hides);
     if (good)
         data_into(world, nodes);
     alloc_put(world->hooks, crossed, bytes);
+    alloc_put(world->hooks, hides, links * links);
     alloc_put(world->hooks, paths, count * sizeof *paths);
     return good;
 }
@@ -400,6 +410,12 @@ static int64_t data_time_ns(const struct world *world, uint32_t task)
     return ready_ns > world->now_ns ? ready_ns : world->now_ns;
 }
 
+/* Of a time that is not negative; a shift costs less than a division. */
+static inline int64_t data_weighed(int64_t ns, uint32_t weight)
+{
+    return (int64_t)((uint64_t)ns * weight >> 8);
+}
+
 /* What the places' nodes lack of one piece of data. */
 struct data_lack {
     uint64_t bit[WORLD_PLACES];    /* of the node */
@@ -431,11 +447,13 @@ static void data_lacks(struct world *world, uint32_t task, struct world_place *p
         if (!(access->mode & PLAN_READ) || held == 0)
             continue;
         data_lack_of(lack, world, places, count, plan_data_at(window, access->data)->bytes);
-        int64_t own = access->mode & PLAN_WRITE ? world->tuning.move_own : 0;
+        uint32_t own = access->mode & PLAN_WRITE ? world->tuning.move_own : 0;
         for (uint32_t i = 0; i < count; i++) {
-            int64_t ns = held & lack->bit[i] ? 0 : lack->copy_ns[i];
+            if (held & lack->bit[i])
+                continue;
+            int64_t ns = lack->copy_ns[i];
             lack->longest_ns[i] = data_later(lack->longest_ns[i], ns);
-            places[i].moved_ns += ns + ns * own / 256;
+            places[i].moved_ns += ns + data_weighed(ns, own);
         }
     }
 }
@@ -455,14 +473,15 @@ void world_data_bounds(struct world *world, uint32_t task, struct world_place *p
     for (uint32_t i = 0; i < count; i++) {
         places[i].soonest_ns =
             data_later(places[i].free_ns, time_ns + lack.longest_ns[i]) + places[i].cost_ns;
-        places[i].least_ns = places[i].soonest_ns + places[i].moved_ns * world->tuning.move / 256;
+        places[i].least_ns =
+            places[i].soonest_ns + data_weighed(places[i].moved_ns, world->tuning.move);
     }
 }
 
 bool world_look(struct world *world, uint32_t task, struct world_place *place, int64_t limit_ns)
 {
     const struct plan_window *window = world->window;
-    int64_t last_ns = data_time_ns(world, task), moved_ns = 0, weight = world->tuning.move;
+    int64_t last_ns = data_time_ns(world, task), moved_ns = 0;
     last_ns = last_ns > place->free_ns ? last_ns : place->free_ns;
     place->moved_ns = 0;
     place->start_ns = last_ns;
@@ -484,16 +503,24 @@ bool world_look(struct world *world, uint32_t task, struct world_place *place, i
             ns = source.end_ns;
             moved_ns += source.copy_ns;
             if (access->mode & PLAN_WRITE)
-                moved_ns += source.copy_ns * world->tuning.move_own / 256;
+                moved_ns += data_weighed(source.copy_ns, world->tuning.move_own);
         }
         last_ns = ns > last_ns ? ns : last_ns;
-        place->end_ns = last_ns + place->cost_ns + moved_ns * weight / 256;
+        place->end_ns = last_ns + place->cost_ns + data_weighed(moved_ns, world->tuning.move);
         if (place->end_ns >= limit_ns || last_ns + place->cost_ns > place->latest_ns)
             return false;
     }
     place->moved_ns = moved_ns;
     place->start_ns = last_ns;
     return true;
+}
+
+int64_t world_data_begin_ns(struct world *world, uint32_t data, uint32_t node)
+{
+    if (world->held[data] == 0 || data_there_ns(world, data, node) != WORLD_ABSENT)
+        return WORLD_ABSENT;
+    const struct data_source source = data_best(world, data, node);
+    return source.node == PLAN_NONE ? WORLD_ABSENT : source.end_ns - source.copy_ns;
 }
 
 int64_t world_data_move(struct world *world, uint32_t data, uint32_t node)

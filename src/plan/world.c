@@ -33,6 +33,7 @@ bool world_init(struct world *world, const struct plan_window *window)
     world->window = window;
     world->hooks = window->tasks.hooks;
     vec_init(&world->holders, sizeof(struct world_holder), world->hooks);
+    vec_init(&world->early, sizeof(struct world_early), world->hooks);
     vec_init(&world->ready, sizeof(uint32_t), world->hooks);
     vec_init(&world->later, sizeof(uint32_t), world->hooks);
     world->rank = world_array(world, tasks, sizeof *world->rank);
@@ -96,6 +97,7 @@ void world_fini(struct world *world)
     world_places_fini(world);
     world_memory_fini(world);
     world_data_fini(world);
+    vec_fini(&world->early);
     vec_fini(&world->ready);
     vec_fini(&world->later);
     memset(world, 0, sizeof *world);
@@ -376,6 +378,7 @@ static bool world_reset(struct world *world)
         of->version = 0;
         world_touch(world, w);
     }
+    world_early_reset(world);
     world_places_reset(world);
     world_memory_reset(world);
     return world_begin(world) && world_data_reset(world);
@@ -420,6 +423,8 @@ int64_t world_simulate(struct world *world, const struct world_policy *policy,
             continue;
         if (world->heap_count == 0)
             break;
+        if (world->early_first < world->early.count)
+            world_early_move(world, world->workers[world->heap[0]].end_ns);
         uint32_t worker = world_heap_pop(world), task = world->workers[worker].running;
         world->now_ns = world->workers[worker].end_ns;
         world_end(world, worker);

@@ -100,6 +100,13 @@ struct world_holder {
     uint32_t next;
 };
 
+/* Data that may travel ahead of the task that reads them there. */
+struct world_early {
+    uint32_t order; /* of that task */
+    uint32_t data, node;
+    bool done;
+};
+
 #define WORLD_HOPS 4u /* links of a path that can matter, mostly */
 
 /* struct plan_path, without links that cannot matter. */
@@ -179,6 +186,8 @@ struct world {
     const uint32_t *given_worker; /* [task]: where that has it; PLAN_NONE: nowhere */
     int64_t *given_tail_ns;       /* [task]: longest way from its end to the window's, there */
     const _Atomic uint32_t *stop; /* set: searches for a plan end; NULL */
+    struct vec early;             /* struct world_early, by order; empty: nothing travels ahead */
+    uint32_t early_first;         /* the first that has not travelled */
     struct vec ready;             /* uint32_t: tasks that became ready in this event */
     struct vec later;             /* uint32_t: tasks that wait for time alone, the last one first */
     struct world_queue *shared;   /* [type]: lists of no worker, for policies that have such */
@@ -198,6 +207,12 @@ int64_t world_simulate(struct world *world, const struct world_policy *policy,
  * holds again. */
 void world_keep(struct world *world);
 void world_recall(struct world *world);
+
+/* What becomes of the plan that the world holds when it is followed, by `policy` that puts each
+ * task where world->given_worker says: data that nobody will have written before travel ahead. As
+ * world_simulate() else; INT64_MAX, and the world as it was, where nothing can travel. */
+int64_t world_settle(struct world *world, const struct world_policy *policy,
+                     const struct world_tuning *tuning);
 
 /* ---- for policies -------------------------------------------------------------------------- */
 
@@ -299,8 +314,15 @@ void world_data_write(struct world *world, uint32_t task, uint32_t node);
  */
 int64_t world_data_move(struct world *world, uint32_t data, uint32_t node);
 void world_data_drop(struct world *world, uint32_t data, uint32_t node);
+/* When a copy of it there would begin; WORLD_ABSENT: it has it, or there is no way. */
+int64_t world_data_begin_ns(struct world *world, uint32_t data, uint32_t node);
 /* Does another node have it? */
 bool world_data_elsewhere(const struct world *world, uint32_t data, uint32_t node);
+
+/* early.c */
+void world_early_reset(struct world *world);
+/* What can begin before `until_ns`. */
+void world_early_move(struct world *world, int64_t until_ns);
 
 /* memory.c; with world->memory only, where nothing else is said */
 bool world_memory_init(struct world *world);  /* any world */

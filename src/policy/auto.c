@@ -10,11 +10,15 @@
 #include "base/atomic.h"
 
 #define AUTO_SHARE                                                                                 \
-    60               /* of the makespan: what searching may cost; looks at it later have the rest */
+    70               /* of the makespan: what searching may cost; looks at it later have the rest */
 #define AUTO_LEAD 50 /* to change plans costs copies that have been made ahead */
 #define AUTO_MENDED 128 /* by how much moving a few tasks must make it better */
-#define AUTO_FEW 12     /* simulations: with fewer others are the first ones */
-#define AUTO_NEAR 257   /* in 1/256 of the bound: near enough to stop */
+#define AUTO_PULLS 5 /* what is given data late may be longer than the best by a fifth at first */
+#define AUTO_PUNCTUAL                                                                              \
+    64                 /* a plan that is not later than by that part of what it has left is kept */
+#define AUTO_STEPPED 2 /* candidates before the best so far is changed in between */
+#define AUTO_FEW 12    /* simulations: with fewer others are the first ones */
+#define AUTO_NEAR 257  /* in 1/256 of the bound: near enough to stop */
 
 #define AUTO_LEVELS 64u /* of priorities that are told apart */
 #define AUTO_LATER 24   /* a level may end later by that part of when it would end, kept strictly */
@@ -32,6 +36,7 @@ struct auto_search {
     int64_t lead_ns; /* by how much another plan must be better than the one that is followed */
     int64_t price_ns;
     uint32_t tries, most;
+    uint32_t steps; /* taken */
     uint64_t tried; /* bits: candidates, each kept to priorities and flat, then single policies */
     int32_t low, high;         /* priorities of the window */
     struct auto_levels strict; /* of the best plan that keeps to them */
@@ -101,16 +106,10 @@ static bool auto_is_fair(const struct auto_search *search)
     return true;
 }
 
-/* True when it is the best so far. */
-static bool auto_try(struct auto_search *search, const struct policy *policy,
-                     const struct world_tuning *tuning)
+/* What the world holds is the best so far, if it is. */
+static bool auto_take(struct auto_search *search, const struct policy *policy,
+                      const struct world_tuning *tuning, int64_t ns)
 {
-    if (auto_done(search))
-        return false;
-    if (search->best.makespan_ns < INT64_MAX)
-        search->world->limit_ns = search->best.makespan_ns - search->lead_ns;
-    int64_t ns = world_simulate(search->world, auto_plan(policy), tuning);
-    search->tries++;
     if (ns < search->best.makespan_ns && tuning->flat && !auto_is_fair(search))
         return false;
     if (!tuning->flat && ns < search->strict_ns && search->high > search->low) {
@@ -132,6 +131,50 @@ static bool auto_try(struct auto_search *search, const struct policy *policy,
     return true;
 }
 
+static void auto_limit(struct auto_search *search, int64_t slack)
+{
+    int64_t best_ns = search->best.makespan_ns;
+    if (best_ns < INT64_MAX)
+        search->world->limit_ns = best_ns - search->lead_ns + (slack > 0 ? best_ns / slack : 0);
+}
+
+/* Is it given data only when a worker takes it? Then its plans end earlier when they are followed.
+ */
+static bool auto_pulls(const struct policy *policy)
+{
+    return auto_plan(policy)->pop != NULL;
+}
+
+static void auto_try(struct auto_search *search, const struct policy *policy,
+                     const struct world_tuning *tuning)
+{
+    if (auto_done(search))
+        return;
+    auto_limit(search, auto_pulls(policy) ? AUTO_PULLS : 0);
+    int64_t ns = world_simulate(search->world, auto_plan(policy), tuning);
+    search->tries++;
+    (void)auto_take(search, policy, tuning, ns);
+    if (ns == INT64_MAX || !auto_pulls(policy))
+        return;
+    auto_limit(search, 0);
+    ns = world_settle(search->world, &policy_follow, tuning);
+    search->tries++;
+    (void)auto_take(search, policy, tuning, ns);
+}
+
+/* The best of all, once more as it is followed. */
+static void auto_last(struct auto_search *search)
+{
+    const struct policy *policy = search->best.policy;
+    struct world_tuning tuning = search->best.tuning;
+    if (policy == NULL || search->best.kept || policy == &policy_eft || auto_pulls(policy))
+        return;
+    world_recall(search->world);
+    world_keep(search->world);
+    auto_limit(search, 0);
+    (void)auto_take(search, policy, &tuning, world_settle(search->world, &policy_follow, &tuning));
+}
+
 /* Makespans between the bound and the best so far, in 1/256 of the way. */
 static int64_t auto_target(const struct auto_search *search, uint32_t share)
 {
@@ -150,12 +193,12 @@ struct auto_candidate {
 };
 
 static const struct auto_candidate auto_candidates[] = {
-    {WORLD_RANK_RATE, 2048, 0, 64, 4, 1, false, false, 24},
     {WORLD_RANK_LEAST, 512, 256, 512, 32, 2, false, true, 64},
-    {WORLD_RANK_BOTH, 1024, 768, 384, 1, 1, true, false, 0},
-    {WORLD_RANK_RATE, 4096, 768, 1024, 16, 2, false, true, 64},
-    {WORLD_RANK_BOTH, 2048, 0, 384, 4, 1, false, false, 0},
     {WORLD_RANK_LEAST, 4096, 0, 384, 8, 2, false, true, 64},
+    {WORLD_RANK_RATE, 2048, 0, 64, 4, 1, false, false, 24},
+    {WORLD_RANK_BOTH, 1024, 768, 384, 1, 1, true, false, 0},
+    {WORLD_RANK_BOTH, 2048, 0, 384, 4, 1, false, false, 0},
+    {WORLD_RANK_RATE, 4096, 768, 1024, 16, 2, false, true, 64},
     {WORLD_RANK_LEAST, 256, 0, 384, 32, 8, false, false, 0},
     {WORLD_RANK_RATE, 1024, 256, 384, 8, 1, true, true, 0},
 };
@@ -172,7 +215,7 @@ static void auto_single(struct auto_search *search, size_t index)
     if (search->tried & bit)
         return;
     search->tried |= bit;
-    (void)auto_try(search, auto_singles[index], &auto_singles[index]->tuning);
+    auto_try(search, auto_singles[index], &auto_singles[index]->tuning);
 }
 
 static void auto_candidate(struct auto_search *search, size_t index, bool flat)
@@ -192,7 +235,7 @@ static void auto_candidate(struct auto_search *search, size_t index, bool flat)
     if ((search->tried & bit) || (flat && search->high == search->low))
         return;
     search->tried |= bit;
-    (void)auto_try(search, &policy_lookahead, &tuning);
+    auto_try(search, &policy_lookahead, &tuning);
 }
 
 /* Where there is time for a few only, those that together come nearest to the best of all on random
@@ -200,11 +243,13 @@ static void auto_candidate(struct auto_search *search, size_t index, bool flat)
 static void auto_few(struct auto_search *search)
 {
     auto_candidate(search, 7, false);
-    auto_candidate(search, 1, false);
+    auto_candidate(search, 0, false);
     auto_candidate(search, 7, true);
-    auto_single(search, 0);
     auto_single(search, 1);
-    auto_candidate(search, 2, true);
+    auto_single(search, 0);
+    auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
+    auto_candidate(search, 2, false);
+    auto_candidate(search, 3, true);
     auto_candidate(search, 6, true);
 }
 
@@ -213,19 +258,6 @@ static int64_t auto_affords(const struct auto_search *search)
 {
     int64_t once_ns = search->price_ns * (int64_t)search->world->window->task_count;
     return once_ns > 0 ? search->best.bound_ns / AUTO_SHARE / once_ns : search->most;
-}
-
-static void auto_first(struct auto_search *search)
-{
-    if (auto_affords(search) < AUTO_FEW)
-        auto_few(search);
-    (void)auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
-    for (size_t i = 0; i < AUTO_CANDIDATES; i++) {
-        auto_candidate(search, i, false);
-        auto_candidate(search, i, true);
-        if (i < AUTO_SINGLES)
-            auto_single(search, i); /* by turns */
-    }
 }
 
 /* One change to the best so far; false when it would change nothing. */
@@ -282,7 +314,7 @@ static bool auto_change(const struct auto_search *search, const struct auto_step
     return false;
 }
 
-static void auto_steps(struct auto_search *search)
+static void auto_step_next(struct auto_search *search)
 {
     static const struct auto_step steps[] = {
         {AUTO_FLAT, 0},    {AUTO_SHAKE, 64},  {AUTO_TARGET, 128}, {AUTO_SHAKE, 32},
@@ -293,10 +325,30 @@ static void auto_steps(struct auto_search *search)
         {AUTO_TARGET, 24}, {AUTO_AHEAD, 4},   {AUTO_AHEAD, 2},    {AUTO_SHAKE, 64},
         {AUTO_AHEAD, 8},
     };
-    for (size_t i = 0; !auto_done(search) && search->base_ns < INT64_MAX; i++) {
-        struct world_tuning tuning = search->base;
-        if (auto_change(search, &steps[i % (sizeof steps / sizeof steps[0])], &tuning))
-            (void)auto_try(search, &policy_lookahead, &tuning);
+    struct world_tuning tuning = search->base;
+    if (auto_change(search, &steps[search->steps++ % (sizeof steps / sizeof steps[0])], &tuning))
+        auto_try(search, &policy_lookahead, &tuning);
+}
+
+static void auto_steps(struct auto_search *search)
+{
+    while (!auto_done(search) && search->base_ns < INT64_MAX)
+        auto_step_next(search);
+}
+
+static void auto_first(struct auto_search *search)
+{
+    if (auto_affords(search) < AUTO_FEW)
+        auto_few(search);
+    else
+        auto_try(search, &policy_lookahead, &policy_lookahead.tuning);
+    for (size_t i = 0; i < AUTO_CANDIDATES; i++) {
+        auto_candidate(search, i, false);
+        auto_candidate(search, i, true);
+        if (i < AUTO_SINGLES)
+            auto_single(search, i); /* by turns */
+        if (i >= AUTO_STEPPED)
+            auto_step_next(search);
     }
 }
 
@@ -308,6 +360,12 @@ static void auto_priorities(struct auto_search *search)
         search->low = t == 0 || priority < search->low ? priority : search->low;
         search->high = t == 0 || priority > search->high ? priority : search->high;
     }
+}
+
+static bool auto_is_punctual(const struct auto_search *search, const struct policy_found *known)
+{
+    int64_t left_ns = known->expected_ns;
+    return left_ns > 0 && search->best.makespan_ns <= left_ns + left_ns / AUTO_PUNCTUAL;
 }
 
 /* The same with tasks elsewhere that are late for a better end. */
@@ -346,6 +404,11 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
         search.best.kept = true;
         search.tries++;
         world_keep(world);
+        if (auto_is_punctual(&search, known)) {
+            search.best.tries = search.tries;
+            world_recall(world);
+            return search.best;
+        }
         auto_mend(&search, known);
         search.lead_ns = search.best.makespan_ns / AUTO_LEAD;
     }
@@ -354,10 +417,11 @@ struct policy_found policy_search(struct world *world, uint32_t tries,
         if (known->bound_ns > 0)
             tuning.target_ns = (int64_t)((double)tuning.target_ns / (double)known->bound_ns *
                                          (double)search.best.bound_ns);
-        (void)auto_try(&search, known->policy, &tuning);
+        auto_try(&search, known->policy, &tuning);
     }
     auto_first(&search);
     auto_steps(&search);
+    auto_last(&search);
     search.best.tries = search.tries;
     world->limit_ns = INT64_MAX;
     if (search.best.policy != NULL)

@@ -66,7 +66,8 @@ struct policy_found {
     const struct policy *policy;
     struct world_tuning tuning;
     int64_t makespan_ns;
-    int64_t bound_ns; /* lower bound of it */
+    int64_t bound_ns;    /* lower bound of it */
+    int64_t expected_ns; /* [in] what the plan that is followed should have left; 0: unknown */
     uint32_t tries;
     bool kept; /* the plan that is being followed goes on as it is; policy and tuning are its own */
 };

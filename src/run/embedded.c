@@ -156,6 +156,7 @@ static bool embedded_hand_out(struct driver *driver)
     }
     engine->has_commands = stuck;
     atomic_store_relaxed_u32(&driver->stuck, stuck);
+    driver->stuck_told &= stuck; /* a waiter may see its end before the pump's: he is told again */
     return any;
 }
 

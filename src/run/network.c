@@ -1,24 +1,27 @@
 /* Flows on shared links; see network.h.
  *
- * Keeps true: link->flows is the length of its list; a flow's rate is right for the numbers of
- * flows on its links, except between a start or an end and the next settling.
+ * Keeps true: link->flows is the length of its list, link->share what that leaves for each; a
+ * flow's rate is right for the numbers of flows on its links, except between a start or an end and
+ * the next settling.
  */
 #include "run/network.h"
 
 #include <math.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 
 #define NETWORK_END_MAX 9.0e18
 
 bool network_init(struct network *network, uint32_t link_count, uint32_t flow_count)
 {
     *network = (struct network){.link_count = link_count, .flow_count = flow_count};
-    vec_init(&network->dirty, sizeof(uint32_t), NULL);
     network->links = alloc_get_zeroed(NULL, (link_count + 1) * sizeof *network->links, 64);
     network->flows = alloc_get_zeroed(NULL, flow_count * sizeof *network->flows, 64);
     network->hops = alloc_get(NULL, (size_t)flow_count * NETWORK_HOPS * sizeof *network->hops, 64);
-    if (network->links == NULL || network->flows == NULL || network->hops == NULL) {
+    network->dirty = alloc_get(NULL, (link_count + 1) * sizeof *network->dirty, 64);
+    if (network->dirty == NULL || network->links == NULL || network->flows == NULL ||
+        network->hops == NULL) {
         network_fini(network);
         return false;
     }
@@ -33,7 +36,7 @@ void network_fini(struct network *network)
     alloc_put(NULL, network->flows, network->flow_count * sizeof *network->flows);
     alloc_put(NULL, network->hops,
               (size_t)network->flow_count * NETWORK_HOPS * sizeof *network->hops);
-    vec_fini(&network->dirty);
+    alloc_put(NULL, network->dirty, (network->link_count + 1) * sizeof *network->dirty);
     *network = (struct network){0};
 }
 
@@ -43,7 +46,7 @@ static void network_touch(struct network *network, uint32_t index)
     if (link->dirty)
         return;
     link->dirty = 1;
-    FGPU_ASSERT(vec_push(&network->dirty, &index) != NULL);
+    network->dirty[network->dirty_count++] = index;
 }
 
 void network_start(struct network *network, uint32_t index, const uint32_t *links, uint32_t count,
@@ -59,7 +62,7 @@ void network_start(struct network *network, uint32_t index, const uint32_t *link
         if (link->first != NETWORK_NONE)
             network->hops[link->first].before = at;
         link->first = at;
-        link->flows++;
+        link->share = link->bytes_per_ns / ++link->flows;
         network_touch(network, links[i]);
     }
 }
@@ -76,7 +79,8 @@ void network_end(struct network *network, uint32_t index)
             network->hops[hop->before].after = hop->after;
         if (hop->after != NETWORK_NONE)
             network->hops[hop->after].before = hop->before;
-        link->flows--;
+        if (--link->flows > 0)
+            link->share = link->bytes_per_ns / link->flows;
         network_touch(network, hop->link);
     }
     flow->hops = 0;
@@ -86,9 +90,7 @@ static double network_rate(const struct network *network, uint32_t index)
 {
     double least = INFINITY;
     for (uint32_t i = 0; i < network->flows[index].hops; i++) {
-        const struct network_link *link =
-            &network->links[network->hops[index * NETWORK_HOPS + i].link];
-        double share = link->bytes_per_ns / link->flows;
+        double share = network->links[network->hops[index * NETWORK_HOPS + i].link].share;
         least = share < least ? share : least;
     }
     return least;
@@ -116,11 +118,11 @@ static bool network_adapt(struct network *network, uint32_t index, uint64_t now_
 
 void network_settle(struct network *network, uint64_t now_ns, network_end_fn tell, void *user)
 {
-    if (network->dirty.count == 0)
+    if (network->dirty_count == 0)
         return;
     network->round++;
-    for (size_t i = 0; i < network->dirty.count; i++) {
-        struct network_link *link = &network->links[*(uint32_t *)vec_at(&network->dirty, i)];
+    for (uint32_t i = 0; i < network->dirty_count; i++) {
+        struct network_link *link = &network->links[network->dirty[i]];
         link->dirty = 0;
         for (uint32_t at = link->first; at != NETWORK_NONE; at = network->hops[at].after) {
             uint32_t index = at / NETWORK_HOPS;
@@ -132,5 +134,5 @@ void network_settle(struct network *network, uint64_t now_ns, network_end_fn tel
                 tell(user, index, end_ns);
         }
     }
-    vec_clear(&network->dirty);
+    network->dirty_count = 0;
 }

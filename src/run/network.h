@@ -13,13 +13,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/vec.h"
 
 #define NETWORK_NONE UINT32_MAX
 #define NETWORK_HOPS 32u
 
 struct network_link {
     double bytes_per_ns;
+    double share;   /* of that, for each flow; where there are flows */
     uint32_t flows; /* on it */
     uint32_t first; /* list of their hops */
     uint32_t dirty; /* in the list of those to be settled */
@@ -45,7 +45,8 @@ struct network {
     struct network_flow *flows;
     uint32_t link_count, flow_count;
     uint32_t round;
-    struct vec dirty; /* uint32_t: links */
+    uint32_t *dirty; /* links, each once */
+    uint32_t dirty_count;
 };
 
 /* Flows are numbered 0 .. flow_count - 1. The bandwidths are network->links[i].bytes_per_ns, to be

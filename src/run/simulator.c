@@ -24,27 +24,6 @@
 
 #define SIMULATOR_TIMED 13u /* not a power of two: events come in patterns */
 
-struct simulator_command {
-    fgpu_cmd cmd;
-    uint32_t entry; /* of the lane's ring: task, op or fence */
-    uint64_t number;
-};
-
-enum simulator_phase {
-    PHASE_IDLE,
-    PHASE_RUN,     /* ends at a known time */
-    PHASE_LATENCY, /* a copy, before its bytes flow */
-    PHASE_FLOW     /* ends when the network says so */
-};
-
-struct simulator_lane {
-    struct vec queue; /* struct simulator_command: accepted, oldest first, from `head` on */
-    size_t head;
-    uint64_t start_ns, end_ns; /* of the oldest, unless IDLE */
-    uint8_t phase;             /* enum simulator_phase */
-    bool skipping;             /* a command failed: CHAINED ones are skipped until a fence */
-};
-
 /* ---- life ------------------------------------------------------------------------------- */
 
 static void simulator_caps(const struct simulator_device *device, uint32_t ring,
@@ -196,7 +175,9 @@ static fgpu_status simulator_lanes(struct simulator *s)
 {
     uint32_t lanes = s->engine.lane_count;
     s->lanes = alloc_get_zeroed(NULL, lanes * sizeof *s->lanes, 16);
-    if (s->lanes == NULL || !agenda_init(&s->agenda, lanes + s->device_count + 2))
+    s->ways = alloc_get_zeroed(NULL, lanes * sizeof *s->ways, 16);
+    if (s->lanes == NULL || s->ways == NULL ||
+        !agenda_init(&s->agenda, lanes + s->device_count + 2))
         return FGPU_E_NOMEM;
     for (uint32_t i = 0; i < lanes; i++)
         vec_init(&s->lanes[i].queue, sizeof(struct simulator_command), NULL);
@@ -245,6 +226,8 @@ void simulator_fini(struct simulator *s)
         vec_fini(&s->lanes[i].queue);
     alloc_put(NULL, s->lanes, s->engine.lane_count * sizeof *s->lanes);
     s->lanes = NULL;
+    alloc_put(NULL, s->ways, s->engine.lane_count * sizeof *s->ways);
+    s->ways = NULL;
     engine_fini(&s->engine);
     alloc_put(NULL, s->extra_watt, s->device_count * sizeof *s->extra_watt + 1);
     s->extra_watt = NULL;
@@ -294,6 +277,19 @@ static bool simulator_skips(const struct simulator_lane *lane,
            (lane->skipping && (command->cmd.flags & FGPU_CMD_CHAINED));
 }
 
+static const struct simulator_way *simulator_way(struct simulator *s, uint32_t lane,
+                                                 const struct op *op)
+{
+    struct simulator_way *way = &s->ways[lane];
+    if (way->source == op->src_node && way->target == op->dst_node)
+        return way;
+    way->source = op->src_node;
+    way->target = op->dst_node;
+    way->count = machine_path(s->config.machine, simulator_node(s, op->src_node),
+                              simulator_node(s, op->dst_node), way->links, &way->latency_ns);
+    return way;
+}
+
 /* A described machine's command. Returns how long it takes, or how long until its bytes flow. */
 static uint64_t simulator_machine_ns(struct simulator *s, uint32_t index,
                                      const struct simulator_command *command)
@@ -301,13 +297,9 @@ static uint64_t simulator_machine_ns(struct simulator *s, uint32_t index,
     struct simulator_lane *lane = &s->lanes[index];
     uint32_t device = s->engine.lanes[index].device;
     if (command->entry & RING_OP) {
-        const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
-        uint32_t links[MACHINE_HOPS];
-        uint64_t latency_ns = 0;
-        (void)machine_path(s->config.machine, simulator_node(s, op->src_node),
-                           simulator_node(s, op->dst_node), links, &latency_ns);
         lane->phase = PHASE_LATENCY;
-        return latency_ns;
+        return simulator_way(s, index, table_at(&s->engine.ops, command->entry & ~RING_OP))
+            ->latency_ns;
     }
     if (command->cmd.kind != FGPU_CMD_LAUNCH)
         return simulator_machine_fill_ns(s, device, &command->cmd);
@@ -465,8 +457,10 @@ static void simulator_turn(struct simulator *s)
         s->plan_due = 0;
         engine_planned(&s->engine);
     }
+    simulator_fetch_record(s);
     do {
         engine_turn(&s->engine);
+        simulator_fetch_buffers(s);
         (void)simulator_hand_out(s);
     } while (simulator_act(s) || s->engine.actions.count > 0);
     if (s->engine.power != NULL)
@@ -529,8 +523,9 @@ static void simulator_note_piece(const struct simulator_command *command, struct
     run->items = (uint32_t)launch->global[launch->dims - 1];
 }
 
-static void simulator_note(struct simulator *s, uint32_t index,
-                           const struct simulator_command *command)
+/* What has finished is written down. */
+static void simulator_keep(struct simulator *s, uint32_t index,
+                           const struct simulator_command *command, const struct op *op)
 {
     const struct simulator_lane *lane = &s->lanes[index];
     const fgpu_cmd_result *result = command->cmd.body;
@@ -547,19 +542,28 @@ static void simulator_note(struct simulator *s, uint32_t index,
         run.generation = generation = task_generation(engine_task(&s->engine, command->entry));
         simulator_note_piece(command, &run);
     } else if (!is_fence) {
-        const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
         slot = (uint32_t)(op->task - 1);
         generation = (uint32_t)((op->task - 1) >> 32);
         run.bytes = op->bytes;
         run.source = op->src_node;
         run.target = op->dst_node;
-        s->copies++;
-        s->bytes_moved += op->bytes;
     }
     if (!is_fence)
         run.number = simulator_number(s, slot, generation);
+    FGPU_ASSERT(vec_push(&s->runs, &run) != NULL);
+}
+
+static void simulator_note(struct simulator *s, uint32_t index,
+                           const struct simulator_command *command)
+{
+    const struct op *op = NULL;
+    if (command->entry != RING_FENCE && (command->entry & RING_OP)) {
+        op = table_at(&s->engine.ops, command->entry & ~RING_OP);
+        s->copies++;
+        s->bytes_moved += op->bytes;
+    }
     if (!(s->config.flags & SIMULATOR_NO_RUNS))
-        FGPU_ASSERT(vec_push(&s->runs, &run) != NULL);
+        simulator_keep(s, index, command, op);
 }
 
 /* When a task has ended: of one in pieces, as far as is known. */
@@ -609,6 +613,7 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     if (!(command.entry & RING_OP)) /* nor a fence */
         simulator_count(s, index, command.entry, result->status);
     agenda_set(&s->agenda, index, AGENDA_NEVER);
+    simulator_fetch_lane(s);
     if (s->config.machine != NULL)
         network_end(&s->network, index);
     lane->phase = PHASE_IDLE;
@@ -619,6 +624,7 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     uint64_t begin_ns = simulator_time_begin(s, false);
     engine_clock(&s->engine, s->now_ns);
     engine_progress(&s->engine, index, command.number);
+    simulator_fetch_command(s);
     simulator_time_end(s, begin_ns, false);
     uint32_t device = s->engine.lanes[index].device;
     if (engine_device_fails(&s->engine, device))
@@ -639,17 +645,14 @@ static void simulator_flow(struct simulator *s, uint32_t index)
     struct simulator_lane *lane = &s->lanes[index];
     const struct simulator_command *command = vec_at(&lane->queue, lane->head);
     const struct op *op = table_at(&s->engine.ops, command->entry & ~RING_OP);
-    uint32_t links[MACHINE_HOPS];
-    uint64_t latency_ns;
-    uint32_t count = machine_path(s->config.machine, simulator_node(s, op->src_node),
-                                  simulator_node(s, op->dst_node), links, &latency_ns);
-    if (count == 0) { /* no way is described: nothing holds it up */
+    const struct simulator_way *way = simulator_way(s, index, op);
+    if (way->count == 0) { /* no way is described: nothing holds it up */
         lane->end_ns = s->now_ns;
         simulator_finish(s, index);
         return;
     }
     lane->phase = PHASE_FLOW;
-    network_start(&s->network, index, links, count, op->bytes);
+    network_start(&s->network, index, way->links, way->count, op->bytes);
 }
 
 /* What is in the agenda under `id` happens now. */
@@ -717,7 +720,9 @@ fgpu_status simulator_submit_typed(struct simulator *s, struct submit_request *r
     request->dims = 1;
     request->global[0] = type->model_size;
     request->global[1] = request->global[2] = 1;
-    request->local[0] = 1;
+    /* Nothing asks for the size of a group but what is cut into groups: other records stay brief.
+     */
+    request->local[0] = request->cuts != NULL ? 1 : 0;
     fgpu_status status = submit_prepare(&s->engine, request, &index, &generation);
     if (status != FGPU_OK)
         return status;

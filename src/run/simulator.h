@@ -118,7 +118,34 @@ struct simulator_draw {
     double watt;
 };
 
-struct simulator_lane;
+struct simulator_command {
+    fgpu_cmd cmd;
+    uint32_t entry; /* of the lane's ring: task, op or fence */
+    uint64_t number;
+};
+
+enum simulator_phase {
+    PHASE_IDLE,
+    PHASE_RUN,     /* ends at a known time */
+    PHASE_LATENCY, /* a copy, before its bytes flow */
+    PHASE_FLOW     /* ends when the network says so */
+};
+
+struct simulator_lane {
+    struct vec queue; /* struct simulator_command: accepted, oldest first, from `head` on */
+    size_t head;
+    uint64_t start_ns, end_ns; /* of the oldest, unless IDLE */
+    uint8_t phase;             /* enum simulator_phase */
+    bool skipping;             /* a command failed: CHAINED ones are skipped until a fence */
+};
+
+/* The way of the last copy of a lane. */
+struct simulator_way {
+    uint32_t source, target; /* nodes of the engine; equal: there was none yet */
+    uint32_t count;
+    uint32_t links[MACHINE_HOPS];
+    uint64_t latency_ns;
+};
 
 struct simulator {
     struct engine engine;
@@ -131,8 +158,9 @@ struct simulator {
     struct simulator_device *devices;
     uint32_t device_count;
     struct simulator_lane *lanes;
-    struct agenda agenda;   /* of lanes, then of the deaths of devices */
-    struct network network; /* of a machine; a lane's copy is the flow of its number */
+    struct simulator_way *ways; /* [lane] */
+    struct agenda agenda;       /* of lanes, then of the deaths of devices */
+    struct network network;     /* of a machine; a lane's copy is the flow of its number */
     uint64_t now_ns;
     uint64_t next_mem;
     uint64_t started, ended; /* tasks */
@@ -228,6 +256,16 @@ bool simulator_drew(struct simulator *simulator, uint32_t class_index, uint64_t 
                     uint64_t end_ns);
 /* Largest average of the machine over any 100 ms, before and after the run idle. */
 bool simulator_peak_watt(struct simulator *simulator, double *watt);
+
+/* ---- simulator_fetch.c: the next event's records, fetched while the present one is worked on --
+ */
+
+/* In this order, with work in between: the lane, the command that it works on, what that is of, the
+ * buffers of a task. Nothing changes. */
+void simulator_fetch_lane(const struct simulator *simulator);
+void simulator_fetch_command(const struct simulator *simulator);
+void simulator_fetch_record(const struct simulator *simulator);
+void simulator_fetch_buffers(const struct simulator *simulator);
 
 /* Carries out the engine's actions. Returns whether anything was fed back. */
 bool simulator_act(struct simulator *simulator);

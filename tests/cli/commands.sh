@@ -8,8 +8,9 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 source "$top/tests/lib/cli.sh"
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
-levels=('' devices run optimize check kernel explain sim demo 'demo latency' bench 'bench tasks'
-    'bench launch' 'bench split' 'bench idle' 'bench mix' 'bench tiles'
+levels=('' devices run optimize check kernel explain sim replay-alloc replay-cache demo
+    'demo latency' bench 'bench tasks' 'bench launch' 'bench split' 'bench idle' 'bench mix'
+    'bench tiles'
     'bench fair' 'bench deadline' 'bench preempt' machine 'machine show' 'machine synth'
     'machine import' 'machine capture')
 for level in "${levels[@]}"; do

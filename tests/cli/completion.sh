@@ -27,7 +27,8 @@ offers() {
     fi
 }
 
-offers 'bench check demo devices explain help kernel machine optimize run sim' ''
+commands='bench check demo devices explain help kernel machine optimize'
+offers "$commands replay-alloc replay-cache run sim" ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -

@@ -89,6 +89,33 @@ done
 cmp here/grey.png out/grey.png
 [[ $(find here -type f | wc -l) == 3 ]]
 
+# ---- energy: of counters made for it, one that stands still; none; no number
+
+zone=sys/class/powercap/intel-rapl:0
+mkdir -p $zone
+echo package-0 >$zone/name
+echo 1000000 >$zone/energy_uj
+echo 9000000 >$zone/max_energy_range_uj
+FASTGPU_SYSFS=$PWD/sys "$FASTGPU" run --json -d cpu -o out grey.json >json
+python3 - <<'PYTHON'
+import json
+said = json.load(open("json"))["evaluate"]
+assert said["energy_joule"] == 0 and said["energy_joule_per_task"] == 0, said
+assert said["energy_counters"] == "package-0" and said["energy_unknown"] is None, said
+PYTHON
+expect 0 stdout 'energy of the whole machine (package-0): 0 J, 0 J a task' \
+    env FASTGPU_SYSFS="$PWD/sys" "$FASTGPU" run -d cpu -o out grey.json
+echo much >$zone/energy_uj
+expect 0 stdout 'intel-rapl:0/energy_uj: what it says is no number' \
+    env FASTGPU_SYSFS="$PWD/sys" "$FASTGPU" run -d cpu -o out grey.json
+FASTGPU_SYSFS=$PWD/none "$FASTGPU" run --json -d cpu -o out grey.json >json
+python3 - <<'PYTHON'
+import json
+said = json.load(open("json"))["evaluate"]
+assert said["energy_joule"] is None and said["energy_joule_per_task"] is None, said
+assert said["energy_counters"] is None and "no energy counters" in said["energy_unknown"], said
+PYTHON
+
 # ---- JSON
 
 "$FASTGPU" run --json -d cpu -o out grey.json >json 2>errors

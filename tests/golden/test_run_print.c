@@ -60,6 +60,7 @@ static void make_unknown(void)
     set_machine();
     add_device("sim", "", 0, 1);
     evaluation.devices[0].cpu_share = -1.0;
+    (void)snprintf(evaluation.energy_why, sizeof evaluation.energy_why, "/sys has no counters");
 }
 
 static void set_sides(void)
@@ -109,7 +110,9 @@ static void make_known(void)
                                                          .done_count = 200,
                                                          .cpu_share = 0.875,
                                                          .own_share = 0.0625,
-                                                         .cpu_share_middle = 0.96};
+                                                         .cpu_share_middle = 0.96,
+                                                         .joule = 2.5 + i};
+    (void)snprintf(evaluation.energy_sources, sizeof evaluation.energy_sources, "package-0, dram");
     evaluation.round_count = 3;
     for (uint32_t i = 0; i < 2; i++) {
         struct evaluation_device *device = &evaluation.devices[i];

@@ -100,7 +100,7 @@ static void test_scattered(void **state)
 {
     (void)state;
     static const uint32_t one_queue[] = {1};
-    const uint64_t part = 1u << 20;
+    const uint64_t part = 1u << 17; /* the device is one slab */
     (void)alarm(ALARM_S);
     engine_rig_open_as(&rig, &(struct engine_rig_setup){
                                  .queues = one_queue, .devices = 1, .device_bytes = 10 * part});

@@ -84,7 +84,7 @@ static void test_first_slab_and_sizes(void **state)
     (void)state;
     start(0, 0, false);
     assert_true(stats().limit_bytes == UINT64_MAX);
-    struct heap_block a = take_growing(5000, 64 * MIB);
+    struct heap_block a = take_growing(5000, 2 * MIB);
     assert_int_equal(a.offset, 0);
     assert_int_equal(a.bytes, 5120); /* 20 granules of 256 */
     struct heap_block b = take_growing(100 * MIB, 100 * MIB);
@@ -95,6 +95,43 @@ static void test_first_slab_and_sizes(void **state)
     give(b);
     assert_int_equal(stats().peak_bytes, 5120 + 100 * MIB);
     assert_int_equal(stats().empty_slabs, 2);
+    heap_fini(&heap);
+}
+
+/* Slabs are a 256th of what is held, within bounds. */
+static void test_slabs_grow_with_the_heap(void **state)
+{
+    (void)state;
+    start(0, 0, false);
+    (void)take_growing(1024 * MIB, 1024 * MIB);
+    (void)take_growing(5000, 4 * MIB);
+    (void)take_growing(64 * 1024 * MIB, 64 * 1024 * MIB);
+    (void)take_growing(5 * MIB, 64 * MIB);
+    heap_fini(&heap);
+}
+
+/* A block that needs a slab takes the heap above the most that it ever held only where no empty
+ * slab stands about. */
+static void test_empty_slabs_go_before_the_heap_grows(void **state)
+{
+    uint64_t mem, bytes;
+    (void)state;
+    start(0, MIB, false);
+    struct heap_block kept = take_growing(MIB, MIB);
+    struct heap_block first = take_growing(2 * MIB, 2 * MIB);
+    struct heap_block second = take_growing(3 * MIB, 3 * MIB);
+    give(first);
+    give(second);
+    assert_int_equal(answer(4 * MIB), HEAP_TRIM); /* 6 held, 6 at most so far */
+    assert_true(heap_release_empty(&heap, 0, &mem, &bytes));
+    assert_int_equal(bytes, 2 * MIB); /* empty for longest */
+    assert_int_equal(answer(4 * MIB), HEAP_TRIM);
+    assert_true(heap_release_empty(&heap, 0, &mem, &bytes));
+    struct heap_block large = take_growing(4 * MIB, 4 * MIB);
+    struct heap_block more = take_growing(3 * MIB, 3 * MIB); /* nothing is empty */
+    give(more);
+    give(large);
+    give(kept);
     heap_fini(&heap);
 }
 
@@ -453,6 +490,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_slab_and_sizes),
+        cmocka_unit_test(test_slabs_grow_with_the_heap),
+        cmocka_unit_test(test_empty_slabs_go_before_the_heap_grows),
         cmocka_unit_test(test_best_fit_takes_the_smallest_hole_at_the_lowest_address),
         cmocka_unit_test(test_small_blocks_share_pages),
         cmocka_unit_test(test_small_blocks_fall_back_to_holes),

@@ -293,6 +293,45 @@ static void test_a_link_that_stands_still(void **state)
 }
 
 /* Each allocation in turn fails; nothing is lost, and with all of them the result is as ever. */
+/* Where a worker takes tasks from lists of all, their data travel then; followed, ahead. */
+static void test_followed_data_travel_ahead(void **state)
+{
+    (void)state;
+    one_device(2000);
+    for (uint32_t i = 0; i < 2; i++) {
+        rig_task(&window, 0);
+        rig_access(&window, rig_data(&window, 1000, 0), PLAN_READ);
+    }
+    int64_t ns = go(&policy_heteroprio);
+    uint32_t later = world.runs[0].start_ns < world.runs[1].start_ns;
+    starts(later, 1010 + 2000 + 1010);
+    int64_t settled_ns = world_settle(&world, &policy_follow, &policy_heteroprio.tuning);
+    assert_int_equal(settled_ns, ns - 1010);
+    starts(later, 1010 + 2000);
+    assert_null(rig_wrong(&world, settled_ns));
+    assert_null(world.given_rank);
+}
+
+/* What the first task writes stays where it is until it has. */
+static void test_followed_data_wait_for_their_writer(void **state)
+{
+    (void)state;
+    rig_class(&window, 1, 0);
+    rig_class(&window, 1, 1);
+    rig_type(&window, (int64_t[]){2000, PLAN_CANNOT});
+    rig_type(&window, (int64_t[]){PLAN_CANNOT, 2000});
+    uint32_t data = rig_data(&window, 1000, 0);
+    rig_task(&window, 0);
+    rig_access(&window, data, PLAN_READ | PLAN_WRITE);
+    rig_task(&window, 1);
+    rig_access(&window, data, PLAN_READ);
+    assert_int_equal(go(&policy_heteroprio), 2000 + 1010 + 2000);
+    int64_t ns = world_settle(&world, &policy_follow, &policy_heteroprio.tuning);
+    assert_int_equal(ns, 2000 + 1010 + 2000);
+    starts(1, 2000 + 1010);
+    assert_int_equal(world.bytes_moved, 1000);
+}
+
 static void test_without_memory(void **state)
 {
     (void)state;
@@ -327,6 +366,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_data_travel_once),
+        TEST(test_followed_data_travel_ahead),
+        TEST(test_followed_data_wait_for_their_writer),
         TEST(test_copies_queue_on_a_link),
         TEST(test_copies_overlap_runs),
         TEST(test_what_is_overwritten_does_not_travel),

@@ -242,6 +242,13 @@ static void test_followed(void **state)
         assert_true(again.makespan_ns <= first.makespan_ns + first.makespan_ns / 16);
         for (uint32_t t = 0; again.kept && t < window.task_count; t++)
             assert_int_equal(world.runs[t].worker, worker[t]);
+        if (again.kept) { /* as it should be: not worth another simulation */
+            first.expected_ns = again.makespan_ns;
+            struct policy_found punctual = follow(&world, &first, rank, worker, tail_ns);
+            assert_true(punctual.kept && punctual.tries == 1);
+            for (uint32_t t = 0; t < window.task_count; t++)
+                assert_int_equal(world.runs[t].worker, worker[t]);
+        }
         world.given_rank = NULL;
         struct policy_found bad = {.policy = &policy_fifo, .tuning = policy_fifo.tuning};
         bad.makespan_ns = world_simulate(&world, policy_fifo.model, &policy_fifo.tuning);

@@ -71,7 +71,7 @@ static void step_front(struct waiting *waiting, struct naive *naive, struct rng 
     }
     waiting_closed(waiting);
     for (uint32_t i = count - gone; i < waiting->front_count; i++)
-        assert_int_equal(waiting->front[i].blocked, WAITING_UNKNOWN);
+        assert_int_equal(waiting->blocked[i], WAITING_UNKNOWN);
 }
 
 static void test_order_is_that_of_a_sorted_list(void **state)
@@ -90,7 +90,7 @@ static void test_order_is_that_of_a_sorted_list(void **state)
             bool there = at < naive.count;
             assert_int_equal(waiting_find(&waiting, op) != NULL, there);
             if (!there) {
-                assert_true(waiting_put(&waiting, copy));
+                assert_true(waiting_put(&waiting, copy, WAITING_UNKNOWN));
                 naive_put(&naive, copy);
             } else if (rng_below(&rng, 4) == 0) {
                 struct waiting_copy taken;
@@ -114,7 +114,7 @@ static void test_equals_go_as_they_came(void **state)
     struct waiting waiting;
     waiting_init(&waiting, NULL);
     for (uint32_t i = 0; i < 3 * WAITING_FRONT; i++)
-        assert_true(waiting_put(&waiting, (struct waiting_copy){.op = 1000 - i}));
+        assert_true(waiting_put(&waiting, (struct waiting_copy){.op = 1000 - i}, WAITING_UNKNOWN));
     for (uint32_t i = 0; i < 3 * WAITING_FRONT; i++) {
         assert_int_equal(waiting.front[0].op, 1000 - i);
         waiting_gone(&waiting, 0);
@@ -133,7 +133,7 @@ static void test_without_memory_nothing_is_lost(void **state)
     poor_alloc_init(&poor);
     poor.left = 0;
     waiting_init(&waiting, &poor.hooks);
-    assert_false(waiting_put(&waiting, (struct waiting_copy){.op = 3}));
+    assert_false(waiting_put(&waiting, (struct waiting_copy){.op = 3}, WAITING_UNKNOWN));
     assert_null(waiting_find(&waiting, 3));
     assert_false(waiting_take(&waiting, 3, &copy));
     waiting_fini(&waiting);
