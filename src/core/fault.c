@@ -169,14 +169,44 @@ static bool fault_any_lives(const struct engine *engine)
     return false;
 }
 
+/* Does `from` write the bytes, all of them, before the task? */
+static bool fault_makes(const struct engine *engine, const struct task *from,
+                        const struct task *task, const struct task_access *bytes)
+{
+    fgpu_task_state state = task_state(from);
+    bool writes = false, before = false;
+    if (state == FGPU_TASK_NEW || task_state_ended(state) || from->status != FGPU_OK)
+        return false;
+    for (uint32_t i = 0; i < from->access_count && !writes; i++) {
+        const struct task_access *a = &task_accesses(from)[i];
+        writes = (a->mode & FGPU_WRITE) && !a->rect && a->buffer == bytes->buffer &&
+                 a->begin <= bytes->begin && a->end >= bytes->end;
+    }
+    for (uint32_t at = from->succ; writes && at != LINKS_NONE && !before;
+         at = links_at(&engine->links, at)->next)
+        before = links_at(&engine->links, at)->task == task->self;
+    return before;
+}
+
+/* Its predecessor in the lost queue was taken back, too, and makes them again. */
+static bool fault_comes(const struct engine *engine, const struct task *task,
+                        const struct task_access *bytes)
+{
+    for (uint32_t i = 0; i < table_high_water(&engine->tasks); i++)
+        if (fault_makes(engine, engine_task(engine, i), task, bytes))
+            return true;
+    return false;
+}
+
 static bool fault_is_there(struct engine *engine, struct task *task, uint32_t access,
                            struct imap_seg *seg, void *user)
 {
-    (void)task;
-    (void)access;
     (void)user;
     const struct segment *segment = graph_segment(seg);
-    return !replica_is_lost(&segment->replica) || lineage_brings(engine, segment);
+    const struct task_access bytes = {
+        .buffer = task_accesses(task)[access].buffer, .begin = seg->begin, .end = seg->end};
+    return !replica_is_lost(&segment->replica) || lineage_brings(engine, segment) ||
+           fault_comes(engine, task, &bytes);
 }
 
 /* Tasks that had started and whose data are gone for good. */

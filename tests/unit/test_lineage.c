@@ -233,6 +233,25 @@ static void test_torn_for_good(void **state)
     close_all();
 }
 
+/* What they were is gone for good, but they had been overwritten before the torn task: by one that
+ * was ahead of it in the same queue, and starts again. */
+static void test_torn_behind_writer(void **state)
+{
+    (void)state;
+    open_with(one_each, 2, 0);
+    uint32_t x = new_buffer();
+    fill(x, 4);
+    engine_rig_inc(&rig, x, BYTES, ANY);
+    engine_rig_finish(&rig);
+    fill(x, 9);
+    engine_rig_inc(&rig, x, BYTES, ANY);
+    engine_rig_turn(&rig);
+    assert_only_on(x, 1);
+    engine_rig_lose(&rig, 0);
+    assert_holds(x, 10);
+    close_all();
+}
+
 /* A mapping whose copy was on its way. */
 static void test_mapping_on_its_way(void **state)
 {
@@ -751,6 +770,7 @@ int main(void)
         cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_torn),
         cmocka_unit_test(test_torn_for_good),
+        cmocka_unit_test(test_torn_behind_writer),
         cmocka_unit_test(test_mapping_on_its_way),
         cmocka_unit_test(test_overwritten_input),
         cmocka_unit_test(test_input_being_overwritten),
