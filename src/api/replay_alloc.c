@@ -164,8 +164,9 @@ static fgpu_status replay_rounds(struct replay *replay, uint32_t rounds)
     if (status != FGPU_OK)
         return status;
     qsort(replay->ns, all, sizeof *replay->ns, replay_ns_order);
-    result->op_ns_p50 = replay->ns[all / 2];
-    result->op_ns_p99 = replay->ns[all - 1 - all / 100];
+    uint64_t middle = all / 2, high = all - 1 - all / 100;
+    result->op_ns_p50 = replay->ns[middle];
+    result->op_ns_p99 = replay->ns[high];
     return FGPU_OK;
 }
 
