@@ -3,6 +3,7 @@
 
 #include "core/place.h"
 #include "core/sched.h"
+#include "core/serve.h"
 
 #define BESIDE_LEAST_NS                                                                            \
     20000u /* of shorter ones the host's share is as long: nothing is gained                       \
@@ -42,7 +43,9 @@ void beside_place(struct engine *engine, struct task *task)
     const struct engine_device *device = &engine->devices[engine_lane(engine, task->lane)->device];
     uint64_t least_ns = UINT64_MAX;
     uint32_t best = task->lane;
-    if (task->predicted_ns < BESIDE_LEAST_NS || !beside_fits(engine, task, device))
+    bool urgent = engine->preempt != NULL && device->side_count > 0 &&
+                  task->kind == TASK_KERNEL && serve_is_urgent(engine, task);
+    if (!urgent && (task->predicted_ns < BESIDE_LEAST_NS || !beside_fits(engine, task, device)))
         return;
     for (uint32_t i = 0; i < device->lane_count + device->side_count; i++) {
         const struct lane *lane = engine_lane(engine, device->lane_first + i);

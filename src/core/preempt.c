@@ -29,12 +29,13 @@
 #include "core/sched.h"
 #include "core/serve.h"
 
-#define PREEMPT_SLICE_NS 250000u   /* a slice: two of them are what urgent work may wait for */
-#define PREEMPT_LAUNCH_NS 4000000u /* under a guard: handing out costs nothing then, */
-#define PREEMPT_DRAIN_GROUPS 1024u /* or so many groups, which are passed over in no time */
-#define PREEMPT_FIRM_NS 1000000u   /* a turn by the guaranteed minimum */
-#define PREEMPT_FIRST_GROUPS 4u    /* of a slice, while nobody knows how long a group takes */
-#define PREEMPT_ROOM 4u            /* numbers of a lane that are left to others */
+#define PREEMPT_SLICE_NS 250000u    /* a slice: two of them are what urgent work may wait for */
+#define PREEMPT_LAUNCH_NS 20000000u /* under a guard: handing out costs nothing then, */
+#define PREEMPT_DRAIN_NS 4000000u   /* but of many groups not more than run in so long, */
+#define PREEMPT_DRAIN_GROUPS 1024u  /* or so many groups, which are passed over in no time */
+#define PREEMPT_FIRM_NS 1000000u    /* a turn by the guaranteed minimum */
+#define PREEMPT_FIRST_GROUPS 4u     /* of a slice, while nobody knows how long a group takes */
+#define PREEMPT_ROOM 4u             /* numbers of a lane that are left to others */
 
 /* ---- life ------------------------------------------------------------------------------- */
 
@@ -134,9 +135,12 @@ static uint64_t preempt_groups(const struct engine *engine, const struct task *t
     double share = left_ns > target_ns ? (double)target_ns / (double)left_ns : 1;
     uint64_t count = (uint64_t)((double)left * share);
     if (left_ns == 0) /* nobody knows */
-        count = PREEMPT_FIRST_GROUPS;
-    if (run->form == FGPU_FORM_GUARDED && !run->firm && count < PREEMPT_DRAIN_GROUPS)
-        count = PREEMPT_DRAIN_GROUPS;
+        count = run->form == FGPU_FORM_SLICED ? PREEMPT_FIRST_GROUPS : PREEMPT_DRAIN_GROUPS;
+    if (run->form == FGPU_FORM_GUARDED && !run->firm && count > PREEMPT_DRAIN_GROUPS) {
+        double drain = (double)left * PREEMPT_DRAIN_NS / (double)(left_ns > 0 ? left_ns : 1);
+        count = drain < (double)count ? (uint64_t)drain : count;
+        count = count > PREEMPT_DRAIN_GROUPS ? count : PREEMPT_DRAIN_GROUPS;
+    }
     count = count > 0 ? count : 1;
     return count < left ? count : left;
 }
