@@ -29,7 +29,7 @@
 #include "core/sched.h"
 #include "core/serve.h"
 
-#define PREEMPT_SLICE_NS 250000u    /* a slice: two of them are what urgent work may wait for */
+#define PREEMPT_SLICE_NS 900000u    /* a slice: one is waited for, or two in a queue of their own */
 #define PREEMPT_LAUNCH_NS 20000000u /* under a guard: handing out costs nothing then, */
 #define PREEMPT_DRAIN_NS 4000000u   /* but of many groups not more than run in so long, */
 #define PREEMPT_DRAIN_GROUPS 1024u  /* or so many groups, which are passed over in no time */
