@@ -29,7 +29,7 @@ struct recorded_case {
 };
 
 static const struct recorded_case recorded_cases[] = {
-    {"cpu", "cpu", 1, NULL, true, false, 60, false},
+    {"cpu", "cpu", 1, NULL, true, false, 40, false},
     {"cpu-2", "cpu", 2, NULL, false, false, 50,
      false}, /* joined where a kernel takes less than 400 ns */
     {"traced", "cpu", 1, NULL, false, true, 10, false},
@@ -38,7 +38,7 @@ static const struct recorded_case recorded_cases[] = {
     {"seldom", "cpu", 1, "seed=%llu,task=2,submit=100", true, false, 50, false},
     {"failing", "cpu", 1, NULL, true, false, 50, true},
     {"failing-apart", "cpu", 1, NULL, false, true, 20, true},
-    {"lost", "cpu", 1, "seed=%llu,lose=0@60", true, false, 150, false},
+    {"lost", "cpu", 1, "seed=%llu,lose=0@60", true, false, 80, false},
 };
 
 static bool recorded_open(const struct recorded_case *c, uint64_t seed, fgpu_pool *pool)
