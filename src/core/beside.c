@@ -43,8 +43,8 @@ void beside_place(struct engine *engine, struct task *task)
     const struct engine_device *device = &engine->devices[engine_lane(engine, task->lane)->device];
     uint64_t least_ns = UINT64_MAX;
     uint32_t best = task->lane;
-    bool urgent = engine->preempt != NULL && device->side_count > 0 &&
-                  task->kind == TASK_KERNEL && serve_is_urgent(engine, task);
+    bool urgent = engine->preempt != NULL && device->side_count > 0 && task->kind == TASK_KERNEL &&
+                  serve_is_urgent(engine, task);
     if (!urgent && (task->predicted_ns < BESIDE_LEAST_NS || !beside_fits(engine, task, device)))
         return;
     for (uint32_t i = 0; i < device->lane_count + device->side_count; i++) {
