@@ -2,6 +2,7 @@
 #include "core/beside.h"
 
 #include "core/place.h"
+#include "core/preempt.h"
 #include "core/sched.h"
 #include "core/serve.h"
 
@@ -43,9 +44,14 @@ void beside_place(struct engine *engine, struct task *task)
     const struct engine_device *device = &engine->devices[engine_lane(engine, task->lane)->device];
     uint64_t least_ns = UINT64_MAX;
     uint32_t best = task->lane;
-    bool urgent = engine->preempt != NULL && device->side_count > 0 && task->kind == TASK_KERNEL &&
-                  serve_is_urgent(engine, task);
-    if (!urgent && (task->predicted_ns < BESIDE_LEAST_NS || !beside_fits(engine, task, device)))
+    if (engine->preempt != NULL && device->side_count > 0 && task->kind == TASK_KERNEL &&
+        serve_is_urgent(engine, task)) {
+        uint32_t lane = preempt_urgent_lane(engine, device);
+        if (lane != task->lane)
+            place_on(engine, task, lane);
+        return;
+    }
+    if (task->predicted_ns < BESIDE_LEAST_NS || !beside_fits(engine, task, device))
         return;
     for (uint32_t i = 0; i < device->lane_count + device->side_count; i++) {
         const struct lane *lane = engine_lane(engine, device->lane_first + i);

@@ -316,6 +316,20 @@ static bool preempt_is_urgent(const struct engine *engine, const struct lane *la
     return false;
 }
 
+uint32_t preempt_urgent_lane(const struct engine *engine, const struct engine_device *device)
+{
+    uint32_t first = device->lane_first;
+    for (uint32_t i = first; i < first + device->lane_count + device->side_count; i++)
+        if (preempt_lane_is_urgent(engine, engine_lane(engine, i)))
+            return i; /* behind others: side by side each would take longer than predicted */
+    for (size_t i = 0; i < engine->preempt->runs.count; i++) {
+        const struct preempt_run *run = preempt_at(engine, i);
+        if (run->lane == first && run->flying > 0)
+            return first + device->lane_count;
+    }
+    return first;
+}
+
 /* Does what runs on one keep the other waiting? */
 static bool preempt_hinders(const struct engine *engine, uint32_t there, const struct lane *lane)
 {

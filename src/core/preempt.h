@@ -81,6 +81,9 @@ void preempt_make_way(struct engine *engine, struct lane *lane);
 /* Those that are due on the lane go on. [in] firm: only those whose turn it is though urgent work
  * waits. */
 void preempt_fill(struct engine *engine, struct lane *lane, bool firm);
+/* Where urgent kernels run, of the queues of a device with side queues: beside what makes way, so
+ * that they have each core as soon as it is free. */
+uint32_t preempt_urgent_lane(const struct engine *engine, const struct engine_device *device);
 /* Predicted time of what is in flight there and would make way. */
 uint64_t preempt_soft_ns(const struct engine *engine, const struct lane *lane);
 /* Is one held back that could go on? */
