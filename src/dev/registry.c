@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/lock.h"
 #include "dev/cpu/cpu.h"
+#include "dev/cuda/cuda.h"
 #include "dev/glob.h"
 #include "dev/null/null.h"
 #include "dev/opencl/opencl.h"
@@ -25,8 +26,8 @@
 #define REGISTRY_ITEM_BYTES 128 /* one item of a pattern, with its NUL: longer than any name */
 
 /* The order is that of "auto" and "all". */
-static const fgpu_backend *const registry_builtin[] = {&opencl_backend, &cpu_backend, &null_backend,
-                                                       &sim_backend};
+static const fgpu_backend *const registry_builtin[] = {&opencl_backend, &cuda_backend, &cpu_backend,
+                                                       &null_backend, &sim_backend};
 #define REGISTRY_BUILTIN (sizeof registry_builtin / sizeof *registry_builtin)
 _Static_assert(REGISTRY_BUILTIN + LIMITS_BACKENDS == REGISTRY_BACKENDS, "each can be absent");
 

@@ -22,7 +22,7 @@
 #include <fastgpu/backend.h>
 #include "base/limits.h"
 
-#define REGISTRY_BACKENDS (4 + LIMITS_BACKENDS) /* built in, and added */
+#define REGISTRY_BACKENDS (5 + LIMITS_BACKENDS) /* built in, and added */
 
 /* A device that exists but is not open. info.index and info.memory_node are the pool's to fill. */
 struct registry_match {
