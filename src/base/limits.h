@@ -50,8 +50,9 @@
 #define LIMITS_BINARY_BYTES (256u << 20) /* one cached program, of any device */
 
 /* CUDA devices (src/dev/cuda/). */
-#define LIMITS_CUDA_COMMANDS 256u                  /* in flight in one queue: a power of two, and */
-                                                   /* far from the 1024 at which drivers block */
+#define LIMITS_CUDA_COMMANDS 256u                  /* in flight in one queue: a power of two */
+#define LIMITS_CUDA_CALLS 640u                     /* of the driver, in flight in one queue: it */
+                                                   /* blocks at 1024 */
 #define LIMITS_CUDA_PIECES 128u                    /* driver calls of one, with others in flight */
 #define LIMITS_CUDA_STAGE_BYTES (4u << 20)         /* pinned, for each queue that needs it */
 #define LIMITS_CUDA_TRIES 20u                      /* 1 ms apart, of a command without room */

@@ -75,6 +75,12 @@ static bool registry_is_counted(const fgpu_backend *backend)
     return backend == &null_backend || backend == &sim_backend;
 }
 
+/* What "auto" asks. */
+static bool registry_is_usual(const fgpu_backend *backend)
+{
+    return backend == &opencl_backend || backend == &cuda_backend || backend == &cpu_backend;
+}
+
 const fgpu_backend *registry_backend(const char *name)
 {
     const fgpu_backend *found = NULL;
@@ -263,7 +269,7 @@ static bool registry_item_matches(const struct registry_item *item,
 
     FGPU_ASSERT(probe->infos != NULL && index < probe->count);
     if (strcasecmp(item->text, "auto") == 0)
-        return backend == &opencl_backend || backend == &cpu_backend;
+        return registry_is_usual(backend);
     if (strcasecmp(item->text, "all") == 0)
         return !counted;
     if (strcasecmp(item->text, backend->name) == 0)
@@ -291,7 +297,7 @@ static bool registry_item_concerns(const struct registry_item *item, const fgpu_
     if (registry_is_counted(backend))
         return false;
     if (strcasecmp(item->text, "auto") == 0)
-        return backend == &opencl_backend || backend == &cpu_backend;
+        return registry_is_usual(backend);
     return strcasecmp(item->text, "all") == 0 || glob_is_pattern(item->text);
 }
 

@@ -165,6 +165,18 @@ static void open_configs(struct driver *driver, const fgpu_pool_options *options
     }
 }
 
+/* A CUDA card that nobody named and that does not open (another process has it for itself) is left
+ * out: such pools worked before there was this backend. */
+static bool open_may_skip(struct driver *driver, const fgpu_pool_options *options,
+                          const struct registry_match *match)
+{
+    const char *pattern = options->devices != NULL ? options->devices : "";
+    if (strcasestr(pattern, "cuda") != NULL || strcmp(match->info.backend, "cuda") != 0)
+        return false;
+    LOG_WARN(&driver->log, "devices", "%s is not used: %s", match->info.id, error_text());
+    return true;
+}
+
 fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options,
                          struct engine_device_config *configs)
 {
@@ -183,10 +195,13 @@ fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options
     if (status == FGPU_OK)
         status = faults_check(&faults, count);
     for (uint32_t i = 0; status == FGPU_OK && i < count; i++) {
-        status = device_open(&driver->devices[i], &matches[i], &backend, &driver->device_bell);
+        uint32_t place = driver->device_count;
+        status = device_open(&driver->devices[place], &matches[i], &backend, &driver->device_bell);
         driver->device_count += status == FGPU_OK;
         if (status == FGPU_OK)
-            status = open_layers(driver, options, &faults, i);
+            status = open_layers(driver, options, &faults, place);
+        else if (open_may_skip(driver, options, &matches[i]))
+            status = FGPU_OK;
     }
     free(matches);
     driver->visible_count = driver->device_count;

@@ -1,4 +1,5 @@
 /* Settings of the fake libraries, and their doors for tests. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "fakecuda/fake.h"
@@ -34,6 +35,19 @@ FAKE(void, fakecuda_set, (const char *name, long value))
 FAKE(long, fakecuda_get, (const char *name))
 {
     return atomic_load(state_find(name));
+}
+
+/* What the environment says, for commands: FAKECUDA_SET="init_error=100,devices=1". */
+__attribute__((constructor)) static void state_begin(void)
+{
+    const char *text = getenv("FAKECUDA_SET");
+    char name[32];
+    long value = 0;
+    int used = 0;
+
+    for (; text != NULL && sscanf(text, "%31[a-z_0-9]=%ld%n", name, &value, &used) == 2;
+         text += text[used] == ',' ? used + 1 : used)
+        atomic_store(state_find(name), value);
 }
 
 /* All as it was at first. */

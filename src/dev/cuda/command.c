@@ -12,6 +12,7 @@
 
 #define COMMAND_SEED_BYTES 4096u /* what a long pattern fills before it is doubled */
 #define COMMAND_GROUP_ITEMS 256u /* of a work group that we choose, at most */
+#define COMMAND_FILL_CALLS 48u   /* 16 and the doubling of bytes and rows, about */
 #define COMMAND_LOCAL_ALIGN 16u
 
 /* ---- copies --------------------------------------------------------------------------------- */
@@ -39,6 +40,7 @@ static cuda_result command_copy_rows(struct cuda_queue *queue, const fgpu_cmd_co
         return CUDA_ERROR_NOT_READY;
     for (uint64_t row = 0; row < copy->rows && error == CUDA_SUCCESS; row++) {
         error = command_copy_flat(queue, copy, row);
+        record->spent++;
         record->runs = record->runs || error == CUDA_SUCCESS;
     }
     return error;
@@ -65,7 +67,8 @@ static cuda_result command_copy_2d(struct cuda_queue *queue, const fgpu_cmd_copy
     if (copy->src_pitch_bytes <= queue->device->max_pitch &&
         copy->dst_pitch_bytes <= queue->device->max_pitch)
         error = queue->api->copy_2d(&block, queue->stream);
-    record->runs = error == CUDA_SUCCESS;
+    record->spent++;
+    record->runs = record->runs || error == CUDA_SUCCESS;
     /* Some cards take only their own pitches for copies inside of them. */
     return error == CUDA_ERROR_INVALID_VALUE ? command_copy_rows(queue, copy, record) : error;
 }
@@ -204,9 +207,11 @@ static cuda_result command_fill(struct cuda_queue *queue, const fgpu_cmd_fill *f
                                       flat ? 1 : fill->rows};
         error = command_set(queue, pattern.bytes, pattern.values[0], &block);
         record->runs = error == CUDA_SUCCESS;
+        record->spent = 1;
         return error;
     }
     record->runs = true;
+    record->spent = COMMAND_FILL_CALLS;
     error = command_fill_row(queue, at, row_bytes, &pattern);
     return error == CUDA_SUCCESS && !flat ? command_fill_double(queue, fill, record) : error;
 }
@@ -291,6 +296,7 @@ static cuda_result command_launch(struct cuda_queue *queue, const fgpu_cmd_launc
                                shape.block[0], shape.block[1], shape.block[2], shape.shared,
                                queue->stream, shape.arguments, NULL);
     record->runs = error == CUDA_SUCCESS;
+    record->spent = 1;
     return error;
 }
 

@@ -19,6 +19,7 @@ _Static_assert((LIMITS_CUDA_COMMANDS & (LIMITS_CUDA_COMMANDS - 1)) == 0,
 
 #define QUEUE_NAP_NS 1000000u /* between tries of a command that finds no room */
 #define QUEUE_LOOK_NS 100000u /* between looks while closing */
+#define QUEUE_EVENTS 2u       /* of a command, at most */
 #define QUEUE_GAP_MS 100.0f   /* a clock is carried on over a pause of so long, at most */
 
 uint64_t cuda_queue_drain_ns = LIMITS_CUDA_DRAIN_NS;
@@ -99,6 +100,7 @@ static void queue_retire(struct cuda_queue *queue, struct cuda_record *record)
         queue_time(queue, record);
     free(record->calls);
     record->calls = NULL;
+    queue->spent -= record->spent;
 }
 
 static void queue_harvest(struct cuda_queue *queue)
@@ -166,7 +168,7 @@ static bool queue_fail(struct cuda_queue *queue, struct cuda_record *record, cud
         }
     } else if (class == CUDA_TEXT_DEVICE) {
         queue_break(queue, error, "submission", record->number);
-        return false;
+        return record->runs; /* then it counts as taken: it may have had an effect */
     }
     record->status = cuda_text_status(error);
     queue->skip = true;
@@ -220,6 +222,7 @@ static bool queue_accept(struct cuda_queue *queue, const fgpu_cmd *cmd)
     record->event = NULL;
     record->status = FGPU_OK;
     record->runs = false;
+    record->spent = 0;
     record->timed = (cmd->flags & FGPU_CMD_TIMED) != 0;
     if (cmd->kind == FGPU_CMD_FENCE) {
         queue->skip = false;
@@ -232,6 +235,8 @@ static bool queue_accept(struct cuda_queue *queue, const fgpu_cmd *cmd)
         if (error == CUDA_SUCCESS)
             queue->refusals = queue->given_up = 0;
     }
+    record->spent += QUEUE_EVENTS;
+    queue->spent += record->spent;
     queue->accepted++;
     if (record->runs)
         queue->running = record->number;
@@ -278,6 +283,7 @@ uint32_t cuda_queue_submit(void *submitted, const fgpu_cmd *cmds, uint32_t count
     }
     for (uint32_t i = 0; i < count && queue->status == FGPU_OK; i++)
         if (queue->accepted - queue->reported >= LIMITS_CUDA_COMMANDS ||
+            (queue->spent >= LIMITS_CUDA_CALLS && !cuda_queue_over(queue)) ||
             !queue_accept(queue, &cmds[i]))
             break;
     if (queue->running > running)

@@ -22,6 +22,7 @@ struct cuda_record {
     cuda_event event;      /* of the three, what tells that it is over; NULL: a later one does */
     void *calls;           /* freed when the command is over (stage.h) */
     uint64_t before_ns;    /* where timed: when it was handed to the driver */
+    uint32_t spent;        /* calls of the driver, about */
     int32_t status;        /* of the command, unless the stream breaks */
     bool runs;             /* something was handed over; else it is over when those before it are */
     bool timed;
@@ -39,6 +40,7 @@ struct cuda_queue {
     uint64_t running;   /* number of the newest command that runs or ran */
     fgpu_status status; /* sticky */
     bool skip;          /* chained commands are skipped */
+    uint32_t spent;     /* by what is in flight */
     uint32_t refusals;  /* in a row, of one command, with nothing in flight */
     uint32_t given_up;  /* commands in a row that were refused too often */
     char *stage;        /* pinned, LIMITS_CUDA_STAGE_BYTES; NULL: not needed yet */

@@ -140,6 +140,7 @@ cuda_result cuda_stage_copy(struct cuda_queue *queue, const fgpu_cmd_copy *copy,
     if (calls == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
     record->calls = calls;
+    record->spent = (uint32_t)cut.pieces * 2;
     for (uint64_t i = 0; i < cut.pieces && error == CUDA_SUCCESS; i++) {
         calls[i] = stage_call(queue, copy, &cut, i);
         error = stage_piece(queue, &calls[i], record);
