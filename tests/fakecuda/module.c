@@ -17,7 +17,11 @@ struct module {
     unsigned max_threads;
     int dynamic; /* bytes of shared memory a launch may ask for */
     int (*run)(const struct image_launch *launch);
+    struct module *next;
 };
+
+static pthread_mutex_t module_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct module *module_list; /* the driver's own: what is never unloaded is no leak */
 
 static void *module_open(const struct image_head *head)
 {
@@ -61,6 +65,10 @@ FAKE(int, cuModuleLoadDataEx,
     *(void **)(void *)&module->run = dlsym(module->library, "fakecuda_run");
     module->dynamic = 49152;
     pthread_mutex_init(&module->lock, NULL);
+    pthread_mutex_lock(&module_lock);
+    module->next = module_list;
+    module_list = module;
+    pthread_mutex_unlock(&module_lock);
     *made = module;
     return CUDA_SUCCESS;
 }
@@ -69,6 +77,13 @@ FAKE(int, cuModuleUnload, (void *handle))
 {
     struct module *module = handle;
 
+    pthread_mutex_lock(&module_lock);
+    for (struct module **link = &module_list; *link != NULL; link = &(*link)->next)
+        if (*link == module) {
+            *link = module->next;
+            break;
+        }
+    pthread_mutex_unlock(&module_lock);
     (void)dlclose(module->library);
     pthread_mutex_destroy(&module->lock);
     free(module);

@@ -16,7 +16,6 @@
 
 /* What is to be looked for in a library: symbols, and how many of them must be there. */
 struct loader_kind {
-    const char *variable;     /* of the environment */
     const char *const *paths; /* usual names, the best first; NULL behind the last */
     const char *const *symbols;
     uint32_t count;
@@ -58,14 +57,11 @@ static const char *const nvrtc_paths[] = {
 };
 static const char *const nvml_paths[] = {"libnvidia-ml.so.1", NULL};
 #define LOADER_COUNT(symbols) (sizeof(symbols) / sizeof *(symbols))
-static const struct loader_kind kind_driver = {"FASTGPU_CUDA_LIBRARY", driver_paths, driver_symbols,
-                                               LOADER_COUNT(driver_symbols),
-                                               0 CUDA_DRIVER_REQUIRED(LOADER_ONE)};
-static const struct loader_kind kind_nvrtc = {"FASTGPU_NVRTC_LIBRARY", nvrtc_paths, nvrtc_symbols,
-                                              LOADER_COUNT(nvrtc_symbols),
-                                              LOADER_COUNT(nvrtc_symbols)};
-static const struct loader_kind kind_nvml = {"FASTGPU_NVML_LIBRARY", nvml_paths, nvml_symbols,
-                                             LOADER_COUNT(nvml_symbols),
+static const struct loader_kind kind_driver = {
+    driver_paths, driver_symbols, LOADER_COUNT(driver_symbols), 0 CUDA_DRIVER_REQUIRED(LOADER_ONE)};
+static const struct loader_kind kind_nvrtc = {
+    nvrtc_paths, nvrtc_symbols, LOADER_COUNT(nvrtc_symbols), LOADER_COUNT(nvrtc_symbols)};
+static const struct loader_kind kind_nvml = {nvml_paths, nvml_symbols, LOADER_COUNT(nvml_symbols),
                                              LOADER_COUNT(nvml_symbols)};
 
 _Static_assert(LOADER_COUNT(driver_symbols) <= LOADER_FIELDS, "the table holds all");
@@ -130,14 +126,22 @@ static fgpu_status loader_open(const struct loader_kind *kind, const char *named
     return FGPU_OK;
 }
 
+/* What the environment names; "" for the usual one. */
+static const char *loader_named(const struct loader_kind *kind)
+{
+    const char *named = kind == &kind_driver  ? getenv("FASTGPU_CUDA_LIBRARY")
+                        : kind == &kind_nvrtc ? getenv("FASTGPU_NVRTC_LIBRARY")
+                                              : getenv("FASTGPU_NVML_LIBRARY");
+
+    return named != NULL ? named : "";
+}
+
 /* The library that the environment names now. The lock is held. */
 static fgpu_status loader_get(const struct loader_kind *kind, struct loader_library **library,
                               struct loader_answer *answer)
 {
-    const char *named = getenv(kind->variable);
+    const char *named = loader_named(kind);
 
-    if (named == NULL)
-        named = "";
     for (*library = loader_opened; *library != NULL; *library = (*library)->next)
         if ((*library)->kind == kind && strcmp((*library)->path, named) == 0)
             return FGPU_OK;
