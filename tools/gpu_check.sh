@@ -56,21 +56,26 @@ conformance=$result
 unset FASTGPU_TEST_ONLY
 step on_card timeout 600 "$build/tests/conform/test_cuda_card"
 on_card=$result
-card=$(sed -n 's/.*"name": *"\(.*\)".*/\1/p' "$build/devices.log" | head -n 1)
+card=$(sed -n 's/.*"name":[[:space:]]*"\(.*\)".*/\1/p' "$build/devices.log" | head -n 1)
 driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1)
-cuda=$(sed -n 's/.*"driver": *"\(.*\)".*/\1/p' "$build/devices.log" | head -n 1)
+cuda=$(sed -n 's/.*"driver":[[:space:]]*"\(.*\)".*/\1/p' "$build/devices.log" | head -n 1)
 latency=- rate=- pinned=- pageable=-
 if [[ $quick != --quick ]]; then
     step bench_cuda_device timeout 900 "$build/bench/micro/bench_cuda_device"
     log=$build/bench_cuda_device.log
-    latency=$(sed -n 's/^one kernel alone *by hand *\([0-9.]*\) us *backend *\([0-9.]*\) us.*/\2 us \/ \1 us/p' "$log")
-    rate=$(sed -n 's/^a kernel in a stream.*rate \([0-9.]*\)$/\1/p' "$log")
-    pinned=$(sed -n 's/^copy .*by hand *\([0-9.]*\) GB.*pinned \([0-9.]*\).*/\1 GB\/s x \2/p' "$log" | paste -sd, -)
-    pageable=$(sed -n 's/^copy .*pageable \([0-9.]*\) .*/\1/p' "$log" | paste -sd, -)
+    number='\([0-9.]*\)'
+    latency=$(sed -n "s/^one kernel alone .*backend *$number us .*/\1 us/p" "$log")
+    rate=$(sed -n "s/^a kernel in a stream.*rate $number\$/\1/p" "$log")
+    pinned=$(sed -n "s/^copy .*by hand *$number GB.*pinned $number.*/\1 GB\/s x \2/p" "$log")
+    pageable=$(sed -n "s/^copy .*pageable $number .*/\1/p" "$log")
     cat "$log"
 fi
 echo
-echo "| date | card | driver | conformance | on the card | dispatch p50 / raw | rate / raw | copy in, out, pinned / raw | pageable / raw |"
-echo "|---|---|---|---|---|---|---|---|---|"
-echo "| $(date -u +%Y-%m-%d) | ${card:-?} | ${driver:-?}, ${cuda:-?} | $conformance | $on_card | $latency | $rate | $pinned | $pageable |"
+printf '|'
+printf ' %s |' date card driver conformance "on the card" "dispatch p50" "rate / raw stream" \
+    "copy in, out, pinned / raw" "pageable / raw"
+printf '\n|---|---|---|---|---|---|---|---|---|\n|'
+printf ' %s |' "$(date -u +%Y-%m-%d)" "${card:-?}" "${driver:-?}, ${cuda:-?}" "$conformance" \
+    "$on_card" "$latency" "$rate" "${pinned//$'\n'/, }" "${pageable//$'\n'/, }"
+printf '\n'
 exit "$status"

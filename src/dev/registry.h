@@ -1,8 +1,9 @@
 /* The list of backends, and from a device pattern to the devices it names.
  *
  * Used when a pool opens (before the walk of a task begins): pattern -> (backend, index, info).
- * Built in: cpu, opencl, cuda, null, sim. Others are added with registry_add (fgpu_backend_register) and
- * stay for ever. Owns the list of added backends. Thread: any; probing blocks.
+ * Built in: cpu, opencl, cuda, null, sim. Others are added with registry_add
+ * (fgpu_backend_register) and stay for ever. Owns the list of added backends. Thread: any; probing
+ * blocks.
  *
  * Pattern: items separated by commas, blanks around them ignored, read from left to right; a
  * leading '-' takes away (a list that begins so starts from "auto"). Items, letters in any case:

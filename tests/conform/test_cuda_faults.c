@@ -93,7 +93,7 @@ static void test_explain(void **state)
         {100, CUDA_NODES_DENIED, "no permission on /dev/nvidiactl"},
         {100, CUDA_NODES_ABSENT, "modprobe nvidia"},
         {100, CUDA_NODES_THERE, "CUDA_VISIBLE_DEVICES"},
-        {34, CUDA_NODES_ABSENT, "stub"},
+        {34, CUDA_NODES_ABSENT, "for linking only"},
         {802, CUDA_NODES_THERE, "nvidia-fabricmanager"},
         {804, CUDA_NODES_THERE, "compatibility library"},
         {46, CUDA_NODES_THERE, "another process"},

@@ -1,4 +1,7 @@
-/* One record of backend.h to driver calls. Thread: the queue's; the context is current. */
+/* One record of backend.h to driver calls: launches, copies, fills.
+ *
+ * Thread: the queue's; the context is current.
+ */
 #ifndef FASTGPU_CUDA_COMMAND_H
 #define FASTGPU_CUDA_COMMAND_H
 

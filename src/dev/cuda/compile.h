@@ -1,4 +1,7 @@
-/* CUDA C to something that the driver loads, by NVRTC, with a cache on disk. */
+/* CUDA C to something that the driver loads, by NVRTC, with a cache on disk.
+ *
+ * Thread: a build thread. Owns nothing.
+ */
 #ifndef FASTGPU_CUDA_COMPILE_H
 #define FASTGPU_CUDA_COMPILE_H
 

@@ -164,9 +164,9 @@ static const char *loader_advice(cuda_result error, enum cuda_nodes nodes)
 {
     switch (error) {
     case CUDA_ERROR_STUB_LIBRARY:
-        return "libcuda.so.1 is the toolkit's stub; install the NVIDIA driver and take the stub "
-               "out "
-               "of the library path";
+        return "this libcuda.so.1 is the toolkit's, for linking only: install the NVIDIA driver, "
+               "and "
+               "take the other out of the library path";
     case CUDA_ERROR_SYSTEM_DRIVER_MISMATCH:
         return "library and kernel module are of different versions: load the new module or "
                "restart "
