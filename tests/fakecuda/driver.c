@@ -11,6 +11,11 @@ static atomic_int driver_error; /* that broke the context */
 static atomic_int driver_refs[DRIVER_DEVICES];
 static _Thread_local int driver_pushed;
 
+bool fake_current(void)
+{
+    return driver_pushed > 0;
+}
+
 int fake_broken(void)
 {
     return atomic_load(&driver_error);

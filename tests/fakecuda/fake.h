@@ -69,6 +69,9 @@ static inline int fake_take(enum fake_setting setting)
 /* ---- the context (all cards share one error, which is enough) ----------------------------------
  */
 
+/* Has this thread a context? */
+bool fake_current(void);
+
 /* The error that broke it, or 0. */
 int fake_broken(void);
 void fake_break(int error);

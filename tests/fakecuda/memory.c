@@ -87,6 +87,8 @@ static int memory_fault(void)
 {
     int once = fake_take(FAKE_alloc_error_once);
 
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
     if (once != 0)
         return once;
     return fake_broken() != 0 ? fake_broken() : (int)fake_get(FAKE_alloc_error);
@@ -101,7 +103,7 @@ FAKE(int, cuMemAlloc_v2, (uint64_t * address, size_t bytes))
 
 FAKE(int, cuMemFree_v2, (uint64_t address))
 {
-    return memory_put(address, FAKE_DEVICE, false);
+    return fake_current() ? memory_put(address, FAKE_DEVICE, false) : CUDA_ERROR_INVALID_CONTEXT;
 }
 
 FAKE(int, cuDeviceGetDefaultMemPool, (void **pool, int device))
@@ -145,6 +147,8 @@ FAKE(int, cuPointerGetAttribute, (void *value, int which, uint64_t address))
 {
     enum fake_memory where = fake_where(address, 1);
 
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
     if (which != 2 || where == FAKE_NOWHERE)
         return CUDA_ERROR_INVALID_VALUE;
     *(unsigned *)value = where == FAKE_HOST ? 1 : 2;

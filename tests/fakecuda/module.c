@@ -45,6 +45,8 @@ FAKE(int, cuModuleLoadDataEx,
     struct module *module = NULL;
     int once = fake_take(FAKE_load_error_once);
 
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
     memcpy(&head, image, sizeof head);
     if (once != 0 && count == 2 && options[0] == 5)
         (void)snprintf(values[0], (size_t)(uintptr_t)values[1], "fake log of the driver");
@@ -77,6 +79,8 @@ FAKE(int, cuModuleUnload, (void *handle))
 {
     struct module *module = handle;
 
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
     pthread_mutex_lock(&module_lock);
     for (struct module **link = &module_list; *link != NULL; link = &(*link)->next)
         if (*link == module) {

@@ -76,6 +76,10 @@ int fake_enqueue(void *handle, struct fake_op *op)
 {
     struct stream *stream = handle;
 
+    if (!fake_current()) {
+        free(op);
+        return CUDA_ERROR_INVALID_CONTEXT;
+    }
     pthread_mutex_lock(&stream->lock);
     if (stream->depth >= fake_get(FAKE_depth))
         (void)atomic_fetch_add(&fake_settings[FAKE_blocked], 1);
@@ -94,7 +98,7 @@ FAKE(int, cuStreamCreate, (void **made, unsigned flags))
 {
     struct stream *stream = calloc(1, sizeof *stream);
 
-    if (fake_broken() != 0 || flags != 1 || stream == NULL) {
+    if (fake_broken() != 0 || flags != 1 || stream == NULL || !fake_current()) {
         free(stream);
         return fake_broken() != 0 ? fake_broken() : CUDA_ERROR_INVALID_VALUE;
     }
@@ -126,6 +130,8 @@ FAKE(int, cuStreamQuery, (void *handle))
     struct stream *stream = handle;
     bool busy;
 
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
     if (fake_broken() != 0)
         return fake_broken();
     pthread_mutex_lock(&stream->lock);
@@ -138,8 +144,11 @@ FAKE(int, cuStreamQuery, (void *handle))
 
 FAKE(int, cuEventCreate, (void **made, unsigned flags))
 {
-    struct event *event = calloc(1, sizeof *event);
+    struct event *event = NULL;
 
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
+    event = calloc(1, sizeof *event);
     event->flags = flags;
     *made = event;
     return CUDA_SUCCESS;
@@ -187,6 +196,8 @@ FAKE(int, cuEventQuery, (void *handle))
 {
     const struct event *event = handle;
 
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
     if (fake_broken() != 0)
         return fake_broken();
     return atomic_load(&event->pending) != 0 ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS;
@@ -196,6 +207,8 @@ FAKE(int, cuEventElapsedTime, (float *ms, void *begin, void *end))
 {
     const struct event *a = begin, *b = end;
 
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
     if (((a->flags | b->flags) & 2u) != 0 || !atomic_load(&a->recorded) ||
         !atomic_load(&b->recorded))
         return CUDA_ERROR_INVALID_HANDLE;

@@ -203,8 +203,8 @@ static cuda_result command_fill(struct cuda_queue *queue, const fgpu_cmd_fill *f
         return CUDA_ERROR_INVALID_VALUE;
     pattern = command_pattern(fill);
     if (pattern.count == 1 && (flat || fill->pitch_bytes <= queue->device->max_pitch)) {
-        struct command_block block = {at, fill->pitch_bytes, row_bytes / pattern.bytes,
-                                      flat ? 1 : fill->rows};
+        struct command_block block = {at, flat ? row_bytes : fill->pitch_bytes,
+                                      row_bytes / pattern.bytes, flat ? 1 : fill->rows};
         error = command_set(queue, pattern.bytes, pattern.values[0], &block);
         record->runs = error == CUDA_SUCCESS;
         record->spent = 1;

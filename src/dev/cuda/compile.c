@@ -225,7 +225,7 @@ static int compile_collect(const struct compile *compile, void **bytes, size_t *
     if (made == NULL)
         return NVRTC_ERROR_OUT_OF_MEMORY;
     memcpy(made, &head, sizeof head);
-    memcpy(made + sizeof head, name, strlen(name));
+    memcpy(made + sizeof head, name, strlen(name) + 1);
     error = machine ? nvrtc->cubin(compile->program, made + sizeof head + head.name_bytes)
                     : nvrtc->ptx(compile->program, made + sizeof head + head.name_bytes);
     if (error == 0)

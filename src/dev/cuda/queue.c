@@ -127,8 +127,15 @@ fgpu_status cuda_queue_poll(void *polled, uint64_t *number)
 {
     struct cuda_queue *queue = polled;
 
-    if (queue->status == FGPU_OK && queue->reported < queue->accepted)
-        queue_harvest(queue);
+    if (queue->status == FGPU_OK && queue->reported < queue->accepted) {
+        cuda_result error = cuda_device_enter(queue->device);
+        if (error == CUDA_SUCCESS) {
+            queue_harvest(queue);
+            cuda_device_leave(queue->device);
+        } else {
+            queue_break(queue, error, "completion", queue->reported + 1);
+        }
+    }
     *number = queue->reported;
     return queue->status;
 }

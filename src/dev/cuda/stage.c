@@ -91,7 +91,7 @@ static struct stage_cut stage_cut(const struct cuda_queue *queue, const fgpu_cmd
     else if (card_pitch <= queue->device->max_pitch || card_pitch == copy->row_bytes)
         cut.rows = LIMITS_CUDA_STAGE_BYTES / copy->row_bytes;
     if (cut.rows > copy->rows)
-        cut.rows = copy->rows;
+        cut.rows = copy->rows > 0 ? copy->rows : 1;
     cut.pieces = (copy->rows + cut.rows - 1) / cut.rows * cut.columns;
     return cut;
 }

@@ -111,6 +111,7 @@ static void *watch_run(void *arg)
 {
     struct cuda_watch *watch = arg;
     uint64_t news_ns = clock_now_ns();
+    bool entered = cuda_device_enter(watch->device) == CUDA_SUCCESS; /* else events tell why */
 
     (void)prctl(PR_SET_NAME, "fastgpu-cuda");
     (void)prctl(PR_SET_TIMERSLACK, (unsigned long)WATCH_SLACK_NS, 0, 0, 0);
@@ -131,6 +132,8 @@ static void *watch_run(void *arg)
         atomic_store_seqcst_u32(&watch->asleep, 0);
         news_ns = clock_now_ns();
     }
+    if (entered)
+        cuda_device_leave(watch->device);
     return NULL;
 }
 

@@ -20,7 +20,7 @@ void cuda_watch_remove(struct cuda_watch *watch, struct cuda_queue *queue);
 /* Something new is in flight. */
 void cuda_watch_wake(struct cuda_watch *watch);
 
-/* Asks the events: raises `finished`, or keeps the error. */
+/* Asks the events: raises `finished`, or keeps the error. The context is current. */
 void cuda_watch_advance(struct cuda_queue *queue);
 
 #endif
