@@ -68,7 +68,8 @@ static void targets_opencl(const char *library, const char *memory)
     if (opencl_backend.probe(&target.options, NULL, 0, &count, why, sizeof why) != FGPU_OK)
         (void)fprintf(stderr, "test_devices: no OpenCL device: %s\n", why);
     for (uint32_t i = 0; i < count && i < 3; i++) {
-        char *name = calloc(1, TARGETS_NAME_BYTES);
+        static char names[TARGETS_MAX][TARGETS_NAME_BYTES];
+        char *name = names[target_count % TARGETS_MAX];
         (void)snprintf(name, TARGETS_NAME_BYTES, "opencl:%u%s%s", i,
                        library != NULL ? "(fake)" : "", memory != NULL ? "(own memory)" : "");
         target.name = name;

@@ -127,6 +127,8 @@ cuda_result cuda_stage_copy(struct cuda_queue *queue, const fgpu_cmd_copy *copy,
     struct stage_call *calls = NULL;
     cuda_result error = CUDA_SUCCESS;
 
+    if (cut.pieces == 0)
+        return CUDA_SUCCESS; /* no rows */
     if (cut.pieces > LIMITS_CUDA_PIECES && !cuda_queue_over(queue))
         return CUDA_ERROR_NOT_READY;
     if (queue->stage == NULL) {
