@@ -415,14 +415,14 @@ static void test_endless(void **state)
     fgpu_cmd_launch launch = kernel_launch(built.code, args, 1, 1, 1);
     fgpu_cmd_copy *copies = calloc(400, sizeof *copies);
     fgpu_cmd *cmds = calloc(401, sizeof *cmds);
-    unsigned char *bytes = calloc(1, 5 << 20);
-    fgpu_mem large = rig_alloc(&rig, 5 << 20);
+    unsigned char *bytes = calloc(1, 9 << 20);
+    fgpu_mem large = rig_alloc(&rig, 9 << 20);
     cmds[0] = (fgpu_cmd){FGPU_CMD_LAUNCH, FGPU_CMD_NOTIFY, &launch};
     for (int i = 0; i < 400; i++) { /* nothing that follows waits in its call */
         copies[i] = (fgpu_cmd_copy){.src = large,
                                     .dst = (uintptr_t)bytes,
                                     .dst_is_host = 1,
-                                    .row_bytes = 5 << 20,
+                                    .row_bytes = 9 << 20,
                                     .rows = 1};
         cmds[i + 1] = (fgpu_cmd){FGPU_CMD_COPY, 0, &copies[i]};
     }
