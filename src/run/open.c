@@ -109,11 +109,17 @@ static uint64_t open_key(const fgpu_device_info *info, uint32_t queues)
     return hash_bytes(info->id, strlen(info->id), key);
 }
 
+/* Queues that share the device's cores: not those beside them, nor those that only copy. */
+static uint32_t open_lanes(const struct device *device)
+{
+    return device->caps.queue_count - device->caps.side_queue_count - device->caps.copy_queue_count;
+}
+
 /* Cores that one launch occupies: a queue's share of the device's. */
 static uint32_t open_cores(const struct device *device)
 {
     uint32_t units = device->info.valid & FGPU_INFO_UNITS ? device->info.compute_units : 0;
-    uint32_t cores = units / (device->caps.queue_count - device->caps.side_queue_count);
+    uint32_t cores = units / open_lanes(device);
     return cores != 0 ? cores : 1;
 }
 
@@ -138,7 +144,7 @@ static uint32_t open_group_cores(const struct driver *driver, const struct devic
         for (uint32_t e = 0; e < driver->visible_count; e++) {
             const struct device *part = &driver->devices[e];
             if (open_are_parts(root, part))
-                cores += open_cores(part) * (part->caps.queue_count - part->caps.side_queue_count);
+                cores += open_cores(part) * open_lanes(part);
         }
         most = cores > most ? cores : most;
     }
