@@ -59,7 +59,8 @@ void serve_paced(struct engine *engine, const struct task *task, const struct se
     pace->ran_ns += ran_ns - pace->ran_ns / share;
     pace->due_ns += work_ns - pace->due_ns / share;
     pace->gap_ns += (gap_ns - pace->gap_ns) / share;
-    pace->off += (off * off - pace->off) / share;
+    if (pace->runs >= PACE_FEW) /* before that it is the factor that is off */
+        pace->off += (off * off - pace->off) / fmin(pace->runs - PACE_FEW + 1, PACE_SHARE);
     pace->runs++;
 }
 

@@ -85,7 +85,7 @@ static uint64_t edf_run(const struct edf *edf, const struct edf_machine *machine
     if (end_ns == EDF_NEVER)
         return end_ns;
     lanes[best].ready_ns = end_ns;
-    if (machine->spread > 0) {
+    if (machine->spread > 0 || machine->doubt > 0) {
         double one_ns = machine->spread * (double)work_ns;
         lanes[best].variance += one_ns * one_ns;
         lanes[best].work_ns += (double)work_ns;
