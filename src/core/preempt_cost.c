@@ -14,6 +14,7 @@
  */
 #include <math.h>
 
+#include "core/launch.h"
 #include "core/preempt_state.h"
 #include "core/serve.h"
 
@@ -29,9 +30,10 @@
 #define PREEMPT_TRIES 16u
 #define PREEMPT_AGAIN 64u
 
-uint64_t preempt_key(const struct kernel *kernel, uint32_t form)
+uint64_t preempt_key(const struct engine *engine, const struct kernel *kernel, uint32_t device,
+                     uint32_t form)
 {
-    return kernel->key ^ (form * UINT64_C(0x9e3779b97f4a7c15));
+    return launch_model_key(engine, kernel, device) ^ (form * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 uint32_t preempt_model(const struct engine *engine, const struct task *task, uint32_t device,
@@ -40,7 +42,7 @@ uint32_t preempt_model(const struct engine *engine, const struct task *task, uin
     const struct kernel *kernel = engine_kernel(engine, task->kernel);
     struct code *code = &preempt_form(engine, kernel, device, form)->code;
     if (!code->model_valid || code->model_size != task->size) {
-        code->model_slot = history_slot(engine->history, preempt_key(kernel, form),
+        code->model_slot = history_slot(engine->history, preempt_key(engine, kernel, device, form),
                                         engine->devices[device].key, task->size);
         code->model_size = task->size;
         code->model_valid = 1;
@@ -53,8 +55,9 @@ enum history_trust preempt_predict(const struct engine *engine, const struct tas
 {
     const struct kernel *kernel = engine_kernel(engine, task->kernel);
     for (uint32_t form = FGPU_FORM_GUARDED; form > FGPU_FORM_WHOLE; form--) {
-        enum history_trust trust = history_predict(engine->history, preempt_key(kernel, form),
-                                                   engine->devices[device].key, task->size, ns);
+        enum history_trust trust =
+            history_predict(engine->history, preempt_key(engine, kernel, device, form),
+                            engine->devices[device].key, task->size, ns);
         if (trust != HISTORY_UNKNOWN)
             return trust;
     }

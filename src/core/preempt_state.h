@@ -20,7 +20,8 @@ void preempt_drop(struct engine *engine, struct task *task);
 struct preempt_code *preempt_form(const struct engine *engine, const struct kernel *kernel,
                                   uint32_t device, uint32_t form);
 /* The name of a kernel's form in the performance model. */
-uint64_t preempt_key(const struct kernel *kernel, uint32_t form);
+uint64_t preempt_key(const struct engine *engine, const struct kernel *kernel, uint32_t device,
+                     uint32_t form);
 /* The performance model's slot of a form, not WHOLE. */
 uint32_t preempt_model(const struct engine *engine, const struct task *task, uint32_t device,
                        uint32_t form);

@@ -27,8 +27,8 @@ static void know(uint32_t form, uint64_t bytes, uint64_t ns)
 {
     const struct kernel *kernel = engine_kernel(&rig.engine, rig.inc);
     for (uint32_t i = 0; i < 5; i++)
-        history_learn(&rig.history, preempt_key(kernel, form), rig.engine.devices[0].key, bytes,
-                      ns);
+        history_learn(&rig.history, preempt_key(&rig.engine, kernel, 0, form),
+                      rig.engine.devices[0].key, bytes, ns);
 }
 
 static void open_rig(uint32_t preempt)
@@ -163,8 +163,9 @@ static void run_many(const uint64_t group_ns[3], uint32_t counts[3])
         counts[run_batch(group_ns)]++;
     for (uint32_t form = 0; form < 3; form++) {
         uint64_t ns = 0;
-        (void)history_predict(&rig.history, preempt_key(engine_kernel(&rig.engine, rig.inc), form),
-                              rig.engine.devices[0].key, BYTES, &ns);
+        (void)history_predict(
+            &rig.history, preempt_key(&rig.engine, engine_kernel(&rig.engine, rig.inc), 0, form),
+            rig.engine.devices[0].key, BYTES, &ns);
         if (counts[form] > 0) /* each form is measured by itself */
             assert_in_range(ns, GROUPS * group_ns[form] - 1000, GROUPS * group_ns[form] + 1000);
     }
