@@ -50,6 +50,8 @@ struct serve_entry {
 struct serve_pace {
     uint64_t seen_ns;      /* when the last one was seen to end */
     double ran_ns, due_ns; /* measured, and as it was predicted; the last ones count most */
+    uint64_t held_ns;      /* when `holds` was reckoned */
+    double holds;          /* how much of all this is still believed */
     double gap_ns;         /* between the end of one and of the next, without what that runs */
     double off;            /* mean square of what it took beside that, over what it should have */
     uint32_t runs;

@@ -18,7 +18,9 @@
 #define PACE_MOST 8.0   /* times the prediction, of one run: a spike */
 #define PACE_LEAST 0.25
 #define PACE_SPREAD_MOST 1.0
-#define PACE_DRY 32u               /* of a run may pass between two */
+#define PACE_DRY 32u            /* of a run may pass between two */
+#define PACE_HALF_NS 50000000.0 /* after so long, or so many runs, half of it is forgotten */
+#define PACE_HALF_RUNS 8.0
 #define PACE_GAP_MOST_NS 50000000u /* nothing was to be done, or a lane was held up */
 
 static struct serve_pace *pace_of(const struct engine *engine, const struct lane *lane)
@@ -28,14 +30,25 @@ static struct serve_pace *pace_of(const struct engine *engine, const struct lane
     return vec_at(&engine->serve->paces, at);
 }
 
-static double pace_factor(const struct serve_pace *pace)
+/* How much of what was learned still holds: where all is refused nothing more is learned, and it
+ * must not stay so. */
+static double pace_holds(const struct engine *engine, struct serve_pace *pace)
 {
-    return pace->runs < PACE_FEW || pace->due_ns <= 0 ? 1 : pace->ran_ns / pace->due_ns;
+    if (pace->held_ns == engine->now_ns)
+        return pace->holds;
+    double runs = pace->runs < PACE_SHARE ? pace->runs : PACE_SHARE;
+    double half_ns = fmax(PACE_HALF_NS, PACE_HALF_RUNS * pace->due_ns / fmax(runs, 1));
+    bool known = pace->runs >= PACE_FEW && pace->due_ns > 0;
+    pace->held_ns = engine->now_ns;
+    pace->holds = known ? exp2(-(double)(engine->now_ns - pace->seen_ns) / half_ns) : 0;
+    return pace->holds;
 }
 
-static double pace_due_ns(const struct serve_pace *pace, double work_ns)
+/* [in] holds: pace_holds(). */
+static double pace_due_ns(const struct serve_pace *pace, double holds, double work_ns)
 {
-    return work_ns * pace_factor(pace) + (pace->runs < PACE_FEW ? 0 : pace->gap_ns);
+    double factor = holds > 0 ? 1 + holds * (pace->ran_ns / pace->due_ns - 1) : 1;
+    return work_ns * factor + holds * pace->gap_ns;
 }
 
 void serve_paced(struct engine *engine, const struct task *task, const struct serve_entry *entry)
@@ -50,10 +63,11 @@ void serve_paced(struct engine *engine, const struct task *task, const struct se
     double took_ns = (double)(engine->now_ns - from_ns), work_ns = (double)task->predicted_ns;
     double ran_ns = result->timed ? (double)(result->end_ns - result->start_ns)
                                   : fmax(took_ns - pace->gap_ns, 0);
+    double holds = pace->runs < PACE_FEW ? 0 : 1;
     pace->seen_ns = engine->now_ns;
     ran_ns = fmin(fmax(ran_ns, PACE_LEAST * work_ns), PACE_MOST * work_ns);
     double gap_ns = fmin(fmax(took_ns - ran_ns, 0), PACE_GAP_MOST_NS);
-    double due_ns = pace_due_ns(pace, work_ns);
+    double due_ns = pace_due_ns(pace, holds, work_ns);
     double off = fmin(fabs(ran_ns + gap_ns - due_ns) / due_ns, PACE_SPREAD_MOST);
     double share = pace->runs < PACE_SHARE ? pace->runs + 1 : PACE_SHARE;
     pace->ran_ns += ran_ns - pace->ran_ns / share;
@@ -62,17 +76,19 @@ void serve_paced(struct engine *engine, const struct task *task, const struct se
     if (pace->runs >= PACE_FEW) /* before that it is the factor that is off */
         pace->off += (off * off - pace->off) / fmin(pace->runs - PACE_FEW + 1, PACE_SHARE);
     pace->runs++;
+    pace->held_ns = 0;
 }
 
 uint64_t serve_paced_ns(const struct engine *engine, uint32_t lane, uint64_t work_ns)
 {
-    return (uint64_t)pace_due_ns(pace_of(engine, engine_lane(engine, lane)), (double)work_ns);
+    struct serve_pace *pace = pace_of(engine, engine_lane(engine, lane));
+    return (uint64_t)pace_due_ns(pace, pace_holds(engine, pace), (double)work_ns);
 }
 
 double serve_spread(const struct engine *engine, uint32_t lane, double *doubt)
 {
-    const struct serve_pace *pace = pace_of(engine, engine_lane(engine, lane));
-    double spread = pace->runs < PACE_FEW ? 0 : sqrt(pace->off);
+    struct serve_pace *pace = pace_of(engine, engine_lane(engine, lane));
+    double spread = sqrt(pace->off) * pace_holds(engine, pace);
     *doubt = spread / sqrt(pace->runs < PACE_SHARE ? pace->runs + 1 : 2 * PACE_SHARE);
     return spread;
 }

@@ -154,6 +154,12 @@ static void test_the_pace_is_learned(void **state)
     assert_int_equal(urgent(12 * MS, FGPU_LATE_REFUSE, &end_ns), TASK_NONE);
     assert_in_range(end_ns, 15 * MS, 17 * MS);
     assert_int_not_equal(urgent(20 * MS, FGPU_LATE_REFUSE, NULL), TASK_NONE);
+    engine_rig_turn(&rig);
+    work_one(0, MS, 15 * MS);
+    /* Were all refused from now on nothing could be learned: it is forgotten with time. */
+    engine_clock(&rig.engine, rig.engine.now_ns + 2000 * MS);
+    assert_int_not_equal(urgent(12 * MS, FGPU_LATE_REFUSE, &end_ns), TASK_NONE);
+    assert_in_range(end_ns, 10 * MS, 11 * MS);
     close_rig();
 }
 
