@@ -30,10 +30,13 @@
 #include "core/serve.h"
 
 #define PREEMPT_SLICE_NS 900000u    /* a slice: one is waited for, or two in a queue of their own */
+#define PREEMPT_LEAST_NS 100000u    /* and a shorter one, where launching costs so little: */
+#define PREEMPT_GAPS 20u            /* no less than so often what was between two slices, */
+#define PREEMPT_TAIL_GROUPS 10u     /* nor than so many groups: some units idle at its end */
+#define PREEMPT_GAP_WEIGHT 8u       /* of what was measured so far against the newest gap */
 #define PREEMPT_LAUNCH_NS 20000000u /* under a guard: handing out costs nothing then, */
 #define PREEMPT_DRAIN_NS 4000000u   /* but of many groups not more than run in so long, */
 #define PREEMPT_DRAIN_GROUPS 1024u  /* or so many groups, which are passed over in no time */
-#define PREEMPT_FIRM_NS 1000000u    /* a turn by the guaranteed minimum */
 #define PREEMPT_FIRST_GROUPS 4u     /* of a slice, while nobody knows how long a group takes */
 #define PREEMPT_ROOM 4u             /* numbers of a lane that are left to others */
 
@@ -122,6 +125,27 @@ static uint64_t preempt_guess_ns(const struct engine *engine, const struct task 
     return (uint64_t)((double)task->predicted_ns / (double)run->groups * (double)groups);
 }
 
+/* The shortest launch that costs little beyond its work. [in] gap_ns: see struct lane. */
+static uint64_t preempt_short_ns(const struct preempt_run *run, uint64_t group_ns, uint64_t gap_ns)
+{
+    uint64_t ns = PREEMPT_LEAST_NS;
+    if (group_ns == 0 || (gap_ns == 0 && run->form == FGPU_FORM_SLICED)) /* nobody knows */
+        return PREEMPT_SLICE_NS;
+    ns = ns > gap_ns * PREEMPT_GAPS ? ns : gap_ns * PREEMPT_GAPS;
+    ns = ns > group_ns * PREEMPT_TAIL_GROUPS ? ns : group_ns * PREEMPT_TAIL_GROUPS;
+    return ns < PREEMPT_SLICE_NS ? ns : PREEMPT_SLICE_NS;
+}
+
+/* As many as run at once, or twice as many, and so on: none of them runs alone at the end. */
+static uint64_t preempt_even(const struct engine *engine, const struct preempt_run *run,
+                             uint64_t count)
+{
+    uint64_t fill = engine->devices[engine_lane(engine, run->lane)->device].caps.fill_groups;
+    if (fill > 1)
+        count = count > fill ? count / fill * fill : fill;
+    return count > 0 ? count : 1;
+}
+
 static uint64_t preempt_groups(const struct engine *engine, const struct task *task,
                                const struct preempt_run *run)
 {
@@ -129,9 +153,9 @@ static uint64_t preempt_groups(const struct engine *engine, const struct task *t
     if (run->span_left > 0 && !run->firm)
         return run->span;
     uint64_t left_ns = preempt_guess_ns(engine, task, run, left);
-    uint64_t target_ns = run->form == FGPU_FORM_SLICED ? PREEMPT_SLICE_NS : PREEMPT_LAUNCH_NS;
-    if (run->firm && target_ns > PREEMPT_FIRM_NS)
-        target_ns = PREEMPT_FIRM_NS;
+    uint64_t target_ns = PREEMPT_LAUNCH_NS;
+    if (run->form == FGPU_FORM_SLICED || run->firm)
+        target_ns = preempt_short_ns(run, left_ns / left, engine_lane(engine, run->lane)->gap_ns);
     double share = left_ns > target_ns ? (double)target_ns / (double)left_ns : 1;
     uint64_t count = (uint64_t)((double)left * share);
     if (left_ns == 0) /* nobody knows */
@@ -141,7 +165,7 @@ static uint64_t preempt_groups(const struct engine *engine, const struct task *t
         count = drain < (double)count ? (uint64_t)drain : count;
         count = count > PREEMPT_DRAIN_GROUPS ? count : PREEMPT_DRAIN_GROUPS;
     }
-    count = count > 0 ? count : 1;
+    count = left_ns > 0 ? preempt_even(engine, run, count) : count;
     return count < left ? count : left;
 }
 
@@ -211,6 +235,21 @@ static void preempt_tell(struct engine *engine, const struct preempt_run *run, u
 
 /* ---- the end of a launch ---------------------------------------------------------------- */
 
+/* What was between a slice and the one that lay behind it in the queue. */
+static void preempt_note_gap(struct engine *engine, const struct preempt_run *run,
+                             const fgpu_cmd_result *result)
+{
+    struct lane *lane = engine_lane(engine, run->lane);
+    uint64_t ns = result->start_ns > run->end_ns ? result->start_ns - run->end_ns : 1;
+    if (!run->follows || run->end_ns == 0)
+        return;
+    ns = ns < PREEMPT_SLICE_NS ? ns : PREEMPT_SLICE_NS;
+    lane->gap_ns = lane->gap_ns == 0
+                       ? ns
+                       : ((PREEMPT_GAP_WEIGHT - 1) * lane->gap_ns + ns + PREEMPT_GAP_WEIGHT - 1) /
+                             PREEMPT_GAP_WEIGHT;
+}
+
 /* The oldest command in flight has finished. */
 static fgpu_cmd_slice *preempt_land(struct engine *engine, struct preempt_run *run)
 {
@@ -248,6 +287,8 @@ static void preempt_count(struct engine *engine, struct task *task, struct preem
     run->span_left = left;
     run->ran_ns += ns;
     run->ran_groups += groups;
+    preempt_note_gap(engine, run, result);
+    run->follows = run->flying > 0;
     run->round_ns = run->round_ns != 0 ? run->round_ns : result->start_ns;
     run->end_ns = result->end_ns;
     serve_ran(engine, task, ns);

@@ -43,6 +43,7 @@ struct preempt_run {
     uint8_t queued;   /* waits for its turn in core/serve.c */
     uint8_t due;      /* to be resumed when its lane has room */
     uint8_t untimed;  /* a device did not measure a launch of it */
+    uint8_t follows;  /* the oldest slice in flight lay behind the one that ended last */
     int32_t status;   /* the first failure */
 };
 
