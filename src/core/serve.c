@@ -27,6 +27,7 @@
 #define SERVE_SHARP_NS 50000u      /* in flight in a lane, while something urgent may come */
 #define SERVE_CALM_NS 100000000u   /* after the last urgent task: nothing more is expected */
 #define SERVE_LANES 64u            /* that are looked at for room */
+#define SERVE_NEWEST 32u           /* commands in flight that are looked at for an urgent one */
 #define SERVE_PRIORITY_LEAST 1000u /* keys are 1000 - priority */
 
 struct serve_entry *serve_entry(const struct engine *engine, uint32_t slot)
@@ -522,6 +523,21 @@ static bool serve_lane_works(const struct engine *engine, const struct lane *lan
     return !lane->hidden && !lane->rests && !lane->copies && !engine->devices[lane->device].lost;
 }
 
+/* Does an urgent task gain nothing from being given to the lane before there is room for it? Behind
+ * another urgent one it would wait either way, and can still give way to one that comes meanwhile:
+ * data that must be copied there are the reason to choose early. */
+static bool serve_waits_better(const struct engine *engine, const struct lane *lane)
+{
+    if (engine->devices[lane->device].node != 0)
+        return false;
+    for (uint64_t n = lane->issued; n > lane->done && lane->issued - n < SERVE_NEWEST; n--) {
+        uint32_t entry = lane->ring[n & lane->ring_mask];
+        if (!(entry & RING_OP) && serve_is_urgent(engine, engine_task(engine, entry)))
+            return true;
+    }
+    return false;
+}
+
 /* Would a lane take a task now; or [in] urgent: an urgent one, before what it has? */
 static bool serve_has_room(const struct engine *engine, bool urgent)
 {
@@ -531,7 +547,8 @@ static bool serve_has_room(const struct engine *engine, bool urgent)
         if (!serve_lane_works(engine, lane))
             continue;
         looked++;
-        if (lane->backlog_count == 0 && (urgent || sched_has_room(engine, lane)))
+        if (lane->backlog_count == 0 && (sched_has_room(engine, lane) ||
+                                         (urgent && !serve_waits_better(engine, lane))))
             return true;
         if (urgent && lane->backlog_head != TASK_NONE &&
             !serve_may_chain(engine, engine_task(engine, lane->backlog_head)))

@@ -153,7 +153,7 @@ deadline = json.load(open("deadline.json"))
 assert deadline["together_over_optimum"] >= 0.98, deadline
 assert deadline["together_overloaded_over_optimum"] >= 0.95, deadline
 assert deadline["missed_beyond_a_slice"] == 0 and deadline["refused"] > 0, deadline
-assert 0.85 < deadline["arriving_overloaded_over_optimum"] <= 1, deadline
+assert 0.95 < deadline["arriving_overloaded_over_optimum"] <= 1, deadline
 preempt = json.load(open("preempted.json"))
 (work,) = preempt["workloads"]
 assert work["idle_p50_ms"] == 5 and work["plain_p99_over_idle"] > 1.1, work
