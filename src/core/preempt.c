@@ -29,11 +29,12 @@
 #include "core/sched.h"
 #include "core/serve.h"
 
-#define PREEMPT_SLICE_NS 900000u    /* a slice: one is waited for, or two in a queue of their own */
-#define PREEMPT_LEAST_NS 100000u    /* and a shorter one, where launching costs so little: */
-#define PREEMPT_GAPS 20u            /* no less than so often what was between two slices, */
-#define PREEMPT_TAIL_GROUPS 10u     /* nor than so many groups: some units idle at its end */
-#define PREEMPT_GAP_WEIGHT 8u       /* of what was measured so far against the newest gap */
+#define PREEMPT_SLICE_NS 900000u /* a slice: one is waited for, or two in a queue of their own */
+#define PREEMPT_LEAST_NS 100000u /* and a shorter one, where launching costs so little: */
+#define PREEMPT_GAPS 20u         /* no less than so often what was between two slices, */
+#define PREEMPT_TURNS 50u        /* of the host in the time of a slice: one at a time is enough */
+#define PREEMPT_TAIL_GROUPS 10u  /* nor than so many groups: some units idle at its end */
+#define PREEMPT_GAP_WEIGHT 8u    /* of what was measured so far against the newest gap */
 #define PREEMPT_LAUNCH_NS 20000000u /* under a guard: handing out costs nothing then, */
 #define PREEMPT_DRAIN_NS 4000000u   /* but of many groups not more than run in so long, */
 #define PREEMPT_DRAIN_GROUPS 1024u  /* or so many groups, which are passed over in no time */
@@ -129,10 +130,12 @@ static uint64_t preempt_guess_ns(const struct engine *engine, const struct task 
 static uint64_t preempt_short_ns(const struct preempt_run *run, uint64_t group_ns, uint64_t gap_ns)
 {
     uint64_t ns = PREEMPT_LEAST_NS;
-    if (group_ns == 0 || (gap_ns == 0 && run->form == FGPU_FORM_SLICED)) /* nobody knows */
+    bool is_slice = run->form == FGPU_FORM_SLICED;
+    if (is_slice && (group_ns == 0 || gap_ns == 0)) /* nobody knows */
         return PREEMPT_SLICE_NS;
     ns = ns > gap_ns * PREEMPT_GAPS ? ns : gap_ns * PREEMPT_GAPS;
-    ns = ns > group_ns * PREEMPT_TAIL_GROUPS ? ns : group_ns * PREEMPT_TAIL_GROUPS;
+    if (is_slice && ns < group_ns * PREEMPT_TAIL_GROUPS)
+        ns = group_ns * PREEMPT_TAIL_GROUPS;
     return ns < PREEMPT_SLICE_NS ? ns : PREEMPT_SLICE_NS;
 }
 
@@ -146,10 +149,17 @@ static uint64_t preempt_even(const struct engine *engine, const struct preempt_r
     return count > 0 ? count : 1;
 }
 
+/* Of the groups from `at` on those that have run before a launch was stopped: the first ones, as
+ * far as is known here (its guard knows). */
+static uint64_t preempt_before(const struct preempt_run *run)
+{
+    return run->span_left > 0 ? run->span - run->span_left : 0;
+}
+
 static uint64_t preempt_groups(const struct engine *engine, const struct task *task,
                                const struct preempt_run *run)
 {
-    uint64_t left = run->groups - run->at;
+    uint64_t before = preempt_before(run), left = run->groups - run->at - before;
     if (run->span_left > 0 && !run->firm)
         return run->span;
     uint64_t left_ns = preempt_guess_ns(engine, task, run, left);
@@ -165,8 +175,9 @@ static uint64_t preempt_groups(const struct engine *engine, const struct task *t
         count = drain < (double)count ? (uint64_t)drain : count;
         count = count > PREEMPT_DRAIN_GROUPS ? count : PREEMPT_DRAIN_GROUPS;
     }
-    count = left_ns > 0 ? preempt_even(engine, run, count) : count;
-    return count < left ? count : left;
+    if (left_ns > 0 && count < left)
+        count = preempt_even(engine, run, count);
+    return before + (count < left ? count : left);
 }
 
 static void preempt_send(struct engine *engine, struct task *task, struct preempt_run *run)
@@ -178,7 +189,7 @@ static void preempt_send(struct engine *engine, struct task *task, struct preemp
     preempt_body(task, run, &preempt_form(engine, kernel, lane->device, run->form)->code, body);
     body->first = run->at;
     body->count = preempt_groups(engine, task, run);
-    uint64_t ns = preempt_guess_ns(engine, task, run, body->count);
+    uint64_t ns = preempt_guess_ns(engine, task, run, body->count - preempt_before(run));
     ns = ns > 0 ? ns : PLACE_UNKNOWN_NS;
     fgpu_cmd cmd = {
         .kind = FGPU_CMD_LAUNCH, .flags = FGPU_CMD_TIMED | FGPU_CMD_NOTIFY, .body = body};
@@ -195,12 +206,21 @@ static void preempt_send(struct engine *engine, struct task *task, struct preemp
         run->at += body->count;
 }
 
+/* Two slices, so that the device has the next one when it has finished the first; one, where the
+ * host is there so soon that it costs little, for whatever is urgent waits for both. */
+static uint32_t preempt_most(const struct lane *lane, const struct preempt_run *run)
+{
+    bool is_soon =
+        lane->gap_ns != 0 && (uint64_t)lane->react_ns * PREEMPT_TURNS < run->flight_ns[run->head];
+    return run->form == FGPU_FORM_SLICED && !(is_soon && run->flying > 0) ? PREEMPT_FLIGHT : 1;
+}
+
 /* Hands out as much as there should be in flight. */
 static void preempt_go(struct engine *engine, struct task *task, struct preempt_run *run)
 {
     struct lane *lane = engine_lane(engine, run->lane);
-    uint32_t most = run->form == FGPU_FORM_SLICED ? PREEMPT_FLIGHT : 1;
-    while (run->flying < most && run->at < run->groups && lane_room(lane) > PREEMPT_ROOM)
+    while (run->flying < preempt_most(lane, run) && run->at < run->groups &&
+           lane_room(lane) > PREEMPT_ROOM)
         preempt_send(engine, task, run);
     sched_update_hunger(engine, lane);
 }
@@ -280,8 +300,8 @@ static void preempt_count(struct engine *engine, struct task *task, struct preem
         return;
     }
     /* Of a range that was stopped before, only what it had left has run now. */
-    bool again = run->span == body->count && run->span_left > 0;
-    uint64_t groups = (again ? run->span_left : body->count) - left;
+    uint64_t before = preempt_before(run), ran = body->count - left;
+    uint64_t groups = ran > before ? ran - before : 0;
     uint64_t ns = result->end_ns - result->start_ns;
     run->span = body->count;
     run->span_left = left;

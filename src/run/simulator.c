@@ -745,7 +745,7 @@ fgpu_status simulator_submit_typed(struct simulator *s, struct submit_request *r
     request->global[1] = request->global[2] = 1;
     /* Nothing asks for the size of a group but what is cut into groups: other records stay brief.
      */
-    request->local[0] = request->cuts != NULL || type->groups > 1 ? 1 : 0;
+    request->local[0] = request->cuts != NULL ? 1 : type->groups > 1 ? SIMULATOR_ITEMS : 0;
     if (request->local[0] == 0 && s->sliced && type->model_size <= UINT32_MAX)
         request->local[0] = (uint32_t)type->model_size; /* one group */
     fgpu_status status = submit_prepare(&s->engine, request, &index, &generation);

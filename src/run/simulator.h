@@ -20,6 +20,7 @@
 #include "run/network.h"
 
 #define SIMULATOR_NEVER UINT64_MAX
+#define SIMULATOR_ITEMS 64u /* of a work group, where a machine's task has groups */
 
 struct simulator_device {
     struct sim_machine machine;
@@ -110,7 +111,7 @@ struct simulator_type {
     double flops;
     double cost_ns;
     uint32_t parts;  /* that a task can be cut into; 0: none */
-    uint32_t groups; /* work groups between which it may make way; 0: none */
+    uint32_t groups; /* work groups between which it may make way; 0, 1: none */
 };
 
 /* True costs on one class of devices. */

@@ -315,7 +315,7 @@ static fgpu_status machine_kernel_for(struct simulator *s, const char *name, uin
     uint64_t found = 0;
     bool shares = s->types.count >= SIMULATOR_KERNELS;
     type->model_size = type->parts > 1    ? type->parts
-                       : type->groups > 1 ? type->groups
+                       : type->groups > 1 ? (uint64_t)type->groups * SIMULATOR_ITEMS
                        : type->size > 0   ? type->size
                                           : 1;
     if (shares) {

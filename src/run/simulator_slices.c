@@ -120,8 +120,9 @@ void simulator_slice_ended(struct simulator *s, uint32_t index,
     }
     uint64_t done = lane->first + lane->groups;
     slice->left = slice->first + slice->count - done;
-    if (slice->guard != 0)
-        simulator_guard_at(s, slice->guard)->done = done;
+    struct simulator_guard *guard = slice->guard != 0 ? simulator_guard_at(s, slice->guard) : NULL;
+    if (guard != NULL && done > guard->done)
+        guard->done = done;
 }
 
 /* ---- stopping --------------------------------------------------------------------------- */
