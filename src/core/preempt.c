@@ -240,6 +240,7 @@ void preempt_launch(struct engine *engine, struct task *task, bool chained)
     launch->result = (fgpu_cmd_result){0};
     run->chained = chained;
     run->firm = serve_urgent_waits(engine); /* and yet it was chosen */
+    serve_in_parts(engine, task);
     task_set_state(task, FGPU_TASK_RUNNING);
     preempt_begin_round(engine, task, run);
     preempt_go(engine, task, run);
@@ -398,6 +399,13 @@ static bool preempt_hinders(const struct engine *engine, uint32_t there, const s
                                     engine_lane(engine, there)->device == lane->device);
 }
 
+/* What goes on now must not be stopped before it has done anything: urgent work that comes again
+ * and again as soon as it has ended would leave it nothing. */
+static bool preempt_is_owed(const struct engine *engine)
+{
+    return share_floor_is_owed(&engine->serve->rest);
+}
+
 static void preempt_wait(struct engine *engine, struct preempt_run *run)
 {
     struct lane *lane = engine_lane(engine, run->lane);
@@ -423,7 +431,7 @@ static void preempt_pause(struct engine *engine, struct task *task, struct preem
         return;
     }
     if (!waits && preempt_has_room(engine, lane) && !preempt_is_urgent(engine, lane)) {
-        run->firm = 0;
+        run->firm = preempt_is_owed(engine);
         preempt_go(engine, task, run);
         return;
     }
@@ -521,18 +529,16 @@ void preempt_fill(struct engine *engine, struct lane *lane, bool firm)
         }
         struct task *task = engine_task(engine, run->task);
         run->due = 0;
+        run->firm |= preempt_is_owed(engine);
         lane->resumes--;
         preempt_begin_round(engine, task, run);
         preempt_go(engine, task, run);
     }
 }
 
-bool preempt_holds(const struct engine *engine)
+bool preempt_has_work(const struct engine *engine)
 {
-    for (size_t i = 0; engine->preempt != NULL && i < engine->preempt->runs.count; i++)
-        if (preempt_at(engine, i)->due)
-            return true;
-    return false;
+    return engine->preempt != NULL && engine->preempt->runs.count > 0;
 }
 
 void preempt_claim(struct engine *engine)

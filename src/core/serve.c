@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/fault.h"
 #include "core/graph.h"
 #include "core/planner.h"
 #include "core/preempt.h"
@@ -152,17 +153,24 @@ void serve_fini(struct engine *engine)
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-static void serve_charge(struct engine *engine, struct serve_entry *entry, int64_t ns)
+/* Towards the minimum that is guaranteed to the classes behind. */
+static void serve_charge_floors(struct engine *engine, const struct serve_entry *entry, int64_t ns)
 {
     struct serve *serve = engine->serve;
     bool batch_waits = serve->ready[SERVE_BATCH] > 0;
-    bool rest_waits = batch_waits || serve->ready[SERVE_NORMAL] > 0 || preempt_holds(engine);
+    bool rest_waits = batch_waits || serve->ready[SERVE_NORMAL] > 0 || preempt_has_work(engine);
+    share_floor_ran(&serve->rest, entry->charged != SERVE_URGENT, rest_waits, ns);
+    share_floor_ran(&serve->batch, entry->charged == SERVE_BATCH, batch_waits, ns);
+}
+
+static void serve_charge(struct engine *engine, struct serve_entry *entry, int64_t ns)
+{
     if (ns == 0)
         return;
     entry->charged_ns = (uint64_t)((int64_t)entry->charged_ns + ns);
-    share_charge(&serve->share[entry->charged], entry->tenant, ns);
-    share_floor_ran(&serve->rest, entry->charged != SERVE_URGENT, rest_waits, ns);
-    share_floor_ran(&serve->batch, entry->charged == SERVE_BATCH, batch_waits, ns);
+    share_charge(&engine->serve->share[entry->charged], entry->tenant, ns);
+    if (!(entry->flags & SERVE_F_PARTS))
+        serve_charge_floors(engine, entry, ns);
 }
 
 /* The task that was chosen last has been placed, and is charged what that takes. */
@@ -195,11 +203,21 @@ void serve_piece(struct engine *engine, const struct task *piece)
     serve_charge(engine, entry, (int64_t)ns);
 }
 
-/* What was predicted has been charged. */
+void serve_in_parts(struct engine *engine, const struct task *task)
+{
+    struct serve_entry *entry = serve_of(engine, task);
+    if (!(entry->flags & SERVE_F_PARTS) && entry->charged_ns > 0)
+        serve_charge_floors(engine, entry, -(int64_t)entry->charged_ns);
+    entry->flags |= SERVE_F_PARTS;
+}
+
+/* What was predicted has been charged to its tenant. */
 void serve_ran(struct engine *engine, struct task *task, uint64_t ns)
 {
     struct serve_entry *entry = serve_of(engine, task);
     entry->pieces_ns += ns;
+    if (ns > 0)
+        serve_charge_floors(engine, entry, (int64_t)ns);
     if (entry->pieces_ns > entry->charged_ns)
         serve_charge(engine, entry, (int64_t)(entry->pieces_ns - entry->charged_ns));
 }
@@ -554,7 +572,7 @@ static bool serve_has_room(const struct engine *engine, bool urgent)
             !serve_may_chain(engine, engine_task(engine, lane->backlog_head)))
             return true;
     }
-    return false;
+    return looked == 0 && !fault_any_lives(engine); /* it is refused when it is placed */
 }
 
 /* The budget in flight follows what may come. */

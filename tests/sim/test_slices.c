@@ -42,6 +42,12 @@ static void close_sim(void)
     machine_fini(&machine);
 }
 
+static void run_until(uint64_t ns)
+{
+    (void)simulator_run(&sim, ns);
+    sim.now_ns = ns;
+}
+
 /* Returns its number. */
 static uint32_t submit(uint64_t cost_ns, uint32_t groups, uint8_t rank)
 {
@@ -88,8 +94,7 @@ static void test_guard_stops_between_groups(void **state)
     uint32_t groups;
     open_sim(one_device, (struct simulator_config){.preempt = FGPU_POOL_PREEMPT_GUARD});
     uint32_t batch = submit(10 * MS, 40, SERVE_BATCH);
-    (void)simulator_run(&sim, 2 * MS + 500 * US);
-    sim.now_ns = 2 * MS + 500 * US;
+    run_until(2 * MS + 500 * US);
     uint32_t urgent = submit(2 * MS, 0, SERVE_URGENT);
     assert_int_equal(simulator_run(&sim, SIMULATOR_NEVER), 0);
     assert_int_equal(look(urgent, &start_ns, &end_ns, &groups), 1);
@@ -110,8 +115,7 @@ static void test_slices_are_held_back(void **state)
     uint32_t groups;
     open_sim(one_device, (struct simulator_config){.preempt = FGPU_POOL_PREEMPT_SLICES});
     uint32_t batch = submit(10 * MS, 4000, SERVE_BATCH);
-    (void)simulator_run(&sim, 5 * MS);
-    sim.now_ns = 5 * MS;
+    run_until(5 * MS);
     uint32_t urgent = submit(2 * MS, 0, SERVE_URGENT);
     assert_int_equal(simulator_run(&sim, SIMULATOR_NEVER), 0);
     assert_int_equal(look(urgent, &start_ns, &end_ns, &groups), 1);
@@ -152,8 +156,7 @@ static void test_plain_devices_take_slices(void **state)
                                          .local = {16, 1, 1},
                                          .terms = &terms};
         assert_int_equal(simulator_submit(&sim, &request, &tasks[i]), FGPU_OK);
-        (void)simulator_run(&sim, 3 * MS + 100 * US);
-        sim.now_ns = 3 * MS + 100 * US;
+        run_until(3 * MS + 100 * US);
     }
     assert_int_equal(simulator_run(&sim, SIMULATOR_NEVER), 0);
     for (size_t i = 0; i < sim.runs.count; i++) {
@@ -177,7 +180,6 @@ static void starve(uint32_t preempt)
     uint32_t groups;
     open_sim(one_device, (struct simulator_config){.preempt = preempt});
     uint32_t batch = submit(20 * MS, 800, SERVE_BATCH);
-    (void)simulator_run(&sim, MS);
     while (sim.now_ns < 2 * SECOND && sim.engine.stats.tasks_done < numbers) {
         uint64_t since_ns = sim.now_ns;
         uint32_t urgent = submit(2 * MS, 0, SERVE_URGENT);
@@ -195,7 +197,7 @@ static void starve(uint32_t preempt)
     /* 4 percent of the time, of which it needs 20 ms. */
     assert_in_range(end_ns, 300 * MS, 600 * MS);
     assert_true(urgent_ns > 250 * MS);
-    assert_true(worst_ns < 3 * MS);
+    assert_true(worst_ns < 4 * MS); /* two slices, while nobody knows what launching one costs */
     close_sim();
 }
 
@@ -224,21 +226,22 @@ static void never_ends(uint32_t preempt, uint32_t groups)
                      i % 3 == 0   ? SERVE_BATCH
                      : i % 3 == 1 ? SERVE_NORMAL
                                   : SERVE_URGENT);
-        sim.now_ns = (i + 1) * 50 * MS;
-        (void)simulator_run(&sim, sim.now_ns);
+        run_until((i + 1) * 50 * MS);
     }
     (void)simulator_run(&sim, 30 * SECOND);
     for (uint32_t i = 0; i < numbers; i++) {
         bool ran = look(i, &start_ns, &end_ns, &some) > 0;
         ended += ran;
-        late += ran && end_ns > (i + 1) * 50 * MS + 10 * SECOND;
+        late += ran && end_ns > (i + 1) * 50 * MS + SECOND;
     }
     assert_int_equal(look(endless, &start_ns, &end_ns, &some), 0);
-    assert_in_range(numbers - ended, 1, 2);
-    assert_int_equal(numbers - ended, sim.engine.pending_tasks);
+    assert_int_equal(ended, numbers - 1);
+    assert_int_equal(sim.engine.pending_tasks, 1);
     assert_int_equal(late, 0);
     assert_int_equal(sim.engine.lanes[0].overdue + sim.engine.lanes[1].overdue, 1);
-    sim.engine.checks = false; /* it is closed with tasks in flight */
+    for (uint32_t d = 0; d < 2; d++) /* nothing else ends it */
+        agenda_set(&sim.agenda, sim.engine.lane_count + d, sim.now_ns + d);
+    assert_int_equal(simulator_run(&sim, 31 * SECOND), 0);
     close_sim();
 }
 
