@@ -563,6 +563,13 @@ static bool serve_waits_better(const struct engine *engine, const struct lane *l
     return false;
 }
 
+/* Of the queues of a device with side queues one takes what is urgent. */
+static bool serve_takes_urgent(const struct engine *engine, const struct lane *lane)
+{
+    const struct engine_device *device = &engine->devices[lane->device];
+    return device->side_count == 0 || preempt_urgent_lane(engine, device) == lane->index;
+}
+
 /* Would a lane take a task now; or [in] urgent: an urgent one, before what it has? */
 static bool serve_has_room(const struct engine *engine, bool urgent)
 {
@@ -572,6 +579,8 @@ static bool serve_has_room(const struct engine *engine, bool urgent)
         if (!serve_lane_works(engine, lane))
             continue;
         looked++;
+        if (urgent && engine->preempt != NULL && !serve_takes_urgent(engine, lane))
+            continue;
         if (lane->backlog_count == 0 && (sched_has_room(engine, lane) ||
                                          (urgent && !serve_waits_better(engine, lane))))
             return true;
