@@ -211,8 +211,10 @@ void serve_piece(struct engine *engine, const struct task *piece)
 void serve_in_parts(struct engine *engine, const struct task *task)
 {
     struct serve_entry *entry = serve_of(engine, task);
-    if (!(entry->flags & SERVE_F_PARTS) && entry->charged_ns > 0)
-        serve_charge_floors(engine, entry, -(int64_t)entry->charged_ns);
+    if (!(entry->flags & SERVE_F_PARTS) && entry->charged != SERVE_URGENT)
+        share_floor_refund(&engine->serve->rest, entry->charged_ns);
+    if (!(entry->flags & SERVE_F_PARTS) && entry->charged == SERVE_BATCH)
+        share_floor_refund(&engine->serve->batch, entry->charged_ns);
     entry->flags |= SERVE_F_PARTS;
 }
 
@@ -564,10 +566,12 @@ static bool serve_waits_better(const struct engine *engine, const struct lane *l
 }
 
 /* Of the queues of a device with side queues one takes what is urgent. */
-static bool serve_takes_urgent(const struct engine *engine, const struct lane *lane)
+static const struct lane *serve_urgent_lane(const struct engine *engine, const struct lane *lane)
 {
     const struct engine_device *device = &engine->devices[lane->device];
-    return device->side_count == 0 || preempt_urgent_lane(engine, device) == lane->index;
+    if (device->side_count == 0)
+        return lane;
+    return engine_lane(engine, preempt_urgent_lane(engine, device));
 }
 
 /* Would a lane take a task now; or [in] urgent: an urgent one, before what it has? */
@@ -579,10 +583,10 @@ static bool serve_has_room(const struct engine *engine, bool urgent)
         if (!serve_lane_works(engine, lane))
             continue;
         looked++;
-        if (urgent && engine->preempt != NULL && !serve_takes_urgent(engine, lane))
-            continue;
-        if (lane->backlog_count == 0 && (sched_has_room(engine, lane) ||
-                                         (urgent && !serve_waits_better(engine, lane))))
+        if (urgent && engine->preempt != NULL)
+            lane = serve_urgent_lane(engine, lane);
+        if (lane->backlog_count == 0 &&
+            (sched_has_room(engine, lane) || (urgent && !serve_waits_better(engine, lane))))
             return true;
         if (urgent && lane->backlog_head != TASK_NONE &&
             !serve_may_chain(engine, engine_task(engine, lane->backlog_head)))
