@@ -369,7 +369,7 @@ static enum options_outcome preempt_read(int argc, char **argv, struct preempt_o
         {"seconds", 0, OPTION_NUMBER, &options->seconds, "S",
          "with --sim: of each file at most (default: 5)", 1, 600, NULL},
         {"units", 0, OPTION_NUMBER, &options->units, "N",
-         "with --sim: work groups that run at once (default: 16)", 1, 4096, NULL},
+         "with --sim: work groups at once (default: 16)", 1, 4096, NULL},
         {"launch", 0, OPTION_NUMBER, &options->launch_us, "US",
          "with --sim: that a launch costs (default: 5)", 0, 1000000, NULL},
         {"seed", 0, OPTION_NUMBER, &options->seed, "N", "of random arrivals (default: 1)", 0,
