@@ -67,6 +67,7 @@ static uint32_t look(uint32_t number, uint64_t *start_ns, uint64_t *end_ns, uint
 {
     uint32_t count = 0;
     *groups = 0;
+    *start_ns = *end_ns = 0;
     for (size_t i = 0; i < sim.runs.count; i++) {
         const struct simulator_run *run = vec_at(&sim.runs, i);
         if (run->number != number)
