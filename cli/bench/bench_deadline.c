@@ -303,7 +303,7 @@ static enum options_outcome deadline_read(int argc, char **argv, struct deadline
         {"slice", 0, OPTION_NUMBER, &options->slice_us, "US",
          "with --sim: of a batch slice (default: 100)", 1, 1000000, NULL},
         {"noise", 0, OPTION_NUMBER, &options->noise, "PERCENT",
-         "with --sim: standard deviation of run times (default: 0)", 0, 100, NULL},
+         "with --sim: how far run times scatter (default: 0)", 0, 100, NULL},
         {"seed", 0, OPTION_NUMBER, &options->seed, "N", "of what is random (default: 1)", 0,
          UINT64_MAX, NULL},
         {"json", 0, OPTION_FLAG, &options->is_json, NULL, "print one JSON object", 0, 0, NULL},

@@ -25,13 +25,17 @@ static const char preempt_text[] =
     "submission on, and how much batch work was done. All results are checked.\n"
     "With --sim in virtual time: the clients of arrival files (JSON of the DISB\n"
     "benchmark), interactive ones (_rt) alone; beside the batch work of the others\n"
-    "in whole requests; in slices, each of which costs a launch; and with a guard.\n"
+    "in whole requests, in slices, and under a guard: by the pool's own code, on a\n"
+    "device that runs some work groups at once and takes a while for each launch.\n"
     "What a request takes follows from its client's name (milliseconds: resnet152\n"
     "8, densenet201 10, vgg19 2.5, inceptionv3 6, distilbert 4, others 5).";
 
 enum preempt_mode { MODE_IDLE, MODE_PLAIN, MODE_SLICE, MODE_GUARD, MODES };
 
 static const char *const preempt_names[MODES] = {"idle", "plain", "slice", "guard"};
+
+static const uint32_t preempt_ways[MODES] = {FGPU_POOL_PREEMPT_OFF, FGPU_POOL_PREEMPT_OFF,
+                                             FGPU_POOL_PREEMPT_SLICES, FGPU_POOL_PREEMPT_GUARD};
 
 struct preempt_figures {
     double p50_ns[MODES], p99_ns[MODES]; /* of all interactive requests */
@@ -57,7 +61,9 @@ static bool preempt_add(struct preempt_run *run, uint32_t client, uint64_t work_
                         uint64_t release_ns, uint32_t *after)
 {
     const struct arrivals_client *from = &run->arrivals->clients[client];
+    uint64_t group_ns = run->options->group_us * 1000, waves = (work_ns + group_ns - 1) / group_ns;
     const struct virtual_task task = {.work_ns = work_ns,
+                                      .groups = (uint32_t)(waves * run->options->units),
                                       .release_ns = release_ns,
                                       .task_class = run->mode == MODE_PLAIN ? FGPU_CLASS_NORMAL
                                                     : from->is_interactive  ? FGPU_CLASS_INTERACTIVE
@@ -71,23 +77,11 @@ static bool preempt_add(struct preempt_run *run, uint32_t client, uint64_t work_
 /* Requests one after the other, enough for all the time, or for an equal part of it. */
 static bool preempt_continuous(struct preempt_run *run, uint32_t client, uint32_t parts)
 {
-    const struct preempt_options *options = run->options;
-    const struct arrivals_client *from = &run->arrivals->clients[client];
-    uint64_t whole_ns = from->work_us * 1000, piece_ns = whole_ns, launch_ns = 0;
+    uint64_t work_ns = run->arrivals->clients[client].work_us * 1000;
     uint32_t after = VIRTUAL_NONE;
-
-    if (!from->is_interactive && run->mode == MODE_SLICE) {
-        piece_ns = options->slice_us * 1000;
-        launch_ns = options->launch_us * 1000;
-    } else if (!from->is_interactive && run->mode == MODE_GUARD) {
-        piece_ns = options->group_us * 1000;
-    }
-    for (uint64_t ns = 0; ns < run->end_ns / parts; ns += whole_ns)
-        for (uint64_t done = 0; done < whole_ns; done += piece_ns) {
-            uint64_t left = whole_ns - done < piece_ns ? whole_ns - done : piece_ns;
-            if (!preempt_add(run, client, left + launch_ns, 0, &after))
-                return false;
-        }
+    for (uint64_t ns = 0; ns < run->end_ns / parts; ns += work_ns)
+        if (!preempt_add(run, client, work_ns, 0, &after))
+            return false;
     return true;
 }
 
@@ -139,22 +133,14 @@ static bool preempt_fill(struct preempt_run *run)
 
 /* ---- the figures */
 
-static uint64_t preempt_inside(const struct preempt_run *run, const struct virtual_span *span)
-{
-    uint64_t end_ns = span->end_ns < run->end_ns ? span->end_ns : run->end_ns;
-    return span->ran && span->start_ns < end_ns ? end_ns - span->start_ns : 0;
-}
-
+/* Batch work done, of the time that the interactive requests and their launches left. */
 static double preempt_batch(const struct preempt_run *run)
 {
     double interactive = 0, batch = 0, launch_ns = (double)run->options->launch_us * 1000;
     for (uint32_t i = 0; i < run->plan.count; i++) {
-        double ns = (double)preempt_inside(run, &run->spans[i]);
-        double work_ns = (double)run->plan.tasks[i].work_ns;
+        double ns = run->spans[i].done * (double)run->plan.tasks[i].work_ns;
         if (run->arrivals->clients[run->clients[i]].is_interactive)
-            interactive += ns;
-        else if (run->mode == MODE_SLICE)
-            batch += ns * (work_ns - launch_ns) / work_ns;
+            interactive += ns + (ns > 0 ? launch_ns : 0);
         else
             batch += ns;
     }
@@ -244,6 +230,10 @@ static fgpu_status preempt_file(const struct preempt_options *options,
                                   .mode = (enum preempt_mode)m,
                                   .end_ns = (uint64_t)(seconds * 1e9)};
         run.plan.devices = 1;
+        run.plan.units = (uint32_t)options->units;
+        run.plan.launch_ns = options->launch_us * 1000;
+        run.plan.until_ns = run.end_ns;
+        run.plan.preempt = preempt_ways[m];
         run.plan.seed = options->seed;
         run.plan.stop = stop;
         run.plan.tenants = m == MODE_PLAIN ? 0 : arrivals->count;
@@ -300,9 +290,9 @@ static cJSON *preempt_summary(const struct preempt_figures *figures, uint32_t co
     char name[64];
     json_out_text(root, "benchmark", "preempt");
     json_out_bool(root, "simulated", true);
-    json_out_number(root, "slice_us", (double)options->slice_us);
     json_out_number(root, "launch_us", (double)options->launch_us);
     json_out_number(root, "group_us", (double)options->group_us);
+    json_out_number(root, "units", (double)options->units);
     for (uint32_t m = MODE_SLICE; m < MODES; m++) {
         double sum = 0, worst = 0, least = INFINITY;
         for (uint32_t i = 0; i < count; i++) {
@@ -373,17 +363,15 @@ static enum options_outcome preempt_read(int argc, char **argv, struct preempt_o
         {"depth", 0, OPTION_NUMBER, &options->depth, "N", "batch launches in flight (default: 3)",
          1, 64, NULL},
         {"group", 0, OPTION_NUMBER, &options->group_us, "US",
-         "microseconds of a work group (default: 185); with\n--sim until a guarded kernel stops "
-         "(default: 80)",
-         10, 1000000, NULL},
+         "microseconds of a work group (default: 185; with\n--sim 80)", 10, 1000000, NULL},
         {"sim", 0, OPTION_FLAG, &options->is_sim, NULL, "in virtual time: the clients of each FILE",
          0, 0, NULL},
         {"seconds", 0, OPTION_NUMBER, &options->seconds, "S",
          "with --sim: of each file at most (default: 5)", 1, 600, NULL},
-        {"slice", 0, OPTION_NUMBER, &options->slice_us, "US",
-         "with --sim: of a slice (default: 100)", 10, 1000000, NULL},
+        {"units", 0, OPTION_NUMBER, &options->units, "N",
+         "with --sim: work groups at once (default: 16)", 1, 4096, NULL},
         {"launch", 0, OPTION_NUMBER, &options->launch_us, "US",
-         "with --sim: that a slice costs beyond its work\n(default: 5)", 0, 1000000, NULL},
+         "with --sim: that a launch costs (default: 5)", 0, 1000000, NULL},
         {"seed", 0, OPTION_NUMBER, &options->seed, "N", "of random arrivals (default: 1)", 0,
          UINT64_MAX, NULL},
         {"json", 0, OPTION_FLAG, &options->is_json, NULL, "print one JSON object", 0, 0, NULL},
@@ -406,7 +394,7 @@ static enum options_outcome preempt_read(int argc, char **argv, struct preempt_o
 int bench_preempt(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     struct preempt_options options = {.seconds = 5,
-                                      .slice_us = 100,
+                                      .units = 16,
                                       .launch_us = 5,
                                       .seed = 1,
                                       .device = "opencl:0",

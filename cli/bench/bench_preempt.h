@@ -11,7 +11,7 @@
 struct preempt_options {
     char **files;
     uint32_t file_count;
-    uint64_t seconds, slice_us, launch_us, group_us, seed; /* group_us 0: as usual */
+    uint64_t seconds, units, launch_us, group_us, seed; /* group_us 0: as usual */
     bool is_sim, is_json;
     const char *device; /* from here on: on a device */
     uint64_t rounds, time_ms, groups, request_us, pause_ms, depth;

@@ -100,6 +100,7 @@ static fgpu_status virtual_add_tasks(fgpu_sim *sim, const struct virtual_plan *p
             .deadline_ns = from->deadline_ns,
             .task_class = from->task_class,
             .late = from->late,
+            .groups = from->groups,
             .tenant = plan->tenants > 0 ? tenants[from->tenant] : 0};
         status = fgpu_sim_add(sim, &task, &order->numbers[which]);
     }
@@ -110,12 +111,24 @@ static fgpu_status virtual_spans(const fgpu_sim *sim, const struct virtual_plan 
                                  const struct virtual_order *order, struct virtual_span *spans)
 {
     fgpu_sim_span span;
+    uint64_t until_ns = plan->until_ns > 0 ? plan->until_ns : UINT64_MAX;
     memset(spans, 0, plan->count * sizeof *spans);
     /* Numbers follow the order of submission. */
-    for (uint64_t i = 0; fgpu_sim_run_at(sim, i, &span) == FGPU_OK; i++)
-        if (span.task < plan->count && span.status == FGPU_OK)
-            spans[order->places[span.task].task] =
-                (struct virtual_span){span.start_ns, span.end_ns, true};
+    for (uint64_t i = 0; fgpu_sim_run_at(sim, i, &span) == FGPU_OK; i++) {
+        if (span.task >= plan->count || span.status != FGPU_OK)
+            continue;
+        uint32_t which = order->places[span.task].task;
+        struct virtual_span *into = &spans[which];
+        double part = span.parts > 0 ? (double)span.parts / plan->tasks[which].groups : 1;
+        if (span.start_ns >= until_ns)
+            part = 0;
+        else if (span.end_ns > until_ns)
+            part *= (double)(until_ns - span.start_ns) / (double)(span.end_ns - span.start_ns);
+        into->start_ns = into->ran ? into->start_ns : span.start_ns;
+        into->end_ns = span.end_ns;
+        into->done += part;
+        into->ran = true;
+    }
     return FGPU_OK;
 }
 
@@ -130,14 +143,17 @@ static int virtual_progress(uint64_t done, uint64_t tasks, void *user)
 fgpu_status virtual_run(const struct virtual_plan *plan, struct virtual_span *spans,
                         fgpu_sim_result *result)
 {
-    char text[160];
+    char text[200], units[32] = "";
     fgpu_machine *machine = NULL;
     fgpu_sim *sim = NULL;
     struct virtual_order order = {NULL, NULL};
     const volatile sig_atomic_t *stop = plan->stop;
-    int length = snprintf(
-        text, sizeof text,
-        "fgm 1\nmachine virtual\nclass unit\n kind cpu\n count %u\n memory host\n", plan->devices);
+    if (plan->units > 0)
+        (void)snprintf(units, sizeof units, " units %u\n", plan->units);
+    int length = snprintf(text, sizeof text,
+                          "fgm 1\nmachine virtual\nclass unit\n kind cpu\n count %u\n"
+                          " memory host\n launch_ns %llu\n%s",
+                          plan->devices, (unsigned long long)plan->launch_ns, units);
 
     memset(result, 0, sizeof *result);
     result->struct_bytes = sizeof *result;
@@ -149,7 +165,8 @@ fgpu_status virtual_run(const struct virtual_plan *plan, struct virtual_span *sp
                                       .machine = machine,
                                       .policy = "eft",
                                       .seed = plan->seed,
-                                      .noise = plan->noise};
+                                      .noise = plan->noise,
+                                      .preempt = plan->preempt};
     if (status == FGPU_OK)
         status = fgpu_sim_open(&options, &sim);
     if (status == FGPU_OK)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <fastgpu/pool.h>
 #include <fastgpu/sim.h>
 
 #define VIRTUAL_NONE UINT32_MAX
@@ -20,6 +21,7 @@ struct virtual_task {
     uint32_t late;        /* fgpu_late */
     uint32_t tenant;      /* 0 .. tenants - 1 */
     uint32_t after;       /* a task that was added before; VIRTUAL_NONE */
+    uint32_t groups;      /* work groups between which it may make way; 0: none */
 };
 
 struct virtual_plan {
@@ -29,13 +31,17 @@ struct virtual_plan {
     uint32_t tenants;
     uint32_t devices;
     uint64_t seed;
+    uint32_t units, preempt;           /* groups at once, fgpu_pool_preempt; 0: tasks run whole */
+    uint64_t launch_ns;                /* of each launch */
+    uint64_t until_ns;                 /* see virtual_span.done; 0: the end */
     double noise;                      /* of the run times, relative; 0: none */
     const volatile sig_atomic_t *stop; /* [borrow] */
 };
 
-/* When a task ran. */
+/* When a task ran: it may have made way in between. */
 struct virtual_span {
     uint64_t start_ns, end_ns;
+    double done; /* how much of it until plan.until_ns */
     bool ran;
 };
 

@@ -258,7 +258,7 @@ typedef struct fgpu_device_caps {
     uint32_t side_queue_count; /* of queue_count, the last ones: the pool gives them tasks that do
                                   not fill the device, beside what the others run. Not together
                                   with copy_queue_count */
-    uint32_t fill_groups;      /* work groups that fill the device, where it has such queues */
+    uint32_t fill_groups;      /* work groups that fill the device; 0: not known */
 } fgpu_device_caps;
 
 typedef struct fgpu_backend {

@@ -42,7 +42,7 @@ typedef struct fgpu_sim_options {
                               any policy; it needs the power figures of every device */
     uint32_t objective;    /* fgpu_objective; other than MAKESPAN with policy "auto" only, and
                               energies with the power figures of every device */
-    uint32_t reserved;     /* 0 */
+    uint32_t preempt;      /* fgpu_pool_preempt: how tasks with `groups` make way for urgent ones */
 } fgpu_sim_options;
 
 /* [out] sim: [give], NULL on failure. Errors: FGPU_E_INVAL naming the option, its value and the
@@ -90,7 +90,8 @@ typedef struct fgpu_sim_task {
     uint32_t task_class;  /* fgpu_task_class */
     uint32_t late;        /* fgpu_late */
     uint32_t tenant;      /* 0: nobody in particular; else from fgpu_sim_tenant() */
-    uint32_t reserved2;   /* 0 */
+    uint32_t groups; /* work groups that it is made of, all alike, at most 2^20: on devices with
+                        units it makes way between them; 0, 1: it runs whole. Without parts */
 } fgpu_sim_task;
 
 /* One who shares the machine. [in] weight: 1..10000. [out] tenant: its number, from 1. */
@@ -108,7 +109,8 @@ typedef struct fgpu_sim_result {
     uint64_t bound_ns; /* lower bound of the makespan with the true costs, transfers free */
     uint64_t area_ns, path_ns, joined_ns;
     uint64_t tasks, failed_tasks;
-    uint64_t events; /* of tasks: submitted, started, ended, each; pieces start and end, too */
+    uint64_t events; /* of tasks: submitted, started, ended, each; pieces and launches
+                        of some groups start and end, too */
     uint64_t copies, bytes_moved;
     uint64_t decision_cpu_ns; /* CPU time of the calling thread in the scheduling steps */
     uint64_t run_cpu_ns;      /* ... in the whole run */
@@ -143,7 +145,8 @@ typedef struct fgpu_sim_span {
     uint32_t source; /* node that a copy comes from */
     int32_t status;
     uint64_t bytes;             /* of a copy */
-    uint32_t first_part, parts; /* of a piece: which of its task's; 0: all of the task */
+    uint32_t first_part, parts; /* of a piece: which of its task's; of a task with groups
+                                   that made way: which of those; 0: all of the task */
 } fgpu_sim_span;
 FGPU_API fgpu_status fgpu_sim_run_at(const fgpu_sim *sim, uint64_t index, fgpu_sim_span *span);
 FGPU_API fgpu_status fgpu_sim_copy_at(const fgpu_sim *sim, uint64_t index, fgpu_sim_span *span);

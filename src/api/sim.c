@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fastgpu/pool.h>
 #include "api/machine.h"
 #include "base/error.h"
 
 #define SIM_ADDRESS UINT64_C(0x100000)
 #define SIM_PARTS 65536u
+#define SIM_GROUPS (1u << 20)
 
 /* ---- open and close --------------------------------------------------------------------- */
 
@@ -43,6 +45,9 @@ static fgpu_status sim_check_options(const fgpu_sim_options *options)
     if (options->flags & ~15u)
         return error_set(FGPU_E_INVAL, "fgpu_sim_open: options.flags has unknown bits 0x%x",
                          options->flags & ~15u);
+    if (options->preempt > FGPU_POOL_PREEMPT_GUARD)
+        return error_set(FGPU_E_INVAL, "fgpu_sim_open: options.preempt is %u; from 0 to %u",
+                         options->preempt, (unsigned)FGPU_POOL_PREEMPT_GUARD);
     fgpu_status status = sim_check_number("noise", options->noise, -1e9, 1);
     if (status == FGPU_OK)
         status = sim_check_number("cost_error", options->cost_error, 0, 0.99);
@@ -78,7 +83,8 @@ static fgpu_status sim_open(struct fgpu_sim *sim, const fgpu_sim_options *option
                                             .fail_rate = options->fail_rate,
                                             .loss_per_s = options->loss_per_s,
                                             .cap_watt = options->power_cap_watt,
-                                            .objective = options->objective};
+                                            .objective = options->objective,
+                                            .preempt = options->preempt};
     fgpu_status status = simulator_init(&sim->simulator, &config);
     if (status == FGPU_E_LIMIT)
         return error_set(status, "fgpu_sim_open: the machine has too many devices (%u)",
@@ -247,6 +253,10 @@ static fgpu_status sim_check_task(const fgpu_sim *sim, const fgpu_sim_task *task
     if (task->parts > SIM_PARTS)
         return error_set(FGPU_E_INVAL, "fgpu_sim_add: parts is %u; at most %u", task->parts,
                          SIM_PARTS);
+    if (task->groups > SIM_GROUPS || (task->groups > 1 && task->parts > 1))
+        return error_set(FGPU_E_INVAL,
+                         "fgpu_sim_add: groups is %u, parts is %u; at most %u groups, and not both",
+                         task->groups, task->parts, SIM_GROUPS);
     if (task->after_count > LIMITS_DEPS)
         return error_set(FGPU_E_LIMIT, "fgpu_sim_add: after_count is %u, at most %u",
                          task->after_count, (unsigned)LIMITS_DEPS);
@@ -266,6 +276,7 @@ static fgpu_status sim_task_type(fgpu_sim *sim, const fgpu_sim_task *task, uint3
     struct simulator_type asked = {.machine_kernel = kernel->machine_kernel, .size = task->size};
     asked.cost_ns = task->cost_ns;
     asked.parts = task->parts > 1 ? task->parts : 0;
+    asked.groups = task->groups > 1 ? task->groups : 0;
     if (asked.machine_kernel == UINT32_MAX && task->cost_ns <= 0)
         asked.flops = task->flops;
     fgpu_status status = simulator_type(&sim->simulator, kernel->name, &asked, type);

@@ -86,6 +86,7 @@
 #define LIMITS_MACHINE_NOTES 1024u            /* a page of reasons */
 #define LIMITS_MACHINE_CLASSES 4096u          /* alike devices are one class */
 #define LIMITS_MACHINE_DEVICES (1u << 20)     /* a hundred times the largest that is simulated */
+#define LIMITS_MACHINE_UNITS (1u << 20)       /* groups at once: ten for each lane of the largest */
 #define LIMITS_MACHINE_LINKS 65536u           /* a measured one for each pair of 256 devices */
 #define LIMITS_MACHINE_INSTANCES (1u << 24)   /* sixteen for each device */
 #define LIMITS_MACHINE_ROUTES (1u << 20)      /* all pairs of 1,000 classes */

@@ -98,6 +98,7 @@ struct lane {
     uint64_t seen;         /* number of the newest one that is known to have finished */
     uint64_t silent_ns;    /* predicted time of what was handed out since one that rings */
     int64_t lag_ns;        /* the least that our clock was ahead when a long task was seen to end */
+    uint64_t gap_ns;       /* between two slices in a row, smoothed; 0: not known */
     uint32_t react_ns;     /* how much later than that it is seen, smoothed: the host's turn */
     uint32_t waiters;      /* links: tasks that wait until it has progressed */
     uint8_t full;          /* its budget was used up; takes more when half of it is free */

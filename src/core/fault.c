@@ -156,7 +156,7 @@ static bool fault_node_lives(const struct engine *engine, uint32_t node)
 }
 
 /* Is there anybody left to run tasks? */
-static bool fault_any_lives(const struct engine *engine)
+bool fault_any_lives(const struct engine *engine)
 {
     for (uint32_t d = 0; d < engine->device_count; d++)
         if (!engine->devices[d].lost && !engine->devices[d].hidden)

@@ -17,4 +17,7 @@ void fault_return(struct engine *engine, struct task *task, bool torn);
 /* The device no longer counts: its tasks are taken back, its memory is forgotten. */
 void fault_device(struct engine *engine, uint32_t device, const char *reason);
 
+/* Is there a device left that takes tasks? */
+bool fault_any_lives(const struct engine *engine);
+
 #endif

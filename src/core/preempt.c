@@ -29,10 +29,14 @@
 #include "core/sched.h"
 #include "core/serve.h"
 
+#define PREEMPT_LEAST_NS 100000u /* a shorter slice, where launching one costs so little: */
+#define PREEMPT_GAPS 20u         /* no less than so often what was between two slices, */
+#define PREEMPT_TURNS 50u        /* of the host in the time of a slice: one at a time is enough */
+#define PREEMPT_TAIL_GROUPS 10u  /* nor than so many groups: some units idle at its end */
+#define PREEMPT_GAP_WEIGHT 8u    /* of what was measured so far against the newest gap */
 #define PREEMPT_LAUNCH_NS 20000000u /* under a guard: handing out costs nothing then, */
 #define PREEMPT_DRAIN_NS 4000000u   /* but of many groups not more than run in so long, */
 #define PREEMPT_DRAIN_GROUPS 1024u  /* or so many groups, which are passed over in no time */
-#define PREEMPT_FIRM_NS 1000000u    /* a turn by the guaranteed minimum */
 #define PREEMPT_FIRST_GROUPS 4u     /* of a slice, while nobody knows how long a group takes */
 #define PREEMPT_ROOM 4u             /* numbers of a lane that are left to others */
 
@@ -117,15 +121,45 @@ static uint64_t preempt_guess_ns(const struct preempt_run *run, uint64_t groups)
     return (uint64_t)((double)run->expected_ns / (double)run->groups * (double)groups);
 }
 
-static uint64_t preempt_groups(const struct preempt_run *run)
+/* The shortest launch that costs little beyond its work. [in] gap_ns: see struct lane. */
+static uint64_t preempt_short_ns(const struct preempt_run *run, uint64_t group_ns, uint64_t gap_ns)
 {
-    uint64_t left = run->groups - run->at;
+    uint64_t ns = PREEMPT_LEAST_NS;
+    bool is_slice = run->form == FGPU_FORM_SLICED;
+    if (is_slice && (group_ns == 0 || gap_ns == 0)) /* nobody knows */
+        return PREEMPT_SLICE_NS;
+    ns = ns > gap_ns * PREEMPT_GAPS ? ns : gap_ns * PREEMPT_GAPS;
+    if (is_slice && ns < group_ns * PREEMPT_TAIL_GROUPS)
+        ns = group_ns * PREEMPT_TAIL_GROUPS;
+    return ns < PREEMPT_SLICE_NS ? ns : PREEMPT_SLICE_NS;
+}
+
+/* As many as run at once, or twice as many, and so on: none of them runs alone at the end. */
+static uint64_t preempt_even(const struct engine *engine, const struct preempt_run *run,
+                             uint64_t count)
+{
+    uint64_t fill = engine->devices[engine_lane(engine, run->lane)->device].caps.fill_groups;
+    if (fill > 1)
+        count = count > fill ? count / fill * fill : fill;
+    return count > 0 ? count : 1;
+}
+
+/* Of the groups from `at` on those that have run before a launch was stopped: the first ones, as
+ * far as is known here (its guard knows). */
+static uint64_t preempt_before(const struct preempt_run *run)
+{
+    return run->span_left > 0 ? run->span - run->span_left : 0;
+}
+
+static uint64_t preempt_groups(const struct engine *engine, const struct preempt_run *run)
+{
+    uint64_t before = preempt_before(run), left = run->groups - run->at - before;
     if (run->span_left > 0 && !run->firm)
         return run->span;
     uint64_t left_ns = preempt_guess_ns(run, left);
-    uint64_t target_ns = run->form == FGPU_FORM_SLICED ? PREEMPT_SLICE_NS : PREEMPT_LAUNCH_NS;
-    if (run->firm && target_ns > PREEMPT_FIRM_NS)
-        target_ns = PREEMPT_FIRM_NS;
+    uint64_t target_ns = PREEMPT_LAUNCH_NS;
+    if (run->form == FGPU_FORM_SLICED || run->firm)
+        target_ns = preempt_short_ns(run, left_ns / left, engine_lane(engine, run->lane)->gap_ns);
     double share = left_ns > target_ns ? (double)target_ns / (double)left_ns : 1;
     uint64_t count = (uint64_t)((double)left * share);
     if (left_ns == 0) /* nobody knows */
@@ -135,8 +169,9 @@ static uint64_t preempt_groups(const struct preempt_run *run)
         count = drain < (double)count ? (uint64_t)drain : count;
         count = count > PREEMPT_DRAIN_GROUPS ? count : PREEMPT_DRAIN_GROUPS;
     }
-    count = count > 0 ? count : 1;
-    return count < left ? count : left;
+    if (left_ns > 0 && count < left)
+        count = preempt_even(engine, run, count);
+    return before + (count < left ? count : left);
 }
 
 static void preempt_send(struct engine *engine, struct task *task, struct preempt_run *run)
@@ -147,8 +182,8 @@ static void preempt_send(struct engine *engine, struct task *task, struct preemp
     struct kernel *kernel = engine_kernel(engine, task->kernel);
     preempt_body(task, run, &preempt_form(engine, kernel, lane->device, run->form)->code, body);
     body->first = run->at;
-    body->count = preempt_groups(run);
-    uint64_t ns = preempt_guess_ns(run, body->count);
+    body->count = preempt_groups(engine, run);
+    uint64_t ns = preempt_guess_ns(run, body->count - preempt_before(run));
     ns = ns > 0 ? ns : PLACE_UNKNOWN_NS;
     fgpu_cmd cmd = {
         .kind = FGPU_CMD_LAUNCH, .flags = FGPU_CMD_TIMED | FGPU_CMD_NOTIFY, .body = body};
@@ -165,12 +200,21 @@ static void preempt_send(struct engine *engine, struct task *task, struct preemp
         run->at += body->count;
 }
 
+/* Two slices, so that the device has the next one when it has finished the first; one, where the
+ * host is there so soon that it costs little, for whatever is urgent waits for both. */
+static uint32_t preempt_most(const struct lane *lane, const struct preempt_run *run)
+{
+    bool is_soon =
+        lane->gap_ns != 0 && (uint64_t)lane->react_ns * PREEMPT_TURNS < run->flight_ns[run->head];
+    return run->form == FGPU_FORM_SLICED && !(is_soon && run->flying > 0) ? PREEMPT_FLIGHT : 1;
+}
+
 /* Hands out as much as there should be in flight. */
 static void preempt_go(struct engine *engine, struct task *task, struct preempt_run *run)
 {
     struct lane *lane = engine_lane(engine, run->lane);
-    uint32_t most = run->form == FGPU_FORM_SLICED ? PREEMPT_FLIGHT : 1;
-    while (run->flying < most && run->at < run->groups && lane_room(lane) > PREEMPT_ROOM)
+    while (run->flying < preempt_most(lane, run) && run->at < run->groups &&
+           lane_room(lane) > PREEMPT_ROOM)
         preempt_send(engine, task, run);
     sched_update_hunger(engine, lane);
 }
@@ -194,6 +238,7 @@ void preempt_launch(struct engine *engine, struct task *task, bool chained)
             run->expected_ns < UINT32_MAX ? (uint32_t)run->expected_ns : UINT32_MAX;
     run->chained = chained;
     run->firm = serve_urgent_waits(engine); /* and yet it was chosen */
+    serve_in_parts(engine, task);
     task_set_state(task, FGPU_TASK_RUNNING);
     preempt_begin_round(engine, task, run);
     preempt_go(engine, task, run);
@@ -208,6 +253,21 @@ static void preempt_tell(struct engine *engine, const struct preempt_run *run, u
 }
 
 /* ---- the end of a launch ---------------------------------------------------------------- */
+
+/* What was between a slice and the one that lay behind it in the queue. */
+static void preempt_note_gap(struct engine *engine, const struct preempt_run *run,
+                             const fgpu_cmd_result *result)
+{
+    struct lane *lane = engine_lane(engine, run->lane);
+    uint64_t ns = result->start_ns > run->end_ns ? result->start_ns - run->end_ns : 1;
+    if (!run->follows || run->end_ns == 0)
+        return;
+    ns = ns < PREEMPT_SLICE_NS ? ns : PREEMPT_SLICE_NS;
+    lane->gap_ns = lane->gap_ns == 0
+                       ? ns
+                       : ((PREEMPT_GAP_WEIGHT - 1) * lane->gap_ns + ns + PREEMPT_GAP_WEIGHT - 1) /
+                             PREEMPT_GAP_WEIGHT;
+}
 
 /* The oldest command in flight has finished. */
 static fgpu_cmd_slice *preempt_land(struct engine *engine, struct preempt_run *run)
@@ -239,13 +299,15 @@ static void preempt_count(struct engine *engine, struct task *task, struct preem
         return;
     }
     /* Of a range that was stopped before, only what it had left has run now. */
-    bool again = run->span == body->count && run->span_left > 0;
-    uint64_t groups = (again ? run->span_left : body->count) - left;
+    uint64_t before = preempt_before(run), ran = body->count - left;
+    uint64_t groups = ran > before ? ran - before : 0;
     uint64_t ns = result->end_ns - result->start_ns;
     run->span = body->count;
     run->span_left = left;
     run->ran_ns += ns;
     run->ran_groups += groups;
+    preempt_note_gap(engine, run, result);
+    run->follows = run->flying > 0;
     run->round_ns = run->round_ns != 0 ? run->round_ns : result->start_ns;
     run->end_ns = result->end_ns;
     serve_ran(engine, task, ns);
@@ -335,6 +397,13 @@ static bool preempt_hinders(const struct engine *engine, uint32_t there, const s
                                     engine_lane(engine, there)->device == lane->device);
 }
 
+/* What goes on now must not be stopped before it has done anything: urgent work that comes again
+ * and again as soon as it has ended would leave it nothing. */
+static bool preempt_is_owed(const struct engine *engine)
+{
+    return share_floor_is_owed(&engine->serve->rest);
+}
+
 static void preempt_wait(struct engine *engine, struct preempt_run *run)
 {
     struct lane *lane = engine_lane(engine, run->lane);
@@ -360,7 +429,7 @@ static void preempt_pause(struct engine *engine, struct task *task, struct preem
         return;
     }
     if (!waits && preempt_has_room(engine, lane) && !preempt_is_urgent(engine, lane)) {
-        run->firm = 0;
+        run->firm = preempt_is_owed(engine);
         preempt_go(engine, task, run);
         return;
     }
@@ -458,18 +527,16 @@ void preempt_fill(struct engine *engine, struct lane *lane, bool firm)
         }
         struct task *task = engine_task(engine, run->task);
         run->due = 0;
+        run->firm |= preempt_is_owed(engine);
         lane->resumes--;
         preempt_begin_round(engine, task, run);
         preempt_go(engine, task, run);
     }
 }
 
-bool preempt_holds(const struct engine *engine)
+bool preempt_has_work(const struct engine *engine)
 {
-    for (size_t i = 0; engine->preempt != NULL && i < engine->preempt->runs.count; i++)
-        if (preempt_at(engine, i)->due)
-            return true;
-    return false;
+    return engine->preempt != NULL && engine->preempt->runs.count > 0;
 }
 
 void preempt_claim(struct engine *engine)

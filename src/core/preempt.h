@@ -50,6 +50,7 @@ struct preempt_run {
     uint8_t queued;   /* waits for its turn in core/serve.c */
     uint8_t due;      /* to be resumed when its lane has room */
     uint8_t untimed;  /* a device did not measure a launch of it */
+    uint8_t follows;  /* the oldest slice in flight lay behind the one that ended last */
     int32_t status;   /* the first failure */
 };
 
@@ -96,8 +97,8 @@ void preempt_fill(struct engine *engine, struct lane *lane, bool firm);
 uint32_t preempt_urgent_lane(const struct engine *engine, const struct engine_device *device);
 /* Predicted time of what is in flight there and would make way. */
 uint64_t preempt_soft_ns(const struct engine *engine, const struct lane *lane);
-/* Is one held back that could go on? */
-bool preempt_holds(const struct engine *engine);
+/* Is there one that has not ended? */
+bool preempt_has_work(const struct engine *engine);
 /* The guaranteed minimum is due to one of these, though urgent work waits. */
 void preempt_claim(struct engine *engine);
 /* No lane has room for more: where one has nothing to do but wait for somebody's data, who was

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/fault.h"
 #include "core/graph.h"
 #include "core/planner.h"
 #include "core/preempt.h"
@@ -27,6 +28,7 @@
 #define SERVE_SHARP_NS 50000u      /* in flight in a lane, while something urgent may come */
 #define SERVE_CALM_NS 100000000u   /* after the last urgent task: nothing more is expected */
 #define SERVE_LANES 64u            /* that are looked at for room */
+#define SERVE_NEWEST 32u           /* commands in flight that are looked at for an urgent one */
 #define SERVE_PRIORITY_LEAST 1000u /* keys are 1000 - priority */
 
 struct serve_entry *serve_entry(const struct engine *engine, uint32_t slot)
@@ -156,17 +158,24 @@ void serve_fini(struct engine *engine)
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-static void serve_charge(struct engine *engine, struct serve_entry *entry, int64_t ns)
+/* Towards the minimum that is guaranteed to the classes behind. */
+static void serve_charge_floors(struct engine *engine, const struct serve_entry *entry, int64_t ns)
 {
     struct serve *serve = engine->serve;
     bool batch_waits = serve->ready[SERVE_BATCH] > 0;
-    bool rest_waits = batch_waits || serve->ready[SERVE_NORMAL] > 0 || preempt_holds(engine);
+    bool rest_waits = batch_waits || serve->ready[SERVE_NORMAL] > 0 || preempt_has_work(engine);
+    share_floor_ran(&serve->rest, entry->charged != SERVE_URGENT, rest_waits, ns);
+    share_floor_ran(&serve->batch, entry->charged == SERVE_BATCH, batch_waits, ns);
+}
+
+static void serve_charge(struct engine *engine, struct serve_entry *entry, int64_t ns)
+{
     if (ns == 0)
         return;
     entry->charged_ns = (uint64_t)((int64_t)entry->charged_ns + ns);
-    share_charge(&serve->share[entry->charged], entry->tenant, ns);
-    share_floor_ran(&serve->rest, entry->charged != SERVE_URGENT, rest_waits, ns);
-    share_floor_ran(&serve->batch, entry->charged == SERVE_BATCH, batch_waits, ns);
+    share_charge(&engine->serve->share[entry->charged], entry->tenant, ns);
+    if (!(entry->flags & SERVE_F_PARTS))
+        serve_charge_floors(engine, entry, ns);
 }
 
 /* The task that was chosen last has been placed, and is charged what that takes. */
@@ -199,11 +208,23 @@ void serve_piece(struct engine *engine, const struct task *piece)
     serve_charge(engine, entry, (int64_t)ns);
 }
 
-/* What was predicted has been charged. */
+void serve_in_parts(struct engine *engine, const struct task *task)
+{
+    struct serve_entry *entry = serve_of(engine, task);
+    if (!(entry->flags & SERVE_F_PARTS) && entry->charged != SERVE_URGENT)
+        share_floor_refund(&engine->serve->rest, entry->charged_ns);
+    if (!(entry->flags & SERVE_F_PARTS) && entry->charged == SERVE_BATCH)
+        share_floor_refund(&engine->serve->batch, entry->charged_ns);
+    entry->flags |= SERVE_F_PARTS;
+}
+
+/* What was predicted has been charged to its tenant. */
 void serve_ran(struct engine *engine, struct task *task, uint64_t ns)
 {
     struct serve_entry *entry = serve_of(engine, task);
     entry->pieces_ns += ns;
+    if (ns > 0)
+        serve_charge_floors(engine, entry, (int64_t)ns);
     if (entry->pieces_ns > entry->charged_ns)
         serve_charge(engine, entry, (int64_t)(entry->pieces_ns - entry->charged_ns));
 }
@@ -529,6 +550,30 @@ static bool serve_lane_works(const struct engine *engine, const struct lane *lan
     return !lane->hidden && !lane->rests && !lane->copies && !engine->devices[lane->device].lost;
 }
 
+/* Does an urgent task gain nothing from being given to the lane before there is room for it? Behind
+ * another urgent one it would wait either way, and can still give way to one that comes meanwhile:
+ * data that must be copied there are the reason to choose early. */
+static bool serve_waits_better(const struct engine *engine, const struct lane *lane)
+{
+    if (engine->devices[lane->device].node != 0)
+        return false;
+    for (uint64_t n = lane->issued; n > lane->done && lane->issued - n < SERVE_NEWEST; n--) {
+        uint32_t entry = lane->ring[n & lane->ring_mask];
+        if (!(entry & RING_OP) && serve_is_urgent(engine, engine_task(engine, entry)))
+            return true;
+    }
+    return false;
+}
+
+/* Of the queues of a device with side queues one takes what is urgent. */
+static const struct lane *serve_urgent_lane(const struct engine *engine, const struct lane *lane)
+{
+    const struct engine_device *device = &engine->devices[lane->device];
+    if (device->side_count == 0)
+        return lane;
+    return engine_lane(engine, preempt_urgent_lane(engine, device));
+}
+
 /* Would a lane take a task now; or [in] urgent: an urgent one, before what it has? */
 static bool serve_has_room(const struct engine *engine, bool urgent)
 {
@@ -538,13 +583,16 @@ static bool serve_has_room(const struct engine *engine, bool urgent)
         if (!serve_lane_works(engine, lane))
             continue;
         looked++;
-        if (lane->backlog_count == 0 && (urgent || sched_has_room(engine, lane)))
+        if (urgent && engine->preempt != NULL)
+            lane = serve_urgent_lane(engine, lane);
+        if (lane->backlog_count == 0 &&
+            (sched_has_room(engine, lane) || (urgent && !serve_waits_better(engine, lane))))
             return true;
         if (urgent && lane->backlog_head != TASK_NONE &&
             !serve_may_chain(engine, engine_task(engine, lane->backlog_head)))
             return true;
     }
-    return false;
+    return looked == 0 && !fault_any_lives(engine); /* it is refused when it is placed */
 }
 
 /* The budget in flight follows what may come. */

@@ -23,7 +23,8 @@ enum serve_flag {
     SERVE_F_QUEUED = 2,  /* in one of the queues */
     SERVE_F_PRESENT = 4, /* counted in its tenant's `present` */
     SERVE_F_PICKED = 8,  /* has been charged what was predicted */
-    SERVE_F_ADMITTED = 16
+    SERVE_F_ADMITTED = 16,
+    SERVE_F_PARTS = 32 /* what is guaranteed to others counts its launches as they end */
 };
 
 /* What is known of the task in a slot. */
@@ -138,6 +139,8 @@ bool serve_urgent_waits(const struct engine *engine);
 bool serve_lane_is_urgent(const struct engine *engine, const struct lane *lane);
 /* A RUNNING task of which nothing is in flight waits for its next turn. False without memory. */
 bool serve_suspend(struct engine *engine, struct task *task);
+/* It will be launched bit by bit: it has had nothing yet, however long it will take. */
+void serve_in_parts(struct engine *engine, const struct task *task);
 /* It has run for so long, and is not done. */
 void serve_ran(struct engine *engine, struct task *task, uint64_t ns);
 

@@ -37,6 +37,8 @@ struct machine_class {
     uint32_t node_rank;          /* nodes before those of this class: grows with the class */
     uint64_t memory_bytes;       /* of each; 0: no limit */
     uint64_t launch_ns;          /* between the end of one kernel and the start of the next */
+    uint32_t units;              /* work groups that each runs at the same time; 0: not known, then
+                                    kernels are not cut between groups, nor stopped there */
     double flops_per_ns;         /* of a kernel whose cost is not listed; MACHINE_UNKNOWN */
     double bytes_per_ns;         /* of its own memory: fills, copies inside it; MACHINE_UNKNOWN */
     double idle_watt, busy_watt; /* MACHINE_UNKNOWN */

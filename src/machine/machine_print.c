@@ -92,6 +92,8 @@ static void print_class(struct print_out *out, const struct machine_class *class
     print_text(out, "  memory %s\n", class->first_node != 0 ? memory : "host");
     if (class->launch_ns != 0)
         print_text(out, "  launch_ns %" PRIu64 "\n", class->launch_ns);
+    if (class->units != 0)
+        print_text(out, "  units %" PRIu32 "\n", class->units);
     print_figure(out, "flops_per_ns", class->flops_per_ns);
     print_figure(out, "bytes_per_ns", class->bytes_per_ns);
     print_figure(out, "idle_watt", class->idle_watt);

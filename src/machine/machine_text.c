@@ -304,6 +304,17 @@ static int text_launch(struct text_reader *reader)
     return text_whole(reader, 1, UINT64_MAX, &machine_build_last_class(&reader->build)->launch_ns);
 }
 
+static int text_units(struct text_reader *reader)
+{
+    uint64_t units = 0;
+    int status = text_whole(reader, 1, LIMITS_MACHINE_UNITS, &units);
+    if (status == FGPU_OK && units == 0)
+        return text_fail(reader, "a device runs at least 1 work group at a time");
+    if (status == FGPU_OK)
+        machine_build_last_class(&reader->build)->units = (uint32_t)units;
+    return status;
+}
+
 static int text_flops(struct text_reader *reader)
 {
     return text_number(reader, 1, &machine_build_last_class(&reader->build)->flops_per_ns);
@@ -380,6 +391,7 @@ static const struct text_statement text_statements[] = {
     {"count", TEXT_CLASS, 1, 1, text_count, "count N"},
     {"memory", TEXT_CLASS, 1, 1, text_memory, "memory host|unlimited|BYTES"},
     {"launch_ns", TEXT_CLASS, 1, 1, text_launch, "launch_ns N"},
+    {"units", TEXT_CLASS, 1, 1, text_units, "units N"},
     {"flops_per_ns", TEXT_CLASS, 1, 1, text_flops, "flops_per_ns X"},
     {"bytes_per_ns", TEXT_CLASS | TEXT_LINK, 1, 1, text_bytes, "bytes_per_ns X"},
     {"idle_watt", TEXT_CLASS, 1, 1, text_idle, "idle_watt X"},

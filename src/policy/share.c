@@ -91,3 +91,11 @@ void share_floor_ran(struct share_floor *floor, bool theirs, bool waits, int64_t
     if (!waits && floor->owed_ns > 0)
         floor->owed_ns = 0;
 }
+
+void share_floor_refund(struct share_floor *floor, uint64_t ns)
+{
+    int64_t part = 1000 - (int64_t)floor->permille, most = floor->owed_ns > 0 ? floor->owed_ns : 0;
+    floor->owed_ns += (int64_t)(ns / 1000) * part;
+    if (floor->owed_ns > most)
+        floor->owed_ns = most;
+}

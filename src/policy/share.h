@@ -71,6 +71,9 @@ void share_floor_init(struct share_floor *floor, uint32_t permille);
 /* Device time went to the guaranteed ones (theirs), or to the others; waits: some of the former
  * had work then. A negative time corrects. */
 void share_floor_ran(struct share_floor *floor, bool theirs, bool waits, int64_t ns);
+/* Of time that went to the guaranteed ones so much was not used yet. They do not become owed
+ * something by that: what was too much of it has been forgotten. */
+void share_floor_refund(struct share_floor *floor, uint64_t ns);
 /* Is it their turn, though others wait that go before? */
 static inline bool share_floor_is_owed(const struct share_floor *floor)
 {

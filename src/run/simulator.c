@@ -38,6 +38,8 @@ static void simulator_caps(const struct simulator_device *device, uint32_t ring,
                                .offset_align_bytes = 1,
                                .max_queue_commands = ring / 4,
                                .parts = 1,
+                               .slices = device->slices,
+                               .fill_groups = device->slices ? device->machine.units : 0,
                                .copy_queue_count = device->copy_count,
                                .memory_bytes = device->memory_bytes};
 }
@@ -148,6 +150,8 @@ static fgpu_status simulator_engine(struct simulator *s)
         .ring = ring,
         .plans_apart = s->config.plan_turns > 0,
         .lossless = simulator_is_lossless(s),
+        .preempt = s->config.preempt,
+        .overdue_ns = s->config.overdue_ns,
         .checks = s->config.checks};
     struct power_config power = {
         .cap_watt = s->config.cap_watt, .most_ns = simulator_most_ns, .user = s};
@@ -201,6 +205,7 @@ fgpu_status simulator_init(struct simulator *s, const struct simulator_config *c
     vec_init(&s->decisions, sizeof(struct simulator_decision), NULL);
     vec_init(&s->runs, sizeof(struct simulator_run), NULL);
     vec_init(&s->built, sizeof(struct action), NULL);
+    vec_init(&s->guards, sizeof(struct simulator_guard), NULL);
     vec_init(&s->tasks, sizeof(struct simulator_task), NULL);
     vec_init(&s->types, sizeof(struct simulator_type), NULL);
     vec_init(&s->costs, sizeof(struct simulator_cost), NULL);
@@ -215,6 +220,7 @@ fgpu_status simulator_init(struct simulator *s, const struct simulator_config *c
         status = simulator_engine(s);
     if (status == FGPU_OK)
         status = simulator_lanes(s);
+    s->sliced = status == FGPU_OK && simulator_has_slices(s);
     if (status != FGPU_OK)
         simulator_fini(s);
     return status;
@@ -238,6 +244,7 @@ void simulator_fini(struct simulator *s)
     vec_fini(&s->decisions);
     vec_fini(&s->runs);
     vec_fini(&s->built);
+    vec_fini(&s->guards);
     vec_fini(&s->tasks);
     vec_fini(&s->types);
     vec_fini(&s->costs);
@@ -309,6 +316,12 @@ static uint64_t simulator_machine_ns(struct simulator *s, uint32_t index,
     return class->launch_ns + simulator_machine_run_ns(s, device, command->entry);
 }
 
+static bool simulator_is_endless(const struct simulator *s, const struct simulator_command *command)
+{
+    return s->config.endless != 0 && command->cmd.kind == FGPU_CMD_LAUNCH &&
+           simulator_task_at(s, command->entry)->number == s->config.endless - 1;
+}
+
 /* An idle lane takes up its next command. */
 static void simulator_begin(struct simulator *s, uint32_t index)
 {
@@ -321,10 +334,11 @@ static void simulator_begin(struct simulator *s, uint32_t index)
     lane->start_ns = s->now_ns;
     uint64_t ns = 1;
     if (!simulator_skips(lane, command))
-        ns = s->config.machine != NULL
+        ns = simulator_slice(command) != NULL ? simulator_slice_ns(s, index, command)
+             : s->config.machine != NULL
                  ? simulator_machine_ns(s, index, command)
                  : cost_ns(&device->machine, &command->cmd, s->config.group_ps, &s->rng);
-    lane->end_ns = s->now_ns + ns;
+    lane->end_ns = simulator_is_endless(s, command) ? SIMULATOR_NEVER : s->now_ns + ns;
     s->started += !(command->entry & RING_OP); /* nor a fence */
     agenda_set(&s->agenda, index, lane->end_ns);
 }
@@ -395,6 +409,8 @@ bool simulator_act(struct simulator *s)
             fed = true;
             break;
         case ACTION_BUILD:
+        case ACTION_FORM:
+        case ACTION_GUARD:
             FGPU_ASSERT(vec_push(&s->built, &action) != NULL);
             fed = true;
             break;
@@ -405,24 +421,17 @@ bool simulator_act(struct simulator *s)
             search_run(engine_search(&s->engine));
             s->plan_due = s->turns + 1 + rng_below(&s->rng, s->config.plan_turns);
             break;
-        case ACTION_FORM: /* its devices take no slices */
-        case ACTION_GUARD:
         case ACTION_UNGUARD:
-            FGPU_UNREACHABLE();
+            simulator_guard_close(s, action.handle);
+            break;
         case ACTION_FREE:
         case ACTION_CODE_FREE:
             break;
         }
     }
     vec_clear(&s->engine.actions);
-    for (size_t i = 0; i < s->built.count; i++) {
-        const struct action *action = vec_at(&s->built, i);
-        fgpu_code_built built = {.code = action->index + 1u};
-        bool fails = s->config.machine != NULL &&
-                     !simulator_machine_builds(s, action->index, action->device);
-        engine_built(&s->engine, action->index, action->device, fails ? FGPU_E_BUILD : FGPU_OK,
-                     &built);
-    }
+    for (size_t i = 0; i < s->built.count; i++)
+        simulator_answer_action(s, vec_at(&s->built, i));
     vec_clear(&s->built);
     return fed;
 }
@@ -461,10 +470,14 @@ static void simulator_turn(struct simulator *s)
     do {
         engine_turn(&s->engine);
         simulator_fetch_buffers(s);
+        simulator_tell_guards(s);
         (void)simulator_hand_out(s);
     } while (simulator_act(s) || s->engine.actions.count > 0);
     if (s->engine.power != NULL)
         agenda_set(&s->agenda, simulator_wake(s), s->engine.power->wake_ns);
+    else if (s->config.overdue_ns != 0)
+        agenda_set(&s->agenda, simulator_wake(s),
+                   s->engine.pending_tasks > 0 ? s->engine.overdue_look_ns : AGENDA_NEVER);
     simulator_time_end(s, begin_ns, true);
 }
 
@@ -514,11 +527,17 @@ static uint32_t simulator_number(const struct simulator *s, uint32_t slot, uint3
                                  : UINT32_MAX;
 }
 
-static void simulator_note_piece(const struct simulator_command *command, struct simulator_run *run)
+static void simulator_note_piece(const struct simulator_lane *lane,
+                                 const struct simulator_command *command, struct simulator_run *run)
 {
     const fgpu_cmd_launch *launch = command->cmd.body;
     if (command->cmd.kind != FGPU_CMD_LAUNCH || !launch->part)
         return;
+    if (launch->part == FGPU_LAUNCH_SLICE) {
+        run->first = (uint32_t)lane->first;
+        run->items = (uint32_t)lane->groups;
+        return;
+    }
     run->first = (uint32_t)((const fgpu_cmd_part *)command->cmd.body)->first;
     run->items = (uint32_t)launch->global[launch->dims - 1];
 }
@@ -540,7 +559,9 @@ static void simulator_keep(struct simulator *s, uint32_t index,
     uint32_t slot = command->entry, generation = 0;
     if (is_task) {
         run.generation = generation = task_generation(engine_task(&s->engine, command->entry));
-        simulator_note_piece(command, &run);
+        simulator_note_piece(lane, command, &run);
+        if (simulator_slice(command) != NULL && run.items == 0) /* nothing of it has run */
+            return;
     } else if (!is_fence) {
         slot = (uint32_t)(op->task - 1);
         generation = (uint32_t)((op->task - 1) >> 32);
@@ -569,7 +590,7 @@ static void simulator_note(struct simulator *s, uint32_t index,
 /* When a task has ended: of one in pieces, as far as is known. */
 static void simulator_answer(struct simulator *s, uint32_t slot, uint64_t end_ns)
 {
-    if (!(engine_task(&s->engine, slot)->marks & TASK_M_PIECE)) {
+    if (!(engine_task(&s->engine, slot)->marks & (TASK_M_PIECE | TASK_M_PREEMPT))) {
         s->response_ns += (double)end_ns;
         s->answered++;
         return;
@@ -609,6 +630,8 @@ static void simulator_finish(struct simulator *s, uint32_t index)
     result->timed = 1;
     result->start_ns = lane->start_ns;
     result->end_ns = lane->end_ns;
+    if (simulator_slice(&command) != NULL)
+        simulator_slice_ended(s, index, &command);
     simulator_note(s, index, &command);
     if (!(command.entry & RING_OP)) /* nor a fence */
         simulator_count(s, index, command.entry, result->status);
@@ -722,7 +745,9 @@ fgpu_status simulator_submit_typed(struct simulator *s, struct submit_request *r
     request->global[1] = request->global[2] = 1;
     /* Nothing asks for the size of a group but what is cut into groups: other records stay brief.
      */
-    request->local[0] = request->cuts != NULL ? 1 : 0;
+    request->local[0] = request->cuts != NULL ? 1 : type->groups > 1 ? SIMULATOR_ITEMS : 0;
+    if (request->local[0] == 0 && s->sliced && type->model_size <= UINT32_MAX)
+        request->local[0] = (uint32_t)type->model_size; /* one group */
     fgpu_status status = submit_prepare(&s->engine, request, &index, &generation);
     if (status != FGPU_OK)
         return status;

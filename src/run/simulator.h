@@ -13,17 +13,20 @@
 #include "base/agenda.h"
 #include "base/rng.h"
 #include "core/engine.h"
+#include "core/preempt.h"
 #include "core/submit.h"
 #include "dev/sim/cost.h"
 #include "machine/machine.h"
 #include "run/network.h"
 
 #define SIMULATOR_NEVER UINT64_MAX
+#define SIMULATOR_ITEMS 64u /* of a work group, where a machine's task has groups */
 
 struct simulator_device {
     struct sim_machine machine;
     uint32_t queue_count;
     bool host_memory;            /* works in the host's memory */
+    bool slices;                 /* takes launches of some groups, and guards */
     uint64_t memory_bytes;       /* of its own; 0: no limit */
     uint64_t lost_at_ns;         /* virtual time of its death, SIMULATOR_NEVER */
     uint32_t cores, group_cores; /* see struct engine_device_config; the group is 0 */
@@ -63,6 +66,10 @@ struct simulator_config {
     double loss_per_s;     /* devices with memory of their own that are lost in a second */
     double cap_watt;       /* no 100 ms window draws more; 0: no cap */
     uint32_t objective;    /* fgpu_objective */
+    uint32_t preempt;      /* fgpu_pool_preempt */
+    uint64_t overdue_ns;   /* see struct engine_config */
+    uint32_t endless; /* of a described machine: the task of this number less 1 never ends, once
+                         it runs; 0: all end */
 };
 
 /* One command as it was handed out, in the log of decisions. */
@@ -86,7 +93,7 @@ struct simulator_run {
     int32_t status;
     uint32_t number;         /* simulator_task.number, of a copy the task it was ordered for */
     uint16_t source, target; /* nodes of a copy */
-    uint32_t first, items;   /* of a piece: which work items; else 0 */
+    uint32_t first, items;   /* of a piece: which work items; of a slice: which groups; else 0 */
 };
 
 /* What is known of the task in a slot of the engine's table. */
@@ -103,7 +110,8 @@ struct simulator_type {
     uint64_t model_size; /* what the performance model is asked with */
     double flops;
     double cost_ns;
-    uint32_t parts; /* that a task can be cut into; 0: none */
+    uint32_t parts;  /* that a task can be cut into; 0: none */
+    uint32_t groups; /* work groups between which it may make way; 0, 1: none */
 };
 
 /* True costs on one class of devices. */
@@ -131,12 +139,22 @@ enum simulator_phase {
     PHASE_FLOW     /* ends when the network says so */
 };
 
+/* What has run of a grid, and whether it is to stop. */
+struct simulator_guard {
+    uint64_t groups, done;
+    bool is_open, stops;
+};
+
 struct simulator_lane {
     struct vec queue; /* struct simulator_command: accepted, oldest first, from `head` on */
     size_t head;
     uint64_t start_ns, end_ns; /* of the oldest, unless IDLE */
     uint8_t phase;             /* enum simulator_phase */
     bool skipping;             /* a command failed: CHAINED ones are skipped until a fence */
+    /* Of a slice that runs: */
+    uint64_t begun_ns;      /* its first wave of groups, */
+    double wave_ns;         /* and how long one takes */
+    uint64_t first, groups; /* which ones run */
 };
 
 /* The way of the last copy of a lane. */
@@ -157,6 +175,7 @@ struct simulator {
     struct simulator_config config;
     struct simulator_device *devices;
     uint32_t device_count;
+    bool sliced; /* a device takes slices */
     struct simulator_lane *lanes;
     struct simulator_way *ways; /* [lane] */
     struct agenda agenda;       /* of lanes, then of the deaths of devices */
@@ -167,7 +186,8 @@ struct simulator {
     uint64_t next_loss_ns;
     struct vec decisions;    /* struct simulator_decision */
     struct vec runs;         /* struct simulator_run */
-    struct vec built;        /* kernels whose build is answered after the turn */
+    struct vec built;        /* struct action: builds, forms and guards, answered after the turn */
+    struct vec guards;       /* struct simulator_guard */
     struct vec tasks;        /* struct simulator_task, by slot */
     struct vec types;        /* struct simulator_type */
     struct vec costs;        /* struct simulator_cost, [type * classes + class] */
@@ -237,6 +257,26 @@ uint64_t simulator_machine_fill_ns(const struct simulator *simulator, uint32_t d
                                    const fgpu_cmd *cmd);
 /* The next device to die, and when the one after it does. UINT32_MAX: none is left that can. */
 uint32_t simulator_machine_loss(struct simulator *simulator);
+
+/* ---- simulator_slices.c: launches of some groups, and guards --------------------------------- */
+
+/* Does a device take slices? */
+bool simulator_has_slices(const struct simulator *simulator);
+/* 0 without memory. */
+fgpu_guard simulator_guard_open(struct simulator *simulator, uint64_t groups);
+void simulator_guard_close(struct simulator *simulator, fgpu_guard guard);
+/* NULL: it is none. */
+const fgpu_cmd_slice *simulator_slice(const struct simulator_command *command);
+/* It begins now, and takes so long if nobody stops it. */
+uint64_t simulator_slice_ns(struct simulator *simulator, uint32_t lane,
+                            const struct simulator_command *command);
+/* It has ended, with the status in its result. */
+void simulator_slice_ended(struct simulator *simulator, uint32_t lane,
+                           const struct simulator_command *command);
+/* Carries out the engine's orders to guards. */
+void simulator_tell_guards(struct simulator *simulator);
+/* BUILD, FORM or GUARD. */
+void simulator_answer_action(struct simulator *simulator, const struct action *action);
 
 /* ---- simulator_power.c: what a machine draws ------------------------------------------------ */
 

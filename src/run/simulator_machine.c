@@ -45,17 +45,19 @@ static void machine_add_class(struct simulator *s, uint32_t index)
     uint64_t memory_bytes =
         s->config.memory_bytes != 0 ? s->config.memory_bytes : class->memory_bytes;
     for (uint32_t i = 0; i < (joins ? 1 : class->count); i++)
-        s->devices[s->device_count++] =
-            (struct simulator_device){.queue_count = (joins ? class->count : 1) + copies,
-                                      .copy_count = copies,
-                                      .host_memory = host,
-                                      .memory_bytes = host ? 0 : memory_bytes,
-                                      .lost_at_ns = SIMULATOR_NEVER,
-                                      .class_index = index,
-                                      .first = class->first_device + i,
-                                      .node = class->first_node == 0 ? 0 : class->first_node + i,
-                                      .alike = index + 1,
-                                      .key = hash_u64(index + 1)};
+        s->devices[s->device_count++] = (struct simulator_device){
+            .queue_count = (joins ? class->count : 1) + copies,
+            .copy_count = copies,
+            .host_memory = host,
+            .slices = class->units > 0,
+            .machine = {.units = class->units, .launch_ns = class->launch_ns},
+            .memory_bytes = host ? 0 : memory_bytes,
+            .lost_at_ns = SIMULATOR_NEVER,
+            .class_index = index,
+            .first = class->first_device + i,
+            .node = class->first_node == 0 ? 0 : class->first_node + i,
+            .alike = index + 1,
+            .key = hash_u64(index + 1)};
 }
 
 fgpu_status simulator_machine_devices(struct simulator *s)
@@ -312,9 +314,12 @@ static fgpu_status machine_kernel_for(struct simulator *s, const char *name, uin
 {
     uint64_t found = 0;
     bool shares = s->types.count >= SIMULATOR_KERNELS;
-    type->model_size = type->parts > 1 ? type->parts : type->size > 0 ? type->size : 1;
+    type->model_size = type->parts > 1    ? type->parts
+                       : type->groups > 1 ? (uint64_t)type->groups * SIMULATOR_ITEMS
+                       : type->size > 0   ? type->size
+                                          : 1;
     if (shares) {
-        type->parts = 0; /* sizes stand for costs */
+        type->parts = type->groups = 0; /* sizes stand for costs */
         double least = SIMULATOR_COST_MAX;
         for (uint32_t c = 0; c < machine_classes(s); c++) {
             double ns = simulator_cost(s, (uint32_t)s->types.count, c)->mean_ns;
@@ -347,6 +352,7 @@ fgpu_status simulator_type(struct simulator *s, const char *name,
     memcpy(&words[2], &asked->flops, sizeof words[2]);
     memcpy(&words[3], &asked->cost_ns, sizeof words[3]);
     key = hash_bytes(words, sizeof words, key);
+    key = asked->groups > 1 ? hash_bytes(&asked->groups, sizeof asked->groups, key) : key;
     if (map_get(&s->type_ids, key, &found)) {
         *index = (uint32_t)found;
         return FGPU_OK;

@@ -140,7 +140,7 @@ cat >arrivals <<'JSON'
   {"id": "b_rt", "load": {"type": "poisson", "frequency": 20}},
   {"id": "c_be", "load": {"type": "continuous"}}]}
 JSON
-"$FASTGPU" bench preempt --sim --slice 200 --launch 10 --json arrivals >preempted.json
+"$FASTGPU" bench preempt --sim --group 100 --launch 10 --json arrivals >preempted.json
 "$FASTGPU" bench fair --count 20 --work 100 --json >real
 python3 - <<'PYTHON'
 import json
@@ -153,12 +153,13 @@ deadline = json.load(open("deadline.json"))
 assert deadline["together_over_optimum"] >= 0.98, deadline
 assert deadline["together_overloaded_over_optimum"] >= 0.95, deadline
 assert deadline["missed_beyond_a_slice"] == 0 and deadline["refused"] > 0, deadline
-assert 0.85 < deadline["arriving_overloaded_over_optimum"] <= 1, deadline
+assert 0.95 < deadline["arriving_overloaded_over_optimum"] <= 1, deadline
 preempt = json.load(open("preempted.json"))
 (work,) = preempt["workloads"]
-assert work["idle_p50_ms"] == 5 and work["plain_p99_over_idle"] > 1.1, work
+assert work["idle_p50_ms"] == 5.01 and work["plain_p99_over_idle"] > 1.1, work
 for way in ("slice", "guard"):
-    assert work[f"{way}_p99_over_idle"] < 1.06 and work[f"{way}_p50_ms"] < 5.5, work
+    assert work[f"{way}_p99_over_idle"] < (1.2 if way == "slice" else 1.06), work
+    assert work[f"{way}_p50_ms"] < 5.5, work
 assert 0.94 < work["slice_batch_ratio"] < 0.96 and work["guard_batch_ratio"] > 0.99, work
 real = json.load(open("real"))
 assert not real["simulated"] and real["devices"] == 1 and real["gap_over_largest"] > 0, real

@@ -140,6 +140,25 @@ void random_world_divide(struct random_world *world, uint64_t seed)
     }
 }
 
+void random_world_slice(struct random_world *world, uint64_t seed)
+{
+    static char text[sizeof world->text];
+    struct rng rng;
+    rng_init(&rng, seed ^ 0x51ce);
+    memcpy(text, world->text, sizeof text);
+    world->length = 0;
+    for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        write_text(world, "%.*s\n", (int)(end - line), line);
+        if (strncmp(line, " kind ", 6) == 0 && rng_below(&rng, 4) > 0)
+            write_text(world, " units %u\n", 1 + (uint32_t)rng_below(&rng, 40));
+    }
+    for (uint32_t t = 0; t < world->task_count; t++)
+        if (rng_below(&rng, 4) > 0)
+            world->tasks[t].groups =
+                (uint32_t)rng_below(&rng, rng_below(&rng, 2) ? 50 : RANDOM_GROUPS);
+    world->options.preempt = (uint32_t)rng_below(&rng, 4);
+}
+
 /* ---- into a simulation -------------------------------------------------------------------- */
 
 void random_world_add(fgpu_sim *sim, const struct random_world *world)
@@ -164,6 +183,7 @@ void random_world_add(fgpu_sim *sim, const struct random_world *world)
                                     .access_count = of->access_count,
                                     .accesses = accesses,
                                     .parts = of->parts,
+                                    .groups = of->groups,
                                     .after = &of->after,
                                     .after_count = of->after != UINT32_MAX};
         if (fgpu_sim_add(sim, &task, NULL) != FGPU_OK)

@@ -16,6 +16,7 @@
 #define RANDOM_KERNELS 4u
 #define RANDOM_DATA_BYTES 1000000u /* at most */
 #define RANDOM_ACCESSES 3u
+#define RANDOM_GROUPS 5000u /* at most */
 
 struct random_access {
     uint32_t data, mode;
@@ -25,7 +26,8 @@ struct random_task {
     struct random_access accesses[RANDOM_ACCESSES];
     uint32_t access_count;
     uint32_t kernel, after;
-    uint32_t parts; /* random_world_divide() */
+    uint32_t parts;  /* random_world_divide() */
+    uint32_t groups; /* random_world_slice() */
     int32_t priority;
 };
 
@@ -42,6 +44,8 @@ struct random_world {
 void random_world_make(struct random_world *world, uint64_t seed);
 /* Most of its tasks are divisible, and some of what they read each piece needs whole. */
 void random_world_divide(struct random_world *world, uint64_t seed);
+/* Some classes of devices say how many work groups run at once, and most tasks have some. */
+void random_world_slice(struct random_world *world, uint64_t seed);
 /* Kernels, data and tasks; what goes wrong fails the test. */
 void random_world_add(fgpu_sim *sim, const struct random_world *world);
 /* Each of the policies in turn. */

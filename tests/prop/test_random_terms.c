@@ -1,6 +1,7 @@
 /* Random tenants, classes, deadlines and moments of submission on random machines, with the
  * engine's invariants checked (an urgent task waits for none that is less urgent): every task ends,
- * nothing runs before what it follows from, and the same seed gives the same.
+ * nothing runs before what it follows from, and the same seed gives the same. Where devices take
+ * slices and guards, each work group of a kernel that made way has run once.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,13 +16,15 @@
 #include "tests/lib/random_world.h"
 #include "tests/lib/seed.h"
 
-#define SPANS 4096u
+#define SPANS 16384u
 
 struct outcome {
     fgpu_sim_result result;
     uint32_t count;
     fgpu_sim_span spans[SPANS];
 };
+
+static uint64_t slices; /* launches of some groups */
 
 struct terms {
     uint64_t release_ns[RANDOM_TASKS], deadline_ns[RANDOM_TASKS];
@@ -74,6 +77,7 @@ static void add_all(fgpu_sim *sim, const struct random_world *world, const struc
                                     .accesses = accesses,
                                     .after = &of->after,
                                     .after_count = of->after != UINT32_MAX,
+                                    .groups = of->groups,
                                     .release_ns = terms->release_ns[t],
                                     .deadline_ns = terms->deadline_ns[t],
                                     .task_class = terms->task_class[t],
@@ -87,6 +91,29 @@ static void add_all(fgpu_sim *sim, const struct random_world *world, const struc
 static bool has_faults(const struct random_world *world)
 {
     return world->options.fail_rate > 0 || world->options.loss_per_s > 0;
+}
+
+/* All of them, each in one launch; or none of them. */
+static bool groups_ran_once(const struct outcome *outcome, uint32_t task, uint32_t groups)
+{
+    static uint8_t ran[RANDOM_GROUPS];
+    memset(ran, 0, sizeof ran);
+    for (uint32_t i = 0; i < outcome->count; i++) {
+        const fgpu_sim_span *span = &outcome->spans[i];
+        uint32_t count = span->parts > 0 ? span->parts : groups;
+        if (span->task != task || span->status != FGPU_OK)
+            continue;
+        if (span->first_part > groups || count > groups - span->first_part)
+            return false;
+        slices += span->parts > 0;
+        for (uint32_t g = span->first_part; g < span->first_part + count; g++)
+            if (ran[g]++ != 0)
+                return false;
+    }
+    for (uint32_t g = 1; g < groups; g++)
+        if (ran[g] != ran[0])
+            return false;
+    return true;
 }
 
 static const char *check(const struct random_world *world, const struct terms *terms,
@@ -108,6 +135,9 @@ static const char *check(const struct random_world *world, const struct terms *t
         ran += end_ns[span->task] == 0;
         end_ns[span->task] = span->end_ns;
     }
+    for (uint32_t t = 0; t < world->task_count && !has_faults(world); t++)
+        if (world->tasks[t].groups > 1 && !groups_ran_once(outcome, t, world->tasks[t].groups))
+            return "a work group has not run once";
     if (ran + result->failed_tasks + result->refused < world->task_count)
         return "tasks never ended";
     if (!has_faults(world) && result->dropped == 0 &&
@@ -153,6 +183,8 @@ static void test_random_terms(void **state)
     uint64_t first = seed_get(1), count = seed_count(150), bad = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
         random_world_make(&world, seed);
+        if (seed % 3 > 0)
+            random_world_slice(&world, seed);
         make_terms(&terms, &world, seed);
         const char *said = run(&a, &world, &terms, policies[seed % 3]);
         const char *again = run(&b, &world, &terms, policies[seed % 3]);
@@ -164,7 +196,9 @@ static void test_random_terms(void **state)
         seed_print("prop.random_terms", seed);
         bad++;
     }
+    print_message("%llu launches of some groups\n", (unsigned long long)slices);
     assert_int_equal(bad, 0);
+    assert_true(slices > 5 * count || count < 10);
 }
 
 int main(void)

@@ -224,11 +224,37 @@ static void test_admitted_end_in_time(void **state)
     }
 }
 
+/* While one runs, nothing is committed to follow it: one that comes meanwhile and cannot wait goes
+ * before one that can. */
+static void test_urgent_ones_are_not_committed(void **state)
+{
+    (void)state;
+    struct virtual_plan plan = {.devices = 1, .tenants = 1, .weights = {1}};
+    struct virtual_task task = {.work_ns = 5 * MS,
+                                .deadline_ns = 30 * MS,
+                                .task_class = FGPU_CLASS_INTERACTIVE,
+                                .late = FGPU_LATE_DROP,
+                                .after = VIRTUAL_NONE};
+    uint32_t running = add(&plan, task);
+    task.release_ns = MS;
+    uint32_t patient = add(&plan, task);
+    task.release_ns = 2 * MS;
+    task.deadline_ns = 8 * MS;
+    uint32_t hurried = add(&plan, task);
+    fgpu_sim_result result = simulate(&plan);
+    assert_int_equal(result.dropped, 0);
+    assert_int_equal(spans[running].end_ns, 5 * MS);
+    assert_int_equal(spans[hurried].end_ns, 10 * MS);
+    assert_int_equal(spans[patient].end_ns, 15 * MS);
+    virtual_fini(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gap_at_every_moment), cmocka_unit_test(test_gap_of_long_tasks),
         cmocka_unit_test(test_weights_and_return),  cmocka_unit_test(test_nobody_starves),
-        cmocka_unit_test(test_producers_inherit),   cmocka_unit_test(test_admitted_end_in_time)};
+        cmocka_unit_test(test_producers_inherit),   cmocka_unit_test(test_admitted_end_in_time),
+        cmocka_unit_test(test_urgent_ones_are_not_committed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,14 +228,14 @@ static void test_the_hopeless_go_last(void **state)
         assert_int_not_equal(tasks[i], TASK_NONE);
     }
     engine_rig_turn(&rig);
-    work_one(0, 0, 28 * MS); /* the second is in the lane's backlog by now; the third cannot */
-    work_one(0, 0, 10 * MS);
-    assert_int_equal(engine_rig_state(&rig, tasks[1]), FGPU_TASK_DONE);
+    work_one(0, 0, 28 * MS); /* neither the second nor the third can */
     work_one(0, 0, 10 * MS);
     assert_int_equal(engine_rig_state(&rig, tasks[3]), FGPU_TASK_DONE);
-    assert_false(task_state_ended(engine_rig_state(&rig, tasks[2])));
+    for (uint32_t i = 1; i < 3; i++)
+        assert_false(task_state_ended(engine_rig_state(&rig, tasks[i])));
     engine_rig_finish(&rig);
-    assert_int_equal(engine_rig_state(&rig, tasks[2]), FGPU_TASK_DONE);
+    for (uint32_t i = 1; i < 3; i++)
+        assert_int_equal(engine_rig_state(&rig, tasks[i]), FGPU_TASK_DONE);
     assert_int_equal(rig.engine.serve->dropped, 0);
     close_rig();
 }

@@ -30,11 +30,14 @@ static void know(uint32_t device, uint64_t bytes, uint64_t ns)
                       rig.engine.devices[device].key, bytes, ns);
 }
 
-static void open_devices(uint32_t devices, uint32_t preempt)
+static void open_sides(uint32_t devices, uint32_t preempt, uint32_t sides)
 {
-    const struct engine_rig_setup setup = {.queues = one_queue,
+    static const uint32_t two_queues[] = {2, 2};
+    const struct engine_rig_setup setup = {.queues = sides > 0 ? two_queues : one_queue,
                                            .devices = devices,
                                            .slices = true,
+                                           .side_queues = sides,
+                                           .fill_groups = 2 * sides,
                                            .preempt = preempt,
                                            .host_memory = true,
                                            .policy = "eft",
@@ -51,6 +54,11 @@ static void open_devices(uint32_t devices, uint32_t preempt)
     for (uint32_t d = 0; d < devices; d++) /* the kernel is built */
         (void)engine_rig_inc(&rig, engine_rig_buffer(&rig, LOCAL, NULL), LOCAL, (uint16_t)d);
     engine_rig_finish(&rig);
+}
+
+static void open_devices(uint32_t devices, uint32_t preempt)
+{
+    open_sides(devices, preempt, 0);
 }
 
 static void close_devices(void)
@@ -347,6 +355,30 @@ static void test_the_floor_holds(void **state)
     }
 }
 
+/* Where the device has a side queue an urgent task goes there at once, beside what makes way; the
+ * next one is chosen when it has ended, and not before. */
+static void test_urgent_ones_beside_it(void **state)
+{
+    (void)state;
+    open_sides(1, FGPU_POOL_PREEMPT_AUTO, 1);
+    uint32_t task = batch(0);
+    engine_rig_turn(&rig);
+    assert_int_equal(in_flight(0), 1);
+    uint32_t first = submit(buffers[1], BYTES / 8, SERVE_URGENT, TASK_NONE);
+    engine_rig_turn(&rig);
+    assert_int_equal(task_state(engine_task(&rig.engine, first)), FGPU_TASK_RUNNING);
+    assert_int_equal(in_flight(1), 1);
+    assert_true(rig.guards[0].stop);
+    uint32_t second = submit(buffers[2], BYTES / 8, SERVE_URGENT, TASK_NONE);
+    engine_rig_turn(&rig);
+    assert_int_equal(task_state(engine_task(&rig.engine, second)), FGPU_TASK_READY);
+    work_one(1, 1000000);
+    assert_int_equal(task_state(engine_task(&rig.engine, second)), FGPU_TASK_RUNNING);
+    assert_int_equal(task_state(engine_task(&rig.engine, task)), FGPU_TASK_RUNNING);
+    close_devices();
+    assert_ran(0, 0, BYTES, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_unknown_slices_grow),   cmocka_unit_test(test_off),
         cmocka_unit_test(test_forms_that_fail),       cmocka_unit_test(test_whole_ones),
         cmocka_unit_test(test_nobody_follows_it),     cmocka_unit_test(test_a_launch_that_fails),
-        cmocka_unit_test(test_a_device_that_is_lost), cmocka_unit_test(test_the_floor_holds)};
+        cmocka_unit_test(test_a_device_that_is_lost), cmocka_unit_test(test_the_floor_holds),
+        cmocka_unit_test(test_urgent_ones_beside_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,11 +195,33 @@ static void test_floor(void **state)
     assert_false(share_floor_is_owed(&floor));
 }
 
+/* What was charged too early is given back, but not what has been forgotten meanwhile. */
+static void test_floor_refund(void **state)
+{
+    (void)state;
+    struct share_floor floor;
+    share_floor_init(&floor, 40);
+    share_floor_ran(&floor, true, true, 10000000);
+    share_floor_refund(&floor, 10000000);
+    assert_false(share_floor_is_owed(&floor));
+    share_floor_ran(&floor, false, true, 1000000);
+    assert_true(share_floor_is_owed(&floor)); /* there was nothing else to pay off */
+    share_floor_init(&floor, 40);
+    share_floor_ran(&floor, true, true, INT64_C(100000000000));
+    share_floor_refund(&floor, UINT64_C(100000000000));
+    assert_false(share_floor_is_owed(&floor));
+    share_floor_ran(&floor, true, true, 200000000);
+    share_floor_ran(&floor, false, true, 1000000);
+    assert_false(share_floor_is_owed(&floor));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gap_at_every_moment), cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_no_credit), cmocka_unit_test(test_corrections),
-        cmocka_unit_test(test_floor)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gap_at_every_moment),
+                                       cmocka_unit_test(test_weights),
+                                       cmocka_unit_test(test_no_credit),
+                                       cmocka_unit_test(test_corrections),
+                                       cmocka_unit_test(test_floor),
+                                       cmocka_unit_test(test_floor_refund)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
