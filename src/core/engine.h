@@ -219,6 +219,7 @@ struct engine_config {
                                   little to check */
 };
 
+struct future;  /* core/future.h */
 struct lineage; /* core/lineage.h */
 struct preempt; /* core/preempt.h */
 struct planner; /* core/planner.h */
@@ -325,6 +326,7 @@ struct engine {
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */
     struct planner *planner; /* NULL: the policy decides task by task */
+    struct future *future;   /* NULL until memory was short */
     struct power *power;     /* NULL: no power cap */
     struct plan_aim aim;
     const double *extra_watt; /* [device], borrowed: see struct power_config; NULL: not known */

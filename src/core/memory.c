@@ -14,14 +14,16 @@
 
 #include <stdio.h>
 
+#include "core/future.h"
 #include "core/lane.h"
 #include "core/planner.h"
 
 /* What memory_cost() adds up. */
 #define MEMORY_DIRTY 2u
 #define MEMORY_WANTED 4u
-#define MEMORY_LOOK 64u  /* blocks that may go among which one is chosen */
-#define MEMORY_SPILLS 2u /* write-backs that make room ahead of a task, at a time and node */
+#define MEMORY_LOOK 64u         /* blocks that may go among which one is chosen, */
+#define MEMORY_LOOK_KNOWN 1024u /* where it is known when they are used next */
+#define MEMORY_SPILLS 2u        /* write-backs that make room ahead of a task, at a time and node */
 
 /* ---- list of blocks in the order of eviction -------------------------------------------- */
 
@@ -228,33 +230,51 @@ static bool memory_is_dirty(uint32_t cost)
 struct memory_choice {
     uint32_t buffer;
     uint32_t cost;
-    uint64_t next_ns; /* the plan's next use on the node; without a plan 0 */
+    uint64_t next; /* use, by the clock of the view; 0: not known */
 };
 
-static bool memory_knows_uses(const struct engine *engine)
+/* What is known of uses to come: start times of a plan, or positions in the order of the graph. */
+struct memory_view {
+    bool known, planned;
+    uint64_t now;
+};
+
+static struct memory_view memory_view(struct engine *engine)
 {
-    return engine->planner != NULL && engine->planner->uses.known;
+    if (engine->planner != NULL && engine->planner->uses.known)
+        return (struct memory_view){true, true, engine->now_ns};
+    if (future_look(engine))
+        return (struct memory_view){true, false, future_now(engine)};
+    return (struct memory_view){0};
 }
 
-/* With a plan: what it needs last, but a clean one where that is needed in half that time or later;
- * without: the one of least cost, and of those the oldest. */
-static bool memory_better(const struct engine *engine, const struct memory_choice *a,
+static uint64_t memory_next(struct engine *engine, const struct memory_view *view, uint32_t buffer,
+                            uint32_t node)
+{
+    if (!view->known)
+        return 0;
+    return view->planned ? uses_next_ns(engine, buffer, node) : future_next(engine, buffer);
+}
+
+/* Where uses are known: what is needed last, but a clean one where that is needed in half that time
+ * or later; else the one of least cost, and of those the oldest. */
+static bool memory_better(const struct memory_view *view, const struct memory_choice *a,
                           const struct memory_choice *b)
 {
-    if (b->buffer == TASK_NONE || !memory_knows_uses(engine))
+    if (b->buffer == TASK_NONE || !view->known)
         return a->cost < b->cost;
     if ((a->cost >= MEMORY_WANTED) != (b->cost >= MEMORY_WANTED))
         return a->cost < MEMORY_WANTED;
-    uint64_t a_ns = a->next_ns > engine->now_ns ? a->next_ns - engine->now_ns : 0;
-    uint64_t b_ns = b->next_ns > engine->now_ns ? b->next_ns - engine->now_ns : 0;
+    uint64_t a_away = a->next > view->now ? a->next - view->now : 0;
+    uint64_t b_away = b->next > view->now ? b->next - view->now : 0;
     if (memory_is_dirty(a->cost) != memory_is_dirty(b->cost))
-        return memory_is_dirty(a->cost) ? a_ns / 2 > b_ns : a_ns >= b_ns / 2;
-    return a->next_ns > b->next_ns; /* where the plan is late, too */
+        return memory_is_dirty(a->cost) ? a_away / 2 > b_away : a_away >= b_away / 2;
+    return a->next > b->next; /* where the plan is late, too */
 }
 
-static bool memory_is_perfect(const struct engine *engine, const struct memory_choice *choice)
+static bool memory_is_perfect(const struct memory_view *view, const struct memory_choice *choice)
 {
-    return choice->cost == 0 && (!memory_knows_uses(engine) || choice->next_ns == USES_NEVER);
+    return choice->cost == 0 && (!view->known || choice->next == USES_NEVER);
 }
 
 /* The walk comes to it next. */
@@ -268,11 +288,12 @@ static void memory_fetch(const struct engine *engine, uint32_t index)
 static struct memory_choice memory_victim(struct engine *engine, const struct task *task,
                                           uint32_t node, bool *busy)
 {
+    const struct memory_view view = memory_view(engine);
     struct memory_choice best = {.buffer = TASK_NONE, .cost = UINT32_MAX};
-    uint32_t looked = 0;
+    uint32_t looked = 0, most = view.known ? MEMORY_LOOK_KNOWN : MEMORY_LOOK;
     *busy = false;
     for (uint32_t at = engine->nodes[node].use_head;
-         at != TASK_NONE && looked < MEMORY_LOOK && !memory_is_perfect(engine, &best);) {
+         at != TASK_NONE && looked < most && !memory_is_perfect(&view, &best);) {
         struct buffer *buffer = engine_buffer(engine, at);
         struct block *block = engine_block(buffer, node);
         memory_fetch(engine, block->next_use);
@@ -295,10 +316,10 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
             if (node == 0 && memory_is_dirty(choice.cost))
                 choice.cost =
                     UINT32_MAX; /* the host is the last resort: nothing to write back to */
-            else if (memory_knows_uses(engine))
-                choice.next_ns = uses_next_ns(engine, at, node);
+            else
+                choice.next = memory_next(engine, &view, at, node);
             looked += choice.cost < UINT32_MAX;
-            if (choice.cost < UINT32_MAX && memory_better(engine, &choice, &best))
+            if (choice.cost < UINT32_MAX && memory_better(&view, &choice, &best))
                 best = choice;
         }
         at = block->next_use;
@@ -551,6 +572,19 @@ void memory_unwant(struct engine *engine, struct task *task, uint32_t node)
     }
 }
 
+/* Does somebody need it before the task runs? */
+static bool memory_needed_before(struct engine *engine, const struct task *task,
+                                 const struct memory_choice *choice)
+{
+    const struct memory_view view = memory_view(engine);
+    const struct planned *planned = planner_of(engine, task);
+    if (!view.known)
+        return false;
+    if (!view.planned)
+        return choice->next <= future_of(engine, task);
+    return planned != NULL && choice->next <= planned->start_ns;
+}
+
 /* Something goes that no placed task wants. True: it is worth asking again at once. */
 static bool memory_spare(struct engine *engine, const struct task *task, uint32_t node,
                          uint32_t *victim)
@@ -565,9 +599,8 @@ static bool memory_spare(struct engine *engine, const struct task *task, uint32_
     uint32_t found = choice.buffer, cost = choice.cost;
     if (found == TASK_NONE || cost >= MEMORY_WANTED)
         return false;
-    const struct planned *planned = planner_of(engine, task);
-    if (planned != NULL && memory_knows_uses(engine) && choice.next_ns <= planned->start_ns)
-        return false; /* somebody needs it before */
+    if (memory_needed_before(engine, task, &choice))
+        return false;
     if (!memory_is_dirty(cost)) {
         memory_evict_clean(engine, engine_buffer(engine, found), node);
         return true;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "core/future.h"
 #include "core/joined.h"
 #include "core/lineage.h"
 #include "core/object.h"
@@ -299,6 +300,7 @@ void engine_fini(struct engine *engine)
     split_fini(engine);
     serve_fini(engine);
     planner_fini(engine);
+    future_fini(engine);
     power_fini(engine);
     traffic_fini(engine);
     submit_fini(engine);
