@@ -25,6 +25,7 @@
 #include "core/links.h"
 #include "core/object.h"
 #include "core/task.h"
+#include "core/thrash.h"
 #include "model/history.h"
 #include "model/link.h"
 #include "policy/policy.h"
@@ -147,6 +148,7 @@ struct engine_node {
     uint32_t use_head, use_tail; /* blocks in the order of eviction, by buffer slot */
     uint32_t present_count;
     uint32_t spills; /* copies in flight that make room ahead of a task */
+    struct thrash_window thrash;
 };
 
 /* A copy between nodes in flight. */
@@ -181,6 +183,7 @@ struct engine_device_config {
                        and, where nodes are too many for the link model, what it knows of their
                        links */
     uint8_t hidden;
+    uint8_t spill; /* its memory takes what does not fit into the host's; it runs nothing */
 };
 
 struct engine_config {
@@ -193,7 +196,7 @@ struct engine_config {
     struct history *history; /* [borrow] */
     struct trace *trace;     /* [borrow] */
     struct log *log;         /* [borrow] */
-    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
+    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE, NOMEMWAIT */
     /* Can a copy go directly between two nodes, neither of them the host's, in a copy lane of the
      * target's device? NULL: never. */
     bool (*reaches)(const void *user, uint32_t src_node, uint32_t dst_node);
@@ -282,6 +285,8 @@ struct engine {
     struct engine_node *nodes;
     uint32_t node_count;
     bool direct;           /* all memory is the host's: see direct.h */
+    bool spill_full;       /* it took no more when it was asked last, and nothing has gone since */
+    uint32_t spill_node;   /* takes what does not fit into the host's memory; 0: there is none */
     uint32_t code_count;   /* of different devices */
     struct bitset due;     /* lanes that may take something from their lists, or have a fence due */
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */

@@ -125,6 +125,10 @@ static void memory_free_block(struct engine *engine, struct block *block)
 {
     uint32_t node = block->node;
     memory_vanish(engine, block);
+    if (node != 0 && node == engine->spill_node && engine->spill_full) {
+        engine->spill_full = false;
+        lane_wake(engine, &engine->nodes[0].memory_waiters);
+    }
     if (!block->adopted) {
         heap_free(&engine->nodes[node].heap, &block->heap);
         memory_trace(engine, node, engine->nodes[node].heap.used_bytes);
@@ -226,6 +230,14 @@ static bool memory_is_dirty(uint32_t cost)
     return (cost & MEMORY_DIRTY) != 0;
 }
 
+/* Is there nowhere to write back to what only this node holds? */
+static bool memory_is_last(const struct engine *engine, uint32_t node)
+{
+    uint32_t spill = engine->spill_node;
+    return (node == 0 && (spill == 0 || engine->spill_full || engine->nodes[spill].lost)) ||
+           (spill != 0 && node == spill);
+}
+
 /* What may go, and how good it would be to let it go. */
 struct memory_choice {
     uint32_t buffer;
@@ -289,6 +301,7 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
                                           uint32_t node, bool *busy)
 {
     const struct memory_view view = memory_view(engine);
+    bool is_last = memory_is_last(engine, node);
     struct memory_choice best = {.buffer = TASK_NONE, .cost = UINT32_MAX};
     uint32_t looked = 0, most = view.known ? MEMORY_LOOK_KNOWN : MEMORY_LOOK;
     *busy = false;
@@ -313,9 +326,8 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
         } else if (!block->adopted && !memory_named_by(task, at)) {
             struct memory_choice choice = {.buffer = at,
                                            .cost = memory_cost(buffer, block, look.clean)};
-            if (node == 0 && memory_is_dirty(choice.cost))
-                choice.cost =
-                    UINT32_MAX; /* the host is the last resort: nothing to write back to */
+            if (is_last && memory_is_dirty(choice.cost))
+                choice.cost = UINT32_MAX;
             else
                 choice.next = memory_next(engine, &view, at, node);
             looked += choice.cost < UINT32_MAX;
@@ -337,6 +349,7 @@ static void memory_evict_clean(struct engine *engine, struct buffer *buffer, uin
         FGPU_ASSERT(kept);
     }
     engine->stats.evictions++;
+    engine_block(buffer, node)->evicted = 1;
     LOG_DEBUG(engine->log, "memory", "node %u was short: %llu bytes went", node,
               (unsigned long long)block->heap.bytes);
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
@@ -358,9 +371,10 @@ static void memory_explain(struct engine *engine, struct task *task, const struc
     heap_get_stats(&engine->nodes[node].heap, &stats);
     snprintf(task->why, LIMITS_ERROR_TEXT,
              "buffer '%s' needs %llu bytes on memory node %u, which has a limit of %llu bytes, "
-             "%llu of them in use by tasks that cannot give them up",
+             "%llu of them in use by tasks that cannot give them up%s",
              buffer->name, (unsigned long long)atomic_load_relaxed_u64(&buffer->size_bytes), node,
-             (unsigned long long)stats.limit_bytes, (unsigned long long)stats.used_bytes);
+             (unsigned long long)stats.limit_bytes, (unsigned long long)stats.used_bytes,
+             node == 0 && engine->spill_full ? ", and the spill folder is full" : "");
 }
 
 static enum memory_answer memory_fail(struct engine *engine, struct task *task, fgpu_status status,
@@ -472,7 +486,7 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
     const struct memory_choice choice = memory_victim(engine, task, node, &busy);
     uint32_t found = choice.buffer;
     if (found == TASK_NONE) {
-        if (busy)
+        if (busy && !(node == 0 && engine->flags & FGPU_POOL_NOMEMWAIT))
             return memory_park(engine, task, &n->memory_waiters);
         return memory_regroup(engine, task, buffer, node, victim);
     }
@@ -529,6 +543,66 @@ enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t
             return memory_fail(engine, task, FGPU_E_NOMEM, buffer, node);
         }
     }
+}
+
+/* ---- what does not fit into the host's memory -------------------------------------------- */
+
+void memory_spill_refused(struct engine *engine, uint32_t index)
+{
+    struct buffer *buffer = engine_buffer(engine, index);
+    struct block *block = engine_block(buffer, engine->spill_node);
+    if (block->state == BLOCK_PRESENT && block->pins == 0 && block->ops == OP_NONE &&
+        memory_look(buffer, engine->spill_node).clean)
+        memory_evict_clean(engine, buffer, engine->spill_node);
+    if (!engine->spill_full)
+        LOG_WARN(engine->log, "memory",
+                 "the spill folder takes no more: host memory is all there is");
+    engine->spill_full = true;
+}
+
+enum memory_answer memory_spill_get(struct engine *engine, struct task *task, uint32_t index)
+{
+    uint32_t node = engine->spill_node;
+    struct buffer *buffer = engine_buffer(engine, index);
+    struct block *block = engine_block(buffer, node);
+    bool busy = false;
+    while (block->state != BLOCK_PRESENT) {
+        uint64_t grow_bytes = 0, mem, bytes;
+        if (engine->nodes[node].lost)
+            return MEMORY_NEVER;
+        struct memory_choice choice = {.buffer = TASK_NONE};
+        switch (heap_alloc(&engine->nodes[node].heap, atomic_load_relaxed_u64(&buffer->size_bytes),
+                           &block->heap, &grow_bytes)) {
+        case HEAP_OK:
+            memory_appear(engine, block);
+            break;
+        case HEAP_GROW:
+            return memory_grow(engine, task, node, grow_bytes);
+        case HEAP_WAIT:
+            return memory_park(engine, task, &engine->nodes[node].alloc_waiters);
+        case HEAP_TRIM:
+            if (!heap_release_empty(&engine->nodes[node].heap, 0, &mem, &bytes))
+                return MEMORY_NEVER;
+            engine_act(engine, (struct action){.kind = ACTION_FREE,
+                                               .node = node,
+                                               .device = engine->nodes[node].device,
+                                               .handle = mem,
+                                               .bytes = bytes});
+            break;
+        case HEAP_FULL:
+            choice = memory_victim(engine, task, node, &busy);
+            if (choice.buffer == TASK_NONE && busy)
+                return memory_park(engine, task, &engine->nodes[node].memory_waiters);
+            if (choice.buffer == TASK_NONE)
+                return MEMORY_NEVER;
+            memory_evict_clean(engine, engine_buffer(engine, choice.buffer), node);
+            break;
+        case HEAP_NEVER:
+        case HEAP_NOMEM:
+            return MEMORY_NEVER;
+        }
+    }
+    return MEMORY_OK;
 }
 
 void memory_settled(struct engine *engine, struct task *task, uint32_t node)

@@ -71,6 +71,8 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
         device->hidden = config->devices[d].hidden;
         engine->host_visible |= !device->hidden && device->caps.host_calls;
         device->node = device->caps.host_memory ? 0 : engine->node_count++;
+        if (config->devices[d].spill)
+            engine->spill_node = device->node;
         device->lane_first = lanes;
         device->copy_count = device->caps.copy_queue_count;
         engine->has_copy_lanes |= device->copy_count > 0;
