@@ -307,9 +307,10 @@ struct engine {
     uint64_t ready_bits[(ENGINE_PRIORITIES + 63) / 64];
     uint64_t ready_words; /* which words of ready_bits have any */
     uint32_t ready_count;
-    struct vec work;    /* uint32_t: tasks whose state is looked at again in this turn */
-    struct vec actions; /* struct action */
-    struct vec runs;    /* scratch of the move step */
+    struct vec work;       /* uint32_t: tasks whose state is looked at again in this turn */
+    struct vec actions;    /* struct action */
+    struct vec runs;       /* scratch of the move step, */
+    struct vec spill_runs; /* which makes room on the host within it */
 
     uint32_t pending_tasks; /* linked and not ended */
     uint32_t ranked;        /* of them with a priority that is not the usual one */

@@ -209,8 +209,14 @@ void memory_preimage_gone(struct engine *engine, uint64_t nodes, uint32_t kept)
             lane_wake(engine, &engine->nodes[n].memory_waiters);
 }
 
-static bool memory_named_by(const struct task *task, uint32_t buffer)
+/* Does the task need the buffer's block on the node? What it runs on a device with goes through the
+ * host's memory only. */
+static bool memory_needs(const struct engine *engine, const struct task *task, uint32_t buffer,
+                         uint32_t node)
 {
+    bool placed = task->lane != TASK_LANE_NONE && task->lane != TASK_LANE_MIXED;
+    if (node != (placed ? lane_node(engine, task) : 0))
+        return false;
     for (uint32_t i = 0; i < task->access_count; i++)
         if (task_accesses(task)[i].buffer == buffer)
             return true;
@@ -323,7 +329,7 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
             look = memory_look(buffer, node);
         if (look.preimage) { /* or in use */
             *busy = true;
-        } else if (!block->adopted && !memory_named_by(task, at)) {
+        } else if (!block->adopted && !memory_needs(engine, task, at, node)) {
             struct memory_choice choice = {.buffer = at,
                                            .cost = memory_cost(buffer, block, look.clean)};
             if (is_last && memory_is_dirty(choice.cost))

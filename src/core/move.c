@@ -470,8 +470,10 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
     struct buffer *buffer = engine_buffer(engine, victim);
     struct move_pass pass = {
         .node = 0, .lane = TASK_LANE_NONE, .ahead = ahead, .spill = ahead, .runs = &engine->runs};
-    if (node == 0)
+    if (node == 0) { /* perhaps within such a pass for a device */
         pass.node = engine->spill_node;
+        pass.runs = &engine->spill_runs;
+    }
     vec_clear(pass.runs);
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
          seg = imap_next(&buffer->segments, seg))

@@ -154,6 +154,7 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     vec_init(&engine->actions, sizeof(struct action), engine->hooks);
     vec_init(&engine->guards, sizeof(struct preempt_order), engine->hooks);
     vec_init(&engine->runs, 24, engine->hooks);
+    vec_init(&engine->spill_runs, 24, engine->hooks);
     vec_init(&engine->torn, sizeof(uint32_t), engine->hooks);
     vec_init(&engine->joined, sizeof(struct joined *), engine->hooks);
     /* How many tasks are looked at in one turn depends on timing: room for a full lane from the
@@ -326,6 +327,7 @@ void engine_fini(struct engine *engine)
     vec_fini(&engine->guards);
     vec_fini(&engine->failures);
     vec_fini(&engine->runs);
+    vec_fini(&engine->spill_runs);
     vec_fini(&engine->torn);
     vec_fini(&engine->joined);
     alloc_put(engine->hooks, engine->devices, engine->device_count * sizeof *engine->devices);
