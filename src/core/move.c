@@ -511,6 +511,8 @@ static enum move_answer move_spill(struct engine *engine, struct task *task, uin
 
 static enum move_answer move_memory(struct engine *engine, struct task *task, uint32_t node)
 {
+    if (node != 0) /* whoever holds what it waits for here may wait for room there */
+        memory_settled(engine, task, 0);
     for (uint32_t i = 0; i < task->access_count; i++) {
         uint32_t victim = TASK_NONE;
         switch (memory_get(engine, task, task_accesses(task)[i].buffer, node, &victim)) {
