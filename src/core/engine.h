@@ -167,6 +167,7 @@ struct op {
     uint32_t predicted_ns;
     uint8_t issued; /* handed to its lane */
     uint8_t spill;  /* counted in its source's `spills` */
+    uint8_t evicts; /* its source block goes when it has arrived */
     uint8_t orphan; /* its source is gone with the device: what arrives is worth nothing */
 };
 

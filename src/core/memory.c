@@ -553,6 +553,18 @@ enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t
 
 /* ---- what does not fit into the host's memory -------------------------------------------- */
 
+void memory_written_back(struct engine *engine, uint32_t index, uint32_t node)
+{
+    struct buffer *buffer = engine_buffer(engine, index);
+    const struct block *block = engine_block(buffer, node);
+    if (block->state != BLOCK_PRESENT || block->adopted || block->pins > 0 ||
+        block->ops != OP_NONE || engine->nodes[node].lost)
+        return;
+    struct memory_look look = memory_look(buffer, node);
+    if (look.clean && !look.preimage)
+        memory_evict_clean(engine, buffer, node);
+}
+
 void memory_spill_refused(struct engine *engine, uint32_t index)
 {
     struct buffer *buffer = engine_buffer(engine, index);

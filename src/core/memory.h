@@ -24,6 +24,10 @@ enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t
  * MEMORY_NEVER: there is no room. */
 enum memory_answer memory_spill_get(struct engine *engine, struct task *task, uint32_t buffer);
 
+/* What only the node held has arrived elsewhere: its block goes at once, or others who need that
+ * room might take the copy away again before its task looks. */
+void memory_written_back(struct engine *engine, uint32_t buffer, uint32_t node);
+
 /* What was to go there did not: until something goes nothing is sent. */
 void memory_spill_refused(struct engine *engine, uint32_t buffer);
 

@@ -61,6 +61,7 @@ struct move_pass {
     bool ahead; /* nobody waits yet: what cannot be ordered now is left open */
     bool open;
     bool spill;       /* makes room ahead of a task */
+    bool evicts;      /* makes room for it */
     struct vec *runs; /* struct move_run, of one access */
 };
 
@@ -417,6 +418,7 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
     }
     if (pass->ahead)
         return;
+    op->evicts = pass->evicts;
     if (lane != pass->lane)
         (void)lane_wait(engine, task, &op->waiters);
     else
@@ -468,8 +470,12 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
                             uint32_t node, bool ahead)
 {
     struct buffer *buffer = engine_buffer(engine, victim);
-    struct move_pass pass = {
-        .node = 0, .lane = TASK_LANE_NONE, .ahead = ahead, .spill = ahead, .runs = &engine->runs};
+    struct move_pass pass = {.node = 0,
+                             .lane = TASK_LANE_NONE,
+                             .ahead = ahead,
+                             .spill = ahead,
+                             .evicts = !ahead,
+                             .runs = &engine->runs};
     if (node == 0) { /* perhaps within such a pass for a device */
         pass.node = engine->spill_node;
         pass.runs = &engine->spill_runs;
@@ -594,52 +600,6 @@ enum move_answer move_prepare(struct engine *engine, struct task *task, uint32_t
     return MOVE_READY;
 }
 
-/* ---- ownership -------------------------------------------------------------------------- */
-
-static bool move_claim_segment(struct engine *engine, struct task *task, uint32_t access,
-                               struct imap_seg *seg, void *user)
-{
-    (void)engine;
-    (void)task;
-    (void)access;
-    replica_write(&graph_segment(seg)->replica, *(const uint32_t *)user);
-    return true;
-}
-
-void move_claim(struct engine *engine, struct task *task, uint32_t node)
-{
-    for (uint32_t i = 0; i < task->access_count; i++)
-        if (task_accesses(task)[i].mode & FGPU_WRITE)
-            (void)graph_walk(engine, task, i, move_claim_segment, &node);
-}
-
-struct move_undo {
-    uint32_t torn; /* node */
-    bool whole;
-};
-
-static bool move_unclaim_segment(struct engine *engine, struct task *task, uint32_t access,
-                                 struct imap_seg *seg, void *user)
-{
-    struct move_undo *undo = user;
-    struct replica *replica = &graph_segment(seg)->replica;
-    memory_preimage_gone(engine, replica->pre, NODES_NONE);
-    bool had = replica->version > replica->dirty;
-    bool have = replica_undo(replica, undo->torn);
-    if (had && !have && (task_accesses(task)[access].mode & FGPU_READ))
-        undo->whole = false;
-    return true;
-}
-
-bool move_unclaim(struct engine *engine, struct task *task, uint32_t node, bool torn)
-{
-    struct move_undo undo = {torn ? node : NODES_NONE, true};
-    for (uint32_t i = 0; i < task->access_count; i++)
-        if (task_accesses(task)[i].mode & FGPU_WRITE)
-            (void)graph_walk(engine, task, i, move_unclaim_segment, &undo);
-    return undo.whole;
-}
-
 /* ---- completion ------------------------------------------------------------------------- */
 
 void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
@@ -670,6 +630,8 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
         move_share_rows(engine, op, true);
     if (op->spill)
         engine->nodes[op->src_node].spills--;
+    /* Who waited for the data looks before those who wait for their room. */
+    lane_wake(engine, &op->waiters);
     if (!op->orphan) {
         move_op_detach_from(engine, op, index, op->src_node);
         memory_unpin(engine, op->buffer, op->src_node);
@@ -679,11 +641,12 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
     if (status != FGPU_OK && status != FGPU_E_DEVICE_LOST && engine->spill_node != 0 &&
         op->dst_node == engine->spill_node)
         memory_spill_refused(engine, op->buffer);
+    if (status == FGPU_OK && op->evicts && !op->orphan)
+        memory_written_back(engine, op->buffer, op->src_node);
     struct buffer *buffer = engine_buffer(engine, op->buffer);
     if (--buffer->users == 0 && buffer->destroyed)
         engine_buffer_gone(engine, op->buffer);
     op->live = 0;
-    lane_wake(engine, &op->waiters);
     table_free(&engine->ops, index);
 }
 
