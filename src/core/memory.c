@@ -209,10 +209,8 @@ void memory_preimage_gone(struct engine *engine, uint64_t nodes, uint32_t kept)
             lane_wake(engine, &engine->nodes[n].memory_waiters);
 }
 
-/* Does the task need the buffer's block on the node? What it runs on a device with goes through the
- * host's memory only. */
-static bool memory_needs(const struct engine *engine, const struct task *task, uint32_t buffer,
-                         uint32_t node)
+bool memory_needs(const struct engine *engine, const struct task *task, uint32_t buffer,
+                  uint32_t node)
 {
     bool placed = task->lane != TASK_LANE_NONE && task->lane != TASK_LANE_MIXED;
     if (node != (placed ? lane_node(engine, task) : 0))

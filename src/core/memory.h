@@ -28,6 +28,11 @@ enum memory_answer memory_spill_get(struct engine *engine, struct task *task, ui
  * room might take the copy away again before its task looks. */
 void memory_written_back(struct engine *engine, uint32_t buffer, uint32_t node);
 
+/* Does the task need the buffer's block on the node? What it runs on a device with goes through the
+ * host's memory only. */
+bool memory_needs(const struct engine *engine, const struct task *task, uint32_t buffer,
+                  uint32_t node);
+
 /* What was to go there did not: until something goes nothing is sent. */
 void memory_spill_refused(struct engine *engine, uint32_t buffer);
 

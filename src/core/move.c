@@ -474,7 +474,7 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
                              .lane = TASK_LANE_NONE,
                              .ahead = ahead,
                              .spill = ahead,
-                             .evicts = !ahead,
+                             .evicts = !ahead && !memory_needs(engine, task, victim, node),
                              .runs = &engine->runs};
     if (node == 0) { /* perhaps within such a pass for a device */
         pass.node = engine->spill_node;

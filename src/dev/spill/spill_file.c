@@ -73,8 +73,10 @@ static uint64_t spill_place(struct spill_file *file, uint64_t bytes)
         uint64_t offset = hole->offset;
         hole->offset += bytes;
         hole->bytes -= bytes;
-        if (hole->bytes == 0)
-            *hole = *(struct spill_hole *)vec_at(&file->holes, --file->holes.count);
+        if (hole->bytes == 0) {
+            *hole = *(struct spill_hole *)vec_at(&file->holes, file->holes.count - 1);
+            file->holes.count--;
+        }
         return offset;
     }
     uint64_t offset = file->end;
