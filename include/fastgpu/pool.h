@@ -109,14 +109,14 @@ FGPU_API void fgpu_pool_options_init(fgpu_pool_options *options);
  * around keys and values do not count, the last of two equal keys wins. Keys: devices policy
  * workers subdevices tasks device-memory host-memory spill spill-limit cache log log-format
  * log-file validate reproducible trace trace-events nowait nomemwait preimage faults seed objective
- * preempt. Sizes are bytes or a number of KiB MiB GiB; spill takes a folder; log takes a level's name or number, log-format text or json, objective
- * makespan, latency, energy or edp, preempt auto, off, slices or guard; validate, reproducible,
- * trace, nowait, nomemwait and preimage take on off yes no 1 0, or nothing for on. [in] text, NUL terminated.
- * [in,out] options: only the keys named change, and nothing on failure. Strings stay owned by a
- * thread-local copy (4096 bytes) that lives until the thread's next call of this function with
- * other options; a call with the same `options` keeps those it had. Errors: FGPU_E_INVAL with the
- * key, the value and what it takes, FGPU_E_LIMIT (more than 4095 bytes), FGPU_E_VERSION
- * (struct_bytes). Does not block. */
+ * preempt. Sizes are bytes or a number of KiB MiB GiB; spill takes a folder; log takes a level's
+ * name or number, log-format text or json, objective makespan, latency, energy or edp, preempt
+ * auto, off, slices or guard; validate, reproducible, trace, nowait, nomemwait and preimage take on
+ * off yes no 1 0, or nothing for on. [in] text, NUL terminated. [in,out] options: only the keys
+ * named change, and nothing on failure. Strings stay owned by a thread-local copy (4096 bytes) that
+ * lives until the thread's next call of this function with other options; a call with the same
+ * `options` keeps those it had. Errors: FGPU_E_INVAL with the key, the value and what it takes,
+ * FGPU_E_LIMIT (more than 4095 bytes), FGPU_E_VERSION (struct_bytes). Does not block. */
 FGPU_API fgpu_status fgpu_pool_options_parse(const char *text, fgpu_pool_options *options);
 
 /* Open a pool.

@@ -3,8 +3,9 @@
 
 #include "core/engine.h"
 
-#define FUTURE_FRESH 64u /* tasks that came or went before it is looked at again, */
-#define FUTURE_SHARE 8u  /* and a share of those that there were */
+#define FUTURE_FRESH 4u  /* tasks that came or went before it is looked at again, */
+#define FUTURE_SHARE 8u  /* and a share of those that there were, */
+#define FUTURE_SLOTS 64u /* and of all records that are looked through */
 #define FUTURE_END UINT32_MAX
 
 /* A task that is ready in thought. */
@@ -219,9 +220,10 @@ bool future_look(struct engine *engine)
     if (future == NULL)
         return false;
     uint64_t changed = (engine->order - future->linked) + (future_ended(engine) - future->ended);
-    if (future->known && changed < FUTURE_FRESH + future->order.count / FUTURE_SHARE)
-        return true;
     uint32_t slots = table_high_water(&engine->tasks);
+    if (future->known &&
+        changed < FUTURE_FRESH + future->order.count / FUTURE_SHARE + slots / FUTURE_SLOTS)
+        return true;
     vec_clear(&future->ready);
     vec_clear(&future->order);
     future->now = 0;
