@@ -22,7 +22,8 @@
 #define MEMORY_DIRTY 2u
 #define MEMORY_WANTED 4u
 #define MEMORY_LOOK 64u         /* blocks that may go among which one is chosen, */
-#define MEMORY_LOOK_KNOWN 1024u /* where it is known when they are used next */
+#define MEMORY_LOOK_MOST 1024u  /* where it is known when they are used next, and are large */
+#define MEMORY_LOOK_BYTES 1024u /* of a block on average, for one look more */
 #define MEMORY_SPILLS 2u        /* write-backs that make room ahead of a task, at a time and node */
 
 /* ---- list of blocks in the order of eviction -------------------------------------------- */
@@ -300,6 +301,15 @@ static void memory_fetch(const struct engine *engine, uint32_t index)
         __builtin_prefetch(&engine_buffer(engine, index)->segments);
 }
 
+static uint32_t memory_look_most(const struct engine *engine, uint32_t node,
+                                 const struct memory_view *view)
+{
+    const struct engine_node *n = &engine->nodes[node];
+    uint64_t mean_bytes = n->present_count > 0 ? n->heap.used_bytes / n->present_count : 0;
+    uint64_t most = MEMORY_LOOK + (view->known ? mean_bytes / MEMORY_LOOK_BYTES : 0);
+    return most < MEMORY_LOOK_MOST ? (uint32_t)most : MEMORY_LOOK_MOST;
+}
+
 /* Among the first few that may go. */
 static struct memory_choice memory_victim(struct engine *engine, const struct task *task,
                                           uint32_t node, bool *busy)
@@ -307,7 +317,7 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
     const struct memory_view view = memory_view(engine);
     bool is_last = memory_is_last(engine, node);
     struct memory_choice best = {.buffer = TASK_NONE, .cost = UINT32_MAX};
-    uint32_t looked = 0, most = view.known ? MEMORY_LOOK_KNOWN : MEMORY_LOOK;
+    uint32_t looked = 0, most = memory_look_most(engine, node, &view);
     *busy = false;
     for (uint32_t at = engine->nodes[node].use_head;
          at != TASK_NONE && looked < most && !memory_is_perfect(&view, &best);) {
