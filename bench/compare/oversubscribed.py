@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Graphs whose data do not fit: speed over that of unlimited memory, bytes moved over the least.
 
-usage: bench/compare/oversubscribed.py [--fastgpu PATH] [--machine TEXT] [--tiles N] [--percent P,..]
-                                       [--policy P,..] [--lower] [--check] [--json FILE]
+usage: bench/compare/oversubscribed.py [--fastgpu PATH] [--machine TEXT] [--graph G,..] [--tiles N]
+                                       [--percent P,..] [--policy P,..] [--lower] [--check]
+                                       [--json FILE]
 
 Tiled Cholesky factorisation and matrix product on a machine whose only memory beside the host's
 is one device's (`fastgpu sim`), which holds some percent of all tiles. For each point:

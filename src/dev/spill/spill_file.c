@@ -177,18 +177,27 @@ static void spill_shrink(const struct spill_file *file, const struct spill_piece
                         (off_t)(spill_at(piece, index) + from), (off_t)(before - from));
 }
 
-/* [in] keeps: the chunk's former stored bytes lie in file->old, and are needed if this fails. */
+/* Bytes [first, last) of one chunk. */
+struct spill_part {
+    uint32_t first, last;
+    const unsigned char *from;
+    enum pack_form form;
+    bool keeps; /* the former stored bytes lie in file->old, and are needed if this fails */
+};
+
+/* From its first byte on. */
 static bool spill_put(struct spill_file *file, struct spill_piece *piece, uint64_t index,
-                      const unsigned char *from, uint32_t length, enum pack_form form, bool keeps)
+                      const struct spill_part *part)
 {
     struct spill_chunk *chunk = &piece->chunks[index];
-    struct spill_chunk next = {.length = length};
-    next.form = (uint8_t)pack_put(&file->pack, form, from, length, file->coded, &next.stored);
-    const unsigned char *stored = next.form == PACK_RAW ? from : file->coded;
+    struct spill_chunk next = {.length = part->last};
+    next.form = (uint8_t)pack_put(&file->pack, part->form, part->from, part->last, file->coded,
+                                  &next.stored);
+    const unsigned char *stored = next.form == PACK_RAW ? part->from : file->coded;
     next.sum = hash_bytes(stored, next.stored, 0);
     if (!spill_pwrite(file->fd, stored, next.stored, spill_at(piece, index))) {
         bool whole =
-            keeps && spill_pwrite(file->fd, file->old, chunk->stored, spill_at(piece, index));
+            part->keeps && spill_pwrite(file->fd, file->old, chunk->stored, spill_at(piece, index));
         chunk->broken = !whole;
         return false;
     }
@@ -201,26 +210,23 @@ static bool spill_put(struct spill_file *file, struct spill_piece *piece, uint64
     return true;
 }
 
-/* Bytes [first, last) of one chunk. */
-struct spill_part {
-    uint32_t first, last;
-    const unsigned char *from;
-    enum pack_form form;
-};
-
 static bool spill_write_chunk(struct spill_file *file, struct spill_piece *piece, uint64_t index,
                               const struct spill_part *part)
 {
     struct spill_chunk *chunk = &piece->chunks[index];
     if (part->first == 0 && part->last >= chunk->length)
-        return spill_put(file, piece, index, part->from, part->last, part->form, false);
+        return spill_put(file, piece, index, part);
     if (chunk->length > 0 && !spill_get(file, piece, index, file->plain))
         return false;
     if (part->first > chunk->length)
         memset(file->plain + chunk->length, 0, part->first - chunk->length);
     memcpy(file->plain + part->first, part->from, part->last - part->first);
-    uint32_t length = part->last > chunk->length ? part->last : chunk->length;
-    return spill_put(file, piece, index, file->plain, length, part->form, chunk->length > 0);
+    const struct spill_part whole = {.last =
+                                         part->last > chunk->length ? part->last : chunk->length,
+                                     .from = file->plain,
+                                     .form = part->form,
+                                     .keeps = chunk->length > 0};
+    return spill_put(file, piece, index, &whole);
 }
 
 fgpu_status spill_file_write(struct spill_file *file, struct spill_piece *piece, uint64_t offset,
