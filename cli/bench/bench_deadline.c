@@ -162,11 +162,16 @@ static fgpu_status deadline_run(const struct virtual_plan *plan, uint64_t slack_
     return status;
 }
 
+static struct virtual_plan deadline_plan(const struct deadline_options *options, uint64_t seed)
+{
+    return (struct virtual_plan){.devices = 1, .seed = seed, .noise = (double)options->noise / 100};
+}
+
 /* All at once: deadlines are spread so that `percent` of the time until the last is asked for. */
 static fgpu_status deadline_together(const struct deadline_options *options, uint64_t percent,
                                      double *ratio)
 {
-    struct virtual_plan plan = {.devices = 1, .seed = options->seed};
+    struct virtual_plan plan = deadline_plan(options, options->seed);
     struct deadline_count count;
     double span_ns = DEADLINE_MEAN_NS * (double)options->count * 100.0 / (double)percent;
     bool good = true;
@@ -205,7 +210,7 @@ static bool deadline_arrivals(struct virtual_plan *plan, const struct deadline_o
 static fgpu_status deadline_below(const struct deadline_options *options,
                                   struct deadline_result *result)
 {
-    struct virtual_plan plan = {.devices = 1, .seed = options->seed};
+    struct virtual_plan plan = deadline_plan(options, options->seed);
     struct deadline_count count;
     bool good = deadline_arrivals(&plan, options, options->load, FGPU_LATE_REFUSE);
     uint64_t end_ns = good && plan.count > 0 ? plan.tasks[plan.count - 1].release_ns : 0;
@@ -233,7 +238,7 @@ static fgpu_status deadline_above(const struct deadline_options *options,
 
     few.count = DEADLINE_FEW;
     for (uint64_t i = 0; i < options->count / DEADLINE_FEW + 1 && status == FGPU_OK; i++) {
-        struct virtual_plan plan = {.devices = 1, .seed = options->seed + i};
+        struct virtual_plan plan = deadline_plan(options, options->seed + i);
         struct deadline_count count;
         bool good = deadline_arrivals(&plan, &few, options->over, FGPU_LATE_DROP);
         status = good ? deadline_run(&plan, 0, &count) : FGPU_E_NOMEM;
@@ -297,6 +302,8 @@ static enum options_outcome deadline_read(int argc, char **argv, struct deadline
          1000, NULL},
         {"slice", 0, OPTION_NUMBER, &options->slice_us, "US",
          "with --sim: of a batch slice (default: 100)", 1, 1000000, NULL},
+        {"noise", 0, OPTION_NUMBER, &options->noise, "PERCENT",
+         "with --sim: standard deviation of run times (default: 0)", 0, 100, NULL},
         {"seed", 0, OPTION_NUMBER, &options->seed, "N", "of what is random (default: 1)", 0,
          UINT64_MAX, NULL},
         {"json", 0, OPTION_FLAG, &options->is_json, NULL, "print one JSON object", 0, 0, NULL},

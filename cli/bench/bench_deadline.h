@@ -11,7 +11,7 @@
 #include "cli/bench/bench_virtual.h"
 
 struct deadline_options {
-    uint64_t count, load, over, slice_us, seed;
+    uint64_t count, load, over, slice_us, noise, seed;
     bool is_sim, is_json;
     const char *device; /* where it is not in virtual time */
 };

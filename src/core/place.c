@@ -152,6 +152,16 @@ static uint32_t place_model_slot(struct engine *engine, const struct task *task,
     return code->model_slot;
 }
 
+/* What has only run in another form than whole is predicted by that. */
+static enum history_trust place_model_ns(struct engine *engine, const struct task *task,
+                                         uint32_t device, uint32_t slot, uint64_t *ns)
+{
+    enum history_trust trust = history_slot_predict(engine->history, slot, ns);
+    if (trust == HISTORY_UNKNOWN && __builtin_expect(engine->preempt != NULL, 0))
+        trust = preempt_predict(engine, task, device, ns);
+    return trust;
+}
+
 static uint64_t place_exec_ns(struct engine *engine, const struct task *task, uint32_t device,
                               uint32_t *known)
 {
@@ -163,7 +173,7 @@ static uint64_t place_exec_ns(struct engine *engine, const struct task *task, ui
                                        : PLACE_COPY_NS + task->size / PLACE_COPY_BYTES_PER_NS;
     uint64_t ns = 0;
     enum history_trust trust =
-        history_slot_predict(engine->history, place_model_slot(engine, task, device), &ns);
+        place_model_ns(engine, task, device, place_model_slot(engine, task, device), &ns);
     if (trust == HISTORY_UNKNOWN) {
         *known = PLACE_ASSUMED;
         ns = PLACE_UNKNOWN_NS;
@@ -580,7 +590,7 @@ uint32_t place_predicted_ns(struct engine *engine, const struct task *task, uint
     *model = HISTORY_NONE;
     if (task->kernel != TASK_NONE) {
         *model = place_model_slot(engine, task, device);
-        if (history_slot_predict(engine->history, *model, &ns) == HISTORY_UNKNOWN)
+        if (place_model_ns(engine, task, device, *model, &ns) == HISTORY_UNKNOWN)
             ns = PLACE_UNKNOWN_NS;
     } else {
         ns = place_exec_ns(engine, task, device, &known);

@@ -29,7 +29,6 @@
 #include "core/sched.h"
 #include "core/serve.h"
 
-#define PREEMPT_SLICE_NS 900000u    /* a slice: one is waited for, or two in a queue of their own */
 #define PREEMPT_LAUNCH_NS 20000000u /* under a guard: handing out costs nothing then, */
 #define PREEMPT_DRAIN_NS 4000000u   /* but of many groups not more than run in so long, */
 #define PREEMPT_DRAIN_GROUPS 1024u  /* or so many groups, which are passed over in no time */
@@ -111,24 +110,19 @@ void preempt_fini(struct engine *engine)
 /* ---- launches --------------------------------------------------------------------------- */
 
 /* How long so many groups take, as far as is known; 0: it is not. */
-static uint64_t preempt_guess_ns(const struct engine *engine, const struct task *task,
-                                 const struct preempt_run *run, uint64_t groups)
+static uint64_t preempt_guess_ns(const struct preempt_run *run, uint64_t groups)
 {
-    uint64_t ns;
     if (run->ran_groups > 0)
         return (uint64_t)((double)run->ran_ns / (double)run->ran_groups * (double)groups);
-    if (history_slot_predict(engine->history, task->model, &ns) == HISTORY_UNKNOWN)
-        return 0;
-    return (uint64_t)((double)task->predicted_ns / (double)run->groups * (double)groups);
+    return (uint64_t)((double)run->expected_ns / (double)run->groups * (double)groups);
 }
 
-static uint64_t preempt_groups(const struct engine *engine, const struct task *task,
-                               const struct preempt_run *run)
+static uint64_t preempt_groups(const struct preempt_run *run)
 {
     uint64_t left = run->groups - run->at;
     if (run->span_left > 0 && !run->firm)
         return run->span;
-    uint64_t left_ns = preempt_guess_ns(engine, task, run, left);
+    uint64_t left_ns = preempt_guess_ns(run, left);
     uint64_t target_ns = run->form == FGPU_FORM_SLICED ? PREEMPT_SLICE_NS : PREEMPT_LAUNCH_NS;
     if (run->firm && target_ns > PREEMPT_FIRM_NS)
         target_ns = PREEMPT_FIRM_NS;
@@ -153,8 +147,8 @@ static void preempt_send(struct engine *engine, struct task *task, struct preemp
     struct kernel *kernel = engine_kernel(engine, task->kernel);
     preempt_body(task, run, &preempt_form(engine, kernel, lane->device, run->form)->code, body);
     body->first = run->at;
-    body->count = preempt_groups(engine, task, run);
-    uint64_t ns = preempt_guess_ns(engine, task, run, body->count);
+    body->count = preempt_groups(run);
+    uint64_t ns = preempt_guess_ns(run, body->count);
     ns = ns > 0 ? ns : PLACE_UNKNOWN_NS;
     fgpu_cmd cmd = {
         .kind = FGPU_CMD_LAUNCH, .flags = FGPU_CMD_TIMED | FGPU_CMD_NOTIFY, .body = body};
@@ -194,6 +188,10 @@ void preempt_launch(struct engine *engine, struct task *task, bool chained)
     fgpu_cmd_launch *launch = task_body(task);
     launch_resolve(engine, task, lane_node(engine, task));
     launch->result = (fgpu_cmd_result){0};
+    task->model = run->model; /* what is measured is the form's */
+    if (run->expected_ns > 0)
+        task->predicted_ns =
+            run->expected_ns < UINT32_MAX ? (uint32_t)run->expected_ns : UINT32_MAX;
     run->chained = chained;
     run->firm = serve_urgent_waits(engine); /* and yet it was chosen */
     task_set_state(task, FGPU_TASK_RUNNING);

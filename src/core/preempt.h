@@ -16,6 +16,9 @@
 struct preempt_code {
     struct code code;
     uint32_t local[3]; /* work-group size that it has been compiled for; 0: none */
+    uint32_t turns;    /* guarded only: of the kernel on the device, choices of a form, */
+    uint8_t tried;     /* those to learn what one costs, */
+    uint8_t told;      /* and the one that the log was told of, plus 1 */
 };
 
 struct preempt_run {
@@ -27,12 +30,16 @@ struct preempt_run {
     uint64_t span, span_left;    /* groups of the newest launch, and how many it had left */
     uint64_t ran_groups, ran_ns; /* measured */
     uint64_t round_ns, end_ns;   /* device time: since it was last resumed, and of the newest end */
+    uint64_t expected_ns;        /* of the whole grid in this form; 0: nobody knows */
     uint32_t task;
     uint32_t generation;
+    uint32_t model;   /* the form's slot in the performance model */
     uint32_t waiting; /* links: the task, while its guard is made */
     uint32_t local[3];
     uint16_t lane;
-    uint8_t form;     /* fgpu_code_form */
+    uint8_t wish;     /* fgpu_code_form that it had better take, */
+    uint8_t chosen;   /* once that has been asked */
+    uint8_t form;     /* fgpu_code_form that it takes */
     uint8_t compiled; /* fgpu_code_form whose code has been compiled for its size of groups */
     uint8_t bare;     /* there is no memory for a guard */
     uint8_t head;     /* the older one of two bodies in flight */
@@ -69,6 +76,9 @@ bool preempt_kernel_gone(struct engine *engine, struct kernel *kernel);
 /* All data of a PLACED task are there. False: it waits (or is doomed, with nothing to wait for).
  * Then, or otherwise, TASK_M_PREEMPT says whether it will run by preempt_launch(). */
 bool preempt_prepare(struct engine *engine, struct task *task);
+/* What is known of the task in another form than whole, where nothing is of that. */
+enum history_trust preempt_predict(const struct engine *engine, const struct task *task,
+                                   uint32_t device, uint64_t *ns);
 /* PLACED -> RUNNING, of a task with TASK_M_PREEMPT. */
 void preempt_launch(struct engine *engine, struct task *task, bool chained);
 /* A launch of it has finished. True: the task has ended, with its result in its body. False: it

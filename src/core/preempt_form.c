@@ -112,7 +112,8 @@ static bool preempt_may(const struct engine *engine, const struct task *task)
     if ((engine->flags & FGPU_POOL_REPRODUCIBLE) && (task->flags & TASK_F_AUTO_LOCAL))
         return false;
     return task->predicted_ns >= PREEMPT_SHORT_NS ||
-           history_slot_predict(engine->history, task->model, &ns) == HISTORY_UNKNOWN;
+           (history_slot_predict(engine->history, task->model, &ns) == HISTORY_UNKNOWN &&
+            preempt_predict(engine, task, lane->device, &ns) == HISTORY_UNKNOWN);
 }
 
 static struct preempt_run *preempt_add(struct engine *engine, struct task *task)
@@ -254,18 +255,46 @@ void engine_guard(struct engine *engine, uint32_t index, fgpu_guard guard)
     lane_wake(engine, &run->waiting);
 }
 
-/* The best form that has not failed for the kernel; WHOLE: none. */
-static uint32_t preempt_choose(struct engine *engine, const struct task *task,
+/* The forms that the pool may take and that have not failed for the kernel: 1 << fgpu_code_form. */
+static uint32_t preempt_usable(const struct engine *engine, const struct task *task,
                                const struct preempt_run *run)
 {
-    struct kernel *kernel = engine_kernel(engine, task->kernel);
-    uint32_t device = engine_lane(engine, run->lane)->device;
-    for (uint32_t form = FGPU_FORM_GUARDED; form > FGPU_FORM_WHOLE; form--)
+    const struct kernel *kernel = engine_kernel(engine, task->kernel);
+    uint32_t device = engine_lane(engine, run->lane)->device, usable = 0;
+    for (uint32_t form = FGPU_FORM_SLICED; form <= FGPU_FORM_GUARDED; form++)
         if ((engine->preempt->ways >> form & 1) && !(form == FGPU_FORM_GUARDED && run->bare) &&
             (run->compiled == form ||
              preempt_form(engine, kernel, device, form)->code.state != CODE_FAILED))
-            return form;
-    return FGPU_FORM_WHOLE;
+            usable |= 1u << form;
+    return usable;
+}
+
+/* The form that it takes now: as it was chosen at first, or what is left of the others. */
+static uint32_t preempt_choose(struct engine *engine, const struct task *task,
+                               struct preempt_run *run)
+{
+    uint32_t usable = preempt_usable(engine, task, run);
+    uint32_t device = engine_lane(engine, run->lane)->device;
+    if (!run->chosen)
+        run->wish = (uint8_t)preempt_wish(engine, task, device, usable);
+    run->chosen = 1;
+    if (run->wish == FGPU_FORM_WHOLE || (usable >> run->wish & 1))
+        return run->wish;
+    return usable >> FGPU_FORM_GUARDED & 1  ? FGPU_FORM_GUARDED
+           : usable >> FGPU_FORM_SLICED & 1 ? FGPU_FORM_SLICED
+                                            : FGPU_FORM_WHOLE;
+}
+
+/* The whole launch tells how long it may take where the form has not been measured. */
+static void preempt_expect(struct engine *engine, const struct task *task, struct preempt_run *run)
+{
+    uint64_t ns;
+    run->model = preempt_model(engine, task, engine_lane(engine, run->lane)->device, run->form);
+    run->expected_ns = 0;
+    if (history_slot_predict(engine->history, run->model, &ns) != HISTORY_UNKNOWN)
+        run->expected_ns = ns;
+    else if (history_slot_predict(engine->history, task->model, &ns) != HISTORY_UNKNOWN)
+        run->expected_ns = ns;
 }
 
 bool preempt_prepare(struct engine *engine, struct task *task)
@@ -286,6 +315,7 @@ bool preempt_prepare(struct engine *engine, struct task *task)
         return true;
     }
     run->form = (uint8_t)form;
+    preempt_expect(engine, task, run);
     return preempt_code_there(engine, task, run, form) &&
            (form != FGPU_FORM_GUARDED || preempt_guard_there(engine, task, run));
 }

@@ -107,6 +107,7 @@ fgpu_status serve_begin(struct engine *engine)
     vec_init(&serve->tenants, sizeof(struct serve_tenant), engine->hooks);
     vec_init(&serve->entries, sizeof(struct serve_entry), engine->hooks);
     vec_init(&serve->lanes, sizeof(uint64_t), engine->hooks);
+    vec_init(&serve->paces, sizeof(struct serve_pace), engine->hooks);
     vec_init(&serve->stack, sizeof(uint32_t), engine->hooks);
     ranked_init(&serve->due, engine->hooks);
     edf_init(&serve->admitted, engine->hooks);
@@ -116,10 +117,13 @@ fgpu_status serve_begin(struct engine *engine)
     serve->last = TASK_NONE;
     if (!vec_reserve(&serve->entries, table_high_water(&engine->tasks) + 64) ||
         !vec_reserve(&serve->stack, engine->ready_count + 64) ||
+        !vec_reserve(&serve->paces, engine->lane_count + 1u) ||
         serve_tenant_add(engine, "", 1, 0, &own) != FGPU_OK || preempt_begin(engine) != FGPU_OK) {
         serve_fini(engine);
         return FGPU_E_NOMEM;
     }
+    for (uint32_t i = 0; i < engine->lane_count; i++)
+        (void)vec_push(&serve->paces, NULL);
     engine->direct = false; /* every task is looked at here */
     serve_end_plans(engine);
     engine->serve = NULL; /* the plain lists are emptied first */
@@ -142,6 +146,7 @@ void serve_fini(struct engine *engine)
     vec_fini(&serve->tenants);
     vec_fini(&serve->entries);
     vec_fini(&serve->lanes);
+    vec_fini(&serve->paces);
     vec_fini(&serve->stack);
     ranked_fini(&serve->due);
     edf_fini(&serve->admitted);
@@ -283,6 +288,7 @@ void serve_ended(struct engine *engine, struct task *task)
     if (entry->flags & SERVE_F_ADMITTED)
         (void)edf_remove(&serve->admitted, task->self);
     if (entry->rank == SERVE_URGENT) {
+        serve_paced(engine, task, entry);
         serve->urgent--;
         serve->calm_ns = engine->now_ns + SERVE_CALM_NS;
     }
@@ -367,6 +373,7 @@ void serve_ready(struct engine *engine, struct task *task)
         return;
     }
     task_set_state(task, FGPU_TASK_READY);
+    serve_of(engine, task)->ready_ns = engine->now_ns;
     serve_queue(engine, task);
     if (engine->trace->on)
         trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
@@ -603,6 +610,10 @@ uint32_t serve_next(struct engine *engine)
                 preempt_rouse(engine);
             return TASK_NONE;
         }
+        if (rank == SERVE_URGENT && serve->admitted.jobs.count > 0)
+            serve_shed(engine);
+        if (serve->ready[rank] == 0)
+            continue;
         uint32_t slot = serve_pop(engine, rank);
         struct task *task = engine_task(engine, slot);
         struct serve_entry *entry = serve_entry(engine, slot);

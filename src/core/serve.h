@@ -33,6 +33,7 @@ struct serve_entry {
     uint64_t before_ns;   /* of what it waited for then */
     uint64_t charged_ns;  /* to its tenant so far */
     uint64_t pieces_ns;   /* measured of its pieces */
+    uint64_t ready_ns;    /* when it was ready last */
     uint32_t preds;       /* links: what it waits for, as it was linked */
     uint32_t generation;
     uint16_t tenant;
@@ -42,6 +43,18 @@ struct serve_entry {
     uint8_t present; /* and under which it is counted as present */
     uint8_t late;    /* fgpu_late */
     uint8_t flags;   /* enum serve_flag */
+};
+
+/* How urgent tasks get on, on one lane: what is learned of all of them together, beside what the
+ * model predicts of each. */
+struct serve_pace {
+    uint64_t seen_ns;      /* when the last one was seen to end */
+    double ran_ns, due_ns; /* measured, and as it was predicted; the last ones count most */
+    uint64_t held_ns;      /* when `holds` was reckoned */
+    double holds;          /* how much of all this is still believed */
+    double gap_ns;         /* between the end of one and of the next, without what that runs */
+    double off;            /* mean square of what it took beside that, over what it should have */
+    uint32_t runs;
 };
 
 struct serve_tenant {
@@ -64,8 +77,10 @@ struct serve {
     struct share_floor batch;
     struct vec entries; /* struct serve_entry, by task slot */
     struct vec lanes;   /* uint64_t: scratch */
+    struct vec paces;   /* struct serve_pace, by lane */
     struct vec stack;   /* uint32_t: scratch */
     uint64_t budget_ns; /* the engine's, while nothing is urgent */
+    uint64_t shed_ns;   /* nothing is shed before */
     uint64_t calm_ns;   /* until then urgent work is expected */
     uint32_t last;      /* chosen, and not charged yet; TASK_NONE */
     uint32_t urgent;    /* urgent tasks that are linked and have not ended */
@@ -129,13 +144,26 @@ void serve_ran(struct engine *engine, struct task *task, uint64_t ns);
 /* Asserts the invariants. */
 void serve_check(const struct engine *engine);
 
-/* ---- between serve.c and serve_admit.c ---------------------------------------------------- */
+/* ---- between serve.c, serve_admit.c and serve_pace.c --------------------------------------- */
+
+/* An urgent task has ended. */
+void serve_paced(struct engine *engine, const struct task *task, const struct serve_entry *entry);
+/* What takes work_ns by the model will take there; how far one is off that, over it. [out] doubt:
+ * how far all of them may be. */
+uint64_t serve_paced_ns(const struct engine *engine, uint32_t lane, uint64_t work_ns);
+double serve_spread(const struct engine *engine, uint32_t lane, double *doubt);
+/* When the lane would begin with an urgent task that comes now; EDF_NEVER: it takes none, for
+ * another lane of its device does. */
+uint64_t serve_free_ns(const struct engine *engine, const struct lane *lane);
+/* What cannot end in time any more, or keeps others from it, gives way. */
+void serve_shed(struct engine *engine);
 
 struct serve_entry *serve_entry(const struct engine *engine, uint32_t slot);
 /* Puts a task with a deadline of its own among the admitted; what gives way is dropped or degraded.
  */
 void serve_admit(struct engine *engine, struct task *task);
-/* It is to start, and cannot end in time any more: false where it was dropped. */
+/* It is to start, and cannot end in time any more: false where it was dropped, or goes behind all
+ * others. */
 bool serve_is_in_time(struct engine *engine, struct task *task);
 /* Into the batch class, without a deadline. Also one that waits in a queue. */
 void serve_degrade(struct engine *engine, struct task *task);

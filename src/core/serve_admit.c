@@ -15,6 +15,7 @@
 
 #define SERVE_PRODUCERS 4096u /* that are looked at for a prediction */
 #define SERVE_F_SEEN 128u
+#define SERVE_SHED_NS 500u /* for each admitted task: what looking at them may cost is bounded */
 
 /* ---- what a task takes -------------------------------------------------------------------- */
 
@@ -83,46 +84,80 @@ struct serve_ask {
     const struct task *task; /* the one that is asked for, while it is none yet; else NULL */
     uint64_t estimate_ns;
     uint64_t before_ns; /* what must run before it */
+    uint32_t only;      /* the only device there is to choose; TASK_NONE: there are more */
 };
+
+/* What was found out when it was admitted holds wherever there is no choice. */
+static uint64_t serve_job_ns(const struct serve_ask *ask, const struct task *task, uint32_t device)
+{
+    struct engine *engine = ask->engine;
+    const struct serve_entry *entry = serve_entry(engine, task->self);
+    uint32_t only = task->pin != TASK_DEVICE_ANY ? task->pin : ask->only;
+    bool known;
+    if (only != TASK_NONE)
+        return device == only ? entry->work_ns : EDF_NEVER;
+    if (place_obstacle(engine, task, &engine->devices[device], device) != NULL)
+        return EDF_NEVER;
+    uint64_t ns = place_cost_ns(engine, task, device, &known);
+    return known || entry->work_ns == 0 ? ns : entry->work_ns;
+}
+
+static uint64_t serve_asked_ns(const struct serve_ask *ask, uint32_t device)
+{
+    struct engine *engine = ask->engine;
+    bool known;
+    if (place_obstacle(engine, ask->task, &engine->devices[device], device) != NULL)
+        return EDF_NEVER;
+    uint64_t ns = place_cost_ns(engine, ask->task, device, &known);
+    return known || ask->estimate_ns == 0 ? ns : ask->estimate_ns;
+}
 
 static uint64_t serve_cost_ns(const void *user, const struct edf_job *job, uint32_t lane_index)
 {
     const struct serve_ask *ask = user;
     struct engine *engine = ask->engine;
-    uint32_t device = engine_lane(engine, lane_index)->device;
+    const struct lane *lane = engine_lane(engine, lane_index);
     bool is_asked = job->task == TASK_NONE;
-    const struct task *task = is_asked ? ask->task : engine_task(engine, job->task);
-    uint64_t before_ns = is_asked ? ask->before_ns : 0, known_ns = ask->estimate_ns;
-    bool known;
-    if (!is_asked) {
-        const struct serve_entry *entry = serve_entry(engine, job->task);
-        before_ns = entry->before_ns;
-        known_ns = entry->work_ns;
-    }
-    if (engine_lane(engine, lane_index)->copies ||
-        place_obstacle(engine, task, &engine->devices[device], device) != NULL)
+    if (lane->copies || lane->side)
         return EDF_NEVER;
-    uint64_t ns = place_cost_ns(engine, task, device, &known);
-    return before_ns + (known || known_ns == 0 ? ns : known_ns);
+    uint64_t ns = is_asked ? serve_asked_ns(ask, lane->device)
+                           : serve_job_ns(ask, engine_task(engine, job->task), lane->device);
+    if (ns == EDF_NEVER)
+        return ns;
+    ns += is_asked ? ask->before_ns : serve_entry(engine, job->task)->before_ns;
+    return serve_paced_ns(engine, lane_index, ns);
 }
 
 /* False without memory. */
-static bool serve_machine(struct engine *engine, const struct serve_ask *ask,
-                          struct edf_machine *machine)
+static bool serve_machine(struct engine *engine, struct serve_ask *ask, struct edf_machine *machine)
 {
     struct serve *serve = engine->serve;
+    double spread = 0, doubt = 0;
+    uint32_t devices = 0;
     vec_clear(&serve->lanes);
     for (uint32_t i = 0; i < engine->lane_count; i++) {
-        const struct lane *lane = engine_lane(engine, i);
-        uint64_t ready_ns = engine->now_ns + sched_flight_ns(engine, lane) + lane->backlog_ns;
-        if (vec_push(&serve->lanes, &ready_ns) == NULL)
+        uint64_t free_ns = serve_free_ns(engine, engine_lane(engine, i));
+        if (vec_push(&serve->lanes, &free_ns) == NULL)
             return false;
+        double common, off = serve_spread(engine, i, &common);
+        spread = off > spread ? off : spread;
+        doubt = common > doubt ? common : doubt;
     }
+    ask->only = TASK_NONE;
+    for (uint32_t d = 0; d < engine->device_count; d++)
+        if (!engine->devices[d].hidden && !engine->devices[d].lost) {
+            ask->only = d;
+            devices++;
+        }
+    if (devices != 1)
+        ask->only = TASK_NONE;
     bool rest = serve->ready[SERVE_NORMAL] + serve->ready[SERVE_BATCH] > 0;
     *machine = (struct edf_machine){.ready_ns = (const uint64_t *)(void *)serve->lanes.items,
                                     .lane_count = engine->lane_count,
                                     .cost_ns = serve_cost_ns,
-                                    .user = ask};
+                                    .user = ask,
+                                    .spread = spread,
+                                    .doubt = doubt};
     if (rest && serve->rest.permille > 0)
         machine->permille = 1000 - serve->rest.permille;
     return true;
@@ -176,7 +211,8 @@ struct serve_answer serve_predict(struct engine *engine, const struct submit_req
     serve_fake(request, &fake);
     vec_clear(&serve->stack);
     serve_see_writers(engine, request);
-    struct serve_ask ask = {engine, &fake, terms->estimate_ns, serve_producers_ns(engine)};
+    struct serve_ask ask = {engine, &fake, terms->estimate_ns, serve_producers_ns(engine),
+                            TASK_NONE};
     uint64_t work_ns = serve_least_ns(engine, &fake, terms->estimate_ns, &answer.is_known);
     if (work_ns == EDF_NEVER || !serve_machine(engine, &ask, &machine))
         return answer;
@@ -220,7 +256,7 @@ void serve_admit(struct engine *engine, struct task *task)
                   links_at(&engine->links, at)->generation);
     entry->before_ns = serve_producers_ns(engine);
     entry->work_ns = serve_least_ns(engine, task, terms->estimate_ns, &known);
-    struct serve_ask ask = {engine, NULL, 0, 0};
+    struct serve_ask ask = {.engine = engine};
     if (entry->work_ns == EDF_NEVER || !serve_machine(engine, &ask, &machine)) {
         entry->work_ns = 0;
         return; /* placing it will say why not */
@@ -240,16 +276,72 @@ void serve_admit(struct engine *engine, struct task *task)
                        "it gave way, so that more tasks end in time");
 }
 
+void serve_shed(struct engine *engine)
+{
+    struct serve *serve = engine->serve;
+    struct serve_ask ask = {.engine = engine};
+    struct edf_machine machine;
+    uint32_t drops[EDF_DROPS];
+    if (engine->now_ns < serve->shed_ns || !serve_machine(engine, &ask, &machine))
+        return;
+    serve->shed_ns = engine->now_ns + serve->admitted.jobs.count * SERVE_SHED_NS;
+    uint32_t count = edf_shed(&serve->admitted, &machine, drops);
+    for (uint32_t i = 0; i < count; i++)
+        serve_give_way(engine, engine_task(engine, drops[i]),
+                       "it gave way, so that more tasks end in time");
+}
+
+/* When would it end if it went out now? EDF_NEVER: nobody knows. */
+static uint64_t serve_end_ns(struct engine *engine, const struct task *task, double *spread)
+{
+    uint64_t end_ns = EDF_NEVER;
+    double doubt;
+    struct serve_ask ask = {.engine = engine, .only = TASK_NONE};
+    for (uint32_t i = 0; i < engine->lane_count; i++) {
+        uint64_t free_ns = serve_free_ns(engine, engine_lane(engine, i));
+        if (free_ns == EDF_NEVER)
+            continue;
+        uint64_t ns = serve_job_ns(&ask, task, engine_lane(engine, i)->device);
+        if (ns == EDF_NEVER || free_ns + serve_paced_ns(engine, i, ns) >= end_ns)
+            continue;
+        end_ns = free_ns + serve_paced_ns(engine, i, ns);
+        *spread = serve_spread(engine, i, &doubt);
+    }
+    return end_ns;
+}
+
+/* It was promised a place, and cannot end in time: it does not make the others late, which can. */
+static bool serve_postpone(struct engine *engine, struct task *task, struct serve_entry *entry)
+{
+    if (ranked_count(&engine->serve->due) == 0 || task->succ != LINKS_NONE ||
+        entry->deadline_ns != task_extra(task)->terms.deadline_ns)
+        return false;
+    entry->work_ns = 0;
+    entry->deadline_ns = EDF_NEVER;
+    serve_ready(engine, task);
+    return true;
+}
+
 bool serve_is_in_time(struct engine *engine, struct task *task)
 {
     struct serve_entry *entry = serve_entry(engine, task->self);
     bool is_own = (task->marks & TASK_M_TERMS) && entry->work_ns > 0;
+    double spread = 0;
     if (entry->flags & SERVE_F_ADMITTED)
         (void)edf_remove(&engine->serve->admitted, task->self);
     entry->flags &= (uint8_t)~SERVE_F_ADMITTED;
-    if (!is_own || entry->late == FGPU_LATE_REFUSE ||
-        engine->now_ns + entry->work_ns <= task_extra(task)->terms.deadline_ns)
+    if (!is_own)
         return true;
+    uint64_t end_ns = serve_end_ns(engine, task, &spread);
+    uint64_t due_ns = task_extra(task)->terms.deadline_ns;
+    if (end_ns == EDF_NEVER || end_ns <= due_ns)
+        return true;
+    if (entry->late == FGPU_LATE_REFUSE) {
+        bool hopeless =
+            engine->now_ns >= due_ns || (double)(end_ns - engine->now_ns) * (1 - spread / 2) >
+                                            (double)(due_ns - engine->now_ns);
+        return !hopeless || !serve_postpone(engine, task, entry);
+    }
     serve_give_way(engine, task, "it could not end before its deadline any more");
     engine_look(engine, task->self); /* ready again, in another queue */
     return false;

@@ -1,10 +1,12 @@
 /* See edf.h. */
 #include "policy/edf.h"
 
+#include <math.h>
+
 void edf_init(struct edf *edf, const struct alloc_hooks *hooks)
 {
     vec_init(&edf->jobs, sizeof(struct edf_job), hooks);
-    vec_init(&edf->lanes, sizeof(uint64_t), hooks);
+    vec_init(&edf->lanes, sizeof(struct edf_lane), hooks);
 }
 
 void edf_fini(struct edf *edf)
@@ -48,7 +50,9 @@ static void edf_take(struct edf *edf, size_t at)
 
 static void edf_reset(const struct edf *edf, const struct edf_machine *machine)
 {
-    memcpy(edf->lanes.items, machine->ready_ns, machine->lane_count * sizeof(uint64_t));
+    struct edf_lane *lanes = (struct edf_lane *)(void *)edf->lanes.items;
+    for (uint32_t i = 0; i < machine->lane_count; i++)
+        lanes[i] = (struct edf_lane){.ready_ns = machine->ready_ns[i]};
 }
 
 static uint64_t edf_cost(const struct edf_machine *machine, const struct edf_job *job,
@@ -61,23 +65,41 @@ static uint64_t edf_cost(const struct edf_machine *machine, const struct edf_job
     return ns / machine->permille * 1000 + ns % machine->permille * 1000 / machine->permille;
 }
 
-/* On the lane that ends it first, which is busy until then. */
+/* On the lane that ends it first, which is busy until then. [out] off_ns: the standard deviation of
+ * that. */
 static uint64_t edf_run(const struct edf *edf, const struct edf_machine *machine,
-                        const struct edf_job *job)
+                        const struct edf_job *job, double *off_ns)
 {
-    uint64_t *lanes = (uint64_t *)(void *)edf->lanes.items;
-    uint64_t end_ns = EDF_NEVER;
+    struct edf_lane *lanes = (struct edf_lane *)(void *)edf->lanes.items;
+    uint64_t end_ns = EDF_NEVER, work_ns = 0;
     uint32_t best = 0;
     for (uint32_t i = 0; i < machine->lane_count; i++) {
         uint64_t cost_ns = edf_cost(machine, job, i);
-        if (cost_ns != EDF_NEVER && lanes[i] + cost_ns < end_ns) {
-            end_ns = lanes[i] + cost_ns;
+        if (cost_ns != EDF_NEVER && lanes[i].ready_ns + cost_ns < end_ns) {
+            end_ns = lanes[i].ready_ns + cost_ns;
+            work_ns = cost_ns;
             best = i;
         }
     }
-    if (end_ns != EDF_NEVER)
-        lanes[best] = end_ns;
+    *off_ns = 0;
+    if (end_ns == EDF_NEVER)
+        return end_ns;
+    lanes[best].ready_ns = end_ns;
+    if (machine->spread > 0 || machine->doubt > 0) {
+        double one_ns = machine->spread * (double)work_ns;
+        lanes[best].variance += one_ns * one_ns;
+        lanes[best].work_ns += (double)work_ns;
+        double all_ns = machine->doubt * lanes[best].work_ns;
+        *off_ns = sqrt(lanes[best].variance + all_ns * all_ns);
+    }
     return end_ns;
+}
+
+/* [in] end_ns, off_ns: of edf_run(). */
+static bool edf_is_late(const struct edf_job *job, uint64_t end_ns, double off_ns)
+{
+    uint64_t margin_ns = job->is_firm ? (uint64_t)(EDF_FIRM * off_ns) : 0;
+    return end_ns == EDF_NEVER || end_ns + margin_ns > job->deadline_ns;
 }
 
 /* Which of them miss their deadlines as things are: nobody is to blame for that later. */
@@ -86,7 +108,9 @@ static void edf_mark(const struct edf *edf, const struct edf_machine *machine)
     edf_reset(edf, machine);
     for (size_t i = 0; i < edf->jobs.count; i++) {
         struct edf_job *job = &edf_jobs(edf)[i];
-        job->was_late = edf_run(edf, machine, job) > job->deadline_ns;
+        double off_ns;
+        uint64_t end_ns = edf_run(edf, machine, job, &off_ns);
+        job->was_late = edf_is_late(job, end_ns, off_ns);
     }
 }
 
@@ -100,12 +124,13 @@ static size_t edf_first_late(const struct edf *edf, const struct edf_machine *ma
     edf_reset(edf, machine);
     for (size_t i = 0; i < edf->jobs.count && (first == SIZE_MAX || !is_seen); i++) {
         const struct edf_job *job = &edf_jobs(edf)[i];
-        uint64_t end_ns = edf_run(edf, machine, job);
+        double off_ns;
+        uint64_t end_ns = edf_run(edf, machine, job, &off_ns);
         if (job->task == task) {
             *finish_ns = end_ns;
             is_seen = true;
         }
-        if (first == SIZE_MAX && end_ns > job->deadline_ns && !job->was_late)
+        if (first == SIZE_MAX && !job->was_late && edf_is_late(job, end_ns, off_ns))
             first = i;
     }
     return first;
@@ -169,6 +194,41 @@ struct edf_answer edf_admit(struct edf *edf, const struct edf_machine *machine,
     if (!answer.is_admitted)
         answer.drop_count = 0;
     return answer;
+}
+
+/* The first that will be late, and was not seen to be before. */
+static size_t edf_next_late(const struct edf *edf, const struct edf_machine *machine)
+{
+    size_t most = edf->jobs.count < EDF_LOOK ? edf->jobs.count : EDF_LOOK;
+    edf_reset(edf, machine);
+    for (size_t i = 0; i < most; i++) {
+        const struct edf_job *job = &edf_jobs(edf)[i];
+        double off_ns;
+        uint64_t end_ns = edf_run(edf, machine, job, &off_ns);
+        if (!job->was_late && end_ns > job->deadline_ns + (uint64_t)(EDF_DOUBT * off_ns))
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+uint32_t edf_shed(struct edf *edf, const struct edf_machine *machine, uint32_t drops[EDF_DROPS])
+{
+    uint32_t count = 0;
+    size_t late;
+    if (!vec_reserve(&edf->lanes, machine->lane_count + 1u))
+        return 0;
+    for (size_t i = 0; i < edf->jobs.count; i++)
+        edf_jobs(edf)[i].was_late = false;
+    while (count < EDF_DROPS && (late = edf_next_late(edf, machine)) != SIZE_MAX) {
+        size_t victim = edf_longest(edf, late, UINT32_MAX);
+        if (victim == SIZE_MAX) { /* all are firm */
+            edf_jobs(edf)[late].was_late = true;
+            continue;
+        }
+        drops[count++] = edf_jobs(edf)[victim].task;
+        edf_take(edf, victim);
+    }
+    return count;
 }
 
 bool edf_remove(struct edf *edf, uint32_t task)

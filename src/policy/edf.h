@@ -11,13 +11,20 @@
  * number of late jobs, Management Science 1968 (with Hodgson's version). On one machine, where jobs
  * come in the order of their deadlines, this is theirs, and the most that can end in time; in any
  * order what gave way does not come back, which costs some in a thousand.
+ *
+ * Where times are not exact, a job that is not dropped once it is in is admitted only with a margin
+ * of EDF_FIRM standard deviations of all that runs up to its end. What may be dropped needs none:
+ * edf_shed() corrects, before tasks that come too late make others late.
  */
 #ifndef FASTGPU_POLICY_EDF_H
 #define FASTGPU_POLICY_EDF_H
 
 #include "base/vec.h"
 
-#define EDF_DROPS 8u /* that one admission may cost */
+#define EDF_DROPS 8u   /* that one admission may cost */
+#define EDF_FIRM 2.0   /* standard deviations that those get as a margin that are not dropped, */
+#define EDF_DOUBT 2.0  /* and by which anything must be late before something is shed */
+#define EDF_LOOK 1024u /* jobs that are looked at for shedding */
 #define EDF_NEVER UINT64_MAX
 
 struct edf_job {
@@ -36,6 +43,8 @@ struct edf_machine {
     uint64_t (*cost_ns)(const void *user, const struct edf_job *job, uint32_t lane);
     const void *user;  /* cost_ns: EDF_NEVER: it cannot run there. NULL: work_ns everywhere */
     uint32_t permille; /* of the lanes' time that the jobs get; 0: all of it */
+    double spread;     /* standard deviation of what a job takes, over that; 0: it is exact */
+    double doubt;      /* the same of what all of them have in common */
 };
 
 struct edf_answer {
@@ -45,9 +54,16 @@ struct edf_answer {
     uint32_t drop_count;
 };
 
+/* Of those that a simulation gives work to. */
+struct edf_lane {
+    uint64_t ready_ns;
+    double variance; /* of that, in ns squared, by single jobs */
+    double work_ns;  /* that it was given */
+};
+
 struct edf {
     struct vec jobs;  /* struct edf_job, by deadline */
-    struct vec lanes; /* uint64_t: scratch */
+    struct vec lanes; /* struct edf_lane: scratch */
 };
 
 void edf_init(struct edf *edf, const struct alloc_hooks *hooks);
@@ -57,6 +73,10 @@ void edf_fini(struct edf *edf);
  * Not admitted without memory. O((jobs in the set) * lanes) for each drop. */
 struct edf_answer edf_admit(struct edf *edf, const struct edf_machine *machine,
                             const struct edf_job *job, bool only_ask);
+
+/* Takes out what is to give way now, so that the others that may end in time do: things have taken
+ * longer than was thought. Returns how many, in [out] drops. O(EDF_LOOK * lanes) for each. */
+uint32_t edf_shed(struct edf *edf, const struct edf_machine *machine, uint32_t drops[EDF_DROPS]);
 
 /* The task has started, or is not to run: false when it was not there. */
 bool edf_remove(struct edf *edf, uint32_t task);

@@ -270,11 +270,14 @@ static void rig_guard(struct engine_rig *rig, const struct action *action)
         engine_guard(&rig->engine, action->index, 0);
         return;
     }
-    if (rig->guard_count == RIG_GUARDS)
+    uint32_t at = rig->guard_count;
+    for (uint32_t i = 0; i < RIG_GUARDS && rig->guard_count == RIG_GUARDS; i++)
+        at = rig->guards[i].open ? at : i;
+    if (at == RIG_GUARDS)
         abort();
-    rig->guards[rig->guard_count++] =
-        (struct engine_rig_guard){.groups = action->bytes, .open = true};
-    engine_guard(&rig->engine, action->index, rig->guard_count);
+    rig->guards[at] = (struct engine_rig_guard){.groups = action->bytes, .open = true};
+    rig->guard_count += at == rig->guard_count;
+    engine_guard(&rig->engine, action->index, at + 1);
 }
 
 static void rig_form(struct engine_rig *rig, const struct action *action)

@@ -41,13 +41,14 @@ static void drop(struct code_text *text)
     text->text = NULL;
 }
 
+#define WHERE " const fgpu_where fgpu_at = fgpu_find(fgpu_grid);"
 #define GUARD_PARAMETERS                                                                           \
     "const uint4 fgpu_grid, volatile __global uint *fgpu_flag, __global uchar *fgpu_done"
 #define GUARD_ENTER                                                                                \
-    " __local uint fgpu_go; if (fgpu_enter(fgpu_grid, fgpu_flag, fgpu_done, &fgpu_go) == 0u)"      \
-    " return;"
+    WHERE " __local uint fgpu_go;"                                                                 \
+          " if (fgpu_enter(fgpu_grid, fgpu_flag, fgpu_done, &fgpu_go) == 0u) return;"
 #define SLICE_PARAMETERS "const uint4 fgpu_grid"
-#define SLICE_ENTER " if (fgpu_grid.x == 0xffffffffu) return;"
+#define SLICE_ENTER WHERE " if (fgpu_grid.x == 0xffffffffu) return;"
 
 /* What stands behind the prelude, and macros of its own in it. */
 static void expect(const char *text, enum code_preempt form, const char *calls, const char *wanted)
@@ -99,20 +100,20 @@ static void test_functions(void **unused)
            "int other(int x) { return get_global_id(x); }\n"
            "kernel void k(global int *a) { a[at(0)] = row() + plain(2); }",
            CODE_PREEMPT_SLICED,
-           "#define at(...) fgpu_at_at(fgpu_grid, __VA_ARGS__)\n"
-           "#define row() fgpu_at_row(fgpu_grid)\n",
-           "int fgpu_at_at(uint4 fgpu_grid, int d); int plain(int x) { return x; }\n"
-           "int fgpu_at_row(uint4 fgpu_grid) { return at(1); }\n"
-           "int fgpu_at_at(uint4 fgpu_grid, int d) { return get_global_id(d); }\n"
+           "#define at(...) fgpu_at_at(fgpu_at, __VA_ARGS__)\n"
+           "#define row() fgpu_at_row(fgpu_at)\n",
+           "int fgpu_at_at(fgpu_where fgpu_at, int d); int plain(int x) { return x; }\n"
+           "int fgpu_at_row(fgpu_where fgpu_at) { return at(1); }\n"
+           "int fgpu_at_at(fgpu_where fgpu_at, int d) { return get_global_id(d); }\n"
            "int other(int x) { return get_global_id(x); }\n"
            "kernel void k(global int *a, " SLICE_PARAMETERS ") {" SLICE_ENTER
            " a[at(0)] = row() + plain(2); }");
     /* Calls and questions inside macros. */
     expect("#define ID get_global_id(0)\n#define CALL f(1)\nint f(int x) { return x + ID; }\n"
            "kernel void k(global int *a) { a[ID] = CALL; }",
-           CODE_PREEMPT_SLICED, "#define f(...) fgpu_at_f(fgpu_grid, __VA_ARGS__)\n",
+           CODE_PREEMPT_SLICED, "#define f(...) fgpu_at_f(fgpu_at, __VA_ARGS__)\n",
            "#define ID get_global_id(0)\n#define CALL f(1)\n"
-           "int fgpu_at_f(uint4 fgpu_grid, int x) { return x + ID; }\n"
+           "int fgpu_at_f(fgpu_where fgpu_at, int x) { return x + ID; }\n"
            "kernel void k(global int *a, " SLICE_PARAMETERS ") {" SLICE_ENTER " a[ID] = CALL; }");
 }
 
@@ -273,7 +274,7 @@ static void test_chain(void **unused)
     fclose(out);
     assert_int_equal(make(text, NULL, "k", CODE_PREEMPT_SLICED, &result), FGPU_OK);
     assert_non_null(
-        strstr(result.text, "int fgpu_at_f0(uint4 fgpu_grid, int x) { return f1(x); }"));
+        strstr(result.text, "int fgpu_at_f0(fgpu_where fgpu_at, int x) { return f1(x); }"));
     drop(&result);
     free(text);
 }

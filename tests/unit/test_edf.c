@@ -204,6 +204,83 @@ static int by_rank(const void *a, const void *b)
     return (int32_t)(left->order - right->order) < 0 ? -1 : 1;
 }
 
+static void put(struct edf *edf, const struct edf_machine *machine, uint32_t task, uint64_t work,
+                uint64_t deadline, bool is_firm)
+{
+    struct edf_job job = {
+        .deadline_ns = deadline, .work_ns = work, .task = task, .order = task, .is_firm = is_firm};
+    assert_true(edf_admit(edf, machine, &job, false).is_admitted);
+}
+
+/* What had room is late by now: the longest goes, once, unless it is firm; with doubt only what is
+ * late beyond it. */
+static void test_shedding(void **state)
+{
+    (void)state;
+    for (uint32_t firm = 0; firm < 2; firm++) {
+        struct edf edf;
+        uint64_t ready = 0;
+        uint32_t drops[EDF_DROPS];
+        struct edf_machine machine = {.ready_ns = &ready, .lane_count = 1};
+        edf_init(&edf, NULL);
+        put(&edf, &machine, 0, 100, 100, false);
+        put(&edf, &machine, 1, 300, 400, firm);
+        put(&edf, &machine, 2, 200, 600, false);
+        put(&edf, &machine, 3, 100, 710, false);
+        assert_int_equal(edf_shed(&edf, &machine, drops), 0);
+        assert_true(edf_remove(&edf, 0)); /* it runs, and took longer */
+        ready = 150;
+        machine.spread = 0.1;
+        machine.doubt = 0.05;
+        assert_int_equal(edf_shed(&edf, &machine, drops), 0);
+        machine.spread = machine.doubt = 0;
+        if (!firm) {
+            assert_int_equal(edf_shed(&edf, &machine, drops), 1);
+            assert_int_equal(drops[0], 1);
+            assert_int_equal(edf.jobs.count, 2);
+        } else { /* itself it is late anyway, and the next one need not be */
+            assert_int_equal(edf_shed(&edf, &machine, drops), 1);
+            assert_int_equal(drops[0], 2);
+            assert_int_equal(edf.jobs.count, 2);
+        }
+        edf_fini(&edf);
+    }
+}
+
+/* Who is not dropped later gets a margin, which grows with what runs before. */
+static void test_margins(void **state)
+{
+    (void)state;
+    static const struct {
+        double spread, doubt;
+        bool is_firm, is_admitted;
+        uint64_t deadline;
+    } cases[] = {{0, 0, true, true, 500},      {0.1, 0, false, true, 500},
+                 {0.1, 0, true, false, 542},   {0.1, 0, true, true, 546}, /* 500 + 2 sqrt(5) 10 */
+                 {0, 0.1, true, false, 597},   {0, 0.1, true, true, 602},
+                 {0.1, 0.1, false, true, 500}, {0.1, 0.1, true, false, 606},
+                 {0.1, 0.1, true, true, 611}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct edf edf;
+        uint64_t ready = 0;
+        struct edf_machine machine = {.ready_ns = &ready, .lane_count = 1};
+        edf_init(&edf, NULL);
+        for (uint32_t k = 0; k < 4; k++)
+            put(&edf, &machine, k, 100, 499, true);
+        machine.spread = cases[i].spread;
+        machine.doubt = cases[i].doubt;
+        struct edf_job job = {.deadline_ns = cases[i].deadline,
+                              .work_ns = 100,
+                              .task = 9,
+                              .is_firm = cases[i].is_firm};
+        struct edf_answer answer = edf_admit(&edf, &machine, &job, false);
+        if (answer.is_admitted != cases[i].is_admitted)
+            fail_msg("case %zu", i);
+        assert_int_equal(answer.finish_ns, 500); /* without the margin */
+        edf_fini(&edf);
+    }
+}
+
 static void test_ranked(void **state)
 {
     (void)state;
@@ -238,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_the_best), cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_unequal_lanes), cmocka_unit_test(test_ranked)};
+        cmocka_unit_test(test_unequal_lanes),    cmocka_unit_test(test_shedding),
+        cmocka_unit_test(test_margins),          cmocka_unit_test(test_ranked)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,14 +146,15 @@ static void test_other_backends(void **state)
     }
     (void)setenv("FASTGPU_OPENCL_LIBRARY", "/nonexistent/libOpenCL.so", 1);
     open_pool("all", FGPU_LOG_INFO);
-    assert_int_equal(line_count, 7); /* and three of the pool itself */
+    assert_int_equal(line_count, 8); /* and three of the pool itself */
     expect_line(0, FGPU_LOG_WARN, "no opencl device");
+    expect_line(1, FGPU_LOG_INFO, "no cuda device");
     (void)snprintf(reason, sizeof reason, "devices: no absent device is used: %0*d", 400, 7);
-    expect_line(1, FGPU_LOG_INFO, reason);
+    expect_line(2, FGPU_LOG_INFO, reason);
     (void)snprintf(reason, sizeof reason, "devices: no broken device is used: %s",
                    fgpu_status_text(FGPU_E_DEVICE));
-    expect_line(2, FGPU_LOG_WARN, reason);
-    expect_line(3, FGPU_LOG_INFO, "devices: no empty device is used: it has no device");
+    expect_line(3, FGPU_LOG_WARN, reason);
+    expect_line(4, FGPU_LOG_INFO, "devices: no empty device is used: it has no device");
 }
 
 /* ---- the environment */
