@@ -68,6 +68,8 @@ static bool tiles_print_json(const struct tiles_words *words, const struct tiles
         json_out_known(shape, "bound_path_ns", has_bound, (double)result->bound.path_ns);
         json_out_known(shape, "bound_ratio", has_bound && result->bound.lower_ns > 0,
                        result->wall_ns / (double)result->bound.lower_ns);
+        json_out_number(shape, "bytes_moved", result->bytes_moved);
+        json_out_known(shape, "bytes_least", result->bytes_least >= 0.0, result->bytes_least);
         json_out_known(shape, "others_share", result->others_share >= 0.0, result->others_share);
         json_out_bool(shape, "results_right", result->is_right);
         json_out_number(shape, "largest_error", result->error);
@@ -112,6 +114,9 @@ static void tiles_print_text(const struct tiles_words *words, enum tiles_shape s
         printf("  time over lower bound %.3f (area %.2f ms, longest chain %.2f ms)\n",
                result->wall_ns / (double)result->bound.lower_ns,
                (double)result->bound.area_ns / 1e6, (double)result->bound.path_ns / 1e6);
+    if (result->bytes_least > 0.0)
+        printf("  %.1f MB were copied, %.3f of the least for that order of the tasks\n",
+               result->bytes_moved / 1e6, result->bytes_moved / result->bytes_least);
     if (result->others_share >= EVALUATION_OTHERS_LEAST)
         printf("  others took %.0f %% of the machine's cores meanwhile: compare with care\n",
                100.0 * result->others_share);
@@ -140,6 +145,8 @@ static int tiles_open_and_run(struct tiles_words *words, const volatile sig_atom
         options.policy = words->policy;
         options.subdevices = (uint32_t)words->subdevices;
         options.faults = words->slow > 1 && words->subdevices != 1 ? faults : NULL;
+        options.device_memory_bytes =
+            words->run.memory * words->run.size * words->run.size * sizeof(float);
         options.trace_events = (uint32_t)1 << 20;
         options.cache_dir = ""; /* what another run measured does not count here */
         log_options_apply(&words->log, &options);
@@ -183,6 +190,8 @@ int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop)
          "parts that it becomes (default: 2)", 1, TILES_DEVICES_LIMIT, NULL},
         {"policy", 'p', OPTION_TEXT, &words.policy, "P", "how tasks are placed (default: auto)", 0,
          0, NULL},
+        {"memory", 0, OPTION_NUMBER, &words.run.memory, "N",
+         "tiles that fit into each device's memory\n(default: what it has)", 1, 1u << 20, NULL},
         {"rounds", 'r', OPTION_NUMBER, &words.run.rounds, "R", "rounds (default: 5)", 1,
          TILES_ROUNDS_LIMIT, NULL},
         {"warm", 0, OPTION_NUMBER, &words.run.warm, "R", "rounds that warm up (default: 3)", 0, 99,

@@ -26,6 +26,7 @@ extern const char *const tiles_shape_names[TILES_SHAPES + 1]; /* closed by NULL 
 struct tiles_options {
     uint64_t tiles, size; /* of an edge; elements of a tile's edge */
     uint64_t rounds, warm;
+    uint64_t memory; /* tiles that a device holds at most; 0: no limit */
 };
 
 struct tiles_task {
@@ -43,6 +44,10 @@ struct tiles_graph {
 fgpu_status tiles_graph_make(struct tiles_graph *graph, enum tiles_shape shape, uint32_t tiles);
 void tiles_graph_fini(struct tiles_graph *graph);
 
+/* Tiles that are copied at least when the tasks run in that order ([in] order: their numbers) on a
+ * device that holds `room` tiles; all begin in the host's memory. UINT64_MAX without memory. */
+uint64_t tiles_least(const struct tiles_graph *graph, const uint32_t *order, uint32_t room);
+
 /* One shape, measured. */
 struct tiles_result {
     uint32_t task_count, device_count, round_count;
@@ -52,6 +57,8 @@ struct tiles_result {
     uint64_t tasks[TILES_DEVICES_LIMIT];
     double others_share; /* of all processors, taken by others; negative: not known */
     double cores_share;  /* CPU time of the process / (wall x cores) */
+    double bytes_moved;  /* in the traced round */
+    double bytes_least;  /* for the order of that round; negative: not known */
     bool is_bound_known;
     struct bound bound; /* from the medians of a traced round */
     double flops;

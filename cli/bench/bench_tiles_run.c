@@ -41,6 +41,13 @@ struct tiles_state {
     uint32_t queues[TILES_DEVICES_LIMIT];
     double cores;
     struct tiles_times times[TILES_KERNELS][TILES_DEVICES_LIMIT];
+    struct tiles_begun *begun; /* of the traced round, by task */
+};
+
+/* When a task of the traced round began. */
+struct tiles_begun {
+    uint64_t handle, start_ns;
+    uint32_t task;
 };
 
 /* ---- matrices */
@@ -228,8 +235,10 @@ static void tiles_close(struct tiles_state *state)
 
 /* ---- a round */
 
-static fgpu_status tiles_submit(struct tiles_state *state, const struct tiles_task *task)
+static fgpu_status tiles_submit(struct tiles_state *state, uint32_t number)
 {
+    const struct tiles_task *task = &state->graph.tasks[number];
+    fgpu_task handle = {0};
     int32_t size = (int32_t)state->options->size;
     bool is_factor = task->kernel == TILES_FACTOR, is_solve = task->kernel == TILES_SOLVE;
     fgpu_arg args[4];
@@ -253,7 +262,10 @@ static fgpu_status tiles_submit(struct tiles_state *state, const struct tiles_ta
     }
     desc.args = args;
     desc.arg_count = count;
-    return fgpu_task_submit(state->pool, &desc, NULL);
+    fgpu_status status = fgpu_task_submit(state->pool, &desc, state->begun ? &handle : NULL);
+    if (state->begun)
+        state->begun[number] = (struct tiles_begun){.handle = handle.bits, .task = number};
+    return status;
 }
 
 struct tiles_counters {
@@ -290,7 +302,7 @@ static fgpu_status tiles_run_round(struct tiles_state *state, struct tiles_round
     machine_load_read(&loads[0]);
     uint64_t cpu_ns = figures_cpu_ns(), begin_ns = figures_wall_ns();
     for (uint32_t i = 0; i < state->graph.task_count && status == FGPU_OK; i++)
-        status = tiles_submit(state, &state->graph.tasks[i]);
+        status = tiles_submit(state, i);
     if (status == FGPU_OK)
         status = waiting_pool(state->pool, FGPU_FOREVER, state->stop);
     round->wall_ns = (double)(figures_wall_ns() - begin_ns);
@@ -315,6 +327,9 @@ static void tiles_take_record(void *user, const fgpu_trace_record *record)
 
     if (record->kind != FGPU_TRACE_RUN || record->device >= state->result->device_count)
         return;
+    for (uint32_t i = 0; state->begun && i < state->graph.task_count; i++)
+        if (state->begun[i].handle == record->task.bits)
+            state->begun[i].start_ns = record->start_ns;
     for (uint32_t i = 0; i < TILES_KERNELS; i++) {
         struct tiles_times *times = &state->times[i][record->device];
         if (strcmp(record->name, tiles_kernel_names[i]) == 0 && times->count < TILES_SAMPLES_LIMIT)
@@ -359,6 +374,43 @@ static void tiles_find_bound(struct tiles_state *state)
     free(costs);
 }
 
+/* ---- what was copied */
+
+static int tiles_by_start(const void *left, const void *right)
+{
+    const struct tiles_begun *a = left, *b = right;
+
+    if (a->start_ns != b->start_ns)
+        return a->start_ns < b->start_ns ? -1 : 1;
+    return a->task < b->task ? -1 : a->task > b->task;
+}
+
+static double tiles_moved(const struct tiles_state *state)
+{
+    fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
+
+    (void)fgpu_pool_get_stats(state->pool, &stats);
+    return (double)(stats.bytes_to_device + stats.bytes_to_host + stats.bytes_device_device);
+}
+
+/* Of one device with limited memory. */
+static void tiles_find_least(struct tiles_state *state)
+{
+    uint32_t count = state->graph.task_count;
+    uint32_t *order = calloc((size_t)count + 1, sizeof *order);
+
+    if (order && state->begun && state->result->device_count == 1 && state->options->memory > 0) {
+        qsort(state->begun, count, sizeof *state->begun, tiles_by_start);
+        for (uint32_t i = 0; i < count; i++)
+            order[i] = state->begun[i].task;
+        uint64_t least = tiles_least(&state->graph, order, (uint32_t)state->options->memory);
+        if (least != UINT64_MAX)
+            state->result->bytes_least = (double)least * (double)state->options->size *
+                                         (double)state->options->size * sizeof(float);
+    }
+    free(order);
+}
+
 /* ---- the whole */
 
 static int tiles_compare(const void *left, const void *right)
@@ -399,15 +451,21 @@ static fgpu_status tiles_measure(struct tiles_state *state)
     }
     if (status == FGPU_OK)
         status = tiles_check(state);
+    state->begun = calloc((size_t)state->graph.task_count + 1, sizeof *state->begun);
+    state->result->bytes_moved = -tiles_moved(state);
     if (status == FGPU_OK)
         status = fgpu_trace_enable(state->pool, true);
     if (status == FGPU_OK)
         status = tiles_run_round(state, &spare);
+    state->result->bytes_moved += tiles_moved(state);
     if (status == FGPU_OK)
         status = fgpu_trace_read(state->pool, tiles_take_record, state);
     (void)fgpu_trace_enable(state->pool, false);
     if (status == FGPU_OK)
         tiles_find_bound(state);
+    if (status == FGPU_OK)
+        tiles_find_least(state);
+    free(state->begun);
     if (rounds)
         tiles_show(state, rounds, count);
     free(rounds);
@@ -421,7 +479,8 @@ fgpu_status bench_tiles_run(fgpu_pool pool, enum tiles_shape shape,
     struct tiles_state *state = calloc(1, sizeof *state);
     double edge = (double)(options->tiles * options->size);
 
-    *result = (struct tiles_result){.flops = shape == TILES_PRODUCT ? 2.0 * edge * edge * edge
+    *result = (struct tiles_result){.bytes_least = -1.0,
+                                    .flops = shape == TILES_PRODUCT ? 2.0 * edge * edge * edge
                                                                     : edge * edge * edge / 3.0};
     if (!state)
         return FGPU_E_NOMEM;

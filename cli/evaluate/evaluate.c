@@ -91,6 +91,11 @@ static fgpu_status evaluate_open_pool(struct evaluate_state *state, fgpu_pool *p
     fgpu_pool_options_init(&options);
     options.devices = state->options->devices;
     options.policy = state->options->policy;
+    if (state->options->pool) {
+        fgpu_status read = fgpu_pool_options_parse(state->options->pool, &options);
+        if (read != FGPU_OK)
+            return evaluate_fail(state, read, "--pool");
+    }
     if (evaluate_is_traced(state->options))
         options.trace_events = evaluate_events(state->out->workload);
     if (state->options->log)

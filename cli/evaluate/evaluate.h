@@ -16,6 +16,7 @@
 struct evaluate_options {
     const char *devices;           /* pattern; NULL: all */
     const char *policy;            /* NULL: the library's */
+    const char *pool;              /* options, for fgpu_pool_options_parse(); NULL: none */
     uint32_t rounds;               /* at most EVALUATION_ROUNDS_LIMIT; 0: it runs once */
     bool has_baseline;             /* in rounds: beside the same work without the pool */
     bool is_traced;                /* once: leave a trace for the record (rounds always do) */

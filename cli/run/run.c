@@ -204,6 +204,7 @@ static int run_workload(struct run_state *state)
     const struct evaluate_options how = {
         .devices = devices ? devices : options->devices,
         .policy = policy,
+        .pool = options->pool,
         .rounds = (uint32_t)options->rounds,
         .has_baseline = options->has_baseline,
         .is_traced = options->report != NULL,
@@ -348,6 +349,8 @@ static enum options_outcome run_take_options(int argc, char **argv, char **words
          "give a constant of the workload this\nvalue; a list has one for each time", 0, 0, NULL},
         {"policy", 'p', OPTION_TEXT, &to->policy, "P",
          "how tasks are placed: auto (default), eft or\nanother", 0, 0, NULL},
+        {"pool", 0, OPTION_TEXT, &to->pool, "TEXT",
+         "options of the pool, for example\n'host-memory=1GiB; spill=/tmp'", 0, 0, NULL},
         {"profile", 0, OPTION_TEXT, &to->profile, "FILE",
          "use this profile of fastgpu optimize\n(default: the one in the cache folder)", 0, 0,
          NULL},

@@ -18,7 +18,7 @@ struct run_options {
     const char *wrong; /* text: becomes a sentence for the user where the workload is not good;
                           NULL: its mistakes are listed */
     /* NULL: not given */
-    const char *devices, *policy, *report, *trace, *output_dir, *profile;
+    const char *devices, *policy, *report, *trace, *output_dir, *profile, *pool;
     uint64_t rounds; /* 0: once */
     bool has_baseline, is_json, is_quiet, has_no_profile;
     struct log_options log;

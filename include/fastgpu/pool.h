@@ -72,6 +72,12 @@ typedef struct fgpu_pool_options {
     uint32_t objective;
     uint32_t preempt; /* fgpu_pool_preempt: how running work makes way for tasks of the class
                          interactive */
+    uint32_t reserved;
+    /* A folder that takes what does not fit into host_memory_bytes, in a file that has no name
+     * there and goes with the pool; compressed where that pays and liblz4.so.1 is found. NULL or
+     * "": none. FGPU_E_IO where no file can be made. */
+    const char *spill_dir;
+    uint64_t spill_bytes; /* data that may lie there at most; 0: what the file system takes */
 } fgpu_pool_options;
 
 /* Only kernels of the other classes are stopped, in pools whose tasks have terms. A kernel whose
@@ -90,8 +96,10 @@ enum fgpu_pool_flag {
     FGPU_POOL_REPRODUCIBLE =
         4,               /* fix variant, pieces and placement, so that results repeat bit for bit */
     FGPU_POOL_TRACE = 8, /* trace from the start */
-    FGPU_POOL_PREIMAGE = 16 /* keep a copy of read-write data of started tasks, so that they survive
-                               a device's death */
+    FGPU_POOL_PREIMAGE = 16, /* keep a copy of read-write data of started tasks, so that they
+                                survive a device's death */
+    FGPU_POOL_NOMEMWAIT = 32 /* a task for whose data there is no host memory fails at once with
+                                FGPU_E_DEVMEM instead of waiting for what others hold */
 };
 
 /* Fill `options` with the defaults. [out] options. Thread: any. */
@@ -99,16 +107,16 @@ FGPU_API void fgpu_pool_options_init(fgpu_pool_options *options);
 
 /* Read options from text: "key=value; key=value"; items end at ';' or the end of a line, blanks
  * around keys and values do not count, the last of two equal keys wins. Keys: devices policy
- * workers subdevices tasks device-memory host-memory cache log log-format log-file validate
- * reproducible trace trace-events nowait preimage faults seed objective preempt. Sizes are bytes or
- * a number of KiB MiB GiB; log takes a level's name or number, log-format text or json, objective
- * makespan, latency, energy or edp, preempt auto, off, slices or guard; validate, reproducible,
- * trace, nowait and preimage take on off yes no 1 0, or nothing for on. [in] text, NUL terminated.
- * [in,out] options: only the keys named change, and nothing on failure. Strings stay owned by a
- * thread-local copy (4096 bytes) that lives until the thread's next call of this function with
- * other options; a call with the same `options` keeps those it had. Errors: FGPU_E_INVAL with the
- * key, the value and what it takes, FGPU_E_LIMIT (more than 4095 bytes), FGPU_E_VERSION
- * (struct_bytes). Does not block. */
+ * workers subdevices tasks device-memory host-memory spill spill-limit cache log log-format
+ * log-file validate reproducible trace trace-events nowait nomemwait preimage faults seed objective
+ * preempt. Sizes are bytes or a number of KiB MiB GiB; spill takes a folder; log takes a level's
+ * name or number, log-format text or json, objective makespan, latency, energy or edp, preempt
+ * auto, off, slices or guard; validate, reproducible, trace, nowait, nomemwait and preimage take on
+ * off yes no 1 0, or nothing for on. [in] text, NUL terminated. [in,out] options: only the keys
+ * named change, and nothing on failure. Strings stay owned by a thread-local copy (4096 bytes) that
+ * lives until the thread's next call of this function with other options; a call with the same
+ * `options` keeps those it had. Errors: FGPU_E_INVAL with the key, the value and what it takes,
+ * FGPU_E_LIMIT (more than 4095 bytes), FGPU_E_VERSION (struct_bytes). Does not block. */
 FGPU_API fgpu_status fgpu_pool_options_parse(const char *text, fgpu_pool_options *options);
 
 /* Open a pool.

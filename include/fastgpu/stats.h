@@ -34,6 +34,9 @@ typedef struct fgpu_pool_stats {
     uint64_t tasks_divided;     /* run in pieces */
     uint64_t pieces;            /* of them; devices count each as a task */
     uint64_t preemptions;       /* kernels that were stopped, or held back, for urgent ones */
+    uint64_t bytes_spilled;     /* host memory -> the spill folder, before compression */
+    uint64_t bytes_reloaded;    /* copied to a node again that had had to let them go */
+    uint64_t thrashes;          /* stretches of time in which that took longer than the tasks did */
 } fgpu_pool_stats;
 
 typedef struct fgpu_device_stats {

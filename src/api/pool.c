@@ -83,9 +83,9 @@ static fgpu_status pool_check_options(const fgpu_pool_options *options)
                          options->subdevices, LIMITS_DEVICES);
     if (options->alloc != NULL && (options->alloc->alloc == NULL || options->alloc->free == NULL))
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.alloc lacks a function");
-    if (options->flags & ~31u)
+    if (options->flags & ~63u)
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.flags has unknown bits 0x%x",
-                         options->flags & ~31u);
+                         options->flags & ~63u);
     fgpu_status status = pool_check_preempt(options);
     return status == FGPU_OK ? pool_check_objective(options) : status;
 }

@@ -25,6 +25,7 @@
 #include "core/links.h"
 #include "core/object.h"
 #include "core/task.h"
+#include "core/thrash.h"
 #include "model/history.h"
 #include "model/link.h"
 #include "policy/policy.h"
@@ -148,6 +149,7 @@ struct engine_node {
     uint32_t use_head, use_tail; /* blocks in the order of eviction, by buffer slot */
     uint32_t present_count;
     uint32_t spills; /* copies in flight that make room ahead of a task */
+    struct thrash_window thrash;
 };
 
 /* A copy between nodes in flight. */
@@ -166,6 +168,7 @@ struct op {
     uint32_t predicted_ns;
     uint8_t issued; /* handed to its lane */
     uint8_t spill;  /* counted in its source's `spills` */
+    uint8_t evicts; /* its source block goes when it has arrived */
     uint8_t orphan; /* its source is gone with the device: what arrives is worth nothing */
 };
 
@@ -182,6 +185,7 @@ struct engine_device_config {
                        and, where nodes are too many for the link model, what it knows of their
                        links */
     uint8_t hidden;
+    uint8_t spill; /* its memory takes what does not fit into the host's; it runs nothing */
 };
 
 struct engine_config {
@@ -194,7 +198,7 @@ struct engine_config {
     struct history *history; /* [borrow] */
     struct trace *trace;     /* [borrow] */
     struct log *log;         /* [borrow] */
-    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE */
+    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE, NOMEMWAIT */
     /* Can a copy go directly between two nodes, neither of them the host's, in a copy lane of the
      * target's device? NULL: never. */
     bool (*reaches)(const void *user, uint32_t src_node, uint32_t dst_node);
@@ -220,6 +224,7 @@ struct engine_config {
                                   little to check */
 };
 
+struct future;  /* core/future.h */
 struct lineage; /* core/lineage.h */
 struct preempt; /* core/preempt.h */
 struct planner; /* core/planner.h */
@@ -282,6 +287,8 @@ struct engine {
     struct engine_node *nodes;
     uint32_t node_count;
     bool direct;           /* all memory is the host's: see direct.h */
+    bool spill_full;       /* it took no more when it was asked last, and nothing has gone since */
+    uint32_t spill_node;   /* takes what does not fit into the host's memory; 0: there is none */
     uint32_t code_count;   /* of different devices */
     struct bitset due;     /* lanes that may take something from their lists, or have a fence due */
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
@@ -303,9 +310,10 @@ struct engine {
     uint64_t ready_bits[(ENGINE_PRIORITIES + 63) / 64];
     uint64_t ready_words; /* which words of ready_bits have any */
     uint32_t ready_count;
-    struct vec work;    /* uint32_t: tasks whose state is looked at again in this turn */
-    struct vec actions; /* struct action */
-    struct vec runs;    /* scratch of the move step */
+    struct vec work;       /* uint32_t: tasks whose state is looked at again in this turn */
+    struct vec actions;    /* struct action */
+    struct vec runs;       /* scratch of the move step, */
+    struct vec spill_runs; /* which makes room on the host within it */
 
     uint32_t pending_tasks; /* linked and not ended */
     uint32_t ranked;        /* of them with a priority that is not the usual one */
@@ -327,6 +335,7 @@ struct engine {
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */
     struct planner *planner; /* NULL: the policy decides task by task */
+    struct future *future;   /* NULL until memory was short */
     struct power *power;     /* NULL: no power cap */
     struct plan_aim aim;
     const double *extra_watt; /* [device], borrowed: see struct power_config; NULL: not known */

@@ -14,14 +14,17 @@
 
 #include <stdio.h>
 
+#include "core/future.h"
 #include "core/lane.h"
 #include "core/planner.h"
 
 /* What memory_cost() adds up. */
 #define MEMORY_DIRTY 2u
 #define MEMORY_WANTED 4u
-#define MEMORY_LOOK 64u  /* blocks that may go among which one is chosen */
-#define MEMORY_SPILLS 2u /* write-backs that make room ahead of a task, at a time and node */
+#define MEMORY_LOOK 64u         /* blocks that may go among which one is chosen, */
+#define MEMORY_LOOK_MOST 1024u  /* where it is known when they are used next, and are large */
+#define MEMORY_LOOK_BYTES 1024u /* of a block on average, for one look more */
+#define MEMORY_SPILLS 2u        /* write-backs that make room ahead of a task, at a time and node */
 
 /* ---- list of blocks in the order of eviction -------------------------------------------- */
 
@@ -123,6 +126,10 @@ static void memory_free_block(struct engine *engine, struct block *block)
 {
     uint32_t node = block->node;
     memory_vanish(engine, block);
+    if (node != 0 && node == engine->spill_node && engine->spill_full) {
+        engine->spill_full = false;
+        lane_wake(engine, &engine->nodes[0].memory_waiters);
+    }
     if (!block->adopted) {
         heap_free(&engine->nodes[node].heap, &block->heap);
         memory_trace(engine, node, engine->nodes[node].heap.used_bytes);
@@ -203,8 +210,12 @@ void memory_preimage_gone(struct engine *engine, uint64_t nodes, uint32_t kept)
             lane_wake(engine, &engine->nodes[n].memory_waiters);
 }
 
-static bool memory_named_by(const struct task *task, uint32_t buffer)
+bool memory_needs(const struct engine *engine, const struct task *task, uint32_t buffer,
+                  uint32_t node)
 {
+    bool placed = task->lane != TASK_LANE_NONE && task->lane != TASK_LANE_MIXED;
+    if (node != (placed ? lane_node(engine, task) : 0))
+        return false;
     for (uint32_t i = 0; i < task->access_count; i++)
         if (task_accesses(task)[i].buffer == buffer)
             return true;
@@ -224,37 +235,63 @@ static bool memory_is_dirty(uint32_t cost)
     return (cost & MEMORY_DIRTY) != 0;
 }
 
+/* Is there nowhere to write back to what only this node holds? */
+static bool memory_is_last(const struct engine *engine, uint32_t node)
+{
+    uint32_t spill = engine->spill_node;
+    return (node == 0 && (spill == 0 || engine->spill_full || engine->nodes[spill].lost)) ||
+           (spill != 0 && node == spill);
+}
+
 /* What may go, and how good it would be to let it go. */
 struct memory_choice {
     uint32_t buffer;
     uint32_t cost;
-    uint64_t next_ns; /* the plan's next use on the node; without a plan 0 */
+    uint64_t next; /* use, by the clock of the view; 0: not known */
 };
 
-static bool memory_knows_uses(const struct engine *engine)
+/* What is known of uses to come: start times of a plan, or positions in the order of the graph. */
+struct memory_view {
+    bool known, planned;
+    uint64_t now;
+};
+
+static struct memory_view memory_view(struct engine *engine)
 {
-    return engine->planner != NULL && engine->planner->uses.known;
+    if (engine->planner != NULL && engine->planner->uses.known)
+        return (struct memory_view){true, true, engine->now_ns};
+    if (future_look(engine))
+        return (struct memory_view){true, false, future_now(engine)};
+    return (struct memory_view){0};
 }
 
-/* With a plan: what it needs last, but a clean one where that is needed in half that time or later;
- * without: the one of least cost, and of those the oldest. */
-static bool memory_better(const struct engine *engine, const struct memory_choice *a,
+static uint64_t memory_next(struct engine *engine, const struct memory_view *view, uint32_t buffer,
+                            uint32_t node)
+{
+    if (!view->known)
+        return 0;
+    return view->planned ? uses_next_ns(engine, buffer, node) : future_next(engine, buffer);
+}
+
+/* Where uses are known: what is needed last, but a clean one where that is needed in half that time
+ * or later; else the one of least cost, and of those the oldest. */
+static bool memory_better(const struct memory_view *view, const struct memory_choice *a,
                           const struct memory_choice *b)
 {
-    if (b->buffer == TASK_NONE || !memory_knows_uses(engine))
+    if (b->buffer == TASK_NONE || !view->known)
         return a->cost < b->cost;
     if ((a->cost >= MEMORY_WANTED) != (b->cost >= MEMORY_WANTED))
         return a->cost < MEMORY_WANTED;
-    uint64_t a_ns = a->next_ns > engine->now_ns ? a->next_ns - engine->now_ns : 0;
-    uint64_t b_ns = b->next_ns > engine->now_ns ? b->next_ns - engine->now_ns : 0;
+    uint64_t a_away = a->next > view->now ? a->next - view->now : 0;
+    uint64_t b_away = b->next > view->now ? b->next - view->now : 0;
     if (memory_is_dirty(a->cost) != memory_is_dirty(b->cost))
-        return memory_is_dirty(a->cost) ? a_ns / 2 > b_ns : a_ns >= b_ns / 2;
-    return a->next_ns > b->next_ns; /* where the plan is late, too */
+        return memory_is_dirty(a->cost) ? a_away / 2 > b_away : a_away >= b_away / 2;
+    return a->next > b->next; /* where the plan is late, too */
 }
 
-static bool memory_is_perfect(const struct engine *engine, const struct memory_choice *choice)
+static bool memory_is_perfect(const struct memory_view *view, const struct memory_choice *choice)
 {
-    return choice->cost == 0 && (!memory_knows_uses(engine) || choice->next_ns == USES_NEVER);
+    return choice->cost == 0 && (!view->known || choice->next == USES_NEVER);
 }
 
 /* The walk comes to it next. */
@@ -264,15 +301,26 @@ static void memory_fetch(const struct engine *engine, uint32_t index)
         __builtin_prefetch(&engine_buffer(engine, index)->segments);
 }
 
+static uint32_t memory_look_most(const struct engine *engine, uint32_t node,
+                                 const struct memory_view *view)
+{
+    const struct engine_node *n = &engine->nodes[node];
+    uint64_t mean_bytes = n->present_count > 0 ? n->heap.used_bytes / n->present_count : 0;
+    uint64_t most = MEMORY_LOOK + (view->known ? mean_bytes / MEMORY_LOOK_BYTES : 0);
+    return most < MEMORY_LOOK_MOST ? (uint32_t)most : MEMORY_LOOK_MOST;
+}
+
 /* Among the first few that may go. */
 static struct memory_choice memory_victim(struct engine *engine, const struct task *task,
                                           uint32_t node, bool *busy)
 {
+    const struct memory_view view = memory_view(engine);
+    bool is_last = memory_is_last(engine, node);
     struct memory_choice best = {.buffer = TASK_NONE, .cost = UINT32_MAX};
-    uint32_t looked = 0;
+    uint32_t looked = 0, most = memory_look_most(engine, node, &view);
     *busy = false;
     for (uint32_t at = engine->nodes[node].use_head;
-         at != TASK_NONE && looked < MEMORY_LOOK && !memory_is_perfect(engine, &best);) {
+         at != TASK_NONE && looked < most && !memory_is_perfect(&view, &best);) {
         struct buffer *buffer = engine_buffer(engine, at);
         struct block *block = engine_block(buffer, node);
         memory_fetch(engine, block->next_use);
@@ -289,16 +337,15 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
             look = memory_look(buffer, node);
         if (look.preimage) { /* or in use */
             *busy = true;
-        } else if (!block->adopted && !memory_named_by(task, at)) {
+        } else if (!block->adopted && !memory_needs(engine, task, at, node)) {
             struct memory_choice choice = {.buffer = at,
                                            .cost = memory_cost(buffer, block, look.clean)};
-            if (node == 0 && memory_is_dirty(choice.cost))
-                choice.cost =
-                    UINT32_MAX; /* the host is the last resort: nothing to write back to */
-            else if (memory_knows_uses(engine))
-                choice.next_ns = uses_next_ns(engine, at, node);
+            if (is_last && memory_is_dirty(choice.cost))
+                choice.cost = UINT32_MAX;
+            else
+                choice.next = memory_next(engine, &view, at, node);
             looked += choice.cost < UINT32_MAX;
-            if (choice.cost < UINT32_MAX && memory_better(engine, &choice, &best))
+            if (choice.cost < UINT32_MAX && memory_better(&view, &choice, &best))
                 best = choice;
         }
         at = block->next_use;
@@ -316,6 +363,7 @@ static void memory_evict_clean(struct engine *engine, struct buffer *buffer, uin
         FGPU_ASSERT(kept);
     }
     engine->stats.evictions++;
+    engine_block(buffer, node)->evicted = 1;
     LOG_DEBUG(engine->log, "memory", "node %u was short: %llu bytes went", node,
               (unsigned long long)block->heap.bytes);
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
@@ -337,9 +385,10 @@ static void memory_explain(struct engine *engine, struct task *task, const struc
     heap_get_stats(&engine->nodes[node].heap, &stats);
     snprintf(task->why, LIMITS_ERROR_TEXT,
              "buffer '%s' needs %llu bytes on memory node %u, which has a limit of %llu bytes, "
-             "%llu of them in use by tasks that cannot give them up",
+             "%llu of them in use by tasks that cannot give them up%s",
              buffer->name, (unsigned long long)atomic_load_relaxed_u64(&buffer->size_bytes), node,
-             (unsigned long long)stats.limit_bytes, (unsigned long long)stats.used_bytes);
+             (unsigned long long)stats.limit_bytes, (unsigned long long)stats.used_bytes,
+             node == 0 && engine->spill_full ? ", and the spill folder is full" : "");
 }
 
 static enum memory_answer memory_fail(struct engine *engine, struct task *task, fgpu_status status,
@@ -451,7 +500,7 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
     const struct memory_choice choice = memory_victim(engine, task, node, &busy);
     uint32_t found = choice.buffer;
     if (found == TASK_NONE) {
-        if (busy)
+        if (busy && !(node == 0 && engine->flags & FGPU_POOL_NOMEMWAIT))
             return memory_park(engine, task, &n->memory_waiters);
         return memory_regroup(engine, task, buffer, node, victim);
     }
@@ -510,6 +559,78 @@ enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t
     }
 }
 
+/* ---- what does not fit into the host's memory -------------------------------------------- */
+
+void memory_written_back(struct engine *engine, uint32_t index, uint32_t node)
+{
+    struct buffer *buffer = engine_buffer(engine, index);
+    const struct block *block = engine_block(buffer, node);
+    if (block->state != BLOCK_PRESENT || block->adopted || block->pins > 0 ||
+        block->ops != OP_NONE || engine->nodes[node].lost)
+        return;
+    struct memory_look look = memory_look(buffer, node);
+    if (look.clean && !look.preimage)
+        memory_evict_clean(engine, buffer, node);
+}
+
+void memory_spill_refused(struct engine *engine, uint32_t index)
+{
+    struct buffer *buffer = engine_buffer(engine, index);
+    struct block *block = engine_block(buffer, engine->spill_node);
+    if (block->state == BLOCK_PRESENT && block->pins == 0 && block->ops == OP_NONE &&
+        memory_look(buffer, engine->spill_node).clean)
+        memory_evict_clean(engine, buffer, engine->spill_node);
+    if (!engine->spill_full)
+        LOG_WARN(engine->log, "memory",
+                 "the spill folder takes no more: host memory is all there is");
+    engine->spill_full = true;
+}
+
+enum memory_answer memory_spill_get(struct engine *engine, struct task *task, uint32_t index)
+{
+    uint32_t node = engine->spill_node;
+    struct buffer *buffer = engine_buffer(engine, index);
+    struct block *block = engine_block(buffer, node);
+    bool busy = false;
+    while (block->state != BLOCK_PRESENT) {
+        uint64_t grow_bytes = 0, mem, bytes;
+        if (engine->nodes[node].lost)
+            return MEMORY_NEVER;
+        struct memory_choice choice = {.buffer = TASK_NONE};
+        switch (heap_alloc(&engine->nodes[node].heap, atomic_load_relaxed_u64(&buffer->size_bytes),
+                           &block->heap, &grow_bytes)) {
+        case HEAP_OK:
+            memory_appear(engine, block);
+            break;
+        case HEAP_GROW:
+            return memory_grow(engine, task, node, grow_bytes);
+        case HEAP_WAIT:
+            return memory_park(engine, task, &engine->nodes[node].alloc_waiters);
+        case HEAP_TRIM:
+            if (!heap_release_empty(&engine->nodes[node].heap, 0, &mem, &bytes))
+                return MEMORY_NEVER;
+            engine_act(engine, (struct action){.kind = ACTION_FREE,
+                                               .node = node,
+                                               .device = engine->nodes[node].device,
+                                               .handle = mem,
+                                               .bytes = bytes});
+            break;
+        case HEAP_FULL:
+            choice = memory_victim(engine, task, node, &busy);
+            if (choice.buffer == TASK_NONE && busy)
+                return memory_park(engine, task, &engine->nodes[node].memory_waiters);
+            if (choice.buffer == TASK_NONE)
+                return MEMORY_NEVER;
+            memory_evict_clean(engine, engine_buffer(engine, choice.buffer), node);
+            break;
+        case HEAP_NEVER:
+        case HEAP_NOMEM:
+            return MEMORY_NEVER;
+        }
+    }
+    return MEMORY_OK;
+}
+
 void memory_settled(struct engine *engine, struct task *task, uint32_t node)
 {
     struct engine_node *n = &engine->nodes[node];
@@ -551,6 +672,19 @@ void memory_unwant(struct engine *engine, struct task *task, uint32_t node)
     }
 }
 
+/* Does somebody need it before the task runs? */
+static bool memory_needed_before(struct engine *engine, const struct task *task,
+                                 const struct memory_choice *choice)
+{
+    const struct memory_view view = memory_view(engine);
+    const struct planned *planned = planner_of(engine, task);
+    if (!view.known)
+        return false;
+    if (!view.planned)
+        return choice->next <= future_of(engine, task);
+    return planned != NULL && choice->next <= planned->start_ns;
+}
+
 /* Something goes that no placed task wants. True: it is worth asking again at once. */
 static bool memory_spare(struct engine *engine, const struct task *task, uint32_t node,
                          uint32_t *victim)
@@ -565,9 +699,8 @@ static bool memory_spare(struct engine *engine, const struct task *task, uint32_
     uint32_t found = choice.buffer, cost = choice.cost;
     if (found == TASK_NONE || cost >= MEMORY_WANTED)
         return false;
-    const struct planned *planned = planner_of(engine, task);
-    if (planned != NULL && memory_knows_uses(engine) && choice.next_ns <= planned->start_ns)
-        return false; /* somebody needs it before */
+    if (memory_needed_before(engine, task, &choice))
+        return false;
     if (!memory_is_dirty(cost)) {
         memory_evict_clean(engine, engine_buffer(engine, found), node);
         return true;

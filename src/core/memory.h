@@ -20,6 +20,22 @@ enum memory_answer {
 enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t buffer,
                               uint32_t node, uint32_t *victim);
 
+/* A block of the spill node, for a victim of the host's: MEMORY_OK, MEMORY_WAIT, MEMORY_FAILED, or
+ * MEMORY_NEVER: there is no room. */
+enum memory_answer memory_spill_get(struct engine *engine, struct task *task, uint32_t buffer);
+
+/* What only the node held has arrived elsewhere: its block goes at once, or others who need that
+ * room might take the copy away again before its task looks. */
+void memory_written_back(struct engine *engine, uint32_t buffer, uint32_t node);
+
+/* Does the task need the buffer's block on the node? What it runs on a device with goes through the
+ * host's memory only. */
+bool memory_needs(const struct engine *engine, const struct task *task, uint32_t buffer,
+                  uint32_t node);
+
+/* What was to go there did not: until something goes nothing is sent. */
+void memory_spill_refused(struct engine *engine, uint32_t buffer);
+
 /* Had the device no memory for the task's data? */
 bool memory_refused(const struct engine *engine, const struct task *task, uint32_t device);
 

@@ -30,6 +30,8 @@ struct move_run {
     uint32_t src;
 };
 
+static enum move_answer move_spill(struct engine *engine, struct task *task, uint32_t victim);
+
 /* Rows of one buffer, all from the same node. */
 struct move_rect {
     uint32_t buffer;
@@ -59,6 +61,7 @@ struct move_pass {
     bool ahead; /* nobody waits yet: what cannot be ordered now is left open */
     bool open;
     bool spill;       /* makes room ahead of a task */
+    bool evicts;      /* makes room for it */
     struct vec *runs; /* struct move_run, of one access */
 };
 
@@ -174,10 +177,17 @@ static void move_op_detach_from(struct engine *engine, struct op *op, uint32_t i
 static void move_op_count(struct engine *engine, const struct op *op)
 {
     struct engine_device *device = &engine->devices[engine_lane(engine, op->lane)->device];
+    bool spills = engine->spill_node != 0 && op->dst_node == engine->spill_node;
+    struct block *block = engine_block(engine_buffer(engine, op->buffer), op->dst_node);
     engine->stats.copies++;
     device->stats.copies++;
     device->stats.copy_bytes += op->bytes;
-    if (op->dst_node != 0)
+    if (block->evicted && !spills)
+        thrash_note(engine, op->dst_node, op->bytes, op->predicted_ns);
+    block->evicted = 0;
+    if (spills)
+        engine->stats.bytes_spilled += op->bytes;
+    else if (op->dst_node != 0)
         engine->stats.bytes_to_device += op->bytes;
     else
         engine->stats.bytes_to_host += op->bytes;
@@ -346,16 +356,21 @@ static bool move_host_block(struct engine *engine, struct task *task, struct mov
     uint32_t victim = TASK_NONE;
     if (pass->ahead)
         return memory_try(engine, task, buffer, 0, &victim);
-    switch (memory_get(engine, task, buffer, 0, &victim)) {
-    case MEMORY_OK:
-        memory_settled(engine, task, 0);
-        return true;
-    case MEMORY_WAIT:
-        return false;
-    default:
-        FGPU_ASSERT(victim == TASK_NONE); /* nothing on the host can be written back */
-        pass->failed = true;
-        return false;
+    for (;;) {
+        switch (memory_get(engine, task, buffer, 0, &victim)) {
+        case MEMORY_OK:
+            memory_settled(engine, task, 0);
+            return true;
+        case MEMORY_WAIT:
+            return false;
+        case MEMORY_EVICT:
+            if (move_spill(engine, task, victim) != MOVE_READY)
+                return false;
+            break; /* it was full: what now? */
+        default:
+            pass->failed = true;
+            return false;
+        }
     }
 }
 
@@ -403,6 +418,7 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
     }
     if (pass->ahead)
         return;
+    op->evicts = pass->evicts;
     if (lane != pass->lane)
         (void)lane_wait(engine, task, &op->waiters);
     else
@@ -454,8 +470,16 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
                             uint32_t node, bool ahead)
 {
     struct buffer *buffer = engine_buffer(engine, victim);
-    struct move_pass pass = {
-        .node = 0, .lane = TASK_LANE_NONE, .ahead = ahead, .spill = ahead, .runs = &engine->runs};
+    struct move_pass pass = {.node = 0,
+                             .lane = TASK_LANE_NONE,
+                             .ahead = ahead,
+                             .spill = ahead,
+                             .evicts = !ahead && !memory_needs(engine, task, victim, node),
+                             .runs = &engine->runs};
+    if (node == 0) { /* perhaps within such a pass for a device */
+        pass.node = engine->spill_node;
+        pass.runs = &engine->spill_runs;
+    }
     vec_clear(pass.runs);
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
          seg = imap_next(&buffer->segments, seg))
@@ -471,8 +495,30 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
     return !pass.failed;
 }
 
+/* The same for a victim of the host's memory. MOVE_READY: there is no room for it. */
+static enum move_answer move_spill(struct engine *engine, struct task *task, uint32_t victim)
+{
+    switch (memory_spill_get(engine, task, victim)) {
+    case MEMORY_OK:
+        break;
+    case MEMORY_WAIT:
+        return MOVE_WAIT;
+    case MEMORY_NEVER:
+        memory_spill_refused(engine, victim);
+        return MOVE_READY;
+    default:
+        return MOVE_FAILED;
+    }
+    if (move_write_back(engine, task, victim, 0, false) && task->waits > 0)
+        return MOVE_WAIT;
+    graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
+    return MOVE_FAILED;
+}
+
 static enum move_answer move_memory(struct engine *engine, struct task *task, uint32_t node)
 {
+    if (node != 0) /* whoever holds what it waits for here may wait for room there */
+        memory_settled(engine, task, 0);
     for (uint32_t i = 0; i < task->access_count; i++) {
         uint32_t victim = TASK_NONE;
         switch (memory_get(engine, task, task_accesses(task)[i].buffer, node, &victim)) {
@@ -481,6 +527,13 @@ static enum move_answer move_memory(struct engine *engine, struct task *task, ui
         case MEMORY_WAIT:
             return MOVE_WAIT;
         case MEMORY_EVICT:
+            if (node == 0) {
+                enum move_answer answer = move_spill(engine, task, victim);
+                if (answer != MOVE_READY)
+                    return answer;
+                i--; /* again, without the spill folder */
+                break;
+            }
             if (move_write_back(engine, task, victim, node, false) && task->waits > 0)
                 return MOVE_WAIT;
             graph_doom(task, FGPU_E_NOMEM, task->self, task_word(task));
@@ -547,52 +600,6 @@ enum move_answer move_prepare(struct engine *engine, struct task *task, uint32_t
     return MOVE_READY;
 }
 
-/* ---- ownership -------------------------------------------------------------------------- */
-
-static bool move_claim_segment(struct engine *engine, struct task *task, uint32_t access,
-                               struct imap_seg *seg, void *user)
-{
-    (void)engine;
-    (void)task;
-    (void)access;
-    replica_write(&graph_segment(seg)->replica, *(const uint32_t *)user);
-    return true;
-}
-
-void move_claim(struct engine *engine, struct task *task, uint32_t node)
-{
-    for (uint32_t i = 0; i < task->access_count; i++)
-        if (task_accesses(task)[i].mode & FGPU_WRITE)
-            (void)graph_walk(engine, task, i, move_claim_segment, &node);
-}
-
-struct move_undo {
-    uint32_t torn; /* node */
-    bool whole;
-};
-
-static bool move_unclaim_segment(struct engine *engine, struct task *task, uint32_t access,
-                                 struct imap_seg *seg, void *user)
-{
-    struct move_undo *undo = user;
-    struct replica *replica = &graph_segment(seg)->replica;
-    memory_preimage_gone(engine, replica->pre, NODES_NONE);
-    bool had = replica->version > replica->dirty;
-    bool have = replica_undo(replica, undo->torn);
-    if (had && !have && (task_accesses(task)[access].mode & FGPU_READ))
-        undo->whole = false;
-    return true;
-}
-
-bool move_unclaim(struct engine *engine, struct task *task, uint32_t node, bool torn)
-{
-    struct move_undo undo = {torn ? node : NODES_NONE, true};
-    for (uint32_t i = 0; i < task->access_count; i++)
-        if (task_accesses(task)[i].mode & FGPU_WRITE)
-            (void)graph_walk(engine, task, i, move_unclaim_segment, &undo);
-    return undo.whole;
-}
-
 /* ---- completion ------------------------------------------------------------------------- */
 
 void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
@@ -623,17 +630,23 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
         move_share_rows(engine, op, true);
     if (op->spill)
         engine->nodes[op->src_node].spills--;
+    /* Who waited for the data looks before those who wait for their room. */
+    lane_wake(engine, &op->waiters);
     if (!op->orphan) {
         move_op_detach_from(engine, op, index, op->src_node);
         memory_unpin(engine, op->buffer, op->src_node);
     }
     move_op_detach_from(engine, op, index, op->dst_node);
     memory_unpin(engine, op->buffer, op->dst_node);
+    if (status != FGPU_OK && status != FGPU_E_DEVICE_LOST && engine->spill_node != 0 &&
+        op->dst_node == engine->spill_node)
+        memory_spill_refused(engine, op->buffer);
+    if (status == FGPU_OK && op->evicts && !op->orphan)
+        memory_written_back(engine, op->buffer, op->src_node);
     struct buffer *buffer = engine_buffer(engine, op->buffer);
     if (--buffer->users == 0 && buffer->destroyed)
         engine_buffer_gone(engine, op->buffer);
     op->live = 0;
-    lane_wake(engine, &op->waiters);
     table_free(&engine->ops, index);
 }
 
@@ -673,7 +686,7 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
             move_access(engine, task, i, &pass);
             continue;
         }
-        if (victim != TASK_NONE)
+        if (victim != TASK_NONE && node != 0)
             (void)move_write_back(engine, task, victim, node, true);
         return false;
     }

@@ -40,6 +40,7 @@ struct block {
     uint8_t state;   /* enum block_state */
     uint8_t adopted; /* the caller's memory */
     uint8_t used;    /* since eviction last looked at it */
+    uint8_t evicted; /* it was there before, and had to go (core/thrash.c) */
     uint16_t node;
     uint32_t buffer;
     uint32_t pins;     /* tasks and copies that use it now */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "core/future.h"
 #include "core/joined.h"
 #include "core/lineage.h"
 #include "core/object.h"
@@ -70,6 +71,8 @@ static void setup_devices(struct engine *engine, const struct engine_config *con
         device->hidden = config->devices[d].hidden;
         engine->host_visible |= !device->hidden && device->caps.host_calls;
         device->node = device->caps.host_memory ? 0 : engine->node_count++;
+        if (config->devices[d].spill)
+            engine->spill_node = device->node;
         device->lane_first = lanes;
         device->copy_count = device->caps.copy_queue_count;
         engine->has_copy_lanes |= device->copy_count > 0;
@@ -151,6 +154,7 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
     vec_init(&engine->actions, sizeof(struct action), engine->hooks);
     vec_init(&engine->guards, sizeof(struct preempt_order), engine->hooks);
     vec_init(&engine->runs, 24, engine->hooks);
+    vec_init(&engine->spill_runs, 24, engine->hooks);
     vec_init(&engine->torn, sizeof(uint32_t), engine->hooks);
     vec_init(&engine->joined, sizeof(struct joined *), engine->hooks);
     /* How many tasks are looked at in one turn depends on timing: room for a full lane from the
@@ -299,6 +303,7 @@ void engine_fini(struct engine *engine)
     split_fini(engine);
     serve_fini(engine);
     planner_fini(engine);
+    future_fini(engine);
     power_fini(engine);
     traffic_fini(engine);
     submit_fini(engine);
@@ -322,6 +327,7 @@ void engine_fini(struct engine *engine)
     vec_fini(&engine->guards);
     vec_fini(&engine->failures);
     vec_fini(&engine->runs);
+    vec_fini(&engine->spill_runs);
     vec_fini(&engine->torn);
     vec_fini(&engine->joined);
     alloc_put(engine->hooks, engine->devices, engine->device_count * sizeof *engine->devices);

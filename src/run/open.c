@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "dev/layer/fault.h"
 #include "dev/layer/validate.h"
+#include "dev/spill/spill.h"
 #include "run/driver.h"
 #include "run/store.h"
 
@@ -65,6 +66,26 @@ static fgpu_status open_hidden(struct driver *driver, const fgpu_pool_options *o
         device_open(&driver->devices[driver->device_count], &match, &one, &driver->device_bell);
     if (status == FGPU_OK)
         driver->device_count++;
+    return status;
+}
+
+/* Takes what does not fit into the host's memory. */
+static fgpu_status open_spill(struct driver *driver, const fgpu_pool_options *options)
+{
+    struct spill_options spill = {.folder = options->spill_dir,
+                                  .limit_bytes = options->spill_bytes};
+    struct registry_match match = {.backend = &spill_backend};
+    if (options->spill_dir == NULL || options->spill_dir[0] == '\0')
+        return FGPU_OK;
+    if (driver->device_count == LIMITS_DEVICES)
+        return error_set(FGPU_E_LIMIT, "%u devices leave no place for the spill folder",
+                         driver->device_count);
+    (void)snprintf(match.info.name, sizeof match.info.name, "spill folder");
+    (void)snprintf(match.info.id, sizeof match.info.id, "spill");
+    fgpu_status status = device_open(&driver->devices[driver->device_count], &match, &spill.backend,
+                                     &driver->device_bell);
+    if (status == FGPU_OK)
+        driver->spill = ++driver->device_count;
     return status;
 }
 
@@ -167,7 +188,10 @@ static void open_configs(struct driver *driver, const fgpu_pool_options *options
             .memory_limit_bytes = limit,
             .cores = open_cores(device),
             .group_cores = open_group_cores(driver, device),
-            .hidden = d >= driver->visible_count};
+            .hidden = d >= driver->visible_count,
+            .spill = d + 1 == driver->spill};
+        if (configs[d].spill)
+            configs[d].memory_limit_bytes = device->caps.memory_bytes;
     }
 }
 
@@ -213,6 +237,8 @@ fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options
     driver->visible_count = driver->device_count;
     if (status == FGPU_OK)
         status = open_hidden(driver, options);
+    if (status == FGPU_OK)
+        status = open_spill(driver, options);
     if (status == FGPU_OK)
         status = open_queues(driver);
     if (status == FGPU_OK)

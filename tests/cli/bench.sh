@@ -192,6 +192,16 @@ for shape in (product, cholesky):
     assert sum(device["tasks"] for device in shape["devices"]) >= shape["tasks"], shape
     assert shape["bound_area_ns"] > 0 and shape["wall_ns"] > 0
 PYTHON
+    FASTGPU_OPENCL_MEMORY=separate "$FASTGPU" bench tiles --subdevices 1 --tiles 4 --size 16 \
+        --memory 6 --rounds 1 --warm 0 --json >json
+    python3 - json <<'PYTHON'
+import json
+import sys
+
+for shape in json.load(open(sys.argv[1]))["shapes"]:
+    assert shape["results_right"] is True and shape["bytes_least"] >= 10 * 16 * 16 * 4, shape
+    assert shape["bytes_moved"] >= shape["bytes_least"], shape
+PYTHON
 else
     expect 3 stderr 'fastgpu bench tiles: the pool cannot be opened' "$FASTGPU" bench tiles
 fi

@@ -58,6 +58,11 @@ import json
 assert {json.loads(line)["level"] for line in open("lines.json")} == {"info", "debug"}
 PYTHON
 [[ $(stat -c %s out/photo.raw) == $((300 * 200 * 3)) ]]
+# With too little host memory, and a folder for the rest: the same picture.
+expect 2 stderr "there is no key 'spil'" "$FASTGPU" run --pool 'spil=.' grey.json
+expect 0 stdout '3 of 3 outputs written to spilt' "$FASTGPU" run --devices cpu \
+    --pool 'host-memory=1MiB; spill=.' -o spilt grey.json
+cmp out/grey.png spilt/grey.png
 if [[ -n $python ]]; then
     "$python" - <<'PYTHON'
 import numpy as np

@@ -38,7 +38,8 @@ static void test_every_key(void **state)
     fgpu_pool_options o =
         parse("devices=cpu,-opencl:0; policy=fifo;workers=3;subdevices = 2 ;tasks=1000\n"
               "device-memory=2GiB;host-memory=3 MiB;cache=/a b/c;log=debug;validate;"
-              "reproducible=on;trace=yes;nowait=1;preimage=yes\r\n"
+              "reproducible=on;trace=yes;nowait=1;preimage=yes;nomemwait\r\n"
+              "spill=/tmp/s p;spill-limit=5GiB\n"
               "faults=seed=7,submit=20,lose=1@300;seed=0xfF;trace-events=1000000\n"
               "log-format=json;log-file=/tmp/a b.log;objective=latency;preempt=slices");
     assert_string_equal(o.devices, "cpu,-opencl:0");
@@ -50,7 +51,9 @@ static void test_every_key(void **state)
     assert_int_equal(o.host_memory_bytes, 3145728);
     assert_string_equal(o.cache_dir, "/a b/c");
     assert_int_equal(o.log_level, FGPU_LOG_DEBUG);
-    assert_int_equal(o.flags, 31);
+    assert_int_equal(o.flags, 63);
+    assert_string_equal(o.spill_dir, "/tmp/s p");
+    assert_int_equal(o.spill_bytes, UINT64_C(5368709120));
     assert_string_equal(o.faults, "seed=7,submit=20,lose=1@300");
     assert_int_equal(o.seed, 255);
     assert_int_equal(o.trace_events, 1000000);

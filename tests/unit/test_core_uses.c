@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "core/future.h"
 #include "core/planner.h"
 #include "tests/lib/engine_rig.h"
 
@@ -104,6 +105,97 @@ static void test_next_use(void **state)
     engine_rig_close(&rig);
 }
 
+/* Without a plan: who is used first, in the order of the graph, and who never; tasks that have
+ * begun are passed over. */
+static void test_future(void **state)
+{
+    (void)state;
+    uint32_t next[BUFFERS], seen = 0;
+    open_cycle("eft");
+    engine_rig_turn(&rig);
+    for (uint32_t steps = 0; engine_rig_state(&rig, tasks[TASKS - 1]) != FGPU_TASK_DONE; steps++) {
+        assert_true(steps < 1000);
+        if (steps % 3 == 0)
+            assert_true(future_look(&rig.engine));
+        for (uint32_t b = 0; b < BUFFERS; b++) {
+            next[b] = UINT32_MAX;
+            for (uint32_t t = TASKS; t-- > 0;)
+                if (reads[t] == b && window_takes(engine_task(&rig.engine, tasks[t])))
+                    next[b] = t;
+            assert_true((next[b] == UINT32_MAX) ==
+                        (future_next(&rig.engine, big[b]) == FUTURE_NEVER));
+            seen += next[b] != UINT32_MAX;
+        }
+        for (uint32_t b = 0; b < BUFFERS; b++)
+            for (uint32_t c = 0; c < BUFFERS; c++)
+                assert_true((next[b] < next[c]) ==
+                            (future_next(&rig.engine, big[b]) < future_next(&rig.engine, big[c])));
+        work_one();
+    }
+    assert_true(seen > TASKS);
+    assert_true(future_look(&rig.engine));
+    (void)engine_rig_inc(&rig, big[0], 64, TASK_DEVICE_ANY);
+    engine_drain(&rig.engine);
+    assert_true(future_next(&rig.engine, big[0]) != FUTURE_NEVER); /* beyond what is known */
+    assert_true(future_next(&rig.engine, big[3]) == FUTURE_NEVER);
+    uint32_t fresh[8]; /* so many that it is looked at again */
+    for (uint32_t i = 0; i < 8; i++)
+        fresh[i] = engine_rig_inc(&rig, big[i % 2 + 1], 64, TASK_DEVICE_ANY);
+    engine_drain(&rig.engine);
+    assert_true(future_look(&rig.engine));
+    assert_true(future_next(&rig.engine, big[0]) == 0 && future_next(&rig.engine, big[1]) == 1);
+    assert_true(future_of(&rig.engine, engine_task(&rig.engine, fresh[0])) == 1);
+    engine_rig_finish(&rig);
+    engine_rig_close(&rig);
+}
+
+/* Also without a plan what is needed last leaves: no more copies than with it. */
+static void test_victims_alike(void **state)
+{
+    (void)state;
+    uint64_t evictions[2];
+    static const char *const policies[] = {"lookahead", "eft"};
+    for (uint32_t p = 0; p < 2; p++) {
+        open_cycle(policies[p]);
+        engine_rig_turn(&rig);
+        for (uint32_t steps = 0; engine_rig_state(&rig, tasks[TASKS - 1]) != FGPU_TASK_DONE;
+             steps++) {
+            assert_true(steps < 1000);
+            work_one();
+        }
+        evictions[p] = rig.engine.stats.evictions;
+        engine_rig_finish(&rig);
+        engine_rig_close(&rig);
+    }
+    print_message("%llu and %llu evictions\n", (unsigned long long)evictions[0],
+                  (unsigned long long)evictions[1]);
+    assert_true(evictions[1] <= evictions[0]);
+}
+
+/* A node that brings back for longer than its device works is told of. */
+static void test_thrash(void **state)
+{
+    (void)state;
+    open_cycle("eft");
+    uint32_t node = rig.engine.devices[0].node;
+    uint64_t *busy_ns = &rig.engine.devices[0].stats.busy_ns;
+    for (uint32_t i = 0; i < 100; i++) { /* work enough */
+        engine_clock(&rig.engine, rig.engine.now_ns + 2000000);
+        *busy_ns += 1500000;
+        thrash_note(&rig.engine, node, 1000, 1000000);
+    }
+    assert_int_equal(rig.engine.stats.thrashes, 0);
+    assert_true(rig.engine.stats.bytes_reloaded >= 100000);
+    for (uint32_t i = 0; i < 100; i++) {
+        engine_clock(&rig.engine, rig.engine.now_ns + 2000000);
+        *busy_ns += 500000;
+        thrash_note(&rig.engine, node, 1000, 1000000);
+    }
+    assert_in_range(rig.engine.stats.thrashes, 4, 5);
+    engine_rig_finish(&rig);
+    engine_rig_close(&rig);
+}
+
 static bool is_there(uint32_t buffer)
 {
     struct buffer *of = engine_buffer(&rig.engine, buffer);
@@ -146,7 +238,8 @@ static void test_victim(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest all[] = {cmocka_unit_test(test_next_use),
-                                     cmocka_unit_test(test_victim)};
+    const struct CMUnitTest all[] = {cmocka_unit_test(test_next_use), cmocka_unit_test(test_future),
+                                     cmocka_unit_test(test_victims_alike),
+                                     cmocka_unit_test(test_thrash), cmocka_unit_test(test_victim)};
     return cmocka_run_group_tests(all, NULL, NULL);
 }

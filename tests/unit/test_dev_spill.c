@@ -1,0 +1,271 @@
+/* The spill folder: chunks as they are kept, the file against plain memory, a disk that is full or
+ * damaged, and the device's queue. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "dev/spill/spill.h"
+#include "dev/spill/spill_file.h"
+#include "tests/lib/seed.h"
+#include "tests/lib/temp_folder.h"
+
+#define PIECE (5 * PACK_CHUNK_BYTES)
+
+static struct pack pack;
+static unsigned char plain[PACK_CHUNK_BYTES], coded[PACK_CHUNK_BYTES], back[PACK_CHUNK_BYTES];
+static struct spill_file file;
+static unsigned char model[PIECE], got[PIECE];
+
+static void put_get(enum pack_form asked, uint32_t bytes, enum pack_form want)
+{
+    uint32_t stored;
+    memset(back, 0xee, sizeof back);
+    enum pack_form form = pack_put(&pack, asked, plain, bytes, coded, &stored);
+    assert_int_equal(form, want);
+    assert_true(form == PACK_ZERO ? stored == 0 : form == PACK_RAW || stored <= bytes - bytes / 8);
+    assert_true(pack_get(&pack, form, form == PACK_RAW ? plain : coded, stored, back, bytes));
+    assert_memory_equal(back, plain, bytes);
+}
+
+static void fill_random(struct rng *rng, unsigned char *to, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        to[i] = (unsigned char)rng_u64(rng);
+}
+
+static void test_pack(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 3);
+    bool lz4 = pack_init(&pack);
+    memset(plain, 0, sizeof plain);
+    assert_int_equal(pack_choose(&pack, plain, sizeof plain, coded), PACK_RAW);
+    put_get(PACK_LZ4, sizeof plain, PACK_ZERO);
+    put_get(PACK_RAW, 1, PACK_ZERO);
+    plain[sizeof plain - 1] = 1; /* all but one */
+    put_get(PACK_LZ4, sizeof plain, lz4 ? PACK_LZ4 : PACK_RAW);
+    fill_random(&rng, plain, sizeof plain); /* does not pay */
+    assert_int_equal(pack_choose(&pack, plain, sizeof plain, coded), PACK_RAW);
+    put_get(PACK_LZ4_BY4, sizeof plain, PACK_RAW);
+    for (uint32_t i = 0; i < sizeof plain / 4; i++) { /* floats of like size, noise below */
+        float value = 1.0f + (float)(rng_u64(&rng) % 65536) / 65536.0f;
+        memcpy(plain + 4 * i, &value, 4);
+    }
+    enum pack_form form = pack_choose(&pack, plain, sizeof plain, coded);
+    assert_true(lz4 ? form == PACK_LZ4_BY4 || form == PACK_LZ4_BY8 : form == PACK_RAW);
+    put_get(PACK_LZ4_BY4, sizeof plain - 3, lz4 ? PACK_LZ4_BY4 : PACK_RAW);
+    put_get(PACK_LZ4_BY8, 4001, lz4 ? PACK_LZ4_BY8 : PACK_RAW);
+    put_get(PACK_LZ4, 63, PACK_RAW); /* too short to try */
+    if (!lz4)
+        return;
+    uint32_t stored;
+    assert_int_equal(pack_put(&pack, PACK_LZ4_BY4, plain, sizeof plain, coded, &stored),
+                     PACK_LZ4_BY4);
+    assert_false(pack_get(&pack, PACK_LZ4_BY4, coded, stored - 9, back, sizeof back));
+}
+
+static void file_open(void)
+{
+    if (spill_file_open(&file, temp_folder_path("")) != FGPU_OK)
+        fail_msg("%s", error_text());
+}
+
+/* A range of noise, of zeros, or of what compresses. */
+static void draw(struct rng *rng, unsigned char *to, uint32_t bytes)
+{
+    uint64_t kind = rng_u64(rng) % 3;
+    memset(to, 0, bytes);
+    if (kind == 1)
+        fill_random(rng, to, bytes);
+    for (uint32_t i = 0; kind == 2 && i < bytes; i += 16)
+        to[i] = (unsigned char)rng_u64(rng);
+}
+
+/* Random ranges against plain memory; some writes find the disk full: then their own range alone
+ * may be lost. */
+static void write_some(struct rng *rng, uint32_t count, bool full)
+{
+    struct spill_piece *piece = spill_file_take(&file, PIECE);
+    static bool known[PIECE];
+    static unsigned char from[PIECE];
+    memset(known, 0, sizeof known);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = (uint32_t)(rng_u64(rng) % PIECE);
+        uint32_t bytes = 1 + (uint32_t)(rng_u64(rng) % (PIECE - at));
+        bytes = rng_u64(rng) % 2 ? bytes : bytes % 999 + 1;
+        bytes = bytes < PIECE - at ? bytes : PIECE - at;
+        draw(rng, from, bytes);
+        bool refuse = full && rng_u64(rng) % 3 == 0;
+        if (refuse)
+            temp_folder_fill_disk(rng_u64(rng) % (4 * PACK_CHUNK_BYTES));
+        fgpu_status status = spill_file_write(&file, piece, at, from, bytes);
+        if (refuse)
+            temp_folder_empty_disk();
+        /* Also a part of a chunk whose last write was refused half way. */
+        assert_true(status == FGPU_OK || (full && status == FGPU_E_IO));
+        memcpy(model + at, from, bytes);
+        memset(known + at, status == FGPU_OK, bytes);
+        for (uint32_t j = 0; j < PIECE; j += bytes) { /* what is known is there */
+            bytes = 1 + (uint32_t)(rng_u64(rng) % 70000);
+            bytes = bytes < PIECE - j ? bytes : PIECE - j;
+            bool all = memchr(known + j, 0, bytes) == NULL;
+            status = spill_file_read(&file, piece, j, got, bytes);
+            if (all)
+                assert_int_equal(status, full ? status : FGPU_OK);
+            if (all && status == FGPU_OK)
+                assert_memory_equal(got, model + j, bytes);
+        }
+    }
+    spill_file_give(&file, piece);
+}
+
+static void test_file(void **state)
+{
+    (void)state;
+    uint64_t first = seed_get(1), zeros = 0;
+    for (uint64_t seed = first; seed < first + seed_count(20); seed++) {
+        struct rng rng;
+        rng_init(&rng, seed);
+        file_open();
+        write_some(&rng, 10, false);
+        write_some(&rng, 10, true);
+        assert_int_equal(file.end, PIECE); /* the first one's place was used again */
+        zeros += file.zero_chunks;
+        spill_file_close(&file);
+    }
+    assert_true(zeros > 0 || seed_count(20) < 4);
+    assert_int_equal(temp_folder_count(), 0);
+}
+
+/* A write into a chunk that finds the disk full leaves the rest of the chunk. */
+static void test_full_disk_keeps(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_init(&rng, 5);
+    file_open();
+    struct spill_piece *piece = spill_file_take(&file, PIECE);
+    memset(model, 7, PACK_CHUNK_BYTES); /* a few bytes, compressed, or the whole without */
+    assert_int_equal(spill_file_write(&file, piece, 0, model, PACK_CHUNK_BYTES), FGPU_OK);
+    uint32_t room = piece->chunks[0].stored;
+    fill_random(&rng, got, 60000);
+    temp_folder_fill_disk(room);
+    fgpu_status status = spill_file_write(&file, piece, 100, got, 60000);
+    temp_folder_empty_disk();
+    if (room < 60000) {
+        assert_int_equal(status, FGPU_E_IO);
+        assert_int_equal(spill_file_read(&file, piece, 0, got, PACK_CHUNK_BYTES), FGPU_OK);
+        assert_memory_equal(got, model, PACK_CHUNK_BYTES);
+    }
+    spill_file_give(&file, piece);
+    spill_file_close(&file);
+}
+
+static void test_damaged(void **state)
+{
+    (void)state;
+    file_open();
+    struct spill_piece *piece = spill_file_take(&file, PIECE);
+    memset(model, 0, sizeof model);
+    model[5] = 1;
+    assert_int_equal(spill_file_write(&file, piece, 0, model, 100), FGPU_OK);
+    assert_int_equal(spill_file_read(&file, piece, 0, got, 101), FGPU_E_IO); /* never written */
+    assert_int_equal(spill_file_read(&file, piece, 1, got, 99), FGPU_OK);
+    char byte;
+    assert_int_equal(pread(file.fd, &byte, 1, 3), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(file.fd, &byte, 1, 3), 1);
+    assert_int_equal(spill_file_read(&file, piece, 0, got, 100), FGPU_E_IO);
+    spill_file_give(&file, piece);
+    spill_file_close(&file);
+    assert_int_equal(spill_file_open(&file, "/nowhere/at/all"), FGPU_E_IO);
+    assert_non_null(strstr(error_text(), "/nowhere/at/all"));
+}
+
+static _Atomic uint32_t rings;
+
+static void ring(void *arg)
+{
+    (void)arg;
+    (void)atomic_add_seqcst_u32(&rings, 1);
+}
+
+static void carry_out(void *queue, uint32_t kind, void *body, uint32_t flags)
+{
+    fgpu_cmd cmd = {.kind = kind, .flags = flags, .body = body};
+    uint64_t last = 0, number = 0;
+    assert_int_equal(spill_backend.submit(queue, &cmd, 1, &last), 1);
+    while (number < last)
+        assert_int_equal(spill_backend.poll(queue, &number), FGPU_OK);
+}
+
+static void test_queue(void **state)
+{
+    (void)state;
+    const fgpu_doorbell bell = {ring, NULL};
+    struct spill_options options = {.folder = temp_folder_path("")};
+    void *device, *queue;
+    fgpu_mem mem;
+    assert_int_equal(spill_backend.open(&options.backend, 0, &bell, &device), FGPU_OK);
+    assert_int_equal(spill_backend.queue_open(device, 1, &queue), FGPU_OK);
+    assert_int_equal(spill_backend.mem_alloc(device, PIECE, &mem), FGPU_OK);
+    for (uint32_t i = 0; i < PIECE; i++)
+        model[i] = (unsigned char)(i / 7);
+    fgpu_cmd_copy out = {.src = (uintptr_t)model,
+                         .dst = mem,
+                         .src_is_host = 1,
+                         .src_offset_bytes = 10,
+                         .dst_offset_bytes = 70000,
+                         .src_pitch_bytes = 1000,
+                         .dst_pitch_bytes = 30000,
+                         .row_bytes = 900,
+                         .rows = 5};
+    fgpu_cmd_copy in = {.src = mem,
+                        .dst = (uintptr_t)got,
+                        .dst_is_host = 1,
+                        .src_offset_bytes = 70000,
+                        .src_pitch_bytes = 30000,
+                        .dst_pitch_bytes = 900,
+                        .row_bytes = 900,
+                        .rows = 5};
+    carry_out(queue, FGPU_CMD_COPY, &out, FGPU_CMD_NOTIFY);
+    assert_int_equal(out.result.status, FGPU_OK);
+    carry_out(queue, FGPU_CMD_COPY, &in, FGPU_CMD_NOTIFY);
+    assert_int_equal(in.result.status, FGPU_OK);
+    for (uint32_t row = 0; row < 5; row++)
+        assert_memory_equal(got + 900 * row, model + 10 + 1000 * row, 900);
+    in.src_offset_bytes = 4 * PACK_CHUNK_BYTES; /* nothing is there */
+    in.rows = 1;
+    carry_out(queue, FGPU_CMD_COPY, &in, 0);
+    assert_int_equal(in.result.status, FGPU_E_IO);
+    carry_out(queue, FGPU_CMD_COPY, &out, FGPU_CMD_CHAINED); /* skipped, until the fence */
+    assert_int_equal(out.result.status, FGPU_E_CANCELLED);
+    fgpu_cmd_result fence;
+    carry_out(queue, FGPU_CMD_FENCE, &fence, 0);
+    carry_out(queue, FGPU_CMD_COPY, &out, FGPU_CMD_CHAINED);
+    assert_int_equal(out.result.status, FGPU_OK);
+    assert_true(atomic_load_seqcst_u32(&rings) >= 2);
+    struct spill_stats stats;
+    spill_get_stats(device, &stats);
+    assert_true(stats.chunks >= 3 && stats.stored_bytes > 0);
+    spill_backend.queue_close(queue);
+    spill_backend.mem_free(device, mem);
+    spill_backend.close(device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pack), cmocka_unit_test(test_file),
+                                       cmocka_unit_test(test_full_disk_keeps),
+                                       cmocka_unit_test(test_damaged),
+                                       cmocka_unit_test(test_queue)};
+    return cmocka_run_group_tests(tests, temp_folder_make, temp_folder_remove);
+}
