@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <fastgpu/replay.h>
+#include "api/replay_compact.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
@@ -15,12 +16,6 @@
 #define REPLAY_LOOK 4096u /* operations between calls of progress */
 
 static const char replay_who[] = "fgpu_replay_alloc";
-
-struct replay_step {
-    uint64_t time;
-    uint32_t block;
-    uint32_t begins;
-};
 
 struct replay {
     const fgpu_replay_block *blocks;
@@ -218,6 +213,11 @@ static fgpu_status replay_run(struct replay *replay, uint32_t rounds, uint64_t *
         return error_set(FGPU_E_NOMEM, "%s: no memory for %u blocks", replay_who, replay->count);
     replay_timing(replay);
     fgpu_status status = replay_rounds(replay, rounds);
+    if (status == FGPU_OK)
+        status = replay_compact(replay->blocks, replay->count, replay->step,
+                                replay->options->capacity_bytes, replay->result);
+    if (status == FGPU_E_NOMEM && replay->result->compact_bytes == FGPU_REPLAY_UNKNOWN)
+        return error_set(status, "%s: no memory for the heap's tables", replay_who);
     return status == FGPU_OK ? replay_plan(replay, offsets) : status;
 }
 
@@ -270,6 +270,7 @@ fgpu_status fgpu_replay_alloc(const fgpu_replay_block *blocks, uint32_t count,
                                          .online_bytes = FGPU_REPLAY_UNKNOWN,
                                          .compact_bytes = FGPU_REPLAY_UNKNOWN,
                                          .planned_bytes = FGPU_REPLAY_UNKNOWN,
+                                         .moved_bytes = FGPU_REPLAY_UNKNOWN,
                                          .failed_block = FGPU_REPLAY_UNKNOWN,
                                          .op_ns_p50 = -1,
                                          .op_ns_p99 = -1};

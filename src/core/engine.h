@@ -146,7 +146,8 @@ struct engine_node {
     uint32_t short_task;         /* the one task that may evict now, TASK_NONE */
     uint32_t use_head, use_tail; /* blocks in the order of eviction, by buffer slot */
     uint32_t present_count;
-    uint32_t spills; /* copies in flight that make room ahead of a task */
+    uint32_t spills;         /* copies in flight that make room ahead of a task */
+    struct compact *compact; /* core/compact.h; NULL: no block has been moved */
 };
 
 /* A copy between nodes in flight. */
@@ -165,6 +166,8 @@ struct op {
     uint32_t predicted_ns;
     uint8_t issued; /* handed to its lane */
     uint8_t spill;  /* counted in its source's `spills` */
+    uint8_t moves;  /* a block within its node (core/compact.h) */
+    uint32_t move;  /* number of that in the plan */
     uint8_t orphan; /* its source is gone with the device: what arrives is worth nothing */
 };
 
@@ -219,6 +222,7 @@ struct engine_config {
                                   little to check */
 };
 
+struct compact; /* core/compact.h */
 struct lineage; /* core/lineage.h */
 struct preempt; /* core/preempt.h */
 struct planner; /* core/planner.h */
@@ -321,6 +325,7 @@ struct engine {
     size_t failures_head;
     struct engine_unreturned unreturned; /* since it was last told */
     fgpu_pool_stats stats;
+    uint64_t compactions;    /* plans of moves that were begun */
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */
