@@ -1,4 +1,4 @@
-/* Blocks of a trace through the heap, with blocks moved where that spares it a slab. */
+/* What replays of allocations share, and the one with blocks moved where that spares a slab. */
 #ifndef FASTGPU_API_REPLAY_COMPACT_H
 #define FASTGPU_API_REPLAY_COMPACT_H
 
@@ -12,6 +12,11 @@ struct replay_step {
     uint32_t block;
     uint32_t begins;
 };
+
+/* Of replay_alloc.c: what is wrong with the blocks (FGPU_E_INVAL); and the steps in order, of which
+ * there are two for each block. */
+fgpu_status replay_check(const char *who, const fgpu_replay_block *blocks, uint32_t count);
+void replay_order(const fgpu_replay_block *blocks, uint32_t count, struct replay_step *steps);
 
 /* [out] result: compact_bytes and moved_bytes, UNKNOWN where the blocks do not fit the capacity.
  * FGPU_E_NOMEM. */
