@@ -115,7 +115,7 @@ int command_heap(int argc, char **argv, const volatile sig_atomic_t *stop)
     struct heap_choice choice = {.at = HEAP_NOT, .node = HEAP_NOT};
     const struct option table[] = {
         {"output", 'o', OPTION_TEXT, &choice.output, "FILE",
-         "write a picture, .png or .svg: addresses over time,\nor at one with --at", 0, 0, NULL},
+         "write a picture, .png or .svg: addresses over\ntime, or at one with --at", 0, 0, NULL},
         {"at", 0, OPTION_NUMBER, &choice.at, "TIME",
          "of a trace: show this moment; the one at which\nmost is in use", 0, HEAP_NOT - 1, NULL},
         {"capacity", 'c', OPTION_TEXT, &choice.capacity, "BYTES",

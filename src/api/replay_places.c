@@ -78,16 +78,15 @@ static fgpu_status places_begin(struct places *p, uint32_t index)
 static fgpu_status places_run(struct places *p, const struct replay_step *steps, size_t count)
 {
     fgpu_status status = FGPU_OK;
-    uint64_t now = 0;
     for (size_t i = 0; i < count && status == FGPU_OK; i++) {
-        now = steps[i].time;
         if (steps[i].begins)
             status = places_begin(p, steps[i].block);
         else
             heap_free(&p->heap, &p->out[steps[i].block]);
     }
     while (p->slabs.count > 0)
-        places_remove(p, ((const fgpu_replay_span *)vec_at(&p->slabs, 0))->address + 1, now);
+        places_remove(p, ((const fgpu_replay_span *)vec_at(&p->slabs, 0))->address + 1,
+                      steps[count - 1].time);
     return status == FGPU_E_DEVMEM ? FGPU_OK : status;
 }
 
