@@ -92,8 +92,71 @@ static void test_places(void **state)
     assert_non_null(strstr(fgpu_last_error(), "fgpu_replay_places: block 0"));
 }
 
+/* ---- blocks that move -------------------------------------------------------------------- */
+
+#define PART 65536u
+
+static fgpu_buffer filled(uint64_t bytes, uint32_t value)
+{
+    fgpu_buffer buffer;
+    rig_need(fgpu_buffer_create(rig_pool, bytes, &buffer));
+    rig_need(fgpu_buffer_fill(buffer, NULL, &value, sizeof value));
+    rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
+    return buffer;
+}
+
+static void holds(fgpu_buffer buffer, uint64_t bytes, uint32_t value)
+{
+    static uint32_t words[PART];
+    rig_need(fgpu_buffer_read(buffer, NULL, words, 0));
+    for (uint64_t i = 0; i < bytes / sizeof value; i++)
+        assert_int_equal(words[i], value);
+}
+
+/* On a device of eight parts: of four buffers the first and the third go; one of four parts gets
+ * its room without anything that is written back. */
+static void move_on(const char *devices)
+{
+    fgpu_pool_options options;
+    fgpu_pool_stats stats = {.struct_bytes = sizeof stats};
+    fgpu_buffer buffers[4];
+    fgpu_pool_options_init(&options);
+    options.devices = devices;
+    options.device_memory_bytes = 8 * PART;
+    options.cache_dir = "";
+    options.log_level = FGPU_LOG_OFF;
+    options.flags = FGPU_POOL_VALIDATE;
+    rig_need(fgpu_pool_open(&options, &rig_pool));
+    for (uint32_t i = 0; i < 4; i++)
+        buffers[i] = filled(2 * PART, 100 + i);
+    rig_need(fgpu_buffer_destroy(buffers[0]));
+    rig_need(fgpu_buffer_destroy(buffers[2]));
+    fgpu_buffer large = filled(4 * PART, 7);
+    rig_need(fgpu_pool_get_stats(rig_pool, &stats));
+    assert_int_equal(stats.evictions, 0);
+    assert_int_equal(stats.bytes_evicted, 0);
+    assert_int_equal(stats.bytes_to_host, 0); /* all of it was on the device */
+    holds(large, 4 * PART, 7);
+    holds(buffers[1], 2 * PART, 101);
+    holds(buffers[3], 2 * PART, 103);
+    rig_need(fgpu_pool_close(rig_pool));
+}
+
+static void test_moves(void **state)
+{
+    (void)state;
+    const char *fake = getenv("FAKEICD_LIB");
+    move_on("sim");
+    if (fake != NULL && fake[0] != '\0') {
+        setenv("FASTGPU_OPENCL_LIBRARY", fake, 1);
+        move_on("opencl");
+        unsetenv("FASTGPU_OPENCL_LIBRARY");
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_write), cmocka_unit_test(test_places)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_write), cmocka_unit_test(test_places),
+                                       cmocka_unit_test(test_moves)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
