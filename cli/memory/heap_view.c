@@ -134,15 +134,19 @@ static const cJSON *view_choose(const cJSON *nodes, uint32_t wanted)
     return best;
 }
 
-/* [offset, bytes, name] of a slab that begins at `base`. False: it is none, or leaves the slab. */
-static bool view_block(struct heap_view *view, const cJSON *item, const fgpu_replay_span *slab)
+/* [offset, bytes, name] of a slab, behind the blocks before it. False: it is none, or lies
+ * elsewhere.
+ */
+static bool view_block(struct heap_view *view, const cJSON *item, const fgpu_replay_span *slab,
+                       uint64_t *end)
 {
     uint64_t offset, bytes;
     const cJSON *name = cJSON_GetArrayItem(item, 2);
     if (!cJSON_IsArray(item) || !view_number(cJSON_GetArrayItem(item, 0), &offset) ||
         !view_number(cJSON_GetArrayItem(item, 1), &bytes) || !cJSON_IsString(name) || bytes == 0 ||
-        offset > slab->bytes || bytes > slab->bytes - offset)
+        offset < *end || offset > slab->bytes || bytes > slab->bytes - offset)
         return false;
+    *end = offset + bytes;
     view->names[view->count] = strdup(name->valuestring[0] ? name->valuestring : "small blocks");
     view->blocks[view->count++] =
         (fgpu_replay_span){.address = slab->address + offset, .bytes = bytes, .until = 1};
@@ -163,12 +167,13 @@ static bool view_slabs(struct heap_view *view, const cJSON *slabs)
     {
         fgpu_replay_span span = {.address = view->top, .until = 1};
         if (!view_number(cJSON_GetObjectItemCaseSensitive(slab, "bytes"), &span.bytes) ||
-            span.bytes == 0)
+            span.bytes == 0 || span.bytes > CLI_MEMORY_BYTES_LIMIT - view->top)
             return false;
+        uint64_t end = 0;
         view_add_slab(&span, view);
         cJSON_ArrayForEach(block, cJSON_GetObjectItemCaseSensitive(slab, "blocks"))
         {
-            if (!view_block(view, block, &span))
+            if (!view_block(view, block, &span, &end))
                 return false;
         }
     }
@@ -196,7 +201,7 @@ static fgpu_status view_read_dump(const char *name, const char *text, size_t siz
                           name, cJSON_GetArraySize(nodes));
     else if (!view_slabs(view, cJSON_GetObjectItemCaseSensitive(node, "slabs")))
         status = why_fail(FGPU_E_INVAL, why, why_bytes,
-                          "%s: a slab or a block of node %u is none, or leaves its slab", name,
+                          "%s: a slab or a block of node %u is none, or leaves its place", name,
                           (unsigned)view_field(node, "node"));
     if (status == FGPU_OK) {
         view->moment = true;

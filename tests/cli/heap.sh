@@ -74,10 +74,11 @@ bad '{"fastgpu_heap":1,"nodes":{}}' 'not what fgpu_heap_write() writes'
 bad '{"fastgpu_heap":1,"nodes":[]}' 'no such node; it has 0'
 node='{"fastgpu_heap":1,"nodes":[{"node":3,"device":"d","used_bytes":1,"slabs":['
 bad "$node"'{"bytes":0,"blocks":[]}]}]}' 'a block of node 3 is none'
-bad "$node"'{"bytes":10,"blocks":[[5,6,""]]}]}]}' 'leaves its slab'
-bad "$node"'{"bytes":10,"blocks":[[-1,6,""]]}]}]}' 'leaves its slab'
-bad "$node"'{"bytes":10,"blocks":[[1,6]]}]}]}' 'leaves its slab'
-bad "$node"'{"bytes":10,"blocks":[[1,1e300,""]]}]}]}' 'leaves its slab'
+bad "$node"'{"bytes":10,"blocks":[[5,6,""]]}]}]}' 'leaves its place'
+bad "$node"'{"bytes":10,"blocks":[[0,6,""],[5,1,""]]}]}]}' 'leaves its place'
+bad "$node"'{"bytes":10,"blocks":[[-1,6,""]]}]}]}' 'leaves its place'
+bad "$node"'{"bytes":10,"blocks":[[1,6]]}]}]}' 'leaves its place'
+bad "$node"'{"bytes":10,"blocks":[[1,1e300,""]]}]}]}' 'leaves its place'
 expect 4 stderr 'missing.csv' "$FASTGPU" heap missing.csv
 expect 2 stderr 'a file is missing' "$FASTGPU" heap
 expect 2 stderr '--capacity 0: bytes' "$FASTGPU" heap -c 0 lives.csv
