@@ -93,6 +93,7 @@ static int heap_show(const char *path, const struct heap_view *view,
 static int heap_run(const char *path, const struct heap_choice *choice, uint64_t capacity)
 {
     const struct heap_view_options options = {
+        .name = path,
         .capacity_bytes = capacity,
         .node = choice->node == HEAP_NOT ? UINT32_MAX : (uint32_t)choice->node};
     struct heap_view view;
@@ -100,8 +101,8 @@ static int heap_run(const char *path, const struct heap_choice *choice, uint64_t
     char why[CLI_WHY_BYTES] = "";
     int code = replay_read(heap_who, path, &bytes);
     if (code == COMMAND_OK) {
-        fgpu_status status = heap_view_read(path, (const char *)bytes.data, bytes.size_bytes,
-                                            &options, &view, why, sizeof why);
+        fgpu_status status = heap_view_read((const char *)bytes.data, bytes.size_bytes, &options,
+                                            &view, why, sizeof why);
         code = status == FGPU_OK ? heap_show(path, &view, choice)
                                  : replay_fail_read(heap_who, status, why);
         heap_view_fini(&view);

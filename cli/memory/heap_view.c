@@ -82,12 +82,12 @@ static bool view_sweep(struct heap_view *view)
     return true;
 }
 
-static fgpu_status view_read_trace(const char *name, const char *text, size_t size_bytes,
+static fgpu_status view_read_trace(const char *text, size_t size_bytes,
                                    const struct heap_view_options *options, struct heap_view *view,
                                    char *why, size_t why_bytes)
 {
     struct traces_lives lives;
-    fgpu_status status = traces_read_lives(name, text, size_bytes, &lives, why, why_bytes);
+    fgpu_status status = traces_read_lives(options->name, text, size_bytes, &lives, why, why_bytes);
     if (status != FGPU_OK)
         return status;
     view->blocks = calloc(lives.count, sizeof *view->blocks);
@@ -101,7 +101,7 @@ static fgpu_status view_read_trace(const char *name, const char *text, size_t si
     traces_lives_fini(&lives);
     if (status == FGPU_OK && view_sweep(view))
         return FGPU_OK;
-    return why_fail(FGPU_E_NOMEM, why, why_bytes, "%s: no memory", name);
+    return why_fail(FGPU_E_NOMEM, why, why_bytes, "%s: no memory", options->name);
 }
 
 /* ---- a dump ----------------------------------------------------------------------------- */
@@ -180,7 +180,7 @@ static bool view_slabs(struct heap_view *view, const cJSON *slabs)
     return true;
 }
 
-static fgpu_status view_read_dump(const char *name, const char *text, size_t size_bytes,
+static fgpu_status view_read_dump(const char *text, size_t size_bytes,
                                   const struct heap_view_options *options, struct heap_view *view,
                                   char *why, size_t why_bytes)
 {
@@ -189,20 +189,20 @@ static fgpu_status view_read_dump(const char *name, const char *text, size_t siz
     char inner[CLI_WHY_BYTES] = "";
     fgpu_status status = json_in_parse(text, size_bytes, &root, &path, inner, sizeof inner);
     if (status != FGPU_OK)
-        return why_fail(status, why, why_bytes, "%s: %s", name, inner);
+        return why_fail(status, why, why_bytes, "%s: %s", options->name, inner);
     const cJSON *nodes = cJSON_GetObjectItemCaseSensitive(root, "nodes");
     const cJSON *node = view_choose(nodes, options->node);
     const cJSON *device = cJSON_GetObjectItemCaseSensitive(node, "device");
     if (view_field(root, "fastgpu_heap") != 1 || !cJSON_IsArray(nodes))
         status = why_fail(FGPU_E_INVAL, why, why_bytes,
-                          "%s: this JSON is not what fgpu_heap_write() writes", name);
+                          "%s: this JSON is not what fgpu_heap_write() writes", options->name);
     else if (node == NULL)
         status = why_fail(FGPU_E_INVAL, why, why_bytes, "%s: there is no such node; it has %d",
-                          name, cJSON_GetArraySize(nodes));
+                          options->name, cJSON_GetArraySize(nodes));
     else if (!view_slabs(view, cJSON_GetObjectItemCaseSensitive(node, "slabs")))
         status = why_fail(FGPU_E_INVAL, why, why_bytes,
-                          "%s: a slab or a block of node %u is none, or leaves its place", name,
-                          (unsigned)view_field(node, "node"));
+                          "%s: a slab or a block of node %u is none, or leaves its place",
+                          options->name, (unsigned)view_field(node, "node"));
     if (status == FGPU_OK) {
         view->moment = true;
         view->end = 1;
@@ -215,16 +215,16 @@ static fgpu_status view_read_dump(const char *name, const char *text, size_t siz
     return status;
 }
 
-fgpu_status heap_view_read(const char *name, const char *text, size_t size_bytes,
+fgpu_status heap_view_read(const char *text, size_t size_bytes,
                            const struct heap_view_options *options, struct heap_view *view,
                            char *why, size_t why_bytes)
 {
     fgpu_status status;
     memset(view, 0, sizeof *view);
     if (text[strspn(text, " \t\r\n")] == '{')
-        status = view_read_dump(name, text, size_bytes, options, view, why, why_bytes);
+        status = view_read_dump(text, size_bytes, options, view, why, why_bytes);
     else
-        status = view_read_trace(name, text, size_bytes, options, view, why, why_bytes);
+        status = view_read_trace(text, size_bytes, options, view, why, why_bytes);
     if (status != FGPU_OK)
         heap_view_fini(view);
     return status;

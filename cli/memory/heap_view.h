@@ -33,13 +33,14 @@ struct heap_moment {
 };
 
 struct heap_view_options {
+    const char *name;        /* of the file, for `why` */
     uint64_t capacity_bytes; /* of a trace; 0: none */
     uint32_t node;           /* of a dump; UINT32_MAX: the one that uses most */
 };
 
 /* [in] text: with a 0 behind it. FGPU_OK, FGPU_E_INVAL, FGPU_E_LIMIT, FGPU_E_NOMEM,
  * FGPU_E_CANCELLED, with a sentence in `why`; the view is empty then. */
-fgpu_status heap_view_read(const char *name, const char *text, size_t size_bytes,
+fgpu_status heap_view_read(const char *text, size_t size_bytes,
                            const struct heap_view_options *options, struct heap_view *view,
                            char *why, size_t why_bytes);
 void heap_view_fini(struct heap_view *view);

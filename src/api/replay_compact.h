@@ -1,4 +1,7 @@
-/* What replays of allocations share, and the one with blocks moved where that spares a slab. */
+/* What replays of allocations share, and the one with blocks moved where that spares a slab.
+ *
+ * Thread: any; nothing is shared between calls. Equal input gives equal results.
+ */
 #ifndef FASTGPU_API_REPLAY_COMPACT_H
 #define FASTGPU_API_REPLAY_COMPACT_H
 

@@ -1,4 +1,7 @@
-/* Addresses of a trace's blocks, as the heap gives them: see fastgpu/replay.h. */
+/* Addresses of a trace's blocks, as the heap gives them: see fastgpu/replay.h.
+ *
+ * Slabs are made up, and have the lowest addresses that are free when they come.
+ */
 #include <stdlib.h>
 
 #include <fastgpu/replay.h>

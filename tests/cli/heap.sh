@@ -11,7 +11,7 @@ check() {
     python3 -c 'import json, sys; d = json.load(open("stdout")); assert eval(sys.argv[1]), d' "$1"
 }
 
-# A slab has 2 MiB: three quarters are taken at 1, and a hole of a quarter lies before the last at 3.
+# A slab has 2 MiB: three quarters of it are taken at 1; at 3 the first of them is a hole.
 quarter=524288
 printf 'id,lower,upper,size\n7,0,3,%d\n8,1,5,%d\n9,1,5,%d\n' $quarter $quarter $quarter >lives.csv
 expect 0 stdout 'lives.csv: at 1, of 0 to 5' "$FASTGPU" heap lives.csv
@@ -26,7 +26,7 @@ expect 0 stdout 'missing' "$FASTGPU" heap -c 1MiB lives.csv
 expect 0 stdout missing "$FASTGPU" heap -c 1MiB --json lives.csv
 check 'd["missing"] == 1 and d["used_bytes"] == 1048576'
 
-# Pictures: of all time and of a moment. In the PNG there is as much of each colour as there should be.
+# Pictures: of all time and of a moment.
 expect 0 stdout blocks "$FASTGPU" heap -o all.svg lives.csv
 python3 - <<'PYTHON'
 import xml.etree.ElementTree as tree

@@ -61,13 +61,13 @@ static void try_references(const uint8_t *data, size_t size)
 
 static void try_heap(const uint8_t *data, size_t size)
 {
-    const struct heap_view_options options = {.node = UINT32_MAX};
+    const struct heap_view_options options = {.name = "file", .node = UINT32_MAX};
     struct heap_view view;
     struct heap_moment moment;
     char why[CLI_WHY_BYTES] = "", *text = calloc(1, size + 1);
     require(text != NULL);
     memcpy(text, data, size);
-    fgpu_status status = heap_view_read("file", text, size, &options, &view, why, sizeof why);
+    fgpu_status status = heap_view_read(text, size, &options, &view, why, sizeof why);
     require(status == FGPU_OK || (why[0] != 0 && view.count == 0));
     if (status == FGPU_OK) {
         require(heap_view_look(&view, view.moment ? 0 : view.peak_time, &moment));
