@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/lookup.h"
+#include "base/image.h"
 #include "base/map.h"
 #include "code/unit.h"
 
@@ -376,7 +377,10 @@ fgpu_status fgpu_kernel_add_native(fgpu_kernel handle, fgpu_native_fn fn, void *
         return status;
     if (fn == NULL)
         return error_set(FGPU_E_INVAL, "%s: fn is NULL", who);
-    struct variant variant = {.kind = FGPU_VARIANT_NATIVE, .native = fn, .native_user = user};
+    struct variant variant = {.kind = FGPU_VARIANT_NATIVE,
+                              .native = fn,
+                              .native_user = user,
+                              .image = image_id((uintptr_t)fn)};
     return kernel_add(pool, handle, &variant, NULL, who);
 }
 

@@ -65,16 +65,16 @@ void beside_place(struct engine *engine, struct task *task)
         place_on(engine, task, best);
 }
 
-bool beside_shared(const struct engine *engine, const struct task *task, const struct lane *lane,
-                   uint64_t start_ns)
+uint32_t beside_others(const struct engine *engine, const struct task *task,
+                       const struct lane *lane, uint64_t start_ns)
 {
     const struct engine_device *device = &engine->devices[lane->device];
+    uint32_t others = 0;
     if (device->side_count == 0 || beside_fits(engine, task, device))
-        return false;
+        return 0;
     for (uint32_t i = 0; i < device->lane_count + device->side_count; i++) {
         const struct lane *other = engine_lane(engine, device->lane_first + i);
-        if (other != lane && (other->flight_tasks > 0 || other->timed_end_ns > start_ns))
-            return true;
+        others += other != lane && (other->flight_tasks > 0 || other->timed_end_ns > start_ns);
     }
-    return false;
+    return others;
 }

@@ -18,9 +18,9 @@ bool beside_fits(const struct engine *engine, const struct task *task,
  * others. */
 void beside_place(struct engine *engine, struct task *task);
 
-/* Did the task, which ran on the lane from `start_ns` by the device's clock, have less than the
- * whole device, though it would use more? Then its time is no exclusive one. */
-bool beside_shared(const struct engine *engine, const struct task *task, const struct lane *lane,
-                   uint64_t start_ns);
+/* With how many others did the task, which ran on the lane from `start_ns` by the device's clock,
+ * share the device, though it would use all of it? 0: its time is an exclusive one. */
+uint32_t beside_others(const struct engine *engine, const struct task *task,
+                       const struct lane *lane, uint64_t start_ns);
 
 #endif

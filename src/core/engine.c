@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/again.h"
 #include "core/beside.h"
 #include "core/complete.h"
 #include "core/direct.h"
@@ -107,14 +108,6 @@ void engine_end(struct engine *engine, struct task *task, fgpu_status status)
 
 /* ---- towards the device ----------------------------------------------------------------- */
 
-static void engine_release_lane(struct engine *engine, struct task *task)
-{
-    move_unpin(engine, task, lane_node(engine, task));
-    task->lane = TASK_LANE_NONE;
-    task_set_state(task, FGPU_TASK_LINKED);
-    engine_look(engine, task->self);
-}
-
 /* A task with unfinished predecessors may go out only right behind them. */
 static bool engine_may_follow(const struct lane *lane, const struct task *task)
 {
@@ -158,7 +151,7 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     if (task->undone > 0 && !engine_may_follow(lane, task)) {
-        engine_release_lane(engine, task); /* a predecessor was taken back */
+        again_task(engine, task); /* a predecessor was taken back */
         return true;
     }
     if (lane_room(lane) < 8) {
@@ -175,7 +168,7 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         return true;
     enum launch_answer code = launch_code(engine, task);
     if (code == LAUNCH_FAILED)
-        engine_release_lane(engine, task);
+        again_task(engine, task);
     if (code != LAUNCH_ISSUED)
         return true;
     bool chained = false;
@@ -202,7 +195,7 @@ static bool engine_dispatch(struct engine *engine, struct task *task)
         engine_moving(engine, task);
         return true;
     case MOVE_NEVER:
-        engine_release_lane(engine, task);
+        again_task(engine, task);
         return true;
     case MOVE_FAILED:
         engine_look(engine, task->self);
@@ -314,11 +307,7 @@ static void engine_early(struct engine *engine)
 static void engine_replan(struct engine *engine)
 {
     uint32_t index;
-    for (uint32_t i = 0; i < engine->lane_count; i++) {
-        struct lane *lane = engine_lane(engine, i);
-        while ((index = sched_backlog_pop(engine, lane)) != TASK_NONE)
-            engine_release_lane(engine, engine_task(engine, index));
-    }
+    again_all(engine);
     while ((index = sched_next_ready(engine)) != TASK_NONE) {
         task_set_state(engine_task(engine, index), FGPU_TASK_LINKED);
         engine_look(engine, index);
@@ -477,7 +466,7 @@ static void engine_resume(struct engine *engine, struct task *task)
      * show. */
     if (engine->devices[engine_lane(engine, task->lane)->device].lost ||
         task_state(task) == FGPU_TASK_BUILDING) {
-        engine_release_lane(engine, task);
+        again_task(engine, task);
         return;
     }
     task_set_state(task, FGPU_TASK_PLACED);
@@ -779,8 +768,13 @@ void engine_turn(struct engine *engine)
         overdue_look(engine);
     if (engine->power != NULL)
         power_turn(engine);
+    bool again = engine->again_due;
+    if (__builtin_expect(again && engine->planner != NULL, 0))
+        planner_wrong(engine, engine->again_kernel);
     if (engine->planner != NULL && engine->serve == NULL)
         engine_plan(engine);
+    if (__builtin_expect(again, 0))
+        again_all(engine);
     do {
         if (engine->work.count > 0)
             engine_work(engine);

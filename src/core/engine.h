@@ -292,6 +292,7 @@ struct engine {
     struct bitset keeping; /* lanes that may have a backlog */
     struct bitset eager;   /* the hungry ones, where there are too many to look at all */
     uint32_t eager_from;   /* who is asked first next time */
+    uint64_t doubt_ns;     /* what tries of loaded predictions were to cost (core/doubt.h) */
     struct bitset rested;  /* lanes that have become idle and have not looked for others' work */
     uint32_t idle;         /* lanes without anything placed on them, of those that take tasks */
     struct policy_lane *candidates; /* one for each lane: what the policy chooses among */
@@ -340,7 +341,9 @@ struct engine {
     double (*path_rate)(const void *user, uint32_t link);
     uint32_t path_link_count;
     const void *paths_user;
-    struct split *split; /* tasks that are run in pieces; NULL until there is one */
+    struct split *split;   /* tasks that are run in pieces; NULL until there is one */
+    bool again_due;        /* a prediction that choices relied on was wrong: they are made anew */
+    uint32_t again_kernel; /* of which kernel: the last such */
     bool help_due;       /* a lane may have become free to take over what is left of such a task */
     struct serve *serve; /* classes, deadlines, tenants; NULL until a task has terms */
     struct preempt *preempt;  /* what makes way for urgent tasks; NULL until then, or for good */

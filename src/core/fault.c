@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 
+#include "core/again.h"
 #include "core/complete.h"
 #include "core/graph.h"
 #include "core/joined.h"
@@ -111,13 +112,7 @@ static void fault_flight(struct engine *engine, struct lane *lane)
 static void fault_lists(struct engine *engine, struct lane *lane)
 {
     uint32_t index;
-    while ((index = sched_backlog_pop(engine, lane)) != TASK_NONE) {
-        struct task *task = engine_task(engine, index);
-        move_unpin(engine, task, lane_node(engine, task));
-        task_set_state(task, FGPU_TASK_LINKED);
-        task->lane = TASK_LANE_NONE;
-        engine_look(engine, index);
-    }
+    again_lane(engine, lane);
     while ((index = sched_chain_pop(engine, lane)) != TASK_NONE) {
         struct task *task = engine_task(engine, index);
         move_unpin(engine, task, lane_node(engine, task));

@@ -10,6 +10,7 @@
 
 #include "base/handle.h"
 #include "base/map.h"
+#include "core/launch.h"
 #include "core/memory.h"
 
 #define JOINED_ARENA_BYTES 65536u
@@ -75,8 +76,8 @@ static double make_expect(struct engine *engine, const struct joined *joined, ui
         const struct joined_node *node = &joined->nodes[joined->command_nodes[i]];
         struct kernel *kernel = engine_kernel(engine, joined->kernels[node->kernel].slot);
         uint64_t ns = 0;
-        uint32_t slot =
-            history_slot(engine->history, kernel->key, engine->devices[device].key, node->size);
+        uint32_t slot = history_slot(engine->history, launch_model_key(engine, kernel, device),
+                                     engine->devices[device].key, node->size);
         if (history_slot_predict(engine->history, slot, &ns) == HISTORY_UNKNOWN ||
             engine_code(engine, kernel, device)->state != CODE_READY)
             return 0;

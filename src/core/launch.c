@@ -24,6 +24,15 @@ static uint32_t launch_variant(const struct kernel *kernel, uint32_t variants)
     FGPU_UNREACHABLE();
 }
 
+uint64_t launch_model_key(const struct engine *engine, const struct kernel *kernel, uint32_t device)
+{
+    uint32_t variants = engine->devices[device].caps.variants;
+    if ((kernel->variant_mask & variants) == 0)
+        return kernel->key;
+    uint64_t image = kernel->variants[launch_variant(kernel, variants)].image;
+    return image == 0 ? kernel->key : kernel->key ^ hash_u64(image);
+}
+
 void launch_build(struct engine *engine, struct kernel *kernel, uint32_t device)
 {
     struct code *code = engine_code(engine, kernel, device);

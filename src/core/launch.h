@@ -19,6 +19,11 @@ enum launch_answer launch_code(struct engine *engine, struct task *task);
 /* Ask for a build on `device` unless it was asked for. */
 void launch_build(struct engine *engine, struct kernel *kernel, uint32_t device);
 
+/* What the performance model calls the kernel on that device: a native function's times are those
+ * of the build it belongs to. */
+uint64_t launch_model_key(const struct engine *engine, const struct kernel *kernel,
+                          uint32_t device);
+
 /* The code of a launch, and its work-group size where the caller left that to the pool. */
 void launch_with(fgpu_cmd_launch *launch, const struct code *code, bool auto_local);
 

@@ -8,12 +8,14 @@
 #include "core/learn.h"
 
 #include "core/beside.h"
+#include "core/place.h"
 
 #define LEARN_REACT_NS 20000u /* shorter tasks are not waited for one by one */
 #define LEARN_REACT_MOST_NS 2000000u
 #define LEARN_REACT_RISES 4u /* the few that are seen late are what a lane runs dry for */
 #define LEARN_REACT_FALLS 64u
 #define LEARN_LAG_FORGETS 1024
+#define LEARN_OFF 4u /* by a quarter */
 
 static void learn_end(struct lane *lane, uint64_t end_ns)
 {
@@ -73,13 +75,46 @@ static void learn_reaction(const struct engine *engine, struct lane *lane, uint6
         lane->react_ns -= (lane->react_ns - late_ns) / LEARN_REACT_FALLS;
 }
 
-/* The time that a task took beside others teaches nothing, unless nothing is known of it. */
-static bool learn_is_exclusive(struct engine *engine, const struct task *task,
-                               const struct lane *lane, uint64_t start_ns)
+static bool learn_is_off(uint64_t ns, uint64_t known_ns)
 {
-    uint64_t ns;
-    return !beside_shared(engine, task, lane, start_ns) ||
-           history_slot_predict(engine->history, task->model, &ns) == HISTORY_UNKNOWN;
+    return ns > known_ns + known_ns / LEARN_OFF || ns < known_ns - known_ns / LEARN_OFF;
+}
+
+/* What the time of a run says of one that has the device to itself; 0: nothing. Beside others it is
+ * between a fair share of the time and all of it. */
+static uint64_t learn_exclusive_ns(struct engine *engine, const struct task *task,
+                                   const struct lane *lane, uint64_t ns)
+{
+    uint64_t known_ns, start_ns = task_result(task)->start_ns;
+    uint64_t ways = (uint64_t)beside_others(engine, task, lane, start_ns) + 1;
+    if (ways == 1)
+        return ns;
+    enum history_trust trust = history_slot_predict(engine->history, task->model, &known_ns);
+    if (trust == HISTORY_UNKNOWN || (ns < known_ns && learn_is_off(ns, known_ns)))
+        return ns;
+    if (!history_slot_is_inherited(engine->history, task->model))
+        return 0;
+    return ns / ways > known_ns && learn_is_off(ns / ways, known_ns) ? ns / ways : 0;
+}
+
+static void learn_run(struct engine *engine, const struct task *task, const struct lane *lane,
+                      uint64_t ns)
+{
+    uint64_t before_ns = PLACE_UNKNOWN_NS, after_ns = 0;
+    ns = learn_exclusive_ns(engine, task, lane, ns);
+    if (ns == 0)
+        return;
+    if (ns >= LEARN_REACT_NS &&
+        history_slot_predict(engine->history, task->model, &before_ns) == HISTORY_UNKNOWN)
+        before_ns = PLACE_UNKNOWN_NS;
+    history_slot_learn(engine->history, task->model, ns);
+    if (ns < LEARN_REACT_NS)
+        return;
+    (void)history_slot_predict(engine->history, task->model, &after_ns);
+    if (learn_is_off(after_ns, before_ns)) {
+        engine->again_due = true;
+        engine->again_kernel = task->kernel;
+    }
 }
 
 void learn_task(struct engine *engine, struct task *task, fgpu_status status)
@@ -94,8 +129,8 @@ void learn_task(struct engine *engine, struct task *task, fgpu_status status)
         if (ns >= LEARN_REACT_NS && lane->done == lane->seen)
             learn_reaction(engine, lane, result->end_ns);
         learn_end(lane, result->end_ns);
-        if (task->kernel != TASK_NONE && learn_is_exclusive(engine, task, lane, result->start_ns))
-            history_slot_learn(engine->history, task->model, ns);
+        if (task->kernel != TASK_NONE)
+            learn_run(engine, task, lane, ns);
     }
     device->stats.tasks++;
     device->stats.busy_ns += ns;

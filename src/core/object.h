@@ -99,6 +99,7 @@ struct variant {
     char *options;
     fgpu_native_fn native;
     void *native_user;
+    uint64_t image; /* build that `native` belongs to (base/image.h), 0: not known, or a text */
 };
 
 struct kernel_arg {

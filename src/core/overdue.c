@@ -7,7 +7,7 @@
  */
 #include "core/overdue.h"
 
-#include "core/move.h"
+#include "core/again.h"
 #include "core/lane.h"
 #include "core/sched.h"
 
@@ -49,19 +49,6 @@ static void overdue_tell(const struct engine *engine, const struct lane *lane)
              (double)lane->flight_ns / 1e6);
 }
 
-/* What waits behind it chooses anew. */
-static void overdue_release(struct engine *engine, struct lane *lane)
-{
-    uint32_t index;
-    while ((index = sched_backlog_pop(engine, lane)) != TASK_NONE) {
-        struct task *task = engine_task(engine, index);
-        move_unpin(engine, task, lane_node(engine, task));
-        task->lane = TASK_LANE_NONE;
-        task_set_state(task, FGPU_TASK_LINKED);
-        engine_look(engine, index);
-    }
-}
-
 void overdue_look(struct engine *engine)
 {
     engine->overdue_look_ns = engine->now_ns + OVERDUE_LOOK_NS;
@@ -71,7 +58,7 @@ void overdue_look(struct engine *engine)
             continue;
         overdue_tell(engine, lane);
         lane->overdue = lane->rests = 1;
-        overdue_release(engine, lane);
+        again_lane(engine, lane); /* what waits behind it */
         sched_update_hunger(engine, lane);
     }
 }

@@ -7,6 +7,8 @@
  */
 #include "core/place.h"
 
+#include "core/doubt.h"
+#include "core/launch.h"
 #include "core/power.h"
 #include "core/preempt.h"
 #include "core/sched.h"
@@ -142,8 +144,8 @@ static uint32_t place_model_slot(struct engine *engine, const struct task *task,
     struct kernel *kernel = engine_kernel(engine, task->kernel);
     struct code *code = engine_code(engine, kernel, device);
     if (!code->model_valid || code->model_size != task->size) {
-        code->model_slot =
-            history_slot(engine->history, kernel->key, engine->devices[device].key, task->size);
+        code->model_slot = history_slot(engine->history, launch_model_key(engine, kernel, device),
+                                        engine->devices[device].key, task->size);
         code->model_size = task->size;
         code->model_valid = 1;
     }
@@ -153,7 +155,7 @@ static uint32_t place_model_slot(struct engine *engine, const struct task *task,
 static uint64_t place_exec_ns(struct engine *engine, const struct task *task, uint32_t device,
                               uint32_t *known)
 {
-    *known = 1;
+    *known = PLACE_MEASURED;
     if (task->kind == TASK_JOINED)
         return joined_exec_ns(task, device);
     if (task->kernel == TASK_NONE)
@@ -163,8 +165,10 @@ static uint64_t place_exec_ns(struct engine *engine, const struct task *task, ui
     enum history_trust trust =
         history_slot_predict(engine->history, place_model_slot(engine, task, device), &ns);
     if (trust == HISTORY_UNKNOWN) {
-        *known = 0;
+        *known = PLACE_ASSUMED;
         ns = PLACE_UNKNOWN_NS;
+    } else if (trust == HISTORY_LOADED) {
+        *known = PLACE_LOADED;
     }
     /* Others go first while it is being compiled, if there are others. */
     if (engine_code(engine, engine_kernel(engine, task->kernel), device)->state != CODE_READY)
@@ -186,7 +190,7 @@ uint64_t place_cost_ns(struct engine *engine, const struct task *task, uint32_t 
 {
     uint32_t measured;
     uint64_t ns = place_exec_ns(engine, task, device, &measured);
-    *known = measured != 0;
+    *known = measured != PLACE_ASSUMED;
     return place_run_ns(engine, task, device, ns);
 }
 
@@ -710,6 +714,8 @@ bool place_task(struct engine *engine, struct task *task)
         return place_refuse(engine, task);
     uint32_t choice = count == 1 ? 0 : engine->policy->choose(engine->candidates, count);
     FGPU_ASSERT(choice < count);
+    if (count > 1 && engine->policy->needs_costs)
+        choice = doubt_choose(engine, task, count, choice);
     place_on(engine, task, engine->candidates[choice].lane);
     if (__builtin_expect(told, 0))
         place_tell_choice(engine, task, count, choice);

@@ -7,6 +7,13 @@
 
 #include "core/engine.h"
 
+/* struct policy_lane's `known`. */
+enum place_known {
+    PLACE_ASSUMED = 0, /* nobody has measured it */
+    PLACE_LOADED,      /* an earlier process has */
+    PLACE_MEASURED
+};
+
 /* PICKED -> PLACED: task->lane, task->predicted_ns and task->model are set. False when no device
  * can run the task (any more); it has been doomed with the reason in task->why. */
 bool place_task(struct engine *engine, struct task *task);

@@ -166,15 +166,20 @@ const struct policy *planner_policy(const struct engine *engine)
     return engine->planner != NULL ? &policy_eft : engine->policy;
 }
 
+static void planner_drop(struct engine *engine, uint32_t slot)
+{
+    struct planner *planner = engine->planner;
+    ((struct planned *)vec_at(&planner->entries, slot))->lane = PLAN_NONE;
+    planner->done++;
+}
+
 void planner_ended(struct engine *engine, const struct task *task)
 {
     struct planner *planner = engine->planner;
     planner->ended += task->kind == TASK_KERNEL;
     if (planner_of(engine, task) == NULL)
         return;
-    /* Once: a result that is lost may be made again. */
-    ((struct planned *)vec_at(&planner->entries, task->self))->lane = PLAN_NONE;
-    planner->done++;
+    planner_drop(engine, task->self); /* once: a result that is lost may be made again */
 }
 
 /* ---- making a plan ------------------------------------------------------------------------- */
@@ -314,7 +319,9 @@ static bool planner_adopt(struct engine *engine)
                   (unsigned long long)(planner->left_ns / 1000));
     }
     search_drop(search);
-    return good && !found->kept;
+    bool moved = !found->kept || planner->wrong; /* what was placed by it, too */
+    planner->wrong = planner->wrong && !good;
+    return good && moved;
 }
 
 static bool planner_plan(struct engine *engine, uint32_t most)
@@ -379,6 +386,20 @@ static bool planner_is_hopeless(const struct engine *engine)
     const struct planner *planner = engine->planner;
     uint64_t typical_ns = planner->typical_ns > 0 ? planner->typical_ns : planner->foreseen_ns;
     return !engine->checks && typical_ns * PLANNER_SURE < SEARCH_TASK_NS * SEARCH_SHARE;
+}
+
+void planner_wrong(struct engine *engine, uint32_t kernel)
+{
+    struct planner *planner = engine->planner;
+    if (planner->covered == planner->done)
+        return;
+    planner->wrong = true;
+    planner->again = 1;
+    if (!planner_is_hopeless(engine) && planner_affords(engine))
+        return;
+    for (uint32_t slot = 0; slot < planner->entries.count; slot++)
+        if (planner_at(engine, slot) != NULL && engine_task(engine, slot)->kernel == kernel)
+            planner_drop(engine, slot);
 }
 
 bool planner_turn(struct engine *engine)

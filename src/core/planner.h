@@ -59,6 +59,7 @@ struct planner {
     uint32_t plans;
     uint32_t seen;  /* tasks of the window when the last plan was made, or tried */
     uint32_t ended; /* tasks that have ended since, in whatever way */
+    bool wrong;     /* it relies on what has turned out to be wrong */
     uint32_t again; /* make it again after so many: costs will be known then; 0: no need */
 };
 
@@ -69,6 +70,10 @@ void planner_fini(struct engine *engine);
 void planner_linked(struct engine *engine, const struct task *task);
 void planner_ran(struct engine *engine, const struct task *task);
 void planner_ended(struct engine *engine, const struct task *task);
+
+/* A prediction of the kernel was wrong: the plan is made again, or if that does not pay such tasks
+ * are in it no longer. */
+void planner_wrong(struct engine *engine, uint32_t kernel);
 
 /* Plans if it is time to. True: there is a new plan, and what lies in backlogs may belong
  * elsewhere. */

@@ -522,7 +522,8 @@ struct task *split_next(struct engine *engine)
             piece = split_feed(engine, open);
         if (piece != NULL)
             return piece;
-        if (task->status != FGPU_OK)
+        /* Also while it waits again, for what is made again: that may need the lane. */
+        if (task->status != FGPU_OK || task->undone > 0)
             split_home_leave(engine, open);
         split_settle(engine, open);
     }

@@ -42,7 +42,8 @@ void split_share_init(struct engine *engine, struct split_open *open, const stru
     *share = (struct split_share){.device = index};
     uint64_t units = open->grid.units / lanes + 1, ns = 0;
     uint64_t size = task->size / open->grid.units * units;
-    if (history_predict(engine->history, kernel->key, device->key, size, &ns) != HISTORY_UNKNOWN)
+    if (history_predict(engine->history, launch_model_key(engine, kernel, index), device->key, size,
+                        &ns) != HISTORY_UNKNOWN)
         share->rate = (double)units / (double)(ns > 0 ? ns : 1);
     const fgpu_cut *cuts = task_cuts(task);
     for (uint32_t i = 0; i < task->access_count && engine->node_count > 1; i++) {

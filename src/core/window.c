@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "core/doubt.h"
 #include "core/place.h"
 #include "core/sched.h"
 #include "core/split_state.h"
@@ -301,6 +302,28 @@ static bool window_machine(struct window *window, struct engine *engine)
     return true;
 }
 
+/* Classes where what an earlier process has measured is to be tried again. [in] first: the task's
+ * costs. */
+static uint32_t window_doubts(const struct window *window, struct engine *engine,
+                              const struct task *task, size_t first)
+{
+    uint32_t classes = (uint32_t)window->classes.count, doubts = 0;
+    int64_t best_ns = PLAN_CANNOT;
+    for (uint32_t c = 0; c < classes; c++) {
+        int64_t ns = *(const int64_t *)vec_at(&window->plan.costs, first + c);
+        best_ns = ns < best_ns ? ns : best_ns;
+    }
+    for (uint32_t c = 0; c < classes; c++) {
+        int64_t ns = *(const int64_t *)vec_at(&window->plan.costs, first + c);
+        uint32_t model;
+        if (ns <= best_ns || ns == PLAN_CANNOT)
+            continue;
+        (void)place_predicted_ns(engine, task, window_numbers(&window->classes)[c], &model);
+        doubts += doubt_would(engine, task, model, (uint64_t)(ns - best_ns));
+    }
+    return doubts;
+}
+
 /* What the type costs on each class; one that nobody has measured there is tried task by task, not
  * planned for, and one that nobody has measured anywhere counts as a short one. */
 static bool window_cost(struct window *window, struct engine *engine, const struct task *task)
@@ -329,6 +352,7 @@ static bool window_cost(struct window *window, struct engine *engine, const stru
     }
     window->gaps += untried;
     window->known += is_known;
+    untried += window_doubts(window, engine, task, first);
     return vec_push(&window->untried, &untried) != NULL;
 }
 

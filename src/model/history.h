@@ -2,10 +2,10 @@
  *
  * What can be relied on, of measurements within e <= 8 % of the truth (tests/unit/test_history.c):
  * one stray run moves a prediction by e at most; after a step by a factor of 1.5 or more it is
- * within 10 % after 3 runs of that size; a loaded history that is wrong by that much after 2, by
- * less after 5; and where a device as a whole is slower or faster than its loaded history, kernels
- * and sizes that have not run yet are corrected after 3 others have, once each (model/recent.h has
- * the rules).
+ * within 10 % after 3 runs of that size; a loaded history that is wrong by that much after 2 (after
+ * 1 where it said more), by less after 5; and where a device as a whole is slower or faster than
+ * its loaded history, kernels and sizes that have not run yet are corrected after 3 others have,
+ * once each (model/recent.h has the rules).
  *
  * On the walk: place asks (history_predict, or the slot of a kernel record), learn answers
  * (history_learn). One entry per (kernel, device, size bucket), eight buckets to a doubling
@@ -53,6 +53,7 @@ struct history_entry {
     uint16_t bucket;
     uint16_t idle; /* how many processes loaded it since it was last measured; 0: measured here */
     struct recent recent;
+    bool asked; /* history_slot_ask() */
 };
 
 /* All sizes of one kernel on one device. */
@@ -127,6 +128,31 @@ static inline bool history_slot_is_wanted(const struct history *history, uint32_
         return false;
     const struct history_entry *e = (const struct history_entry *)history->entries.items + slot;
     return e->trust < HISTORY_MEASURED || e->recent.run != 0 || e->recent.inherited > 0;
+}
+
+/* Is what is known of that size not from this process alone? */
+static inline bool history_slot_is_inherited(const struct history *history, uint32_t slot)
+{
+    if (slot == HISTORY_NONE)
+        return false;
+    const struct history_entry *e = (const struct history_entry *)history->entries.items + slot;
+    return e->recent.inherited > 0 || e->recent.count == 0;
+}
+
+/* Was it loaded, and has this process neither measured nor asked it yet (history_slot_ask)? */
+static inline bool history_slot_is_doubted(const struct history *history, uint32_t slot)
+{
+    if (slot == HISTORY_NONE)
+        return false;
+    const struct history_entry *e = (const struct history_entry *)history->entries.items + slot;
+    return e->trust == HISTORY_LOADED && !e->asked;
+}
+
+/* Somebody has been sent to measure it. HISTORY_NONE is ignored. */
+static inline void history_slot_ask(struct history *history, uint32_t slot)
+{
+    if (slot != HISTORY_NONE)
+        ((struct history_entry *)history->entries.items + slot)->asked = true;
 }
 
 /* Mean, spread and trust together. HISTORY_UNKNOWN: all 0. */

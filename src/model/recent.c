@@ -152,7 +152,10 @@ float recent_follow(struct recent *recent, float value)
     recent_push(recent, value);
     uint32_t run = (uint32_t)(recent->run < 0 ? -recent->run : recent->run);
     uint32_t own = (uint32_t)recent->count - recent->inherited;
-    uint32_t enough = recent->inherited > 0 ? RECENT_CHANGE - 1 : RECENT_CHANGE;
+    uint32_t enough = RECENT_CHANGE;
+    /* Much may slow down one run, nothing makes it faster than it can be. */
+    if (recent->inherited > 0)
+        enough = recent->run < 0 ? 1 : RECENT_CHANGE - 1;
     if (run >= enough && run <= own && recent_has_changed(recent, run))
         recent_keep(recent, run);
     else if (recent->inherited > 0 && own >= RECENT_OWN)

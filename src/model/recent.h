@@ -7,15 +7,16 @@
  * recent_follow() also notices when the number itself has changed: when the last RECENT_CHANGE
  * values were all more than RECENT_OFF away from the estimate of their time, on one side, within a
  * factor of 2 of each other, and beyond all earlier ones but one, the earlier ones go. Values
- * inherited from another time (recent_inherit) go after two such values, and in any case after
+ * inherited from another time (recent_inherit) go after two such values, after a single one that is
+ * less (much may slow down a run, nothing makes it faster than it can be), and in any case after
  * RECENT_OWN of one's own.
  *
  * What that guarantees, for measurements within e of the truth (tests/unit/test_recent.c):
  *   spikes   of any height, one or two among nine values of one's own: the estimate stays within e;
  *   a step   by a factor >= 1.5 (or <= 1 / 1.5), e <= 8 %: within e after RECENT_CHANGE values; any
  *            other step after RECENT_SAMPLES - 2, whatever e;
- *   wrong inheritance  by a factor >= 1.5 (or <= 1 / 1.5), e <= 8 %: within e after 2 values; any
- *            other after RECENT_OWN, whatever e;
+ *   wrong inheritance  by a factor >= 1.5, e <= 8 %: within e after 1 value; by <= 1 / 1.5 after 2;
+ *            any other after RECENT_OWN, whatever e;
  *   two modes that take turns: the estimate stays between them;
  *   a drift  by the same amount at each value: 4 values behind.
  * Noise of 20 % (standard deviation): after RECENT_OWN values 11 % from the truth (root of the mean

@@ -6,20 +6,12 @@
  */
 #include "policy/policy.h"
 
-static uint64_t eft_cost(const struct policy_lane *lane)
-{
-    /* The data may travel while the lane still works on what it has. */
-    uint64_t start = lane->ready_ns > lane->transfer_ns ? lane->ready_ns : lane->transfer_ns;
-    /* Cores that others would use are worth as much as the time that the task gains with them. */
-    return start + lane->exec_ns + lane->core_ns;
-}
-
 uint32_t policy_choose_first(const struct policy_lane *lanes, uint32_t count)
 {
     uint32_t best = 0;
     uint64_t least_ns = UINT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t cost_ns = eft_cost(&lanes[i]);
+        uint64_t cost_ns = policy_lane_cost_ns(&lanes[i]);
         if (cost_ns < least_ns || (cost_ns == least_ns && lanes[i].load < lanes[best].load)) {
             least_ns = cost_ns;
             best = i;

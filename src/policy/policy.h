@@ -25,10 +25,17 @@ struct policy_lane {
     uint64_t exec_ns; /* predicted run time; when not known a guess that is the same for all unknown
                          lanes */
     uint64_t core_ns; /* run time x cores, where other lanes compute with the same cores; else 0 */
-    uint32_t known;   /* exec_ns comes from measurements */
-    uint32_t
-        samples; /* how many tasks of this kind are under way to a lane where it is not known */
+    uint32_t known;   /* exec_ns comes from measurements: not 0 */
 };
+
+/* Predicted time until the task has ended there, and what it takes from others meanwhile. */
+static inline uint64_t policy_lane_cost_ns(const struct policy_lane *lane)
+{
+    /* The data may travel while the lane still works on what it has. */
+    uint64_t start_ns = lane->ready_ns > lane->transfer_ns ? lane->ready_ns : lane->transfer_ns;
+    /* Cores that others would use are worth as much as the time that the task gains with them. */
+    return start_ns + lane->exec_ns + lane->core_ns;
+}
 
 struct policy {
     const char *name;
