@@ -120,7 +120,8 @@ static void canvas_figures(struct canvas *canvas, double x, double y, const char
         const char *letter = strchr(draw_letters, text[i]);
         uint32_t dots = letter != NULL ? draw_dots[letter - draw_letters] : 0;
         for (uint32_t d = 0; d < 15; d++) {
-            const struct box dot = {x + 8 * (double)i + 2 * (d % 3), y + 2.0 * (d / 3), 2, 2};
+            uint32_t row = d / 3;
+            const struct box dot = {x + 8 * (double)i + 2.0 * (d % 3), y + 2.0 * row, 2, 2};
             if ((dots >> (14 - d)) & 1)
                 canvas_box(canvas, &dot, DRAW_COLOR_TEXT, NULL);
         }
@@ -218,9 +219,9 @@ static void draw_over_time(struct canvas *canvas, const struct heap_view *view)
         snprintf(text, sizeof text, "%llu", (unsigned long long)time);
         canvas_figures(canvas, DRAW_LEFT + (double)(time - view->begin) * across, DRAW_BOTTOM + 8,
                        text, false);
-        heap_draw_bytes(view->top / DRAW_TICKS * i, text, sizeof text);
-        canvas_figures(canvas, DRAW_LEFT - 8,
-                       DRAW_BOTTOM - (double)(view->top / DRAW_TICKS * i) * up - 5, text, true);
+        uint64_t address = view->top / DRAW_TICKS * i;
+        heap_draw_bytes(address, text, sizeof text);
+        canvas_figures(canvas, DRAW_LEFT - 8, DRAW_BOTTOM - (double)address * up - 5, text, true);
     }
 }
 
