@@ -137,7 +137,8 @@ struct engine_device {
 
 struct engine_node {
     struct heap heap;
-    uint32_t device; /* whose mem_alloc serves it; node 0: the driver's host allocator */
+    uint32_t device;         /* whose mem_alloc serves it; node 0: the driver's host allocator */
+    struct compact *compact; /* core/compact.h; NULL: no block has been moved */
     uint8_t lost;
     uint16_t way;                /* its number in the link model: its own, or one for many alike */
     uint32_t alloc_pending;      /* slabs asked for */
@@ -146,8 +147,7 @@ struct engine_node {
     uint32_t short_task;         /* the one task that may evict now, TASK_NONE */
     uint32_t use_head, use_tail; /* blocks in the order of eviction, by buffer slot */
     uint32_t present_count;
-    uint32_t spills;         /* copies in flight that make room ahead of a task */
-    struct compact *compact; /* core/compact.h; NULL: no block has been moved */
+    uint32_t spills; /* copies in flight that make room ahead of a task */
 };
 
 /* A copy between nodes in flight. */
@@ -156,7 +156,9 @@ struct op {
     uint32_t buffer;
     uint16_t src_node, dst_node;
     uint16_t lane;
-    uint16_t live;
+    uint8_t live;
+    uint8_t moves;               /* a block within its node (core/compact.h), */
+    uint32_t move;               /* by that number in the plan */
     uint64_t number;             /* of its command */
     uint64_t begin, end;         /* bytes of the buffer */
     uint32_t waiters;            /* links */
@@ -166,8 +168,6 @@ struct op {
     uint32_t predicted_ns;
     uint8_t issued; /* handed to its lane */
     uint8_t spill;  /* counted in its source's `spills` */
-    uint8_t moves;  /* a block within its node (core/compact.h) */
-    uint32_t move;  /* number of that in the plan */
     uint8_t orphan; /* its source is gone with the device: what arrives is worth nothing */
 };
 
