@@ -10,9 +10,10 @@
 #include "core/move.h"
 #include "mem/heap_compact.h"
 
-#define COMPACT_TRIES 3u /* plans that are looked for on behalf of one task; then blocks go */
-#define COMPACT_COST 2u  /* times the block's size may be moved for it */
-#define COMPACT_ROOM 8u  /* commands that a lane has left besides */
+#define COMPACT_TRIES 3u  /* plans that are looked for on behalf of one task; then blocks go */
+#define COMPACT_COST 2u   /* times the block's size may be moved for it */
+#define COMPACT_ROOM 8u   /* commands that a lane has left besides */
+#define COMPACT_PAUSE 31u /* wishes at most that pass before one looks again in vain */
 
 struct compact {
     struct heap_plan plan;
@@ -20,7 +21,8 @@ struct compact {
     struct vec ops;    /* uint32_t: records of the copies, until they are handed out */
     uint32_t left;     /* copies in flight */
     uint32_t tries;
-    uint64_t task; /* that they are for */
+    uint32_t vain, pause; /* doubles with each plan that was not found; wishes left to pass */
+    uint64_t task;        /* that they are for */
 };
 
 static struct compact *compact_of(struct engine *engine, struct engine_node *node)
@@ -140,6 +142,28 @@ static void compact_order(struct engine *engine, struct compact *c, uint32_t num
     move_issue(engine, index);
 }
 
+/* A plan, or none: then looking, which takes time in proportion to all blocks, rests a while. */
+static bool compact_plan(struct engine *engine, struct compact *c, uint32_t node, uint64_t bytes)
+{
+    struct heap *heap = &engine->nodes[node].heap;
+    const struct heap_compact_options options = {
+        .most_bytes = bytes * COMPACT_COST, .may_move = compact_may_move, .user = c};
+    if (c->tries >= COMPACT_TRIES || !heap_compact_may(heap, bytes, &options))
+        return false;
+    if (c->pause > 0) {
+        c->pause--;
+        return false;
+    }
+    c->tries++;
+    if (compact_find_owners(engine, c, node) && heap_compact(heap, bytes, &options, &c->plan)) {
+        c->vain = 0;
+        return true;
+    }
+    c->vain = 2 * c->vain + 1 < COMPACT_PAUSE ? 2 * c->vain + 1 : COMPACT_PAUSE;
+    c->pause = c->vain - 1;
+    return false;
+}
+
 bool compact_start(struct engine *engine, const struct task *task, uint32_t node, uint64_t bytes)
 {
     struct engine_node *n = &engine->nodes[node];
@@ -155,14 +179,9 @@ bool compact_start(struct engine *engine, const struct task *task, uint32_t node
     c->task = task_word(task);
     if (bytes <= CELLS_MAX_BYTES)
         bytes = CELLS_PAGE_BYTES;
-    const struct heap_compact_options options = {
-        .most_bytes = bytes * COMPACT_COST, .may_move = compact_may_move, .user = c};
-    if (c->tries >= COMPACT_TRIES || !heap_compact_may(&n->heap, bytes, &options))
+    if (!compact_plan(engine, c, node, bytes))
         return false;
-    c->tries++;
     lane = compact_lane(engine, task, node);
-    if (!compact_find_owners(engine, c, node) || !heap_compact(&n->heap, bytes, &options, &c->plan))
-        return false;
     if (lane_room(lane) < c->plan.moves.count + COMPACT_ROOM || !compact_take_ops(engine, c)) {
         heap_plan_drop(&n->heap, &c->plan);
         return false;
