@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "mem/heap_compact.h"
 
-#define COMPACTED_SHARES 8u
+#define COMPACTED_SHARES 8u  /* the least part of what is loose that is tried to be got rid of */
+#define COMPACTED_LOOSE 512u /* of what is held; less is left alone */
+#define COMPACTED_LOOKS UINT64_C(30000000) /* ranges that are looked at in a replay: a second */
 
 struct compacted {
     const fgpu_replay_block *blocks;
@@ -18,6 +20,7 @@ struct compacted {
     struct heap_block *places; /* by block */
     struct vec owners;         /* uint32_t: the block, by place of a large one */
     uint64_t most_bytes, moved_bytes;
+    uint64_t looks;
 };
 
 static bool compacted_own(struct compacted *c, uint32_t place, uint32_t block)
@@ -51,6 +54,15 @@ static fgpu_status compacted_move(struct compacted *c)
     return FGPU_OK;
 }
 
+static bool compacted_plan(struct compacted *c, uint64_t need, uint64_t within_bytes)
+{
+    const struct heap_compact_options options = {.within_bytes = within_bytes};
+    if (c->looks > COMPACTED_LOOKS || !heap_compact_may(&c->heap, need, &options))
+        return false;
+    c->looks += c->heap.bins.ranges.count;
+    return heap_compact(&c->heap, need, &options, &c->plan);
+}
+
 /* Would the heap grow beyond what it ever held? Then blocks move first, if that helps. */
 static fgpu_status compacted_make_room(struct compacted *c, uint64_t bytes)
 {
@@ -66,17 +78,16 @@ static fgpu_status compacted_make_room(struct compacted *c, uint64_t bytes)
         within = 0;
     else if (within == 0)
         return FGPU_OK;
-    struct heap_compact_options options = {.within_bytes = within};
-    if (heap_compact(&c->heap, need, &options, &c->plan))
+    if (compacted_plan(c, need, within))
         return compacted_move(c);
     /* It has to hold more; how much less than without any moves? */
-    for (uint64_t share = COMPACTED_SHARES; answer != HEAP_FULL && share > 0; share--) {
-        uint64_t loose = c->heap.total_bytes - c->heap.used_bytes;
-        options.within_bytes = c->heap.total_bytes + slab - loose / COMPACTED_SHARES * share;
-        if (options.within_bytes > c->most_bytes &&
-            heap_compact(&c->heap, need, &options, &c->plan))
+    uint64_t loose = c->heap.total_bytes - c->heap.used_bytes;
+    if (answer == HEAP_FULL || loose < c->heap.total_bytes / COMPACTED_LOOSE)
+        return FGPU_OK;
+    for (uint64_t share = loose; share > loose / COMPACTED_SHARES; share -= share / 4 + 1)
+        if (c->heap.total_bytes + slab - share > c->most_bytes &&
+            compacted_plan(c, need, c->heap.total_bytes + slab - share))
             return compacted_move(c);
-    }
     return FGPU_OK;
 }
 
