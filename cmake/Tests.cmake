@@ -36,6 +36,15 @@ if(sources)
   list(APPEND FGPU_TEST_ENV "FAKEICD_LIB=$<TARGET_FILE:fakeicd>")
 endif()
 
+# NVIDIA's driver, NVRTC and NVML of our own, in one library.
+file(GLOB sources CONFIGURE_DEPENDS tests/fakecuda/*.c)
+if(sources)
+  add_library(fakecuda MODULE ${sources})
+  target_include_directories(fakecuda PRIVATE src include tests)
+  target_link_libraries(fakecuda PRIVATE fgpu_flags Threads::Threads)
+  list(APPEND FGPU_TEST_ENV "FAKECUDA_LIB=$<TARGET_FILE:fakecuda>")
+endif()
+
 # What a test is linked with: tests/lib/, the library with all its names, and of the command's
 # parts those that it calls.
 add_library(fgpu_test INTERFACE)
@@ -81,6 +90,9 @@ if(NOT FGPU_FUZZ)
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/${folder})
       if(TARGET fakeicd)
         add_dependencies(${target} fakeicd)
+      endif()
+      if(TARGET fakecuda)
+        add_dependencies(${target} fakecuda)
       endif()
       add_dependencies(tests_${folder} ${target})
       fgpu_register(${folder}.${name} ${folder} ${target})

@@ -86,7 +86,8 @@ FGPU_API fgpu_status fgpu_device_get_info(fgpu_device device, fgpu_device_info *
  * this pool uses of the device's memory node. Utilisation is that of the whole
  * device, by any process: for devices that compute on the host's processors the busy share of those
  * that this process may use (unknown within a tick of mostly 10 ms), for simulated devices what
- * they have timed since the last sample; of others, OpenCL's GPUs among them, it is unknown. May
+ * they have timed since the last sample, for CUDA devices what NVML says; of others, OpenCL's GPUs
+ * among them, it is unknown. May
  * take a millisecond. */
 FGPU_API fgpu_status fgpu_device_get_sample(fgpu_device device, fgpu_device_sample *sample);
 

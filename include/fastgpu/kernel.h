@@ -1,11 +1,11 @@
 /* Kernels: one computation, in one or several variants.
  *
- * A variant is OpenCL C text, a native C function over a range of work groups, or CUDA C text (kept
- * for devices that take it). The pool uses what the chosen device can run. Argument access modes
- * are declared with fgpu_kernel_set_arg() or, where nothing is declared, read from the OpenCL C
- * source; a native-only kernel must declare them. A kernel is open for changes, by one thread at a
- * time, until it is built or its first task is submitted or recorded (then FGPU_E_BUSY). The other
- * functions may be called from any thread. None blocks but fgpu_kernel_build().
+ * A variant is OpenCL C text, a native C function over a range of work groups, or CUDA C text. The
+ * pool uses what the chosen device can run. Argument access modes are declared with
+ * fgpu_kernel_set_arg() or, where nothing is declared, read from the OpenCL C source; a native-only
+ * kernel must declare them. A kernel is open for changes, by one thread at a time, until it is
+ * built or its first task is submitted or recorded (then FGPU_E_BUSY). The other functions may be
+ * called from any thread. None blocks but fgpu_kernel_build().
  */
 #ifndef FASTGPU_KERNEL_H
 #define FASTGPU_KERNEL_H
@@ -69,8 +69,10 @@ FGPU_API fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *sourc
 FGPU_API fgpu_status fgpu_kernel_add_opencl(fgpu_kernel kernel, const char *source,
                                             const char *entry, const char *options);
 
-/* Add a CUDA C variant: accepted and kept, for devices of a `cuda` backend, of which this version
- * has none. Arguments and errors as above, but the source is not read: declare the arguments. */
+/* Add a CUDA C variant, for `cuda` devices, which compile it with NVRTC. [in] entry: a __global__
+ * function, with or without extern "C". A buffer is a pointer, a scalar itself; a local argument is
+ * an `unsigned`: where its bytes begin in the dynamic shared memory (extern __shared__), a multiple
+ * of 16. Arguments and errors as above, but the source is not read: declare the arguments. */
 FGPU_API fgpu_status fgpu_kernel_add_cuda(fgpu_kernel kernel, const char *source, const char *entry,
                                           const char *options);
 

@@ -47,10 +47,23 @@
 #define LIMITS_CODE_MEMBERS 1024u     /* of one struct that are looked through by name */
 #define LIMITS_CODE_OVERLOADS 32u     /* functions of one name */
 
+#define LIMITS_BINARY_BYTES (256u << 20) /* one cached program, of any device */
+
+/* CUDA devices (src/dev/cuda/). */
+#define LIMITS_CUDA_COMMANDS 256u                  /* in flight in one queue: a power of two */
+#define LIMITS_CUDA_CALLS 640u                     /* of the driver, in flight in one queue: it */
+                                                   /* blocks at 1024 */
+#define LIMITS_CUDA_PIECES 128u                    /* driver calls of one, with others in flight */
+#define LIMITS_CUDA_STAGE_BYTES (4u << 20)         /* pinned, for each queue that needs it */
+#define LIMITS_CUDA_TRIES 20u                      /* 1 ms apart, of a command without room */
+#define LIMITS_CUDA_GIVEN_UP 3u                    /* such commands in a row: a broken device */
+#define LIMITS_CUDA_WAIT_NS UINT64_C(10000000000)  /* for an allocation to settle */
+#define LIMITS_CUDA_DRAIN_NS UINT64_C(30000000000) /* closing, while no command ends */
+#define LIMITS_CUDA_LOST_NS UINT64_C(1000000000)   /* closing a queue that has failed */
+
 /* OpenCL devices (src/dev/opencl/). */
 #define LIMITS_OPENCL_COMMANDS 4096u                 /* in flight in one queue: a power of two */
 #define LIMITS_OPENCL_VIEWS 256u                     /* of one buffer: 64 arguments, 4 queues */
-#define LIMITS_OPENCL_BINARY_BYTES (256u << 20)      /* one cached program */
 #define LIMITS_OPENCL_TRIES 20u                      /* 1 ms apart, of a command without room */
 #define LIMITS_OPENCL_GIVEN_UP 3u                    /* such commands in a row: a broken device */
 #define LIMITS_OPENCL_WAIT_NS UINT64_C(10000000000)  /* for an allocation to settle */

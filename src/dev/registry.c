@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/lock.h"
 #include "dev/cpu/cpu.h"
+#include "dev/cuda/cuda.h"
 #include "dev/glob.h"
 #include "dev/null/null.h"
 #include "dev/opencl/opencl.h"
@@ -25,8 +26,8 @@
 #define REGISTRY_ITEM_BYTES 128 /* one item of a pattern, with its NUL: longer than any name */
 
 /* The order is that of "auto" and "all". */
-static const fgpu_backend *const registry_builtin[] = {&opencl_backend, &cpu_backend, &null_backend,
-                                                       &sim_backend};
+static const fgpu_backend *const registry_builtin[] = {&opencl_backend, &cuda_backend, &cpu_backend,
+                                                       &null_backend, &sim_backend};
 #define REGISTRY_BUILTIN (sizeof registry_builtin / sizeof *registry_builtin)
 _Static_assert(REGISTRY_BUILTIN + LIMITS_BACKENDS == REGISTRY_BACKENDS, "each can be absent");
 
@@ -72,6 +73,12 @@ struct registry_search {
 static bool registry_is_counted(const fgpu_backend *backend)
 {
     return backend == &null_backend || backend == &sim_backend;
+}
+
+/* What "auto" asks. */
+static bool registry_is_usual(const fgpu_backend *backend)
+{
+    return backend == &opencl_backend || backend == &cuda_backend || backend == &cpu_backend;
 }
 
 const fgpu_backend *registry_backend(const char *name)
@@ -262,7 +269,7 @@ static bool registry_item_matches(const struct registry_item *item,
 
     FGPU_ASSERT(probe->infos != NULL && index < probe->count);
     if (strcasecmp(item->text, "auto") == 0)
-        return backend == &opencl_backend || backend == &cpu_backend;
+        return registry_is_usual(backend);
     if (strcasecmp(item->text, "all") == 0)
         return !counted;
     if (strcasecmp(item->text, backend->name) == 0)
@@ -290,7 +297,7 @@ static bool registry_item_concerns(const struct registry_item *item, const fgpu_
     if (registry_is_counted(backend))
         return false;
     if (strcasecmp(item->text, "auto") == 0)
-        return backend == &opencl_backend || backend == &cpu_backend;
+        return registry_is_usual(backend);
     return strcasecmp(item->text, "all") == 0 || glob_is_pattern(item->text);
 }
 

@@ -1,12 +1,13 @@
 /* The list of backends, and from a device pattern to the devices it names.
  *
  * Used when a pool opens (before the walk of a task begins): pattern -> (backend, index, info).
- * Built in: cpu, opencl, null, sim. Others are added with registry_add (fgpu_backend_register) and
- * stay for ever. Owns the list of added backends. Thread: any; probing blocks.
+ * Built in: cpu, opencl, cuda, null, sim. Others are added with registry_add
+ * (fgpu_backend_register) and stay for ever. Owns the list of added backends. Thread: any; probing
+ * blocks.
  *
  * Pattern: items separated by commas, blanks around them ignored, read from left to right; a
  * leading '-' takes away (a list that begins so starts from "auto"). Items, letters in any case:
- *   auto            every OpenCL device, then cpu
+ *   auto            every OpenCL device, every CUDA device, then cpu
  *   all             every device of every backend but null and sim
  *   BACKEND         every device of it; of null and sim: one
  *   null:N sim:N    the first N devices (their ids are "null#0", "null#1", ...)
@@ -22,7 +23,7 @@
 #include <fastgpu/backend.h>
 #include "base/limits.h"
 
-#define REGISTRY_BACKENDS (4 + LIMITS_BACKENDS) /* built in, and added */
+#define REGISTRY_BACKENDS (5 + LIMITS_BACKENDS) /* built in, and added */
 
 /* A device that exists but is not open. info.index and info.memory_node are the pool's to fill. */
 struct registry_match {

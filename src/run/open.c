@@ -109,11 +109,17 @@ static uint64_t open_key(const fgpu_device_info *info, uint32_t queues)
     return hash_bytes(info->id, strlen(info->id), key);
 }
 
+/* Queues that share the device's cores: not those beside them, nor those that only copy. */
+static uint32_t open_lanes(const struct device *device)
+{
+    return device->caps.queue_count - device->caps.side_queue_count - device->caps.copy_queue_count;
+}
+
 /* Cores that one launch occupies: a queue's share of the device's. */
 static uint32_t open_cores(const struct device *device)
 {
     uint32_t units = device->info.valid & FGPU_INFO_UNITS ? device->info.compute_units : 0;
-    uint32_t cores = units / (device->caps.queue_count - device->caps.side_queue_count);
+    uint32_t cores = units / open_lanes(device);
     return cores != 0 ? cores : 1;
 }
 
@@ -138,7 +144,7 @@ static uint32_t open_group_cores(const struct driver *driver, const struct devic
         for (uint32_t e = 0; e < driver->visible_count; e++) {
             const struct device *part = &driver->devices[e];
             if (open_are_parts(root, part))
-                cores += open_cores(part) * (part->caps.queue_count - part->caps.side_queue_count);
+                cores += open_cores(part) * open_lanes(part);
         }
         most = cores > most ? cores : most;
     }
@@ -165,6 +171,18 @@ static void open_configs(struct driver *driver, const fgpu_pool_options *options
     }
 }
 
+/* A CUDA card that nobody named and that does not open (another process has it for itself) is left
+ * out: such pools worked before there was this backend. */
+static bool open_may_skip(struct driver *driver, const fgpu_pool_options *options,
+                          const struct registry_match *match)
+{
+    const char *pattern = options->devices != NULL ? options->devices : "";
+    if (strcasestr(pattern, "cuda") != NULL || strcmp(match->info.backend, "cuda") != 0)
+        return false;
+    LOG_WARN(&driver->log, "devices", "%s is not used: %s", match->info.id, error_text());
+    return true;
+}
+
 fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options,
                          struct engine_device_config *configs)
 {
@@ -183,10 +201,13 @@ fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options
     if (status == FGPU_OK)
         status = faults_check(&faults, count);
     for (uint32_t i = 0; status == FGPU_OK && i < count; i++) {
-        status = device_open(&driver->devices[i], &matches[i], &backend, &driver->device_bell);
+        uint32_t place = driver->device_count;
+        status = device_open(&driver->devices[place], &matches[i], &backend, &driver->device_bell);
         driver->device_count += status == FGPU_OK;
         if (status == FGPU_OK)
-            status = open_layers(driver, options, &faults, i);
+            status = open_layers(driver, options, &faults, place);
+        else if (open_may_skip(driver, options, &matches[i]))
+            status = FGPU_OK;
     }
     free(matches);
     driver->visible_count = driver->device_count;

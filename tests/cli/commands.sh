@@ -121,6 +121,19 @@ if [[ $code != 0 ]] || ! grep -q '^cpu ' stdout ||
     exit 1
 fi
 
+# NVIDIA cards, of the tests' own driver: listed with what they tell, and why not where not.
+if [[ -n ${FAKECUDA_LIB-} ]]; then
+    export FASTGPU_CUDA_LIBRARY=$FAKECUDA_LIB FASTGPU_NVRTC_LIBRARY=$FAKECUDA_LIB
+    export FASTGPU_NVML_LIBRARY=$FAKECUDA_LIB
+    expect 0 stdout "Fake GPU 1" "$FASTGPU" devices --devices cuda
+    expect 0 stdout "37.0 %  123.5 W       41.0 C" "$FASTGPU" devices --devices cuda:0
+    FAKECUDA_SET=version=11080 \
+        expect 3 stderr "CUDA 11.8, 12.0 is needed" "$FASTGPU" devices --devices cuda
+    FAKECUDA_SET=retain_error=46 \
+        expect 1 stderr "another process has it for itself" "$FASTGPU" devices --devices cuda
+    unset FASTGPU_CUDA_LIBRARY FASTGPU_NVRTC_LIBRARY FASTGPU_NVML_LIBRARY
+fi
+
 # Devices: the table says unknown, JSON says null, and neither says zero for it.
 expect 0 stdout unknown "$FASTGPU" devices --devices null,cpu
 grep -qE '^cpu +shared, [0-9.]+ GB/s +[0-9.]+ us ' stdout

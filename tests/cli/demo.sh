@@ -110,7 +110,7 @@ mkdir -p colder
 code=0
 XDG_CACHE_HOME=$work/colder POCL_CACHE_DIR=$work/colder interrupt 0.4 \
     "$FASTGPU" demo --output f >printed 2>&1 || code=$?
-built=$(find colder -name 'opencl-*.bin' | wc -l)
+built=$(find colder -name 'kernel-*.bin' | wc -l)
 if [[ $code != 130 ]] || ! grep -q 'stopped before' printed; then
     echo "after Ctrl-C while kernels are compiled: exit code $code"
     cat printed

@@ -14,7 +14,7 @@ import subprocess
 
 PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/env.md",
          "docs/walk.md", "docs/workload.md", "docs/optimize.md",
-         "docs/report.md", "docs/machine.md", "docs/graph.md",
+         "docs/report.md", "docs/machine.md", "docs/graph.md", "docs/gpu.md",
          "machines/README.md"] + sorted(glob.glob("docs/decisions/*.md"))
 # What a build, a run or a user makes, and patterns of names.
 MADE = re.compile(r"^(build|demo-output)/|[<>*{]|\.\.\.|:$")

@@ -99,28 +99,48 @@ static const struct {
     uint32_t arg_count;
     fgpu_native_fn native;
     const char *text;
+    const char *cuda;
 } kernels[KERNEL_COUNT] = {
     [KERNEL_AFFINE] = {"affine", 4, affine,
                        "__kernel void affine(__global const uint *in, __global uint *out, uint f,"
-                       " uint a) { size_t i = get_global_id(0); out[i] = in[i] * f + a; }"},
+                       " uint a) { size_t i = get_global_id(0); out[i] = in[i] * f + a; }",
+                       "extern \"C\" __global__ void affine(const unsigned *in, unsigned *out,"
+                       " unsigned f, unsigned a) { unsigned i = blockIdx.x * blockDim.x +"
+                       " threadIdx.x; out[i] = in[i] * f + a; }"},
     [KERNEL_STAMP] = {"stamp", 2, stamp,
                       "__kernel void stamp(__global uint *data, uint s)"
-                      " { size_t i = get_global_id(0); data[i] = data[i] * 31 + s; }"},
+                      " { size_t i = get_global_id(0); data[i] = data[i] * 31 + s; }",
+                      "__global__ void stamp(unsigned *data, unsigned s)"
+                      " { unsigned i = blockIdx.x * blockDim.x + threadIdx.x;"
+                      " data[i] = data[i] * 31 + s; }"},
     [KERNEL_PLACE] = {"place", 3, place,
                       "__kernel void place(__global uint *out, uint w, uint h) {"
                       " size_t x = get_global_id(0), y = get_global_id(1), z = get_global_id(2);"
+                      " out[x + w * (y + h * z)] = x + 1000 * y + 1000000 * z; }",
+                      "extern \"C\" __global__ void place(unsigned *out, unsigned w, unsigned h) {"
+                      " unsigned x = blockIdx.x * blockDim.x + threadIdx.x;"
+                      " unsigned y = blockIdx.y * blockDim.y + threadIdx.y;"
+                      " unsigned z = blockIdx.z * blockDim.z + threadIdx.z;"
                       " out[x + w * (y + h * z)] = x + 1000 * y + 1000000 * z; }"},
     [KERNEL_TURN] = {"turn", 3, turn,
                      "__kernel void turn(__global const uint *in, __global uint *out,"
                      " __local uint *s) { size_t l = get_local_id(0), n = get_local_size(0);"
                      " s[l] = in[get_global_id(0)]; barrier(CLK_LOCAL_MEM_FENCE);"
-                     " out[get_global_id(0)] = s[n - 1 - l]; }"},
+                     " out[get_global_id(0)] = s[n - 1 - l]; }",
+                     "extern \"C\" __global__ void turn(const unsigned *in, unsigned *out,"
+                     " unsigned at) { extern __shared__ char shared[];"
+                     " unsigned *s = (unsigned *)(shared + at);"
+                     " unsigned l = threadIdx.x, n = blockDim.x, i = blockIdx.x * n + l;"
+                     " s[l] = in[i]; __syncthreads(); out[i] = s[n - 1 - l]; }"},
 };
 
 fgpu_code kernel_build(struct rig *rig, enum kernel_id id)
 {
     bool native = (rig->device.caps.variants & 1u << FGPU_VARIANT_NATIVE) != 0;
-    fgpu_code_source source = {.kind = native ? FGPU_VARIANT_NATIVE : FGPU_VARIANT_OPENCL,
+    bool cuda = (rig->device.caps.variants & 1u << FGPU_VARIANT_OPENCL) == 0;
+    fgpu_code_source source = {.kind = native ? FGPU_VARIANT_NATIVE
+                                       : cuda ? FGPU_VARIANT_CUDA
+                                              : FGPU_VARIANT_OPENCL,
                                .arg_count = kernels[id].arg_count,
                                .options = ""};
     fgpu_code_built built;
@@ -129,7 +149,7 @@ fgpu_code kernel_build(struct rig *rig, enum kernel_id id)
     if (native) {
         source.native = kernels[id].native;
     } else {
-        source.text = kernels[id].text;
+        source.text = cuda ? kernels[id].cuda : kernels[id].text;
         source.entry = kernels[id].entry;
     }
     status = device_code_build(&rig->device, &source, &built);

@@ -1,4 +1,5 @@
-/* Kernels of the device conformance tests, each as a native function and as OpenCL C text. The
+/* Kernels of the device conformance tests, each as a native function, as OpenCL C text
+ * and as CUDA C text. The
  * tests compute what they expect by themselves.
  */
 #ifndef FASTGPU_TESTS_LIB_DEVICE_KERNELS_H

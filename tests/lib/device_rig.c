@@ -28,6 +28,13 @@ static void rig_setenv(const char *name, const char *value)
         (void)unsetenv(name);
 }
 
+void rig_cuda_library(const char *library)
+{
+    rig_setenv("FASTGPU_CUDA_LIBRARY", library);
+    rig_setenv("FASTGPU_NVRTC_LIBRARY", library);
+    rig_setenv("FASTGPU_NVML_LIBRARY", library);
+}
+
 static void rig_wrap(struct rig *rig)
 {
     const struct rig_target *target = rig->target;
@@ -56,6 +63,7 @@ void rig_open(struct rig *rig, const struct rig_target *target)
     rig->ringer = (fgpu_doorbell){rig_ring, &rig->bell};
     rig_setenv("FASTGPU_OPENCL_LIBRARY", target->opencl_library);
     rig_setenv("FASTGPU_OPENCL_MEMORY", target->opencl_memory);
+    rig_cuda_library(target->cuda_library);
     status = device_open(&rig->device, &match, &target->options, &rig->ringer);
     if (status != FGPU_OK)
         fail_msg("%s: open: %s: %s", target->name, fgpu_status_name(status), error_text());

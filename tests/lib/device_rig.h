@@ -31,6 +31,7 @@ struct rig_target {
     bool executes;              /* false for null: nothing has an effect */
     const char *opencl_library; /* FASTGPU_OPENCL_LIBRARY; NULL: unset */
     const char *opencl_memory;  /* FASTGPU_OPENCL_MEMORY; NULL: unset */
+    const char *cuda_library;   /* driver, NVRTC and NVML in one; NULL: the machine's */
 };
 
 struct rig {
@@ -42,6 +43,9 @@ struct rig {
     uint32_t queue_count;
     _Atomic uint64_t trace_events;
 };
+
+/* Makes the environment name that library as driver, NVRTC and NVML; NULL: the machine's. */
+void rig_cuda_library(const char *library);
 
 /* Opens the device and its queues (at most RIG_QUEUES). */
 void rig_open(struct rig *rig, const struct rig_target *target);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "dev/cpu/cpu.h"
+#include "dev/cuda/cuda.h"
 #include "dev/null/null.h"
 #include "dev/opencl/opencl.h"
 #include "dev/sim/sim.h"
@@ -67,7 +68,8 @@ static void targets_opencl(const char *library, const char *memory)
     if (opencl_backend.probe(&target.options, NULL, 0, &count, why, sizeof why) != FGPU_OK)
         (void)fprintf(stderr, "test_devices: no OpenCL device: %s\n", why);
     for (uint32_t i = 0; i < count && i < 3; i++) {
-        char *name = calloc(1, TARGETS_NAME_BYTES);
+        static char names[TARGETS_MAX][TARGETS_NAME_BYTES];
+        char *name = names[target_count % TARGETS_MAX];
         (void)snprintf(name, TARGETS_NAME_BYTES, "opencl:%u%s%s", i,
                        library != NULL ? "(fake)" : "", memory != NULL ? "(own memory)" : "");
         target.name = name;
@@ -88,6 +90,30 @@ static void targets_opencl(const char *library, const char *memory)
     (void)unsetenv("FASTGPU_OPENCL_MEMORY");
 }
 
+/* CUDA cards: those of the machine, and those of the fake driver, bare and inside the layers. */
+static void targets_cuda(const char *library)
+{
+    struct rig_target target = {.backend = &cuda_backend,
+                                .name = library != NULL ? "cuda:0(fake)" : "cuda:0",
+                                .executes = true,
+                                .cuda_library = library};
+    char why[256] = "";
+    uint32_t count = 0;
+
+    rig_cuda_library(library);
+    if (cuda_backend.probe(&target.options, NULL, 0, &count, why, sizeof why) != FGPU_OK)
+        (void)fprintf(stderr, "test_devices: no CUDA device: %s\n", why);
+    rig_cuda_library(NULL);
+    if (count == 0)
+        return;
+    target_add(&target);
+    target.name = library != NULL ? "cuda:0(fake)+layers" : "cuda:0+layers";
+    target.faults = "submit=300";
+    target.validate = true;
+    target.trace = true;
+    target_add(&target);
+}
+
 size_t targets_find(struct rig_target *targets)
 {
     target_list = targets;
@@ -97,5 +123,8 @@ size_t targets_find(struct rig_target *targets)
     targets_opencl(NULL, "separate");
     if (getenv("FAKEICD_LIB") != NULL)
         targets_opencl(getenv("FAKEICD_LIB"), NULL);
+    targets_cuda(NULL);
+    if (getenv("FAKECUDA_LIB") != NULL)
+        targets_cuda(getenv("FAKECUDA_LIB"));
     return target_count;
 }

@@ -1,4 +1,4 @@
-/* The kernels of random task graphs, native and in OpenCL C; see random_graph.h. */
+/* The kernels of random task graphs, native, in OpenCL C and in CUDA C; see random_graph.h. */
 #include "tests/lib/random_graph.h"
 
 static const char random_graph_source[] =
@@ -11,6 +11,18 @@ static const char random_graph_source[] =
     "__kernel void tile(__global uint *p, uint pitch, uint c)\n"
     "{ size_t x = get_global_id(0), y = get_global_id(1);\n"
     "  p[y * pitch + x] = p[y * pitch + x] * 5u + c + (uint)(y * 7 + x); }\n";
+
+static const char random_graph_cuda[] =
+    "#define X (blockIdx.x * blockDim.x + threadIdx.x)\n"
+    "#define Y (blockIdx.y * blockDim.y + threadIdx.y)\n"
+    "__global__ void update(unsigned *p, unsigned a, unsigned b)\n"
+    "{ unsigned i = X; p[i] = p[i] * a + b; }\n"
+    "__global__ void combine(unsigned *d, const unsigned *s, unsigned c)\n"
+    "{ unsigned i = X; d[i] = d[i] * 31u + s[i] * 17u + c; }\n"
+    "__global__ void derive(unsigned *d, const unsigned *s, unsigned c)\n"
+    "{ unsigned i = X; d[i] = s[i] ^ c; }\n"
+    "__global__ void tile(unsigned *p, unsigned pitch, unsigned c)\n"
+    "{ unsigned x = X, y = Y; p[y * pitch + x] = p[y * pitch + x] * 5u + c + (y * 7 + x); }\n";
 
 /* First and last work item of a native range of a 1-D grid. */
 static void random_graph_items(const fgpu_range *range, uint64_t *begin, uint64_t *end)
@@ -86,6 +98,8 @@ static fgpu_status random_graph_kernel(fgpu_pool pool, const char *name, fgpu_na
         status = fgpu_kernel_add_native(*kernel, fn, NULL);
     if (status == FGPU_OK)
         status = fgpu_kernel_add_opencl(*kernel, random_graph_source, name, NULL);
+    if (status == FGPU_OK)
+        status = fgpu_kernel_add_cuda(*kernel, random_graph_cuda, name, NULL);
     return status;
 }
 

@@ -25,7 +25,7 @@ struct graphs_case {
     uint32_t workers, subdevices;
     uint64_t memory_bytes; /* of each device with memory of its own */
     uint32_t align_words;
-    bool fake;          /* needs the tests' OpenCL driver */
+    bool fake;          /* needs the tests' OpenCL or NVIDIA driver */
     const char *policy; /* NULL: one after the other */
     uint32_t seeds;
 };
@@ -41,6 +41,8 @@ static const struct graphs_case graphs_cases[] = {
     {"mixed", "opencl,cpu,sim", 2, 2, 0, 1, false, NULL, 20},
     {"fake", "opencl", 1, 0, 0, 32, true, NULL, 10},
     {"fake-cpu", "opencl,cpu", 2, 0, 16384, 32, true, "fifo", 10},
+    {"cuda", "cuda", 1, 0, 0, 1, true, NULL, 10},
+    {"cuda-cpu", "cuda,cpu", 2, 0, 16384, 1, true, NULL, 10},
 };
 
 static bool graphs_open(const struct graphs_case *c, uint64_t seed, fgpu_pool *pool)
@@ -66,7 +68,14 @@ static bool graphs_open(const struct graphs_case *c, uint64_t seed, fgpu_pool *p
 
 static bool graphs_select_library(const struct graphs_case *c)
 {
-    const char *fake = getenv("FAKEICD_LIB");
+    bool cuda = strncmp(c->devices, "cuda", 4) == 0;
+    const char *fake = cuda ? getenv("FAKECUDA_LIB") : getenv("FAKEICD_LIB");
+    if (cuda && fake != NULL && fake[0] != '\0') {
+        setenv("FASTGPU_CUDA_LIBRARY", fake, 1);
+        setenv("FASTGPU_NVRTC_LIBRARY", fake, 1);
+        setenv("FASTGPU_NVML_LIBRARY", fake, 1);
+        return true;
+    }
     if (!c->fake) {
         unsetenv("FASTGPU_OPENCL_LIBRARY");
         return true;

@@ -189,13 +189,15 @@ static void test_long_item(void **state)
     assert_string_equal(find(pattern), "FGPU_E_INVAL");
 }
 
-/* The end of what OpenCL advises is the end of the text. */
+/* What OpenCL and CUDA advise is there to its end. */
 static void need_whole_advice(void)
 {
-    static const char end[] = "or name a library in FASTGPU_OPENCL_LIBRARY";
+    static const char part[] = "or name a library in FASTGPU_OPENCL_LIBRARY; cuda: ";
+    static const char end[] = "install the NVIDIA driver";
     const char *text = error_text();
 
-    if (strlen(text) < strlen(end) || strcmp(text + strlen(text) - strlen(end), end) != 0)
+    if (strlen(text) < strlen(end) || strcmp(text + strlen(text) - strlen(end), end) != 0 ||
+        strstr(text, part) == NULL)
         fail_msg("cut off: %s", text);
 }
 

@@ -92,11 +92,12 @@ static void test_no_platform(void **state)
     open_pool(NULL, FGPU_LOG_WARN);
     assert_int_equal(line_count, 0);
     open_pool(NULL, FGPU_LOG_INFO);
-    assert_int_equal(line_count, 4);
+    assert_int_equal(line_count, 5);
     expect_line(0, FGPU_LOG_INFO, "devices: no opencl device is used: OpenCL library libOpenCL.so");
-    expect_line(1, FGPU_LOG_INFO, "is open: 1 devices, policy auto");
-    expect_line(2, FGPU_LOG_INFO, "pool: device 0 is cpu: ");
-    expect_line(3, FGPU_LOG_INFO, "is closed: 0 tasks done");
+    expect_line(1, FGPU_LOG_INFO, "devices: no cuda device is used: there is no libcuda.so.1");
+    expect_line(2, FGPU_LOG_INFO, "is open: 1 devices, policy auto");
+    expect_line(3, FGPU_LOG_INFO, "pool: device 0 is cpu: ");
+    expect_line(4, FGPU_LOG_INFO, "is closed: 0 tasks done");
 }
 
 /* ---- backends of others */
@@ -146,14 +147,15 @@ static void test_other_backends(void **state)
     }
     (void)setenv("FASTGPU_OPENCL_LIBRARY", "/nonexistent/libOpenCL.so", 1);
     open_pool("all", FGPU_LOG_INFO);
-    assert_int_equal(line_count, 7); /* and three of the pool itself */
+    assert_int_equal(line_count, 8); /* and three of the pool itself */
     expect_line(0, FGPU_LOG_WARN, "no opencl device");
+    expect_line(1, FGPU_LOG_INFO, "no cuda device");
     (void)snprintf(reason, sizeof reason, "devices: no absent device is used: %0*d", 400, 7);
-    expect_line(1, FGPU_LOG_INFO, reason);
+    expect_line(2, FGPU_LOG_INFO, reason);
     (void)snprintf(reason, sizeof reason, "devices: no broken device is used: %s",
                    fgpu_status_text(FGPU_E_DEVICE));
-    expect_line(2, FGPU_LOG_WARN, reason);
-    expect_line(3, FGPU_LOG_INFO, "devices: no empty device is used: it has no device");
+    expect_line(3, FGPU_LOG_WARN, reason);
+    expect_line(4, FGPU_LOG_INFO, "devices: no empty device is used: it has no device");
 }
 
 /* ---- the environment */

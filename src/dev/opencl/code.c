@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "code/preempt.h"
-#include "dev/opencl/cache.h"
+#include "dev/host/binaries.h"
 #include "dev/opencl/info.h"
 #include "dev/opencl/text.h"
 
@@ -112,7 +112,7 @@ static bool code_from_cache(struct ocl_code *code, const fgpu_code_source *sourc
     cl_int loaded = CL_SUCCESS;
     cl_int error = CL_SUCCESS;
 
-    if (ocl_cache_load(source->cache_dir, key, &bytes, &size_bytes) != FGPU_OK)
+    if (binaries_load(source->cache_dir, key, &bytes, &size_bytes) != FGPU_OK)
         return false;
     binary = bytes;
     code->program = unit->api->clCreateProgramWithBinary(code->device->context->id, 1, &unit->id,
@@ -164,14 +164,14 @@ static void code_to_cache(const struct ocl_code *code, const fgpu_code_source *s
                                     count * sizeof(sizes[0]), sizes, NULL) != CL_SUCCESS)
         return;
     place = code_place(unit, devices, count);
-    if (sizes[place] == 0 || sizes[place] > LIMITS_OPENCL_BINARY_BYTES)
+    if (sizes[place] == 0 || sizes[place] > LIMITS_BINARY_BYTES)
         return;
     binaries[place] = malloc(sizes[place]);
     if (binaries[place] == NULL)
         return;
     if (unit->api->clGetProgramInfo(code->program, CL_PROGRAM_BINARIES, count * sizeof(binaries[0]),
                                     binaries, NULL) == CL_SUCCESS)
-        (void)ocl_cache_store(source->cache_dir, key, binaries[place], sizes[place]);
+        (void)binaries_store(source->cache_dir, key, binaries[place], sizes[place]);
     free(binaries[place]);
 }
 

@@ -1,8 +1,8 @@
 /* Kernels compiled for one device.
  *
- * Built on a build thread from OpenCL C, or from the cache on disk (cache.h); an fgpu_code is the
- * address of a struct ocl_code. Owns the program and one argument set per queue; a queue's thread
- * makes and uses its own only. Freed when nothing in flight uses it.
+ * Built on a build thread from OpenCL C, or from the cache on disk (dev/host/binaries.h); an
+ * fgpu_code is the address of a struct ocl_code. Owns the program and one argument set per queue; a
+ * queue's thread makes and uses its own only. Freed when nothing in flight uses it.
  */
 #ifndef FASTGPU_OPENCL_CODE_H
 #define FASTGPU_OPENCL_CODE_H

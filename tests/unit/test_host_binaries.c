@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include "base/limits.h"
 #include "base/rng.h"
-#include "dev/opencl/cache.h"
+#include "dev/host/binaries.h"
 
 #define BINARY_BYTES 300u
 #define PATH_BYTES 512u
@@ -58,7 +58,7 @@ static bool loads(struct hash128 wanted, const unsigned char *binary, size_t byt
 {
     void *got = NULL;
     size_t got_bytes = 0;
-    fgpu_status status = ocl_cache_load(folder, wanted, &got, &got_bytes);
+    fgpu_status status = binaries_load(folder, wanted, &got, &got_bytes);
 
     if (status != FGPU_OK) {
         assert_int_equal(status, FGPU_E_NOTFOUND);
@@ -93,7 +93,7 @@ static void test_round_trip(void **state)
     assert_false(loads(key, binary, 0));
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         make_binary(binary, sizes[i], SEED + i);
-        assert_int_equal(ocl_cache_store(folder, key, binary, sizes[i]), FGPU_OK);
+        assert_int_equal(binaries_store(folder, key, binary, sizes[i]), FGPU_OK);
         assert_true(loads(key, binary, sizes[i])); /* also over an older file */
     }
     assert_int_equal(files_in_folder(), 1);
@@ -103,16 +103,16 @@ static void test_round_trip(void **state)
 static void test_every_byte(void **state)
 {
     unsigned char binary[BINARY_BYTES];
-    unsigned char whole[OCL_CACHE_HEADER + BINARY_BYTES + 1];
+    unsigned char whole[BINARIES_HEADER + BINARY_BYTES + 1];
     char path[PATH_BYTES];
     size_t bytes = 0;
 
     (void)state;
     make_binary(binary, sizeof(binary), SEED);
-    assert_int_equal(ocl_cache_store(folder, key, binary, sizeof(binary)), FGPU_OK);
-    assert_int_equal(ocl_cache_path(folder, key, path, sizeof(path)), FGPU_OK);
+    assert_int_equal(binaries_store(folder, key, binary, sizeof(binary)), FGPU_OK);
+    assert_int_equal(binaries_path(folder, key, path, sizeof(path)), FGPU_OK);
     bytes = slurp(path, whole, sizeof(whole));
-    assert_int_equal(bytes, OCL_CACHE_HEADER + BINARY_BYTES);
+    assert_int_equal(bytes, BINARIES_HEADER + BINARY_BYTES);
     for (size_t i = 0; i < bytes; i++) {
         for (unsigned bit = 0; bit < 8; bit++) {
             whole[i] ^= (unsigned char)(1u << bit);
@@ -129,21 +129,21 @@ static void test_every_byte(void **state)
 static void test_every_length(void **state)
 {
     unsigned char binary[BINARY_BYTES];
-    unsigned char whole[OCL_CACHE_HEADER + BINARY_BYTES + 1];
+    unsigned char whole[BINARIES_HEADER + BINARY_BYTES + 1];
     char path[PATH_BYTES];
     size_t bytes = 0;
 
     (void)state;
     make_binary(binary, sizeof(binary), SEED);
-    assert_int_equal(ocl_cache_store(folder, key, binary, sizeof(binary)), FGPU_OK);
-    assert_int_equal(ocl_cache_path(folder, key, path, sizeof(path)), FGPU_OK);
+    assert_int_equal(binaries_store(folder, key, binary, sizeof(binary)), FGPU_OK);
+    assert_int_equal(binaries_path(folder, key, path, sizeof(path)), FGPU_OK);
     bytes = slurp(path, whole, sizeof(whole));
     whole[bytes] = 0;
     for (size_t length = 0; length <= bytes + 1; length++) {
         spill(path, whole, length);
         assert_int_equal(loads(key, binary, sizeof(binary)), length == bytes);
     }
-    assert_int_equal(ocl_cache_store(folder, key, binary, sizeof(binary)), FGPU_OK);
+    assert_int_equal(binaries_store(folder, key, binary, sizeof(binary)), FGPU_OK);
     assert_true(loads(key, binary, sizeof(binary))); /* a broken file is replaced */
 }
 
@@ -157,9 +157,9 @@ static void test_foreign(void **state)
 
     (void)state;
     make_binary(binary, sizeof(binary), SEED);
-    assert_int_equal(ocl_cache_store(folder, key, binary, sizeof(binary)), FGPU_OK);
-    assert_int_equal(ocl_cache_path(folder, key, path, sizeof(path)), FGPU_OK);
-    assert_int_equal(ocl_cache_path(folder, other, other_path, sizeof(other_path)), FGPU_OK);
+    assert_int_equal(binaries_store(folder, key, binary, sizeof(binary)), FGPU_OK);
+    assert_int_equal(binaries_path(folder, key, path, sizeof(path)), FGPU_OK);
+    assert_int_equal(binaries_path(folder, other, other_path, sizeof(other_path)), FGPU_OK);
     assert_int_equal(rename(path, other_path), 0);
     assert_false(loads(other, binary, sizeof(binary)));
     assert_false(loads(key, binary, sizeof(binary)));
@@ -175,19 +175,19 @@ static void test_failures(void **state)
     size_t bytes = 0;
 
     (void)state;
-    assert_int_equal(ocl_cache_store("/nonexistent/fastgpu", key, binary, sizeof(binary)),
+    assert_int_equal(binaries_store("/nonexistent/fastgpu", key, binary, sizeof(binary)),
                      FGPU_E_IO);
-    assert_int_equal(ocl_cache_load("/nonexistent/fastgpu", key, &got, &bytes), FGPU_E_NOTFOUND);
-    assert_int_equal(ocl_cache_store(folder, key, binary, 0), FGPU_E_RANGE);
-    assert_int_equal(ocl_cache_store(folder, key, binary, (size_t)LIMITS_OPENCL_BINARY_BYTES + 1),
+    assert_int_equal(binaries_load("/nonexistent/fastgpu", key, &got, &bytes), FGPU_E_NOTFOUND);
+    assert_int_equal(binaries_store(folder, key, binary, 0), FGPU_E_RANGE);
+    assert_int_equal(binaries_store(folder, key, binary, (size_t)LIMITS_BINARY_BYTES + 1),
                      FGPU_E_RANGE);
-    assert_int_equal(ocl_cache_path(folder, key, path, sizeof(path)), FGPU_E_RANGE);
+    assert_int_equal(binaries_path(folder, key, path, sizeof(path)), FGPU_E_RANGE);
     /* a folder where the file should be: nothing is left behind */
-    assert_int_equal(ocl_cache_path(folder, key, full, sizeof(full)), FGPU_OK);
+    assert_int_equal(binaries_path(folder, key, full, sizeof(full)), FGPU_OK);
     (void)unlink(full);
     assert_int_equal(mkdir(full, 0700), 0);
-    assert_int_equal(ocl_cache_store(folder, key, binary, sizeof(binary)), FGPU_E_IO);
-    assert_int_equal(ocl_cache_load(folder, key, &got, &bytes), FGPU_E_NOTFOUND);
+    assert_int_equal(binaries_store(folder, key, binary, sizeof(binary)), FGPU_E_IO);
+    assert_int_equal(binaries_load(folder, key, &got, &bytes), FGPU_E_NOTFOUND);
     assert_int_equal(rmdir(full), 0);
     assert_int_equal(files_in_folder(), 0);
 }
@@ -199,7 +199,7 @@ static void write_often(uint64_t seed)
 
     make_binary(binary, sizeof(binary), seed);
     for (int i = 0; i < 30; i++)
-        if (ocl_cache_store(folder, key, binary, sizeof(binary)) != FGPU_OK)
+        if (binaries_store(folder, key, binary, sizeof(binary)) != FGPU_OK)
             abort();
 }
 
@@ -234,7 +234,7 @@ static void test_concurrent(void **state)
         size_t bytes = 0;
         bool known = false;
         gone = gone || waitpid(child, &exited, WNOHANG) == child;
-        if (ocl_cache_load(folder, key, &got, &bytes) != FGPU_OK)
+        if (binaries_load(folder, key, &got, &bytes) != FGPU_OK)
             continue;
         assert_int_equal(bytes, sizeof(contents[0]));
         for (int k = 0; k < 4; k++)
@@ -266,7 +266,7 @@ int main(void)
         return 77;
     }
     failed = cmocka_run_group_tests(tests, NULL, NULL);
-    if (ocl_cache_path(folder, key, path, sizeof(path)) == FGPU_OK)
+    if (binaries_path(folder, key, path, sizeof(path)) == FGPU_OK)
         (void)unlink(path);
     (void)rmdir(folder);
     return failed;

@@ -1,7 +1,7 @@
-/* Cache files: see cache.h. Numbers are in the machine's byte order: a file from a machine with
+/* Cache files: see binaries.h. Numbers are in the machine's byte order: a file from a machine with
  * another order has another magic, and another device name in its key.
  */
-#include "dev/opencl/cache.h"
+#include "dev/host/binaries.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,11 +29,11 @@ struct cache_header {
     uint64_t header_hash; /* of everything before */
 };
 
-_Static_assert(sizeof(struct cache_header) == OCL_CACHE_HEADER, "the file format");
+_Static_assert(sizeof(struct cache_header) == BINARIES_HEADER, "the file format");
 
-fgpu_status ocl_cache_path(const char *folder, struct hash128 key, char *path, size_t path_bytes)
+fgpu_status binaries_path(const char *folder, struct hash128 key, char *path, size_t path_bytes)
 {
-    int length = snprintf(path, path_bytes, "%s/opencl-%016llx%016llx.bin", folder,
+    int length = snprintf(path, path_bytes, "%s/kernel-%016llx%016llx.bin", folder,
                           (unsigned long long)key.high, (unsigned long long)key.low);
 
     return length > 0 && (size_t)length < path_bytes ? FGPU_OK : FGPU_E_RANGE;
@@ -47,7 +47,7 @@ static struct cache_header cache_make_header(struct hash128 key, const void *byt
     memset(&header, 0, sizeof(header));
     header.magic = CACHE_MAGIC;
     header.format = CACHE_FORMAT;
-    header.header_bytes = OCL_CACHE_HEADER;
+    header.header_bytes = BINARIES_HEADER;
     header.key = key;
     header.binary_bytes = size_bytes;
     header.binary_hash = hash128(bytes, size_bytes, CACHE_SEED);
@@ -97,7 +97,7 @@ static fgpu_status cache_read(int file, struct hash128 key, void **bytes, size_t
     void *binary = NULL;
 
     if (fstat(file, &found) != 0 || found.st_size <= (off_t)sizeof(header) ||
-        found.st_size > (off_t)(sizeof(header) + LIMITS_OPENCL_BINARY_BYTES) ||
+        found.st_size > (off_t)(sizeof(header) + LIMITS_BINARY_BYTES) ||
         !cache_read_all(file, &header, sizeof(header)) ||
         header.binary_bytes != (uint64_t)found.st_size - sizeof(header))
         return FGPU_E_NOTFOUND;
@@ -116,10 +116,10 @@ static fgpu_status cache_read(int file, struct hash128 key, void **bytes, size_t
     return FGPU_E_NOTFOUND;
 }
 
-fgpu_status ocl_cache_load(const char *folder, struct hash128 key, void **bytes, size_t *size_bytes)
+fgpu_status binaries_load(const char *folder, struct hash128 key, void **bytes, size_t *size_bytes)
 {
     char path[CACHE_PATH];
-    fgpu_status status = ocl_cache_path(folder, key, path, sizeof(path));
+    fgpu_status status = binaries_path(folder, key, path, sizeof(path));
     int file = -1;
 
     if (status != FGPU_OK)
@@ -132,8 +132,8 @@ fgpu_status ocl_cache_load(const char *folder, struct hash128 key, void **bytes,
     return status;
 }
 
-fgpu_status ocl_cache_store(const char *folder, struct hash128 key, const void *bytes,
-                            size_t size_bytes)
+fgpu_status binaries_store(const char *folder, struct hash128 key, const void *bytes,
+                           size_t size_bytes)
 {
     static _Atomic uint32_t stores;
     char path[CACHE_PATH];
@@ -142,8 +142,8 @@ fgpu_status ocl_cache_store(const char *folder, struct hash128 key, const void *
     bool written = false;
     int file = -1;
 
-    if (size_bytes == 0 || size_bytes > LIMITS_OPENCL_BINARY_BYTES ||
-        ocl_cache_path(folder, key, path, sizeof(path)) != FGPU_OK)
+    if (size_bytes == 0 || size_bytes > LIMITS_BINARY_BYTES ||
+        binaries_path(folder, key, path, sizeof(path)) != FGPU_OK)
         return FGPU_E_RANGE;
     (void)snprintf(temporary, sizeof(temporary), "%s.%ld.%u", path, (long)getpid(),
                    atomic_add_relaxed_u32(&stores, 1));

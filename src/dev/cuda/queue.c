@@ -1,0 +1,417 @@
+/* Submission, completion and life of a queue: see queue.h.
+ *
+ * Keeps true: records (reported, accepted] are in flight, in order. When submit has returned, the
+ * newest running command is covered by an event, and the watching thread knows of it.
+ */
+#include "dev/cuda/queue.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include "base/clock.h"
+#include "base/error.h"
+#include "dev/cuda/command.h"
+#include "dev/cuda/stage.h"
+#include "dev/cuda/text.h"
+#include "dev/cuda/watch.h"
+
+_Static_assert((LIMITS_CUDA_COMMANDS & (LIMITS_CUDA_COMMANDS - 1)) == 0,
+               "records are found by a mask");
+
+#define QUEUE_NAP_NS 1000000u /* between tries of a command that finds no room */
+#define QUEUE_LOOK_NS 100000u /* between looks while closing */
+#define QUEUE_EVENTS 2u       /* of a command, at most */
+#define QUEUE_GAP_MS 100.0f   /* a clock is carried on over a pause of so long, at most */
+
+uint64_t cuda_queue_drain_ns = LIMITS_CUDA_DRAIN_NS;
+
+static struct lock queue_leak_lock;
+static struct cuda_queue *queue_leaked; /* kept reachable: the driver may still call back */
+
+static void queue_nap(uint64_t nap_ns)
+{
+    struct timespec time = {0, (long)nap_ns};
+
+    (void)nanosleep(&time, NULL);
+}
+
+static void queue_ring(const struct cuda_queue *queue)
+{
+    queue->device->bell.ring(queue->device->bell.arg);
+}
+
+/* ---- completion ----------------------------------------------------------------------------- */
+
+/* Ends the queue: `error` came while `doing` something with the command `number`. */
+static void queue_break(struct cuda_queue *queue, cuda_result error, const char *doing,
+                        uint64_t number)
+{
+    const char *words = cuda_text_reason(error);
+    fgpu_status status = cuda_text_status(error);
+
+    if (queue->status != FGPU_OK)
+        return;
+    queue->status = status == FGPU_E_DEVICE_LOST ? FGPU_E_DEVICE_LOST : FGPU_E_DEVICE;
+    cuda_device_note(queue->device, true,
+                     "cuda:%u, queue %u: %s of command %llu failed: %s (%d)%s%s",
+                     queue->device->index, queue->index, doing, (unsigned long long)number,
+                     cuda_text_name(error), error, words[0] != '\0' ? ": " : "", words);
+    queue_ring(queue);
+}
+
+static uint64_t queue_ns(float ms)
+{
+    return ms > 0 ? (uint64_t)((double)ms * 1e6) : 0;
+}
+
+/* Start and end by our clock. The driver tells only differences between events: the end of the
+ * timed command before it is where they count from, corrected by what is sure: the start lies after
+ * the handing over and after that end, the end before now. */
+static void queue_time(struct cuda_queue *queue, struct cuda_record *record)
+{
+    float took_ms = 0, gap_ms = 0;
+    uint64_t now_ns = clock_now_ns(), start_ns = record->before_ns, took_ns;
+    cuda_event event = record->end;
+
+    if (queue->api->event_elapsed(&took_ms, record->begin, record->end) != CUDA_SUCCESS)
+        return;
+    took_ns = queue_ns(took_ms);
+    took_ns = took_ns != 0 ? took_ns : 1;
+    if (queue->anchor_ns != 0 &&
+        queue->api->event_elapsed(&gap_ms, queue->anchor, record->begin) == CUDA_SUCCESS &&
+        gap_ms >= 0 && gap_ms < QUEUE_GAP_MS && queue->anchor_ns + queue_ns(gap_ms) > start_ns)
+        start_ns = queue->anchor_ns + queue_ns(gap_ms);
+    if (start_ns + took_ns > now_ns)
+        start_ns = now_ns - took_ns;
+    if (start_ns < queue->anchor_ns)
+        start_ns = queue->anchor_ns;
+    record->result->timed = 1;
+    record->result->start_ns = start_ns;
+    record->result->end_ns = start_ns + took_ns;
+    record->end = queue->anchor; /* may be NULL: made when next needed */
+    queue->anchor = event;
+    queue->anchor_ns = start_ns + took_ns;
+}
+
+static void queue_retire(struct cuda_queue *queue, struct cuda_record *record)
+{
+    record->result->status = record->status;
+    record->result->timed = 0;
+    if (record->timed && record->event != NULL && record->status == FGPU_OK)
+        queue_time(queue, record);
+    free(record->calls);
+    record->calls = NULL;
+    queue->spent -= record->spent;
+}
+
+static void queue_harvest(struct cuda_queue *queue)
+{
+    cuda_result error = CUDA_SUCCESS;
+    uint64_t finished = 0;
+
+    if (!cuda_queue_over(queue))
+        cuda_watch_advance(queue);
+    error = atomic_load_acquire_i32(&queue->error);
+    finished = atomic_load_acquire_u64(&queue->finished);
+    while (queue->reported < queue->accepted) {
+        struct cuda_record *record = cuda_queue_record(queue, queue->reported + 1);
+        if (record->runs && record->number > finished)
+            break;
+        queue_retire(queue, record);
+        queue->reported++;
+    }
+    if (error != CUDA_SUCCESS)
+        queue_break(queue, error, "execution", queue->reported + 1);
+}
+
+fgpu_status cuda_queue_poll(void *polled, uint64_t *number)
+{
+    struct cuda_queue *queue = polled;
+
+    if (queue->status == FGPU_OK && queue->reported < queue->accepted) {
+        cuda_result error = cuda_device_enter(queue->device);
+        if (error == CUDA_SUCCESS) {
+            queue_harvest(queue);
+            cuda_device_leave(queue->device);
+        } else {
+            queue_break(queue, error, "completion", queue->reported + 1);
+        }
+    }
+    *number = queue->reported;
+    return queue->status;
+}
+
+/* ---- submission ----------------------------------------------------------------------------- */
+
+/* A command found no room. True: give it up. While others are in flight, the pool tries again when
+ * they finish. When nothing is, we ring, and after many tries the command is the reason. */
+static bool queue_refuse(struct cuda_queue *queue)
+{
+    if (!cuda_queue_over(queue))
+        return false;
+    queue->refusals++;
+    if (queue->refusals < LIMITS_CUDA_TRIES) {
+        queue_nap(QUEUE_NAP_NS);
+        queue_ring(queue);
+        return false;
+    }
+    queue->refusals = 0;
+    queue->given_up++;
+    return true;
+}
+
+/* What becomes of a command that failed on its way. True: accepted, as failed. */
+static bool queue_fail(struct cuda_queue *queue, struct cuda_record *record, cuda_result error)
+{
+    enum cuda_text_class class = cuda_text_classify(error);
+
+    if (class == CUDA_TEXT_TRANSIENT && !record->runs) {
+        free(record->calls);
+        record->calls = NULL;
+        if (!queue_refuse(queue))
+            return false;
+        if (queue->given_up >= LIMITS_CUDA_GIVEN_UP) {
+            queue_break(queue, error, "submission", record->number);
+            return false;
+        }
+    } else if (class == CUDA_TEXT_DEVICE) {
+        queue_break(queue, error, "submission", record->number);
+        return record->runs; /* then it counts as taken: it may have had an effect */
+    }
+    record->status = cuda_text_status(error);
+    queue->skip = true;
+    cuda_device_note(queue->device, false, "cuda:%u, queue %u: command %llu was refused: %s (%d)",
+                     queue->device->index, queue->index, (unsigned long long)record->number,
+                     cuda_text_name(error), error);
+    return true;
+}
+
+/* Records an event of the place, making it where need be. */
+static cuda_result queue_mark(struct cuda_queue *queue, cuda_event *event, unsigned flags)
+{
+    cuda_result error = CUDA_SUCCESS;
+
+    if (*event == NULL)
+        error = queue->api->event_create(event, flags);
+    return error == CUDA_SUCCESS ? queue->api->event_record(*event, queue->stream) : error;
+}
+
+static cuda_result queue_enqueue(struct cuda_queue *queue, const fgpu_cmd *cmd,
+                                 struct cuda_record *record)
+{
+    cuda_result error = CUDA_SUCCESS;
+
+    if (record->timed) {
+        record->before_ns = clock_now_ns();
+        error = queue_mark(queue, &record->begin, CUDA_EVENT_TIMED);
+    }
+    if (error == CUDA_SUCCESS)
+        error = cuda_command_enqueue(queue, cmd, record);
+    if (error != CUDA_SUCCESS || !record->runs)
+        return error;
+    if (record->timed) {
+        error = queue_mark(queue, &record->end, CUDA_EVENT_TIMED);
+        record->event = error == CUDA_SUCCESS ? record->end : NULL;
+    } else if ((cmd->flags & FGPU_CMD_NOTIFY) != 0) {
+        error = queue_mark(queue, &record->mark, CUDA_EVENT_UNTIMED);
+        record->event = error == CUDA_SUCCESS ? record->mark : NULL;
+    }
+    /* It runs; if events find no room, one of a later command covers it. */
+    return cuda_text_classify(error) == CUDA_TEXT_DEVICE ? error : CUDA_SUCCESS;
+}
+
+/* Takes one command; false when it must be tried again or the queue has ended. */
+static bool queue_accept(struct cuda_queue *queue, const fgpu_cmd *cmd)
+{
+    struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1);
+
+    record->number = queue->accepted + 1;
+    record->result = cmd->body;
+    record->event = NULL;
+    record->status = FGPU_OK;
+    record->runs = false;
+    record->spent = 0;
+    record->timed = (cmd->flags & FGPU_CMD_TIMED) != 0;
+    if (cmd->kind == FGPU_CMD_FENCE) {
+        queue->skip = false;
+    } else if (queue->skip && (cmd->flags & FGPU_CMD_CHAINED) != 0) {
+        record->status = FGPU_E_CANCELLED;
+    } else {
+        cuda_result error = queue_enqueue(queue, cmd, record);
+        if (error != CUDA_SUCCESS && !queue_fail(queue, record, error))
+            return false;
+        if (error == CUDA_SUCCESS)
+            queue->refusals = queue->given_up = 0;
+    }
+    record->spent += QUEUE_EVENTS;
+    queue->spent += record->spent;
+    queue->accepted++;
+    if (record->runs)
+        queue->running = record->number;
+    if (record->event != NULL)
+        atomic_store_seqcst_u64(&queue->armed, record->number);
+    return true;
+}
+
+/* Sees to it that an event tells when the newest running command is over. */
+static void queue_cover(struct cuda_queue *queue)
+{
+    struct cuda_record *record = cuda_queue_record(queue, queue->running);
+    cuda_result error = CUDA_SUCCESS;
+
+    if (queue->running <= atomic_load_relaxed_u64(&queue->armed))
+        return;
+    for (uint32_t i = 0; i < LIMITS_CUDA_TRIES; i++) {
+        error = queue_mark(queue, &record->mark, CUDA_EVENT_UNTIMED);
+        if (cuda_text_classify(error) != CUDA_TEXT_TRANSIENT)
+            break;
+        queue_nap(QUEUE_NAP_NS);
+    }
+    if (error != CUDA_SUCCESS) {
+        queue_break(queue, error, "marking the end", record->number);
+        return;
+    }
+    record->event = record->mark;
+    atomic_store_seqcst_u64(&queue->armed, record->number);
+}
+
+uint32_t cuda_queue_submit(void *submitted, const fgpu_cmd *cmds, uint32_t count, uint64_t *last)
+{
+    struct cuda_queue *queue = submitted;
+    uint64_t before = queue->accepted, running = queue->running;
+    cuda_result error = CUDA_SUCCESS;
+
+    *last = before;
+    if (count == 0 || queue->status != FGPU_OK)
+        return 0;
+    error = cuda_device_enter(queue->device);
+    if (error != CUDA_SUCCESS) {
+        queue_break(queue, error, "submission", before + 1);
+        return 0;
+    }
+    for (uint32_t i = 0; i < count && queue->status == FGPU_OK; i++)
+        if (queue->accepted - queue->reported >= LIMITS_CUDA_COMMANDS ||
+            (queue->spent >= LIMITS_CUDA_CALLS && !cuda_queue_over(queue)) ||
+            !queue_accept(queue, &cmds[i]))
+            break;
+    if (queue->running > running)
+        queue_cover(queue);
+    cuda_device_leave(queue->device);
+    if (queue->running > running)
+        cuda_watch_wake(queue->device->watch);
+    *last = queue->accepted;
+    if (queue->accepted > before && cuda_queue_over(queue))
+        queue_ring(queue);
+    return (uint32_t)(queue->accepted - before);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+fgpu_status cuda_queue_open(void *opened, uint32_t index, void **queue)
+{
+    struct cuda_device *device = opened;
+    struct cuda_queue *made = NULL;
+    cuda_result error = CUDA_SUCCESS;
+
+    if (index >= CUDA_DEVICE_QUEUES)
+        return error_set(FGPU_E_RANGE, "cuda:%u: queue %u, at most %u", device->index, index,
+                         CUDA_DEVICE_QUEUES);
+    made = aligned_alloc(LIMITS_CACHE_LINE, sizeof *made);
+    if (made == NULL)
+        return FGPU_E_NOMEM;
+    *made = (struct cuda_queue){.device = device, .api = device->api, .index = index};
+    error = cuda_device_enter(device);
+    if (error == CUDA_SUCCESS) {
+        error = made->api->stream_create(&made->stream, CUDA_STREAM_NON_BLOCKING);
+        cuda_device_leave(device);
+    }
+    if (error != CUDA_SUCCESS) {
+        free(made);
+        return error_set(cuda_text_status(error), "cuda:%u: cuStreamCreate failed: %s (%d)",
+                         device->index, cuda_text_name(error), error);
+    }
+    cuda_watch_add(device->watch, made);
+    *queue = made;
+    return FGPU_OK;
+}
+
+/* Has all of it ended, and is no staging function at work? */
+static bool queue_quiet(const struct cuda_queue *queue)
+{
+    bool ended = cuda_queue_over(queue) || queue->status != FGPU_OK;
+
+    return ended && atomic_load_seqcst_u32(&queue->inside) == 0;
+}
+
+/* Waits until the queue is quiet: for ever as long as it progresses, but not longer than a limit
+ * for one that stands still. */
+static bool queue_drain(struct cuda_queue *queue)
+{
+    uint64_t progress_ns = clock_now_ns(), before = queue->reported;
+
+    for (;;) {
+        uint64_t number = 0;
+        fgpu_status status = cuda_queue_poll(queue, &number);
+        uint64_t limit_ns = status == FGPU_OK ? cuda_queue_drain_ns : LIMITS_CUDA_LOST_NS;
+        if (queue_quiet(queue))
+            return true;
+        if (number != before) {
+            before = number;
+            progress_ns = clock_now_ns();
+        }
+        if (clock_now_ns() - progress_ns > limit_ns)
+            return false;
+        queue_nap(QUEUE_LOOK_NS);
+    }
+}
+
+/* A queue that broke or does not end: the driver may still call its staging functions, which find
+ * it dead. */
+static void queue_leak(struct cuda_queue *queue)
+{
+    atomic_store_seqcst_u32(&queue->dead, 1);
+    lock_acquire(&queue_leak_lock);
+    queue->next_leaked = queue_leaked;
+    queue_leaked = queue;
+    lock_release(&queue_leak_lock);
+}
+
+static void queue_free_records(struct cuda_queue *queue)
+{
+    for (uint32_t i = 0; i < LIMITS_CUDA_COMMANDS; i++) {
+        struct cuda_record *record = &queue->records[i];
+        cuda_event events[] = {record->mark, record->begin, record->end};
+        for (uint32_t e = 0; e < 3; e++)
+            if (events[e] != NULL)
+                (void)queue->api->event_destroy(events[e]);
+        free(record->calls);
+    }
+    if (queue->anchor != NULL)
+        (void)queue->api->event_destroy(queue->anchor);
+}
+
+void cuda_queue_close(void *closed)
+{
+    struct cuda_queue *queue = closed;
+    bool drained;
+
+    if (queue == NULL)
+        return;
+    drained = queue_drain(queue);
+    cuda_watch_remove(queue->device->watch, queue);
+    if (!drained) {
+        queue->device->leaked = true;
+        cuda_device_note(queue->device, true, "cuda:%u, queue %u: it did not end in time",
+                         queue->device->index, queue->index);
+    }
+    if (!drained || queue->status != FGPU_OK) {
+        queue_leak(queue);
+        return;
+    }
+    if (cuda_device_enter(queue->device) == CUDA_SUCCESS) {
+        queue_free_records(queue);
+        cuda_stage_free(queue);
+        (void)queue->api->stream_destroy(queue->stream);
+        cuda_device_leave(queue->device);
+    }
+    free(queue);
+}

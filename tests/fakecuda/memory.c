@@ -1,0 +1,156 @@
+/* Memory of the fake driver: host memory with a list of what is whose. */
+#include <stdlib.h>
+#include <string.h>
+#include "dev/cuda/driver.h"
+#include "fakecuda/fake.h"
+
+struct block {
+    uint64_t address, bytes;
+    enum fake_memory kind;
+    bool pooled;
+    struct block *next;
+};
+
+static pthread_mutex_t memory_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct block *memory_blocks;
+static uint64_t memory_used; /* of the card */
+
+enum fake_memory fake_where(uint64_t address, uint64_t bytes)
+{
+    enum fake_memory found = FAKE_NOWHERE;
+
+    pthread_mutex_lock(&memory_lock);
+    for (struct block *b = memory_blocks; b != NULL; b = b->next)
+        if (address >= b->address && bytes <= b->bytes && address - b->address <= b->bytes - bytes)
+            found = b->kind;
+    pthread_mutex_unlock(&memory_lock);
+    return found;
+}
+
+static int memory_get(uint64_t *address, uint64_t bytes, enum fake_memory kind, bool pooled)
+{
+    struct block *block = calloc(1, sizeof *block);
+    void *memory = NULL;
+    bool fits = bytes != 0;
+
+    pthread_mutex_lock(&memory_lock);
+    if (kind == FAKE_DEVICE && (uint64_t)fake_get(FAKE_memory) - memory_used < bytes)
+        fits = false;
+    if (fits)
+        memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
+    if (memory != NULL) {
+        memset(memory, 0xa5, bytes);
+        *block = (struct block){(uint64_t)(uintptr_t)memory, bytes, kind, pooled, memory_blocks};
+        memory_blocks = block;
+        memory_used += kind == FAKE_DEVICE ? bytes : 0;
+        *address = block->address;
+    } else {
+        free(block);
+    }
+    pthread_mutex_unlock(&memory_lock);
+    return memory != NULL ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+}
+
+static int memory_put(uint64_t address, enum fake_memory kind, bool pooled)
+{
+    int error = CUDA_ERROR_INVALID_VALUE;
+
+    pthread_mutex_lock(&memory_lock);
+    for (struct block **link = &memory_blocks; *link != NULL; link = &(*link)->next) {
+        struct block *block = *link;
+        if (block->address != address || block->kind != kind || block->pooled != pooled)
+            continue;
+        *link = block->next;
+        memory_used -= kind == FAKE_DEVICE ? block->bytes : 0;
+        free((void *)(uintptr_t)block->address);
+        free(block);
+        error = CUDA_SUCCESS;
+        break;
+    }
+    pthread_mutex_unlock(&memory_lock);
+    return error;
+}
+
+/* Allocations that live. */
+FAKE(int, fakecuda_blocks, (void))
+{
+    int count = 0;
+
+    pthread_mutex_lock(&memory_lock);
+    for (struct block *b = memory_blocks; b != NULL; b = b->next)
+        count++;
+    pthread_mutex_unlock(&memory_lock);
+    return count;
+}
+
+static int memory_fault(void)
+{
+    int once = fake_take(FAKE_alloc_error_once);
+
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
+    if (once != 0)
+        return once;
+    return fake_broken() != 0 ? fake_broken() : (int)fake_get(FAKE_alloc_error);
+}
+
+FAKE(int, cuMemAlloc_v2, (uint64_t * address, size_t bytes))
+{
+    int fault = memory_fault();
+
+    return fault != 0 ? fault : memory_get(address, bytes, FAKE_DEVICE, false);
+}
+
+FAKE(int, cuMemFree_v2, (uint64_t address))
+{
+    return fake_current() ? memory_put(address, FAKE_DEVICE, false) : CUDA_ERROR_INVALID_CONTEXT;
+}
+
+FAKE(int, cuDeviceGetDefaultMemPool, (void **pool, int device))
+{
+    *pool = (void *)(uintptr_t)(0x2000 + device);
+    return fake_get(FAKE_pools) != 0 ? CUDA_SUCCESS : CUDA_ERROR_NOT_SUPPORTED;
+}
+
+FAKE(int, cuMemAllocFromPoolAsync, (uint64_t * address, size_t bytes, void *pool, void *stream))
+{
+    int fault = memory_fault();
+
+    if (pool == NULL || stream == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    return fault != 0 ? fault : memory_get(address, bytes, FAKE_DEVICE, true);
+}
+
+FAKE(int, cuMemFreeAsync, (uint64_t address, void *stream))
+{
+    return stream != NULL ? memory_put(address, FAKE_DEVICE, true) : CUDA_ERROR_INVALID_VALUE;
+}
+
+FAKE(int, cuMemHostAlloc, (void **memory, size_t bytes, unsigned flags))
+{
+    uint64_t address = 0;
+    int error = (int)fake_get(FAKE_host_alloc_error);
+
+    (void)flags;
+    if (error == 0)
+        error = memory_get(&address, bytes, FAKE_HOST, false);
+    *memory = (void *)(uintptr_t)address;
+    return error;
+}
+
+FAKE(int, cuMemFreeHost, (void *memory))
+{
+    return memory_put((uint64_t)(uintptr_t)memory, FAKE_HOST, false);
+}
+
+FAKE(int, cuPointerGetAttribute, (void *value, int which, uint64_t address))
+{
+    enum fake_memory where = fake_where(address, 1);
+
+    if (!fake_current())
+        return CUDA_ERROR_INVALID_CONTEXT;
+    if (which != 2 || where == FAKE_NOWHERE)
+        return CUDA_ERROR_INVALID_VALUE;
+    *(unsigned *)value = where == FAKE_HOST ? 1 : 2;
+    return CUDA_SUCCESS;
+}
