@@ -145,19 +145,25 @@ static void move_on(const char *devices)
     rig_need(fgpu_pool_close(rig_pool));
 }
 
+/* The driver that the tests bring, where there is one. */
+static void move_on_fake(const char *devices, const char *path, const char *variable)
+{
+    if (path == NULL || path[0] == '\0')
+        return;
+    setenv(variable, path, 1);
+    move_on(devices);
+    unsetenv(variable);
+}
+
 static void test_moves(void **state)
 {
     (void)state;
-    const char *fake = getenv("FAKEICD_LIB");
     move_on("sim");
     setenv("FASTGPU_OPENCL_MEMORY", "separate", 1);
     move_on("opencl");
     unsetenv("FASTGPU_OPENCL_MEMORY");
-    if (fake != NULL && fake[0] != '\0') {
-        setenv("FASTGPU_OPENCL_LIBRARY", fake, 1);
-        move_on("opencl");
-        unsetenv("FASTGPU_OPENCL_LIBRARY");
-    }
+    move_on_fake("opencl", getenv("FAKEICD_LIB"), "FASTGPU_OPENCL_LIBRARY");
+    move_on_fake("cuda:0", getenv("FAKECUDA_LIB"), "FASTGPU_CUDA_LIBRARY");
 }
 
 int main(void)
