@@ -35,8 +35,8 @@ typedef struct fgpu_pool_options {
     uint32_t cpu_workers;
     /* Patterns, comma separated, in any case of letters: "cpu", "opencl", "opencl:0",
      * "opencl:*portable*" (name, vendor or id), "cuda", "cuda:0", "null", "null:2" (two of them),
-     * "sim", "all" (all but null and sim), "auto" (every OpenCL and CUDA device that is found, and
-     * cpu); a leading '-' takes away. NULL or "": "auto". */
+     * "sim", "all" (all but null and sim), "auto" (every OpenCL device that is found, and cpu);
+     * a leading '-' takes away. NULL or "": "auto". */
     const char *devices;
     const char *policy;  /* planners of all pending tasks: "auto" (default), "steal", "heteroprio",
                             "lookahead"; task by task: "eft", "fifo" */

@@ -75,10 +75,11 @@ static bool registry_is_counted(const fgpu_backend *backend)
     return backend == &null_backend || backend == &sim_backend;
 }
 
-/* What "auto" asks. */
+/* What "auto" asks. Not cuda until a card has confirmed it (docs/gpu.md): it takes CUDA C only, and
+ * a card that has an OpenCL driver too would be two devices. */
 static bool registry_is_usual(const fgpu_backend *backend)
 {
-    return backend == &opencl_backend || backend == &cuda_backend || backend == &cpu_backend;
+    return backend == &opencl_backend || backend == &cpu_backend;
 }
 
 const fgpu_backend *registry_backend(const char *name)

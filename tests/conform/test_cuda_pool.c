@@ -136,12 +136,12 @@ static void test_busy(void **state)
 
     (void)state;
     fake.set("retain_error", 46);
-    pool_open("devices=auto,-opencl;workers=1;cache=;log=off");
+    pool_open("devices=all,-opencl;workers=1;cache=;log=off");
     rig_need(fgpu_pool_close(rig_pool));
     rig_refused(fgpu_pool_open_text("devices=cuda;cache=;log=off", &rig_pool), FGPU_E_DEVICE,
                 "another process has it for itself");
     fake.reset();
-    pool_open("cache=;log=off");
+    pool_open("devices=all;cache=;log=off");
     rig_need(fgpu_device_count(rig_pool, &count));
     for (uint32_t i = 0; i < count; i++) {
         rig_need(fgpu_device_at(rig_pool, i, &device));
