@@ -32,6 +32,7 @@ static const struct command main_commands[] = {
     {"sim", command_sim, "run a task graph on a described machine, in virtual time"},
     {"replay-alloc", command_replay_alloc,
      "replay allocations: what the heap and plans make of them"},
+    {"heap", command_heap, "show what lies where in a memory, as a map or a picture"},
     {"replay-cache", command_replay_cache, "replay references: which of them eviction makes hits"},
     {"demo", command_demo, "filter photographs on all devices, and compare with one by one"},
     {"kernel", command_kernel, "tell of OpenCL C kernels whether they can be stopped midway"},

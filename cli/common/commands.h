@@ -67,6 +67,7 @@ int command_sim(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_bench(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_explain(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_replay_alloc(int argc, char **argv, const volatile sig_atomic_t *stop);
+int command_heap(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_replay_cache(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_demo(int argc, char **argv, const volatile sig_atomic_t *stop);
 int command_machine(int argc, char **argv, const volatile sig_atomic_t *stop);

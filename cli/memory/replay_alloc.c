@@ -21,6 +21,7 @@ static const char alloc_text[] =
     "and size; a block is alive from lower until just before upper. Tells the most\n"
     "bytes alive at a time, and what a device must have for them:\n"
     "  online   with the pool's heap, as blocks come and go; all its slabs count\n"
+    "  compact  the same, where blocks may be moved into holes elsewhere\n"
     "  planned  with offsets that are planned ahead, for all lives are known\n"
     "and how long an operation of the heap takes, slabs apart.";
 

@@ -37,7 +37,7 @@ typedef struct fgpu_replay_alloc_result {
     uint32_t slabs;        /* most at a time, online */
     uint64_t peak_live_bytes, peak_time;
     uint64_t online_bytes;            /* most bytes of slabs at a time; UNKNOWN: it does not fit */
-    uint64_t compact_bytes;           /* ... with blocks moved; UNKNOWN: the heap moves none yet */
+    uint64_t compact_bytes;           /* ... with blocks moved; UNKNOWN: it does not fit */
     uint64_t planned_bytes;           /* highest end with offsets planned ahead */
     uint64_t moved_bytes;             /* for compact_bytes; UNKNOWN */
     uint64_t slab_allocs, slab_frees; /* online */
@@ -52,6 +52,23 @@ typedef struct fgpu_replay_alloc_result {
 FGPU_API fgpu_status fgpu_replay_alloc(const fgpu_replay_block *blocks, uint32_t count,
                                        const fgpu_replay_alloc_options *options,
                                        fgpu_replay_alloc_result *result, uint64_t *offsets);
+
+/* Addresses [address, address + bytes) from `from` until just before `until`. */
+typedef struct fgpu_replay_span {
+    uint64_t address, bytes;
+    uint64_t from, until;
+} fgpu_replay_span;
+
+typedef void (*fgpu_replay_slab_fn)(const fgpu_replay_span *slab, void *user);
+
+/* Where the pool's heap puts the blocks of a trace, replayed as by fgpu_replay_alloc. Addresses are
+ * made up: slabs have the lowest ones that are free when they come. [in] capacity_bytes: 0: as much
+ * as it takes. [out] places: one for each block; bytes is what it takes of its slab, 0 from the
+ * first block on that does not fit. [in] slab: told of each slab, in the order of their ends; may
+ * be NULL. Errors: as fgpu_replay_alloc. */
+FGPU_API fgpu_status fgpu_replay_places(const fgpu_replay_block *blocks, uint32_t count,
+                                        uint64_t capacity_bytes, fgpu_replay_span *places,
+                                        fgpu_replay_slab_fn slab, void *user);
 
 typedef struct fgpu_replay_cache_options {
     uint32_t struct_bytes; /* set by the caller */

@@ -130,6 +130,12 @@ FGPU_API fgpu_status fgpu_trace_enable(fgpu_pool pool, bool on);
  * the disk; the pool goes on meanwhile. */
 FGPU_API fgpu_status fgpu_trace_write(fgpu_pool pool, const char *path);
 
+/* Write what lies where in the memory of each device (and of the host, the first node) as JSON, for
+ * `fastgpu heap`: slabs, and in them the blocks of buffers and pages of small ones. [in] path:
+ * replaced as a whole, or left as it was on failure. Errors: as fgpu_trace_write. Blocks on the
+ * disk; the pool goes on meanwhile. */
+FGPU_API fgpu_status fgpu_heap_write(fgpu_pool pool, const char *path);
+
 #ifdef __cplusplus
 }
 #endif

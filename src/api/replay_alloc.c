@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <fastgpu/replay.h>
+#include "api/replay_compact.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
@@ -15,12 +16,6 @@
 #define REPLAY_LOOK 4096u /* operations between calls of progress */
 
 static const char replay_who[] = "fgpu_replay_alloc";
-
-struct replay_step {
-    uint64_t time;
-    uint32_t block;
-    uint32_t begins;
-};
 
 struct replay {
     const fgpu_replay_block *blocks;
@@ -36,7 +31,7 @@ struct replay {
     uint64_t timing_ns; /* what reading the clock adds */
 };
 
-static fgpu_status replay_check(const fgpu_replay_block *blocks, uint32_t count)
+fgpu_status replay_check(const char *who, const fgpu_replay_block *blocks, uint32_t count)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -45,13 +40,13 @@ static fgpu_status replay_check(const fgpu_replay_block *blocks, uint32_t count)
             return error_set(FGPU_E_INVAL,
                              "%s: block %u: lower is %llu, which is not below its "
                              "upper, %llu",
-                             replay_who, i, (unsigned long long)block->lower,
+                             who, i, (unsigned long long)block->lower,
                              (unsigned long long)block->upper);
         if (block->bytes == 0 || block->bytes >= REPLAY_BYTES_LIMIT - sum)
             return error_set(FGPU_E_INVAL,
                              "%s: block %u: its size is %llu; the limits are 1, and "
                              "%llu for all together",
-                             replay_who, i, (unsigned long long)block->bytes,
+                             who, i, (unsigned long long)block->bytes,
                              (unsigned long long)REPLAY_BYTES_LIMIT - 1);
         sum += block->bytes;
     }
@@ -66,6 +61,15 @@ static int replay_step_order(const void *a, const void *b)
     if (x->begins != y->begins)
         return x->begins < y->begins ? -1 : 1;
     return x->block < y->block ? -1 : x->block > y->block;
+}
+
+void replay_order(const fgpu_replay_block *blocks, uint32_t count, struct replay_step *steps)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        steps[2 * (size_t)i] = (struct replay_step){blocks[i].lower, i, 1};
+        steps[2 * (size_t)i + 1] = (struct replay_step){blocks[i].upper, i, 0};
+    }
+    qsort(steps, 2 * (size_t)count, sizeof *steps, replay_step_order);
 }
 
 static int replay_ns_order(const void *a, const void *b)
@@ -207,17 +211,20 @@ static fgpu_status replay_run(struct replay *replay, uint32_t rounds, uint64_t *
 {
     for (uint32_t i = 0; i < replay->count; i++) {
         const fgpu_replay_block *block = &replay->blocks[i];
-        replay->step[2 * (size_t)i] = (struct replay_step){block->lower, i, 1};
-        replay->step[2 * (size_t)i + 1] = (struct replay_step){block->upper, i, 0};
         replay->lives[i] = (struct offsets_block){block->lower, block->upper, block->bytes};
     }
-    qsort(replay->step, replay->steps, sizeof *replay->step, replay_step_order);
+    replay_order(replay->blocks, replay->count, replay->step);
     replay->result->peak_live_bytes =
         offsets_bound(replay->lives, replay->count, NULL, &replay->result->peak_time);
     if (replay->result->peak_live_bytes == UINT64_MAX)
         return error_set(FGPU_E_NOMEM, "%s: no memory for %u blocks", replay_who, replay->count);
     replay_timing(replay);
     fgpu_status status = replay_rounds(replay, rounds);
+    if (status == FGPU_OK)
+        status = replay_compact(replay->blocks, replay->count, replay->step,
+                                replay->options->capacity_bytes, replay->result);
+    if (status == FGPU_E_NOMEM && replay->result->compact_bytes == FGPU_REPLAY_UNKNOWN)
+        return error_set(status, "%s: no memory for the heap's tables", replay_who);
     return status == FGPU_OK ? replay_plan(replay, offsets) : status;
 }
 
@@ -263,13 +270,14 @@ fgpu_status fgpu_replay_alloc(const fgpu_replay_block *blocks, uint32_t count,
         return error_set(FGPU_E_INVAL, "%s: %s is %u; the limits are 1 and %u", replay_who,
                          count == 0 ? "count" : "rounds", count == 0 ? count : options->rounds,
                          count == 0 ? UINT32_MAX / 2 : 1000u);
-    fgpu_status status = replay_check(blocks, count);
+    fgpu_status status = replay_check(replay_who, blocks, count);
     if (status != FGPU_OK)
         return status;
     *result = (fgpu_replay_alloc_result){.struct_bytes = sizeof *result,
                                          .online_bytes = FGPU_REPLAY_UNKNOWN,
                                          .compact_bytes = FGPU_REPLAY_UNKNOWN,
                                          .planned_bytes = FGPU_REPLAY_UNKNOWN,
+                                         .moved_bytes = FGPU_REPLAY_UNKNOWN,
                                          .failed_block = FGPU_REPLAY_UNKNOWN,
                                          .op_ns_p50 = -1,
                                          .op_ns_p99 = -1};

@@ -139,7 +139,8 @@ struct engine_device {
 
 struct engine_node {
     struct heap heap;
-    uint32_t device; /* whose mem_alloc serves it; node 0: the driver's host allocator */
+    uint32_t device;         /* whose mem_alloc serves it; node 0: the driver's host allocator */
+    struct compact *compact; /* core/compact.h; NULL: no block has been moved */
     uint8_t lost;
     uint16_t way;                /* its number in the link model: its own, or one for many alike */
     uint32_t alloc_pending;      /* slabs asked for */
@@ -158,7 +159,9 @@ struct op {
     uint32_t buffer;
     uint16_t src_node, dst_node;
     uint16_t lane;
-    uint16_t live;
+    uint8_t live;
+    uint8_t moves;               /* a block within its node (core/compact.h), */
+    uint32_t move;               /* by that number in the plan */
     uint64_t number;             /* of its command */
     uint64_t begin, end;         /* bytes of the buffer */
     uint32_t waiters;            /* links */
@@ -225,6 +228,7 @@ struct engine_config {
 };
 
 struct future;  /* core/future.h */
+struct compact; /* core/compact.h */
 struct lineage; /* core/lineage.h */
 struct preempt; /* core/preempt.h */
 struct planner; /* core/planner.h */
@@ -331,6 +335,7 @@ struct engine {
     size_t failures_head;
     struct engine_unreturned unreturned; /* since it was last told */
     fgpu_pool_stats stats;
+    uint64_t compactions;    /* plans of moves that were begun */
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */

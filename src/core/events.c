@@ -139,7 +139,7 @@ static void events_copy_finished(struct engine *engine, struct lane *lane, uint3
     device->copy_failures = status == FGPU_OK || is_full ? 0 : device->copy_failures + 1;
     if (status != FGPU_OK)
         events_suspect(engine, lane);
-    else if (op->body.result.timed)
+    else if (op->body.result.timed && !op->moves)
         learn_copy(engine, op);
     bool to_host = op->dst_node == 0;
     move_op_done(engine, index, status);

@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 
+#include "core/compact.h"
 #include "core/future.h"
 #include "core/lane.h"
 #include "core/planner.h"
@@ -498,6 +499,9 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
     n->short_task = task->self;
     bool busy;
     const struct memory_choice choice = memory_victim(engine, task, node, &busy);
+    if (choice.cost > 0 &&
+        compact_start(engine, task, node, atomic_load_relaxed_u64(&buffer->size_bytes)))
+        return memory_park(engine, task, &n->memory_waiters);
     uint32_t found = choice.buffer;
     if (found == TASK_NONE) {
         if (busy && !(node == 0 && engine->flags & FGPU_POOL_NOMEMWAIT))

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "core/compact.h"
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/memory.h"
@@ -116,9 +117,11 @@ static bool move_clear(struct engine *engine, struct task *task, const struct mo
         struct op *op = table_at(&engine->ops, at);
         at = *move_op_link(op, use->node);
         bool into = op->dst_node == use->node;
-        if (op->begin >= use->end || op->end <= use->begin || (!into && !use->writes))
+        if (!op->moves &&
+            (op->begin >= use->end || op->end <= use->begin || (!into && !use->writes)))
             continue;
-        if (op->lane == use->lane && !traffic_governs(engine, engine_lane(engine, op->lane))) {
+        if (op->lane == use->lane && !op->moves &&
+            !traffic_governs(engine, engine_lane(engine, op->lane))) {
             if (into)
                 *chained = true;
             continue;
@@ -205,7 +208,7 @@ void move_issue(struct engine *engine, uint32_t index)
     struct op *op = table_at(&engine->ops, index);
     struct lane *lane = engine_lane(engine, op->lane);
     fgpu_cmd cmd = {.kind = FGPU_CMD_COPY, .flags = FGPU_CMD_TIMED, .body = &op->body};
-    if (op->dst_node == 0 || engine->traffic != NULL)
+    if (op->dst_node == 0 || op->moves || engine->traffic != NULL)
         cmd.flags |= FGPU_CMD_NOTIFY;
     op->issued = 1;
     lane->flight_ns += op->predicted_ns;
@@ -636,6 +639,8 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
         move_op_detach_from(engine, op, index, op->src_node);
         memory_unpin(engine, op->buffer, op->src_node);
     }
+    if (op->moves)
+        compact_moved(engine, op, status);
     move_op_detach_from(engine, op, index, op->dst_node);
     memory_unpin(engine, op->buffer, op->dst_node);
     if (status != FGPU_OK && status != FGPU_E_DEVICE_LOST && engine->spill_node != 0 &&

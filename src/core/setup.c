@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "core/compact.h"
 #include "core/future.h"
 #include "core/joined.h"
 #include "core/lineage.h"
@@ -312,8 +313,10 @@ void engine_fini(struct engine *engine)
         alloc_put(engine->hooks, engine->lanes[i].ring,
                   (engine->lanes[i].ring_mask + 1u) * sizeof(uint32_t));
     }
-    for (uint32_t i = 0; i < engine->node_count; i++)
+    for (uint32_t i = 0; i < engine->node_count; i++) {
+        compact_fini(engine, &engine->nodes[i]);
         heap_fini(&engine->nodes[i].heap);
+    }
     if (engine->link != NULL)
         link_fini(engine->link);
     table_fini(&engine->tasks);

@@ -142,7 +142,7 @@ static void heap_give_idle_pages(struct heap *heap)
 /* ---- the answer for a range: HEAP_OK and the range to take, or what to do first */
 
 /* Slabs grow with the heap: neither are there many, nor is much of the last one wasted. */
-static uint64_t heap_usual_slab(const struct heap *heap)
+uint64_t heap_usual_slab(const struct heap *heap)
 {
     uint64_t bytes = heap->total_bytes / HEAP_SLAB_SHARE;
     if (heap->fixed_slab_bytes != 0)
@@ -356,6 +356,34 @@ void heap_free(struct heap *heap, const struct heap_block *block)
     }
     heap->block_count--;
     heap->used_bytes -= block->bytes;
+}
+
+void heap_block_at(const struct heap *heap, uint32_t place, struct heap_block *block)
+{
+    const struct bins_range *range = bins_at(&heap->bins, place);
+    FGPU_ASSERT(place < heap->bins.ranges.count && range->state == BINS_TAKEN);
+    *block = heap_block_of(heap, place, range->offset, range->bytes);
+}
+
+void heap_take_hole(struct heap *heap, uint32_t range, struct heap_block *block)
+{
+    heap_take_range(heap, range, bins_at(&heap->bins, range)->bytes);
+    heap_block_at(heap, range, block);
+    heap_count_block(heap, block->bytes);
+}
+
+bool heap_alloc_hole(struct heap *heap, uint64_t bytes, struct heap_block *block)
+{
+    uint32_t range;
+    if (!bins_reserve(&heap->bins, 1))
+        return false;
+    range = heap_find(heap, bytes);
+    if (range == BINS_NONE)
+        return false;
+    heap_take_range(heap, range, bytes);
+    heap_block_at(heap, range, block);
+    heap_count_block(heap, block->bytes);
+    return true;
 }
 
 /* ---- slabs */

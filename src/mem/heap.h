@@ -116,6 +116,9 @@ enum heap_answer heap_ask(struct heap *heap, uint64_t bytes);
 /* The bytes that blocks of these sizes take, apart from pages of small ones. */
 uint64_t heap_footprint(const struct heap *heap, uint64_t bytes);
 
+/* What a HEAP_GROW for a block that needs less asks for. */
+uint64_t heap_usual_slab(const struct heap *heap);
+
 /* One slab for `bytes`, to be answered as a HEAP_GROW of that size: only where the heap holds none
  * and expects none, is not in direct mode, and may hold so much. */
 bool heap_ask_slab(struct heap *heap, uint64_t bytes);
@@ -139,6 +142,14 @@ bool heap_release_empty(struct heap *heap, uint64_t keep_bytes, uint64_t *mem, u
 
 /* Walks the slabs, for closing: start with *cursor = 0; false at the end. */
 bool heap_next_slab(const struct heap *heap, uint32_t *cursor, uint64_t *mem, uint64_t *bytes);
+
+/* The block whose `place` this is; not one of the small. */
+void heap_block_at(const struct heap *heap, uint32_t place, struct heap_block *block);
+
+/* For mem/heap_compact.c: a hole as a block, whole; and a large block of a size that heap_footprint
+ * gave from the holes that there are, false when there is none or no memory. */
+void heap_take_hole(struct heap *heap, uint32_t range, struct heap_block *block);
+bool heap_alloc_hole(struct heap *heap, uint64_t bytes, struct heap_block *block);
 
 void heap_get_stats(const struct heap *heap, struct heap_stats *stats);
 

@@ -8,7 +8,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 source "$top/tests/lib/cli.sh"
 
 # Help, three ways, on every level; each names its exit codes and every option that it takes.
-levels=('' devices run optimize check kernel explain sim replay-alloc replay-cache demo
+levels=('' devices run optimize check kernel explain sim replay-alloc replay-cache heap demo
     'demo latency' bench 'bench tasks' 'bench launch' 'bench split' 'bench idle' 'bench mix'
     'bench tiles'
     'bench fair' 'bench deadline' 'bench preempt' machine 'machine show' 'machine synth'

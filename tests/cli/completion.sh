@@ -27,7 +27,7 @@ offers() {
     fi
 }
 
-commands='bench check demo devices explain help kernel machine optimize'
+commands='bench check demo devices explain heap help kernel machine optimize'
 offers "$commands replay-alloc replay-cache run sim" ''
 offers 'demo devices' de
 offers 'devices' devi

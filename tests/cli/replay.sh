@@ -23,6 +23,7 @@ expect 0 stdout $'\"peak_live_bytes\":\t5,' "$FASTGPU" replay-alloc --json other
 printf 'id,lower,upper,size\n5,0,9,1000000\n6,1,9,1000000\n' >large.csv
 expect 0 stdout 'online, block 6 does not fit' "$FASTGPU" replay-alloc -c 1MiB large.csv
 expect 0 stdout $'\"failed_id\":\t6' "$FASTGPU" replay-alloc -c 1MiB --json large.csv
+check 'd["online_bytes"] is d["compact_bytes"] is d["moved_bytes"] is None'
 check 'd["online_bytes"] is None and d["op_ns_p50"] is None and d["planned_bytes"] == 2000000'
 
 # bad LINES WHAT: a trace that is refused, and why.
@@ -87,6 +88,7 @@ fi
 expect 0 stdout online "$FASTGPU" replay-alloc --json --steps 1 --rounds 1 \
     "$data/alloc/pangu_2.6B.csv"
 check 'd["online_bytes"] <= 1.03 * d["peak_live_bytes"]'
+check 'd["compact_bytes"] <= 1.03 * d["peak_live_bytes"] and d["moved_bytes"] > 0'
 check 'd["planned_bytes"] <= 1.01 * d["peak_live_bytes"]'
 expect 0 stdout online "$FASTGPU" replay-alloc --json --steps 1 --rounds 1 \
     "$data/alloc/resnet50.csv"

@@ -1,10 +1,13 @@
-/* Any bytes as a trace of allocations and as one of references: read or refused with a sentence,
- * and what was read keeps what cli/memory/traces.h promises. Short traces are replayed.
+/* Any bytes as a trace of allocations, as one of references and as what `fastgpu heap` shows: read
+ * or refused with a sentence, and what was read keeps what cli/memory/traces.h and heap_view.h
+ * promise. Short traces are replayed.
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/common/cli_limits.h"
+#include "cli/memory/heap_view.h"
 #include "cli/memory/traces.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -31,6 +34,7 @@ static void try_lives(const uint8_t *data, size_t size)
         require(fgpu_replay_alloc(lives.blocks, lives.count, &options, &result, NULL) == FGPU_OK);
         require(result.peak_live_bytes <= result.planned_bytes);
         require(result.peak_live_bytes <= result.online_bytes);
+        require(result.peak_live_bytes <= result.compact_bytes);
     }
     traces_lives_fini(&lives);
 }
@@ -55,8 +59,27 @@ static void try_references(const uint8_t *data, size_t size)
     traces_references_fini(&references);
 }
 
+static void try_heap(const uint8_t *data, size_t size)
+{
+    const struct heap_view_options options = {.name = "file", .node = UINT32_MAX};
+    struct heap_view view;
+    struct heap_moment moment;
+    char why[CLI_WHY_BYTES] = "", *text = calloc(1, size + 1);
+    require(text != NULL);
+    memcpy(text, data, size);
+    fgpu_status status = heap_view_read(text, size, &options, &view, why, sizeof why);
+    require(status == FGPU_OK || (why[0] != 0 && view.count == 0));
+    if (status == FGPU_OK) {
+        require(heap_view_look(&view, view.moment ? 0 : view.peak_time, &moment));
+        require(moment.largest_hole_bytes <= moment.held_bytes);
+    }
+    heap_view_fini(&view);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    try_heap(data, size);
     try_lives(data, size);
     try_references(data, size);
     return 0;
