@@ -113,7 +113,7 @@ struct driver {
     struct driver_sample *samples; /* last sample of each device */
     uint32_t device_count;
     uint32_t visible_count; /* devices that the caller sees: the first ones */
-    uint32_t spill; /* the device of the spill folder, plus one; 0: there is none */
+    uint32_t spill;         /* the device of the spill folder, plus one; 0: there is none */
     uint32_t building;
     fgpu_doorbell device_bell;
 

@@ -251,10 +251,12 @@ static void test_urgent_ones_are_not_committed(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gap_at_every_moment), cmocka_unit_test(test_gap_of_long_tasks),
-        cmocka_unit_test(test_weights_and_return),  cmocka_unit_test(test_nobody_starves),
-        cmocka_unit_test(test_producers_inherit),   cmocka_unit_test(test_admitted_end_in_time),
-        cmocka_unit_test(test_urgent_ones_are_not_committed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gap_at_every_moment),
+                                       cmocka_unit_test(test_gap_of_long_tasks),
+                                       cmocka_unit_test(test_weights_and_return),
+                                       cmocka_unit_test(test_nobody_starves),
+                                       cmocka_unit_test(test_producers_inherit),
+                                       cmocka_unit_test(test_admitted_end_in_time),
+                                       cmocka_unit_test(test_urgent_ones_are_not_committed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
