@@ -122,8 +122,7 @@ static void test_nothing_known(void **state)
             uint64_t hits = run(capacity, false), lru = run_shadow(SHADOW_LRU, capacity);
             uint64_t farthest = run_farthest(capacity);
             printf("shape %u, %3u of %u keys: %5u hits, LRU %5u, the best %5u\n", shape,
-                   (unsigned)capacity, KEYS, (unsigned)hits, (unsigned)lru,
-                   (unsigned)farthest);
+                   (unsigned)capacity, KEYS, (unsigned)hits, (unsigned)lru, (unsigned)farthest);
             assert_true(hits + USES / 100 >= lru);
             assert_true(hits <= farthest);
         }
