@@ -298,7 +298,7 @@ int main(void)
 
     if (cuda_backend.probe(&options, &info, 1, &count, why, sizeof why) != FGPU_OK ||
         cuda_loader_driver(&bench.api, why, sizeof why) != FGPU_OK ||
-        cuda_loader_nvrtc(&nvrtc, why, sizeof why) != FGPU_OK) {
+        cuda_loader_nvrtc(bench.api->version, &nvrtc, why, sizeof why) != FGPU_OK) {
         (void)fprintf(stderr, "bench_cuda_device: skipped: %s\n", why);
         return 77;
     }

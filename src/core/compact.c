@@ -174,9 +174,9 @@ bool compact_start(struct engine *engine, const struct task *task, uint32_t node
     struct compact *c = compact_of(engine, n);
     if (c == NULL || c->left > 0)
         return c != NULL;
-    if (c->task != task_word(task))
+    if (c->task != engine_trace_id(task))
         c->tries = 0;
-    c->task = task_word(task);
+    c->task = engine_trace_id(task);
     if (bytes <= CELLS_MAX_BYTES)
         bytes = CELLS_PAGE_BYTES;
     if (!compact_plan(engine, c, node, bytes))

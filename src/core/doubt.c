@@ -47,6 +47,8 @@ uint32_t doubt_choose(struct engine *engine, const struct task *task, uint32_t c
         uint32_t device = engine_lane(engine, lanes[i].lane)->device, model;
         if (lanes[i].known != PLACE_LOADED || device == chosen)
             continue;
+        if (engine_code(engine, engine_kernel(engine, task->kernel), device)->state != CODE_READY)
+            continue; /* it would choose anew when that is there */
         uint64_t cost_ns = policy_lane_cost_ns(&lanes[i]);
         uint64_t extra_ns = cost_ns > base_ns ? cost_ns - base_ns : 0;
         (void)place_predicted_ns(engine, task, device, &model);

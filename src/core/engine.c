@@ -470,6 +470,8 @@ static void engine_resume(struct engine *engine, struct task *task)
         return;
     }
     task_set_state(task, FGPU_TASK_PLACED);
+    if (lane_node(engine, task) != 0) /* nobody keeps his turn at the host's in a backlog */
+        memory_settled(engine, task, 0);
     const struct lane *lane = engine_lane(engine, task->lane);
     bool waits = engine_waits(engine, task, lane);
     if ((task->marks & TASK_M_PIECE) || (sched_has_room(engine, lane) && !waits)) {

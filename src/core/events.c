@@ -136,7 +136,7 @@ static void events_copy_finished(struct engine *engine, struct lane *lane, uint3
     const struct op *op = table_at(&engine->ops, index);
     fgpu_status status = (fgpu_status)op->body.result.status;
     bool is_full = engine->spill_node != 0 && op->dst_node == engine->spill_node;
-    device->copy_failures = status == FGPU_OK || is_full ? 0 : device->copy_failures + 1;
+    device->copy_failures = status == FGPU_OK ? 0 : device->copy_failures + !is_full;
     if (status != FGPU_OK)
         events_suspect(engine, lane);
     else if (op->body.result.timed && !op->moves)

@@ -11,6 +11,7 @@
 #include "core/joined.h"
 #include "core/lane.h"
 #include "core/memory.h"
+#include "core/serve.h"
 #include "core/submit.h"
 
 #define LAUNCH_NATIVE_ITEMS 64u /* work items of a group of a native kernel, when nobody said */
@@ -185,8 +186,10 @@ void launch_task(struct engine *engine, struct task *task, bool chained)
 {
     struct lane *lane = engine_lane(engine, task->lane);
     uint32_t node = lane_node(engine, task);
-    if (task->marks & TASK_M_SERVED) /* who is charged for its time must be measured */
-        lane->since_timed = LAUNCH_TIME_EVERY;
+    if (task->marks & TASK_M_SERVED) {
+        serve_started(engine, task);           /* one that follows its producers was never chosen */
+        lane->since_timed = LAUNCH_TIME_EVERY; /* who is charged for its time must be measured */
+    }
     launch_append(engine, lane, task, launch_body(engine, task, lane->device, node), chained);
 }
 

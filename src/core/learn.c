@@ -110,7 +110,8 @@ static void learn_run(struct engine *engine, const struct task *task, const stru
     history_slot_learn(engine->history, task->model, ns);
     if (ns < LEARN_REACT_NS)
         return;
-    (void)history_slot_predict(engine->history, task->model, &after_ns);
+    if (history_slot_predict(engine->history, task->model, &after_ns) == HISTORY_UNKNOWN)
+        return; /* nothing more is kept */
     if (learn_is_off(after_ns, before_ns)) {
         engine->again_due = true;
         engine->again_kernel = task->kernel;

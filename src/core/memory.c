@@ -244,6 +244,13 @@ static bool memory_is_last(const struct engine *engine, uint32_t node)
            (spill != 0 && node == spill);
 }
 
+/* For the spill folder, were it empty. */
+static bool memory_is_too_large(const struct engine *engine, const struct buffer *buffer)
+{
+    const struct heap *heap = &engine->nodes[engine->spill_node].heap;
+    return heap_footprint(heap, atomic_load_relaxed_u64(&buffer->size_bytes)) > heap->limit_bytes;
+}
+
 /* What may go, and how good it would be to let it go. */
 struct memory_choice {
     uint32_t buffer;
@@ -341,7 +348,8 @@ static struct memory_choice memory_victim(struct engine *engine, const struct ta
         } else if (!block->adopted && !memory_needs(engine, task, at, node)) {
             struct memory_choice choice = {.buffer = at,
                                            .cost = memory_cost(buffer, block, look.clean)};
-            if (is_last && memory_is_dirty(choice.cost))
+            if (memory_is_dirty(choice.cost) &&
+                (is_last || (node == 0 && memory_is_too_large(engine, buffer))))
                 choice.cost = UINT32_MAX;
             else
                 choice.next = memory_next(engine, &view, at, node);
@@ -488,6 +496,21 @@ static enum memory_answer memory_regroup(struct engine *engine, struct task *tas
     return heap_ask_slab(heap, bytes) ? memory_grow(engine, task, node, bytes) : MEMORY_AGAIN;
 }
 
+/* The spill folder is full, also with what others hold, too: one of these goes, and it is asked
+ * again. */
+static bool memory_spill_clean(struct engine *engine, const struct task *task)
+{
+    uint32_t node = engine->spill_node;
+    bool busy;
+    if (!engine->spill_full || engine->nodes[node].lost)
+        return false;
+    const struct memory_choice old = memory_victim(engine, task, node, &busy);
+    if (old.buffer == TASK_NONE)
+        return false;
+    memory_evict_clean(engine, engine_buffer(engine, old.buffer), node);
+    return true;
+}
+
 /* The heap is full: MEMORY_OK says that something was freed and it is worth asking again. */
 static enum memory_answer memory_make_room(struct engine *engine, struct task *task,
                                            const struct buffer *buffer, uint32_t node,
@@ -503,6 +526,8 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
         compact_start(engine, task, node, atomic_load_relaxed_u64(&buffer->size_bytes)))
         return memory_park(engine, task, &n->memory_waiters);
     uint32_t found = choice.buffer;
+    if (found == TASK_NONE && node == 0 && memory_spill_clean(engine, task))
+        return MEMORY_OK;
     if (found == TASK_NONE) {
         if (busy && !(node == 0 && engine->flags & FGPU_POOL_NOMEMWAIT))
             return memory_park(engine, task, &n->memory_waiters);

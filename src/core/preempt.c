@@ -294,16 +294,16 @@ static void preempt_count(struct engine *engine, struct task *task, struct preem
     run->chained = 0;
     if (run->form == FGPU_FORM_GUARDED && left == 0)
         run->at = body->first + body->count;
-    if (!result->timed) {
-        run->untimed = 1;
-        return;
-    }
     /* Of a range that was stopped before, only what it had left has run now. */
     uint64_t before = preempt_before(run), ran = body->count - left;
     uint64_t groups = ran > before ? ran - before : 0;
     uint64_t ns = result->end_ns - result->start_ns;
     run->span = body->count;
     run->span_left = left;
+    if (!result->timed) {
+        run->untimed = 1;
+        return;
+    }
     run->ran_ns += ns;
     run->ran_groups += groups;
     preempt_note_gap(engine, run, result);

@@ -261,6 +261,7 @@ void serve_enter(struct engine *engine, struct task *task)
     *entry = (struct serve_entry){.deadline_ns = EDF_NEVER,
                                   .preds = LINKS_NONE,
                                   .generation = task_generation(task),
+                                  .ready_ns = engine->now_ns,
                                   .priority = task->priority,
                                   .rank = SERVE_NORMAL,
                                   .flags = SERVE_F_LIVE};

@@ -34,7 +34,7 @@ struct serve_entry {
     uint64_t before_ns;   /* of what it waited for then */
     uint64_t charged_ns;  /* to its tenant so far */
     uint64_t pieces_ns;   /* measured of its pieces */
-    uint64_t ready_ns;    /* when it was ready last */
+    uint64_t ready_ns;    /* when it was ready last; until then when it was linked */
     uint32_t preds;       /* links: what it waits for, as it was linked */
     uint32_t generation;
     uint16_t tenant;
@@ -160,6 +160,9 @@ double serve_spread(const struct engine *engine, uint32_t lane, double *doubt);
 uint64_t serve_free_ns(const struct engine *engine, const struct lane *lane);
 /* What cannot end in time any more, or keeps others from it, gives way. */
 void serve_shed(struct engine *engine);
+
+/* The task goes to its device. */
+void serve_started(struct engine *engine, const struct task *task);
 
 struct serve_entry *serve_entry(const struct engine *engine, uint32_t slot);
 /* Puts a task with a deadline of its own among the admitted; what gives way is dropped or degraded.

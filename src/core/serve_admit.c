@@ -112,6 +112,16 @@ static uint64_t serve_asked_ns(const struct serve_ask *ask, uint32_t device)
     return known || ask->estimate_ns == 0 ? ns : ask->estimate_ns;
 }
 
+/* What it still has to wait for, of what it waited for when it was linked. */
+static uint64_t serve_before_ns(const struct engine *engine, uint32_t slot)
+{
+    const struct serve_entry *entry = serve_entry(engine, slot);
+    uint64_t gone_ns = engine->now_ns - entry->ready_ns;
+    if (engine_task(engine, slot)->undone == 0 || entry->before_ns <= gone_ns)
+        return 0;
+    return entry->before_ns - gone_ns;
+}
+
 static uint64_t serve_cost_ns(const void *user, const struct edf_job *job, uint32_t lane_index)
 {
     const struct serve_ask *ask = user;
@@ -124,7 +134,7 @@ static uint64_t serve_cost_ns(const void *user, const struct edf_job *job, uint3
                            : serve_job_ns(ask, engine_task(engine, job->task), lane->device);
     if (ns == EDF_NEVER)
         return ns;
-    ns += is_asked ? ask->before_ns : serve_entry(engine, job->task)->before_ns;
+    ns += is_asked ? ask->before_ns : serve_before_ns(engine, job->task);
     return serve_paced_ns(engine, lane_index, ns);
 }
 
@@ -322,14 +332,25 @@ static bool serve_postpone(struct engine *engine, struct task *task, struct serv
     return true;
 }
 
+/* It has been answered for: nobody drops it, or counts it beside what is in flight, any more. */
+static void serve_settled(struct engine *engine, const struct task *task, struct serve_entry *entry)
+{
+    if (entry->flags & SERVE_F_ADMITTED)
+        (void)edf_remove(&engine->serve->admitted, task->self);
+    entry->flags &= (uint8_t)~SERVE_F_ADMITTED;
+}
+
+void serve_started(struct engine *engine, const struct task *task)
+{
+    serve_settled(engine, task, serve_entry(engine, task->self));
+}
+
 bool serve_is_in_time(struct engine *engine, struct task *task)
 {
     struct serve_entry *entry = serve_entry(engine, task->self);
     bool is_own = (task->marks & TASK_M_TERMS) && entry->work_ns > 0;
     double spread = 0;
-    if (entry->flags & SERVE_F_ADMITTED)
-        (void)edf_remove(&engine->serve->admitted, task->self);
-    entry->flags &= (uint8_t)~SERVE_F_ADMITTED;
+    serve_settled(engine, task, entry);
     if (!is_own)
         return true;
     uint64_t end_ns = serve_end_ns(engine, task, &spread);

@@ -500,7 +500,7 @@ static struct task *split_feed(struct engine *engine, struct split_open *open)
 /* Something that is ready is more urgent: it goes first. */
 static bool split_yields(const struct engine *engine, const struct task *task)
 {
-    if (engine->ready_count == 0)
+    if (engine->ready_words == 0) /* also where tasks have terms */
         return false;
     uint32_t word = (uint32_t)__builtin_ctzll(engine->ready_words);
     uint32_t level = word * 64 + (uint32_t)__builtin_ctzll(engine->ready_bits[word]);

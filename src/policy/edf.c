@@ -196,6 +196,12 @@ struct edf_answer edf_admit(struct edf *edf, const struct edf_machine *machine,
     return answer;
 }
 
+/* One that can run nowhere is not late: its deadline is nobody else's business. */
+static bool edf_is_surely_late(const struct edf_job *job, uint64_t end_ns, double off_ns)
+{
+    return end_ns != EDF_NEVER && end_ns > job->deadline_ns + (uint64_t)(EDF_DOUBT * off_ns);
+}
+
 /* The first that will be late, and was not seen to be before. */
 static size_t edf_next_late(const struct edf *edf, const struct edf_machine *machine)
 {
@@ -205,10 +211,26 @@ static size_t edf_next_late(const struct edf *edf, const struct edf_machine *mac
         const struct edf_job *job = &edf_jobs(edf)[i];
         double off_ns;
         uint64_t end_ns = edf_run(edf, machine, job, &off_ns);
-        if (!job->was_late && end_ns > job->deadline_ns + (uint64_t)(EDF_DOUBT * off_ns))
+        if (!job->was_late && edf_is_surely_late(job, end_ns, off_ns))
             return i;
     }
     return SIZE_MAX;
+}
+
+/* Of the firm ones, those that will be late by themselves: whatever gave way for them would do so
+ * in vain. */
+static void edf_mark_firm(const struct edf *edf, const struct edf_machine *machine)
+{
+    edf_reset(edf, machine);
+    for (size_t i = 0; i < edf->jobs.count; i++) {
+        struct edf_job *job = &edf_jobs(edf)[i];
+        double off_ns;
+        job->was_late = false;
+        if (!job->is_firm || i >= EDF_LOOK)
+            continue;
+        uint64_t end_ns = edf_run(edf, machine, job, &off_ns);
+        job->was_late = edf_is_surely_late(job, end_ns, off_ns);
+    }
 }
 
 uint32_t edf_shed(struct edf *edf, const struct edf_machine *machine, uint32_t drops[EDF_DROPS])
@@ -217,8 +239,7 @@ uint32_t edf_shed(struct edf *edf, const struct edf_machine *machine, uint32_t d
     size_t late;
     if (!vec_reserve(&edf->lanes, machine->lane_count + 1u))
         return 0;
-    for (size_t i = 0; i < edf->jobs.count; i++)
-        edf_jobs(edf)[i].was_late = false;
+    edf_mark_firm(edf, machine);
     while (count < EDF_DROPS && (late = edf_next_late(edf, machine)) != SIZE_MAX) {
         size_t victim = edf_longest(edf, late, UINT32_MAX);
         if (victim == SIZE_MAX) { /* all are firm */

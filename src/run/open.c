@@ -235,6 +235,10 @@ fgpu_status open_devices(struct driver *driver, const fgpu_pool_options *options
     }
     free(matches);
     driver->visible_count = driver->device_count;
+    if (status == FGPU_OK && driver->device_count == 0)
+        status =
+            error_set(FGPU_E_DEVICE, "devices \"%s\": none of those that match could be opened",
+                      options->devices != NULL ? options->devices : "");
     if (status == FGPU_OK)
         status = open_hidden(driver, options);
     if (status == FGPU_OK)

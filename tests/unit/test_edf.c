@@ -212,6 +212,20 @@ static void put(struct edf *edf, const struct edf_machine *machine, uint32_t tas
     assert_true(edf_admit(edf, machine, &job, false).is_admitted);
 }
 
+static uint64_t long_for_the_third(const void *user, const struct edf_job *job, uint32_t lane)
+{
+    (void)user;
+    (void)lane;
+    return job->task == 2 ? 350 : job->work_ns;
+}
+
+static uint64_t nowhere_for_the_third(const void *user, const struct edf_job *job, uint32_t lane)
+{
+    (void)user;
+    (void)lane;
+    return job->task == 2 ? EDF_NEVER : job->work_ns;
+}
+
 /* What had room is late by now: the longest goes, once, unless it is firm; with doubt only what is
  * late beyond it. */
 static void test_shedding(void **state)
@@ -245,6 +259,26 @@ static void test_shedding(void **state)
         }
         edf_fini(&edf);
     }
+}
+
+/* A firm one that is late by itself takes nobody with it; nor does one that can run nowhere. */
+static void test_shed_in_vain(void **state)
+{
+    (void)state;
+    struct edf edf;
+    uint64_t ready = 0;
+    uint32_t drops[EDF_DROPS];
+    struct edf_machine machine = {.ready_ns = &ready, .lane_count = 1};
+    edf_init(&edf, NULL);
+    put(&edf, &machine, 0, 50, 100, false);
+    put(&edf, &machine, 1, 50, 200, false);
+    put(&edf, &machine, 2, 100, 300, true);
+    machine.cost_ns = long_for_the_third;
+    assert_int_equal(edf_shed(&edf, &machine, drops), 0);
+    machine.cost_ns = nowhere_for_the_third;
+    assert_int_equal(edf_shed(&edf, &machine, drops), 0);
+    assert_int_equal(edf.jobs.count, 3);
+    edf_fini(&edf);
 }
 
 /* Who is not dropped later gets a margin, which grows with what runs before. */
@@ -313,9 +347,12 @@ static void test_ranked(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_the_best), cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_unequal_lanes),    cmocka_unit_test(test_shedding),
-        cmocka_unit_test(test_margins),          cmocka_unit_test(test_ranked)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_the_best),
+                                       cmocka_unit_test(test_answers),
+                                       cmocka_unit_test(test_unequal_lanes),
+                                       cmocka_unit_test(test_shedding),
+                                       cmocka_unit_test(test_shed_in_vain),
+                                       cmocka_unit_test(test_margins),
+                                       cmocka_unit_test(test_ranked)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

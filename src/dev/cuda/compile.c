@@ -254,7 +254,8 @@ static fgpu_status compile_make(struct compile *compile, fgpu_code_built *built,
 static fgpu_status compile_begin(struct compile *compile, fgpu_code_built *built)
 {
     char why[LIMITS_ERROR_TEXT] = "";
-    fgpu_status status = cuda_loader_nvrtc(&compile->nvrtc, why, sizeof why);
+    fgpu_status status =
+        cuda_loader_nvrtc(compile->device->api->version, &compile->nvrtc, why, sizeof why);
 
     if (status != FGPU_OK) {
         cuda_compile_say(built, why);

@@ -55,12 +55,21 @@ static const char *const nvrtc_paths[] = {
     "/usr/local/cuda/lib64/libnvrtc.so.12",
     NULL,
 };
+/* A driver of version 12 does not load what a compiler of version 13 makes. */
+static const char *const nvrtc_old_paths[] = {
+    "libnvrtc.so.12",
+    "libnvrtc.so",
+    "/usr/local/cuda/lib64/libnvrtc.so.12",
+    NULL,
+};
 static const char *const nvml_paths[] = {"libnvidia-ml.so.1", NULL};
 #define LOADER_COUNT(symbols) (sizeof(symbols) / sizeof *(symbols))
 static const struct loader_kind kind_driver = {
     driver_paths, driver_symbols, LOADER_COUNT(driver_symbols), 0 CUDA_DRIVER_REQUIRED(LOADER_ONE)};
 static const struct loader_kind kind_nvrtc = {
     nvrtc_paths, nvrtc_symbols, LOADER_COUNT(nvrtc_symbols), LOADER_COUNT(nvrtc_symbols)};
+static const struct loader_kind kind_nvrtc_old = {
+    nvrtc_old_paths, nvrtc_symbols, LOADER_COUNT(nvrtc_symbols), LOADER_COUNT(nvrtc_symbols)};
 static const struct loader_kind kind_nvml = {nvml_paths, nvml_symbols, LOADER_COUNT(nvml_symbols),
                                              LOADER_COUNT(nvml_symbols)};
 
@@ -129,9 +138,9 @@ static fgpu_status loader_open(const struct loader_kind *kind, const char *named
 /* What the environment names; "" for the usual one. */
 static const char *loader_named(const struct loader_kind *kind)
 {
-    const char *named = kind == &kind_driver  ? getenv("FASTGPU_CUDA_LIBRARY")
-                        : kind == &kind_nvrtc ? getenv("FASTGPU_NVRTC_LIBRARY")
-                                              : getenv("FASTGPU_NVML_LIBRARY");
+    const char *named = kind == &kind_driver ? getenv("FASTGPU_CUDA_LIBRARY")
+                        : kind == &kind_nvml ? getenv("FASTGPU_NVML_LIBRARY")
+                                             : getenv("FASTGPU_NVRTC_LIBRARY");
 
     return named != NULL ? named : "";
 }
@@ -268,14 +277,16 @@ fgpu_status cuda_loader_driver(const struct cuda_api **api, char *why, size_t wh
 
 /* ---- compiler and readings ------------------------------------------------------------------ */
 
-fgpu_status cuda_loader_nvrtc(const struct cuda_nvrtc **nvrtc, char *why, size_t why_bytes)
+fgpu_status cuda_loader_nvrtc(int driver_version, const struct cuda_nvrtc **nvrtc, char *why,
+                              size_t why_bytes)
 {
+    bool is_old = driver_version < 13000;
     struct loader_library *library = NULL;
     struct loader_answer answer = {NULL, NULL, false};
     fgpu_status status;
 
     lock_acquire(&loader_lock);
-    status = loader_get(&kind_nvrtc, &library, &answer);
+    status = loader_get(is_old ? &kind_nvrtc_old : &kind_nvrtc, &library, &answer);
     lock_release(&loader_lock);
     if (status == FGPU_OK) {
         *nvrtc = &library->table.nvrtc;
@@ -292,7 +303,7 @@ fgpu_status cuda_loader_nvrtc(const struct cuda_nvrtc **nvrtc, char *why, size_t
             "CUDA's compiler is missing: %s%s cannot be opened; install NVRTC 12 or 13 "
             "(package cuda-nvrtc-12-x or libnvrtc12, or pip's nvidia-cuda-nvrtc), or name "
             "the library in FASTGPU_NVRTC_LIBRARY",
-            answer.path, answer.named ? "" : " (nor .so.12)");
+            answer.path, answer.named || is_old ? "" : " (nor .so.12)");
     return FGPU_E_UNSUPPORTED;
 }
 

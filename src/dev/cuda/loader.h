@@ -38,8 +38,9 @@ struct cuda_nvml {
  * FGPU_E_NOMEM. */
 fgpu_status cuda_loader_driver(const struct cuda_api **api, char *why, size_t why_bytes);
 
-/* As above; FGPU_E_UNSUPPORTED where there is no NVRTC that could be used. */
-fgpu_status cuda_loader_nvrtc(const struct cuda_nvrtc **nvrtc, char *why, size_t why_bytes);
+/* As above; FGPU_E_UNSUPPORTED where there is no NVRTC that could be used with such a driver. */
+fgpu_status cuda_loader_nvrtc(int driver_version, const struct cuda_nvrtc **nvrtc, char *why,
+                              size_t why_bytes);
 
 /* NULL where there is none. */
 const struct cuda_nvml *cuda_loader_nvml(void);

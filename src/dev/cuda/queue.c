@@ -352,6 +352,8 @@ static bool queue_drain(struct cuda_queue *queue)
         uint64_t number = 0;
         fgpu_status status = cuda_queue_poll(queue, &number);
         uint64_t limit_ns = status == FGPU_OK ? cuda_queue_drain_ns : LIMITS_CUDA_LOST_NS;
+        if (status != FGPU_OK) /* nobody enters it behind the look that follows */
+            atomic_store_seqcst_u32(&queue->dead, 1);
         if (queue_quiet(queue))
             return true;
         if (number != before) {
@@ -403,7 +405,8 @@ void cuda_queue_close(void *closed)
         cuda_device_note(queue->device, true, "cuda:%u, queue %u: it did not end in time",
                          queue->device->index, queue->index);
     }
-    if (!drained || queue->status != FGPU_OK) {
+    /* Giving pinned memory back would wait for another queue that does not end. */
+    if (queue->device->leaked || !drained || queue->status != FGPU_OK) {
         queue_leak(queue);
         return;
     }
