@@ -31,18 +31,18 @@ struct graphs_case {
 };
 
 static const struct graphs_case graphs_cases[] = {
-    {"cpu", "cpu", 2, 0, 0, 1, false, NULL, 40},
-    {"cpu-1", "cpu", 1, 0, 0, 1, false, NULL, 40},
-    {"sim", "sim:2", 1, 0, 0, 1, false, NULL, 40},
-    {"sim-small-memory", "sim:3", 1, 0, 4 * 384, 1, false, "fifo", 20},
-    {"sim-cpu", "sim:2,cpu", 2, 0, 0, 1, false, NULL, 20},
-    {"opencl", "opencl", 1, 0, 0, 1, false, "eft", 20},
-    {"opencl-2", "opencl", 1, 2, 0, 1, false, "eft", 20},
-    {"mixed", "opencl,cpu,sim", 2, 2, 0, 1, false, NULL, 20},
-    {"fake", "opencl", 1, 0, 0, 32, true, NULL, 10},
-    {"fake-cpu", "opencl,cpu", 2, 0, 16384, 32, true, "fifo", 10},
-    {"cuda", "cuda", 1, 0, 0, 1, true, NULL, 10},
-    {"cuda-cpu", "cuda,cpu", 2, 0, 16384, 1, true, NULL, 10},
+    {"cpu", "cpu", 2, 0, 0, 1, false, NULL, 24},
+    {"cpu-1", "cpu", 1, 0, 0, 1, false, NULL, 24},
+    {"sim", "sim:2", 1, 0, 0, 1, false, NULL, 24},
+    {"sim-small-memory", "sim:3", 1, 0, 4 * 384, 1, false, "fifo", 12},
+    {"sim-cpu", "sim:2,cpu", 2, 0, 0, 1, false, NULL, 12},
+    {"opencl", "opencl", 1, 0, 0, 1, false, "eft", 12},
+    {"opencl-2", "opencl", 1, 2, 0, 1, false, "eft", 12},
+    {"mixed", "opencl,cpu,sim", 2, 2, 0, 1, false, NULL, 12},
+    {"fake", "opencl", 1, 0, 0, 32, true, NULL, 6},
+    {"fake-cpu", "opencl,cpu", 2, 0, 16384, 32, true, "fifo", 6},
+    {"cuda", "cuda", 1, 0, 0, 1, true, NULL, 6},
+    {"cuda-cpu", "cuda,cpu", 2, 0, 16384, 1, true, NULL, 6},
 };
 
 static bool graphs_open(const struct graphs_case *c, uint64_t seed, fgpu_pool *pool)

@@ -412,13 +412,13 @@ static void run_random(const char *machine, uint64_t seeds)
 static void test_random_graphs(void **state)
 {
     (void)state;
-    run_random(mixed, 200);
+    run_random(mixed, 70);
 }
 
 static void test_random_graphs_on_many(void **state)
 {
     (void)state;
-    run_random(many, 100);
+    run_random(many, 30);
 }
 
 /* A thousand devices share a broadcast, then each has its own. */
