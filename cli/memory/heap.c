@@ -81,10 +81,13 @@ static int heap_show(const char *path, const struct heap_view *view,
         fprintf(stderr, "%s: %s: no memory\n", heap_who, path);
         return COMMAND_FAILED;
     }
-    if (choice->output != NULL && heap_draw(view, view->moment || choice->at != HEAP_NOT, time,
-                                            choice->output, why, sizeof why) != FGPU_OK) {
+    fgpu_status status = FGPU_OK;
+    if (choice->output != NULL)
+        status = heap_draw(view, view->moment || choice->at != HEAP_NOT, time, choice->output, why,
+                           sizeof why);
+    if (status != FGPU_OK) {
         fprintf(stderr, "%s: %s\n", heap_who, why);
-        return COMMAND_FAILED;
+        return status == FGPU_E_INVAL ? COMMAND_USAGE : COMMAND_FAILED;
     }
     return choice->is_json ? heap_json(path, view, time, &moment)
                            : heap_print(path, view, time, &moment);

@@ -217,8 +217,9 @@ static void draw_over_time(struct canvas *canvas, const struct heap_view *view)
     for (uint32_t i = 0; i <= DRAW_TICKS; i++) {
         uint64_t time = view->begin + (view->end - view->begin) / DRAW_TICKS * i;
         snprintf(text, sizeof text, "%llu", (unsigned long long)time);
-        canvas_figures(canvas, DRAW_LEFT + (double)(time - view->begin) * across, DRAW_BOTTOM + 8,
-                       text, false);
+        bool last = i == DRAW_TICKS; /* it ends where the picture does */
+        double x = DRAW_LEFT + (double)(time - view->begin) * across;
+        canvas_figures(canvas, last ? DRAW_RIGHT + 8 : x, DRAW_BOTTOM + 8, text, last);
         uint64_t address = view->top / DRAW_TICKS * i;
         heap_draw_bytes(address, text, sizeof text);
         canvas_figures(canvas, DRAW_LEFT - 8, DRAW_BOTTOM - (double)address * up - 5, text, true);

@@ -43,7 +43,7 @@ expect 0 stdout blocks "$FASTGPU" heap --at 1 -o moment.svg lives.csv
 [[ $(grep -c '<title>' moment.svg) == 39 ]] # 50 rows; a block that ends within one shares it
 expect 0 stdout blocks "$FASTGPU" heap -o all.png lives.csv
 [[ $(head -c 8 all.png | od -An -tx1) == ' 89 50 4e 47 0d 0a 1a 0a' ]]
-expect 1 stderr 'ends in .png or .svg' "$FASTGPU" heap -o all.gif lives.csv
+expect 2 stderr 'ends in .png or .svg' "$FASTGPU" heap -o all.gif lives.csv
 expect 1 stderr 'no/such' "$FASTGPU" heap -o no/such.svg lives.csv
 
 # A dump of two memories.
