@@ -34,7 +34,7 @@
 #define CODE_CUDA_HIDDEN 1u
 
 /* Name of the kernel in the result. */
-#define CODE_CUDA_ENTRY "fgpu_kernel"
+#define CODE_CUDA_ENTRY "fcl::user::fgpu_kernel"
 
 struct code_cuda_source {
     const char *text;
