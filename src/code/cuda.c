@@ -1,8 +1,8 @@
 /* OpenCL C to CUDA C++, all of it; see cuda.h.
  *
- * Steps: read the text with a watch (watch.h), find what the kernel needs, write that (cuda_write.h)
- * and behind it the kernel itself, which takes what a launch passes and calls the translated one.
- * Functions get the offset as a first parameter.
+ * Steps: read the text with a watch (watch.h), find what the kernel needs, write that
+ * (cuda_write.h) and behind it the kernel itself, which takes what a launch passes and calls the
+ * translated one. Functions get the offset as a first parameter.
  */
 #include "code/cuda.h"
 
@@ -33,11 +33,11 @@ struct cuda {
     struct code_parser parser;
     struct code_watch watch;
     struct code_cuda_writer writer;
-    struct vec tokens;   /* of struct code_token */
-    bool *wanted;        /* by item: it is written */
-    uint32_t *first;     /* by name: the first item that declares a function of it, or NO_ITEM */
-    uint32_t *next;      /* by item: the next one of the name, or NO_ITEM */
-    struct vec work;     /* of uint32_t: items whose bodies are to be looked at */
+    struct vec tokens; /* of struct code_token */
+    bool *wanted;      /* by item: it is written */
+    uint32_t *first;   /* by name: the first item that declares a function of it, or NO_ITEM */
+    uint32_t *next;    /* by item: the next one of the name, or NO_ITEM */
+    struct vec work;   /* of uint32_t: items whose bodies are to be looked at */
 };
 
 static struct code_watch_item *item_at(const struct cuda *cuda, uint32_t index)
@@ -64,9 +64,8 @@ static void find_items(struct cuda *cuda)
     size_t count = cuda->watch.items.count;
     cuda->wanted = code_context_alloc(&cuda->context, count + 1);
     cuda->next = code_context_alloc(&cuda->context, (count + 1) * sizeof *cuda->next);
-    cuda->first =
-        code_context_alloc(&cuda->context, (cuda->parser.name_count + (size_t)1) *
-                                               sizeof *cuda->first);
+    cuda->first = code_context_alloc(&cuda->context,
+                                     (cuda->parser.name_count + (size_t)1) * sizeof *cuda->first);
     if (!code_context_ok(&cuda->context))
         return;
     memset(cuda->first, 0xff, cuda->parser.name_count * sizeof *cuda->first);
@@ -125,8 +124,8 @@ static const struct code_function *find_kernel(struct cuda *cuda)
         if (name != 0 && function->name == name && function->kernel && function->defined)
             return function;
     }
-    (void)code_context_fail(&cuda->context, FGPU_E_UNSUPPORTED, NULL,
-                            "it has no kernel '%.64s'", cuda->source->entry);
+    (void)code_context_fail(&cuda->context, FGPU_E_UNSUPPORTED, NULL, "it has no kernel '%.64s'",
+                            cuda->source->entry);
     return NULL;
 }
 
@@ -157,11 +156,13 @@ static uint32_t parameter_end(const struct cuda *cuda, uint32_t at)
     uint32_t depth = 0;
     for (; at < cuda->parser.count; at++) {
         const struct code_token *token = &cuda->parser.tokens[at];
-        depth += code_token_is(token, CODE_PUNCT_LPAREN) || code_token_is(token, CODE_PUNCT_LBRACKET);
-        if (depth == 0 && (code_token_is(token, CODE_PUNCT_COMMA) ||
-                           code_token_is(token, CODE_PUNCT_RPAREN)))
+        depth +=
+            code_token_is(token, CODE_PUNCT_LPAREN) || code_token_is(token, CODE_PUNCT_LBRACKET);
+        if (depth == 0 &&
+            (code_token_is(token, CODE_PUNCT_COMMA) || code_token_is(token, CODE_PUNCT_RPAREN)))
             return at;
-        depth -= code_token_is(token, CODE_PUNCT_RPAREN) || code_token_is(token, CODE_PUNCT_RBRACKET);
+        depth -=
+            code_token_is(token, CODE_PUNCT_RPAREN) || code_token_is(token, CODE_PUNCT_RBRACKET);
     }
     return at;
 }
@@ -328,8 +329,8 @@ fgpu_status code_cuda_make(const struct code_cuda_source *source, struct code_cu
     if (code_context_init(&cuda.context, source->hooks) == FGPU_OK)
         join_options(&cuda);
     if (code_context_ok(&cuda.context) &&
-        code_preprocess(&cuda.context, source->text, source->length, cuda.options,
-                        &cuda.tokens) == FGPU_OK) {
+        code_preprocess(&cuda.context, source->text, source->length, cuda.options, &cuda.tokens) ==
+            FGPU_OK) {
         code_watch_init(&cuda.watch, &cuda.context, (uint32_t)cuda.tokens.count);
         if (code_parser_init(&cuda.parser, &cuda.context, vec_at(&cuda.tokens, 0),
                              cuda.tokens.count))

@@ -18,7 +18,10 @@ typedef long intptr_t;
 typedef long ptrdiff_t;
 typedef uint cl_mem_fence_flags;
 struct half { ushort bits; };
-struct event_t { int unused; };
+struct event_t {
+    event_t() = default;
+    event_t(int) {}
+};
 
 // ---- types of types
 
@@ -149,6 +152,11 @@ FCL_NAMES(long)
 FCL_NAMES(ulong)
 FCL_NAMES(float)
 FCL_NAMES(double)
+
+// vec_step of a type; of a value it is sizeof(steps_of(value)).
+template <class T> constexpr int steps = width<T> == 3 ? 4 : width<T>;
+template <class T> struct steps_t { char bytes[steps<T>]; };
+template <class T> steps_t<T> steps_of(T);
 
 // (float4)(a, b.xy, c) and (float4)(a).
 template <class T, int N, class A> constexpr void put(vec<T, N> &to, int &at, A value)

@@ -27,11 +27,11 @@ static int compare_texts(const void *a, const void *b)
 void code_cuda_writer_init(struct code_cuda_writer *writer, struct code_context *context,
                            struct code_watch *watch, const struct code_token *tokens)
 {
-    *writer = (struct code_cuda_writer){.context = context, .watch = watch, .tokens = tokens};
+    *writer = (struct code_cuda_writer){
+        .context = context, .watch = watch, .tokens = tokens, .line = UINT32_MAX};
     vec_init(&writer->out, 1, context->hooks);
     if (watch->texts.count > 1)
-        qsort(vec_at(&watch->texts, 0), watch->texts.count, watch->texts.item_bytes,
-              compare_texts);
+        qsort(vec_at(&watch->texts, 0), watch->texts.count, watch->texts.item_bytes, compare_texts);
 }
 
 void code_cuda_writer_fini(struct code_cuda_writer *writer)
@@ -47,8 +47,7 @@ void code_cuda_put(struct code_cuda_writer *writer, const char *text)
         return;
     if (out->count + bytes > 2 * (size_t)LIMITS_SOURCE_BYTES) {
         (void)code_context_fail(writer->context, FGPU_E_LIMIT, NULL,
-                                "its translation is longer than %u bytes",
-                                2 * LIMITS_SOURCE_BYTES);
+                                "its translation is longer than %u bytes", 2 * LIMITS_SOURCE_BYTES);
         return;
     }
     while (out->capacity < out->count + bytes)
@@ -177,12 +176,10 @@ static void put_swizzle(struct code_cuda_writer *writer, const struct code_watch
                                 "'%.64s' names no components of this vector", name);
         return;
     }
-    used = snprintf(text, sizeof text, "%s<", count == 1     ? "at"
-                                              : note->stored ? "ref"
-                                                             : "get");
+    used = snprintf(text, sizeof text, "%s<", count == 1 ? "at" : note->stored ? "ref" : "get");
     for (uint32_t i = 0; i < count; i++)
-        used += snprintf(text + used, sizeof text - (size_t)used, "%s%u", i > 0 ? ", " : "",
-                         picked[i]);
+        used +=
+            snprintf(text + used, sizeof text - (size_t)used, "%s%u", i > 0 ? ", " : "", picked[i]);
     code_cuda_put(writer, text);
     code_cuda_put(writer, ">()");
 }
@@ -328,6 +325,12 @@ static uint32_t enum_end(const struct code_cuda_writer *writer, uint32_t at, uin
     return 0;
 }
 
+static bool is_record_word(const struct code_token *token)
+{
+    return code_token_is_word(token, CODE_WORD_struct) ||
+           code_token_is_word(token, CODE_WORD_union) || code_token_is_word(token, CODE_WORD_enum);
+}
+
 static void put_token(struct code_cuda_writer *writer, uint32_t at)
 {
     const struct code_watch_token *note = &writer->watch->tokens[at];
@@ -336,6 +339,10 @@ static void put_token(struct code_cuda_writer *writer, uint32_t at)
         (void)code_context_fail(writer->context, FGPU_E_UNSUPPORTED, token, "%s", note->refusal);
     put_line(writer, token);
     put_notes(writer, at, false);
+    /* Tags have names of their own in C. */
+    if (writer->tag && token->kind == CODE_TOKEN_NAME)
+        code_cuda_put(writer, "fcl_tag_");
+    writer->tag = is_record_word(token);
     if (note->text != NULL)
         code_cuda_put(writer, note->text);
     else
@@ -374,10 +381,13 @@ void code_cuda_write(struct code_cuda_writer *writer, uint32_t begin, uint32_t e
         bool kept = false;
         if (word == CODE_WORD___attribute__ || word == CODE_WORD___attribute) {
             uint32_t behind = skip_attribute(writer, at, end, &kept);
+            bool tag = writer->tag;
+            writer->tag = false;
             put_notes(writer, at, false);
             for (; at < behind && kept; at++)
                 put_token(writer, at);
             at = behind;
+            writer->tag = tag;
         } else if (word == CODE_WORD_enum) {
             at = write_enum(writer, at, end);
         } else if (word == CODE_WORD_typedef && at + 1 < end &&

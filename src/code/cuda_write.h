@@ -11,11 +11,12 @@ struct code_cuda_writer {
     struct code_context *context;
     struct code_watch *watch;
     const struct code_token *tokens;
-    struct vec out;     /* of char */
-    uint32_t line;      /* of the text, where the next character is written */
-    uint32_t first;     /* lines in front of the user's text */
-    bool single;        /* constants without suffix are floats */
-    bool typedef_enum;  /* behind the enum that is being written a typedef goes on */
+    struct vec out;    /* of char */
+    uint32_t line;     /* of the text, where the next character is written */
+    uint32_t first;    /* lines in front of the user's text */
+    bool tag;          /* behind struct: a tag may come */
+    bool single;       /* constants without suffix are floats */
+    bool typedef_enum; /* behind the enum that is being written a typedef goes on */
 };
 
 /* Call code_cuda_writer_fini in any case. Sorts what was noted. */

@@ -220,8 +220,8 @@ static struct code_operand postfix_parse(struct code_parser *parser, struct code
 
 static struct code_operand size_parse(struct code_parser *parser)
 {
-    if (code_parser_word(parser) == CODE_WORD_vec_step)
-        code_watch_refuse(parser->watch, parser->at, "vec_step is not translated for this device");
+    uint32_t begin = parser->at;
+    bool step = code_parser_word(parser) == CODE_WORD_vec_step;
     code_parser_advance(parser);
     parser->unevaluated++;
     if (code_parser_sees(parser, CODE_PUNCT_LPAREN)) {
@@ -232,8 +232,14 @@ static struct code_operand size_parse(struct code_parser *parser)
             code_parser_advance(parser);
             code_type_name_parse(parser);
             code_parser_expect(parser, CODE_PUNCT_RPAREN);
+            if (step)
+                code_watch_step(parser->watch, begin, parser->at);
         } else {
             cast_parse(parser);
+            if (step)
+                code_watch_replace(parser->watch, begin, "(int)sizeof(fcl::steps_of");
+            if (step && code_parser_ok(parser))
+                code_watch_behind(parser->watch, parser->at - 1, ")");
         }
     } else {
         cast_parse(parser);

@@ -17,6 +17,8 @@ static void designators_parse(struct code_parser *parser)
         if (code_parser_accept(parser, CODE_PUNCT_DOT)) {
             code_parser_advance(parser);
         } else if (code_parser_accept(parser, CODE_PUNCT_LBRACKET)) {
+            code_watch_refuse(parser->watch, parser->at - 1,
+                              "[index] = in initialisers is not translated for this device");
             code_conditional_parse(parser);
             if (code_parser_accept(parser, CODE_PUNCT_ELLIPSIS))
                 code_conditional_parse(parser);
@@ -215,8 +217,11 @@ static void if_parse(struct code_parser *parser)
 static void case_parse(struct code_parser *parser)
 {
     code_conditional_parse(parser);
-    if (code_parser_accept(parser, CODE_PUNCT_ELLIPSIS))
+    if (code_parser_accept(parser, CODE_PUNCT_ELLIPSIS)) {
+        code_watch_refuse(parser->watch, parser->at - 1,
+                          "ranges of cases are not translated for this device");
         code_conditional_parse(parser);
+    }
     code_parser_expect(parser, CODE_PUNCT_COLON);
 }
 

@@ -12,8 +12,7 @@ void code_watch_init(struct code_watch *watch, struct code_context *context, uin
     *watch = (struct code_watch){.context = context, .count = token_count};
     vec_init(&watch->texts, sizeof(struct code_watch_text), context->hooks);
     vec_init(&watch->items, sizeof(struct code_watch_item), context->hooks);
-    watch->tokens =
-        code_context_alloc(context, ((size_t)token_count + 1) * sizeof *watch->tokens);
+    watch->tokens = code_context_alloc(context, ((size_t)token_count + 1) * sizeof *watch->tokens);
 }
 
 void code_watch_fini(struct code_watch *watch)
@@ -166,6 +165,15 @@ void code_watch_convert(struct code_watch *watch, const struct code_type *to,
     code_watch_behind(watch, end - 1, ")");
 }
 
+void code_watch_step(struct code_watch *watch, uint32_t begin, uint32_t end)
+{
+    if (end < begin + 3)
+        return;
+    code_watch_replace(watch, begin, "fcl::steps");
+    code_watch_replace(watch, begin + 1, "<");
+    code_watch_replace(watch, end - 1, ">");
+}
+
 /* ---- choices and calls ---- */
 
 void code_watch_choice(struct code_watch *watch, const uint32_t places[3], uint32_t end)
@@ -191,17 +199,17 @@ static void watch_builtin(const struct code_parser *parser, uint32_t name, const
                                                 text));
         return;
     case CODE_EFFECT_IMAGE:
-        code_watch_refuse(watch, name,
-                          code_context_sentence(watch->context, "%.64s: no images on this device",
-                                                text));
+        code_watch_refuse(
+            watch, name,
+            code_context_sentence(watch->context, "%.64s: no images on this device", text));
         return;
     default:
         break;
     }
     if (!code_cuda_call(watch->context, text, &call))
-        code_watch_refuse(watch, name,
-                          code_context_sentence(watch->context,
-                                                "%.64s is not translated for this device", text));
+        code_watch_refuse(
+            watch, name,
+            code_context_sentence(watch->context, "%.64s is not translated for this device", text));
     else if (call != NULL)
         code_watch_replace(watch, name, call);
 }

@@ -20,7 +20,7 @@ struct code_watch_token {
     uint32_t base;    /* of a swizzle: 1 + the swizzle that it is applied to; 0 for none */
     uint8_t width;    /* of a swizzle: of the vector it is applied to; 0 where that is not known */
     bool swizzle;
-    bool stored; /* of a swizzle: what it names is changed */
+    bool stored;         /* of a swizzle: what it names is changed */
     const char *refusal; /* NULL, or why it cannot be translated */
 };
 
@@ -43,8 +43,8 @@ struct code_watch {
     struct code_context *context;
     struct code_watch_token *tokens;
     uint32_t count;
-    struct vec texts;    /* of struct code_watch_text */
-    struct vec items;    /* of struct code_watch_item */
+    struct vec texts; /* of struct code_watch_text */
+    struct vec items; /* of struct code_watch_item */
 };
 
 /* FGPU_E_NOMEM through the context; call code_watch_fini in any case. */
@@ -79,6 +79,9 @@ void code_watch_choice(struct code_watch *watch, const uint32_t places[3], uint3
 /* A call of a function of the text, or of none: the name's token, and behind the `)`. */
 void code_watch_call(const struct code_parser *parser, uint32_t name, uint32_t end,
                      const struct code_function *function);
+
+/* `vec_step ( type )`, tokens [begin, end). */
+void code_watch_step(struct code_watch *watch, uint32_t begin, uint32_t end);
 
 /* A variable whose specifiers begin at that token. */
 void code_watch_variable(const struct code_parser *parser, uint32_t begin,
