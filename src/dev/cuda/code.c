@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/error.h"
 #include "dev/cuda/compile.h"
+#include "dev/cuda/translate.h"
 #include "dev/cuda/text.h"
 
 #define CODE_LOG_BYTES 8192u
@@ -60,7 +61,7 @@ static bool code_check(struct cuda_code *code, const fgpu_code_source *source,
 
     if (api->function_param == NULL)
         return true;
-    for (size_t offset = 0, bytes = 0; count <= LIMITS_KERNEL_ARGS; count++) {
+    for (size_t offset = 0, bytes = 0; count <= LIMITS_KERNEL_ARGS + code->hidden; count++) {
         if (api->function_param(code->function, count, &offset, &bytes) != CUDA_SUCCESS)
             break;
         if (count < LIMITS_KERNEL_ARGS)
@@ -122,16 +123,31 @@ static fgpu_status code_make(struct cuda_code *code, const fgpu_code_source *sou
     return error == CUDA_SUCCESS ? status : code_fail(code, source, error, built);
 }
 
+static fgpu_status code_make_translated(struct cuda_code *code, const fgpu_code_source *source,
+                                        fgpu_code_built *built)
+{
+    struct cuda_translation translation;
+    fgpu_status status = cuda_translate(source, built, &translation);
+
+    if (status != FGPU_OK)
+        return status;
+    code->hidden = translation.hidden;
+    memcpy(code->required_local, built->required_local, sizeof code->required_local);
+    status = code_make(code, &translation.source, built);
+    cuda_translation_fini(&translation);
+    return status;
+}
+
 fgpu_status cuda_code_build(void *device, const fgpu_code_source *source, fgpu_code_built *built)
 {
     struct cuda_code *code = NULL;
     fgpu_status status;
 
     *built = (fgpu_code_built){0};
-    if (source->kind != FGPU_VARIANT_CUDA)
-        return error_set(FGPU_E_UNSUPPORTED, "cuda: variant kind %u, CUDA C (3) only",
-                         source->kind);
-    if (source->form != FGPU_FORM_WHOLE)
+    if (source->kind != FGPU_VARIANT_CUDA && source->kind != FGPU_VARIANT_OPENCL)
+        return error_set(FGPU_E_UNSUPPORTED,
+                         "cuda: variant kind %u, OpenCL C (1) and CUDA C (3) only", source->kind);
+    if (source->form != FGPU_FORM_WHOLE && source->kind == FGPU_VARIANT_CUDA)
         return error_set(FGPU_E_UNSUPPORTED, "cuda: CUDA C runs in whole grids only");
     if (source->arg_count > LIMITS_KERNEL_ARGS)
         return error_set(FGPU_E_LIMIT, "cuda: %u arguments, at most %u", source->arg_count,
@@ -141,7 +157,11 @@ fgpu_status cuda_code_build(void *device, const fgpu_code_source *source, fgpu_c
         return FGPU_E_NOMEM;
     code->device = device;
     code->arg_count = source->arg_count;
-    status = code_make(code, source, built);
+    code->form = source->form;
+    if (source->kind == FGPU_VARIANT_OPENCL)
+        status = code_make_translated(code, source, built);
+    else
+        status = code_make(code, source, built);
     if (status == FGPU_OK)
         built->code = (fgpu_code)(uintptr_t)code;
     else

@@ -14,6 +14,7 @@
 #define COMMAND_GROUP_ITEMS 256u /* of a work group that we choose, at most */
 #define COMMAND_FILL_CALLS 48u   /* 16 and the doubling of bytes and rows, about */
 #define COMMAND_LOCAL_ALIGN 16u
+#define COMMAND_HIDDEN 4u /* arguments that launches of OpenCL C do not give */
 
 /* ---- copies --------------------------------------------------------------------------------- */
 
@@ -223,7 +224,8 @@ struct command_launch {
     unsigned shared;
     uint64_t addresses[LIMITS_KERNEL_ARGS];
     unsigned offsets[LIMITS_KERNEL_ARGS]; /* of local arguments, in the shared memory */
-    void *arguments[LIMITS_KERNEL_ARGS];
+    uint64_t first[3];                    /* the last hidden argument (code/cuda.h) */
+    void *arguments[LIMITS_KERNEL_ARGS + COMMAND_HIDDEN];
 };
 
 /* The work-group size; where nobody says one, the largest that divides the first dimension. */
@@ -235,6 +237,8 @@ static bool command_shape(const struct cuda_code *code, const fgpu_cmd_launch *l
     for (uint32_t d = 0; d < 3; d++) {
         uint64_t global = d < launch->dims ? launch->global[d] : 1;
         uint64_t local = d < launch->dims ? launch->local[d] : 1;
+        if (local == 0 && code->required_local[d] != 0)
+            local = code->required_local[d];
         if (local == 0 && d == 0) {
             local = code->max_items < COMMAND_GROUP_ITEMS ? code->max_items : COMMAND_GROUP_ITEMS;
             while (global % local != 0)
@@ -242,6 +246,8 @@ static bool command_shape(const struct cuda_code *code, const fgpu_cmd_launch *l
         }
         local = local != 0 ? local : 1;
         if (global == 0 || global % local != 0 || global / local > UINT32_MAX >> 1)
+            return false;
+        if (code->required_local[d] != 0 && local != code->required_local[d])
             return false;
         items *= local;
         shape->grid[d] = (unsigned)(global / local);
@@ -287,11 +293,14 @@ static cuda_result command_launch(struct cuda_queue *queue, const fgpu_cmd_launc
     cuda_result error;
 
     if (launch->dims < 1 || launch->dims > 3 || launch->part != FGPU_LAUNCH_WHOLE ||
-        launch->arg_count != code->arg_count || !command_shape(code, launch, &shape))
+        code->form != FGPU_FORM_WHOLE || launch->arg_count != code->arg_count ||
+        !command_shape(code, launch, &shape))
         return CUDA_ERROR_INVALID_VALUE;
     for (uint32_t i = 0; i < launch->arg_count; i++)
         if (!command_argument(code, &launch->args[i], i, &shape))
             return CUDA_ERROR_INVALID_VALUE;
+    if (code->hidden != 0)
+        shape.arguments[launch->arg_count + code->hidden - 1] = shape.first;
     error = queue->api->launch(code->function, shape.grid[0], shape.grid[1], shape.grid[2],
                                shape.block[0], shape.block[1], shape.block[2], shape.shared,
                                queue->stream, shape.arguments, NULL);

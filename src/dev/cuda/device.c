@@ -167,7 +167,7 @@ static void device_find_caps(struct cuda_device *device, const fgpu_backend_opti
     *caps = (fgpu_device_caps){.struct_bytes = sizeof *caps,
                                .queue_count = CUDA_DEVICE_QUEUES,
                                .copy_queue_count = CUDA_DEVICE_COPIES,
-                               .variants = 1u << FGPU_VARIANT_CUDA,
+                               .variants = 1u << FGPU_VARIANT_CUDA | 1u << FGPU_VARIANT_OPENCL,
                                .suballocate = 1,
                                .offset_align_bytes = 1,
                                .max_group_items = 1024,
