@@ -13,7 +13,7 @@
 
 enum {
     RANDOM_OPENCL_TEXT = 1 << 16,
-    RANDOM_OPENCL_STATEMENTS = 24,
+    RANDOM_OPENCL_STATEMENTS = 10,
     RANDOM_OPENCL_SLOT = 128, /* bytes that a statement writes for each item, at most */
     RANDOM_OPENCL_IN = 256    /* bytes that an item reads */
 };
