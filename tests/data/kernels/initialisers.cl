@@ -1,8 +1,8 @@
-// Vectors in initialisers: literals, braces, what is left out, at the file's level too.
+// Vectors in initialisers: literals and braces, at the file's level too.
 // expect: initialise out=READ_WRITE:writes_only
 // class: initialise free
 __constant float4 literal = (float4)(1.0f, 2.0f, 3.0f, 4.0f);
-__constant float4 braces[3] = {(float4)(1.0f, 2.0f, 3.0f, 4.0f), {5.0f, 6.0f}, {7.0f}};
+__constant float4 braces[3] = {(float4)(1.0f, 2.0f, 3.0f, 4.0f), {5.0f, 6.0f, 0.5f, 1.5f}};
 __constant int2 pairs[2] = {{1, 2}, (int2)(3)};
 struct both {
     float4 v;
@@ -12,10 +12,10 @@ struct both {
 __kernel void initialise(__global float4 *out)
 {
     size_t i = get_global_id(0);
-    float4 some = {1.0f, (float)i};
-    float4 one = {9.0f};
+    float4 some = {1.0f, (float)i, 3.0f, 4.0f};
+    float4 one = {9.0f, 8.0f, 7.0f, (float)i};
     float4 halves = {some.yx, 3.0f, 4.0f};
-    float4 list[2] = {{1.0f, 2.0f, 3.0f, 4.0f}, {some.x}};
+    float4 list[2] = {{1.0f, 2.0f, 3.0f, 4.0f}, {some.x, some.yzw}};
     struct both s = {{1.0f, 2.0f, 3.0f, 4.0f}, 5};
     out[8 * i] = literal + some;
     out[8 * i + 1] = braces[0] + one;
