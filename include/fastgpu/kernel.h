@@ -65,7 +65,9 @@ FGPU_API fgpu_status fgpu_kernel_create_opencl(fgpu_pool pool, const char *sourc
  * the source has no such kernel (the text lists those it has), FGPU_E_INVAL when its parameters
  * contradict those declared, FGPU_E_UNSUPPORTED for parameters of other kinds (images),
  * FGPU_E_LIMIT (16 MiB, 64 parameters, 16 variants), FGPU_E_SYSTEM when no thread can be started
- * that would compile it, FGPU_E_NOMEM. Compilation happens later, per device. */
+ * that would compile it, FGPU_E_NOMEM. Compilation happens later, per device; `cuda` devices
+ * translate it (docs/gpu.md says what they do not take) unless the kernel has a CUDA C variant too.
+ */
 FGPU_API fgpu_status fgpu_kernel_add_opencl(fgpu_kernel kernel, const char *source,
                                             const char *entry, const char *options);
 
