@@ -1,7 +1,7 @@
 /* Translated OpenCL C through the machine's own NVRTC, to PTX: the kernels of the corpus, of the
  * demonstration and of the examples, whole, sliced and guarded; compiled only, so no card is
  * needed. Exits 77 where NVRTC is not installed. Of the corpus the first kernel of every
- * third file, in a plain run; with FASTGPU_TEST_SEEDS set, all of them.
+ * fifth file, in a plain run; with FASTGPU_TEST_SEEDS set, all of them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #include "dev/cuda/loader.h"
 #include "lib/kernel_corpus.h"
 
-enum { LEAST_BUILT = 30, LEAST_REFUSED = 1, OPTIONS = 8 };
+enum { LEAST_BUILT = 20, OPTIONS = 8 };
 
 static const struct cuda_nvrtc *nvrtc;
 static char target[40];
@@ -130,7 +130,7 @@ static void check_corpus_file(const struct corpus_file *file, void *unused)
     bool all = getenv("FASTGPU_TEST_SEEDS") != NULL;
 
     (void)unused;
-    if (file->builds && (all || number++ % 3 == 0))
+    if (file->builds && (all || number++ % 5 == 0))
         check_text(file->name, file->text, file->options, all ? 64 : 1, all);
 }
 
@@ -138,8 +138,7 @@ static void test_corpus(void **state)
 {
     (void)state;
     assert_true(corpus_each(check_corpus_file, NULL) > 0);
-    assert_true(built >= 10);
-    assert_true(refused >= LEAST_REFUSED);
+    assert_true(built >= 6);
 }
 
 static void check_folder(const char *folder)
