@@ -67,6 +67,51 @@ static void test_pieces(void **state)
     fake_check_clean();
 }
 
+/* More pieces than a stream takes without making the caller wait: in parts, under one number, with
+ * its time where asked for; what comes behind it comes after it. */
+static void test_parts(void **state)
+{
+    enum { ROWS = 1000, PITCH = 103 };
+    struct rig rig;
+    static unsigned char from[ROWS * PITCH], to[ROWS * PITCH];
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 9);
+    rig_noise(&rng, from, sizeof from);
+    fake.set("pitch", 100); /* so that each row is a piece */
+    rig_open(&rig, &target);
+    fgpu_mem mem = rig_alloc(&rig, sizeof from);
+    fgpu_cmd_copy in = {.src = (uintptr_t)from,
+                        .src_is_host = 1,
+                        .dst = mem,
+                        .src_pitch_bytes = PITCH,
+                        .dst_pitch_bytes = PITCH,
+                        .row_bytes = 90,
+                        .rows = ROWS};
+    fgpu_cmd_copy out = {.src = mem,
+                         .dst_is_host = 1,
+                         .dst = (uintptr_t)to,
+                         .src_pitch_bytes = PITCH,
+                         .dst_pitch_bytes = PITCH,
+                         .row_bytes = 90,
+                         .rows = ROWS};
+    fgpu_cmd cmds[] = {{FGPU_CMD_COPY, FGPU_CMD_TIMED, &in}, {FGPU_CMD_COPY, 0, &out}};
+    in.result.timed = 0;
+    uint64_t before = rig.queues[1].accepted;
+    rig_wait(&rig, 1, rig_submit(&rig, 1, cmds, 2));
+    assert_int_equal(rig.queues[1].accepted, before + 2);
+    assert_int_equal(in.result.status, FGPU_OK);
+    assert_int_equal(out.result.status, FGPU_OK);
+    assert_int_equal(in.result.timed, 1);
+    assert_true(in.result.end_ns > in.result.start_ns);
+    for (int row = 0; row < ROWS; row++)
+        assert_memory_equal(to + row * PITCH, from + row * PITCH, 90);
+    rig_free(&rig, mem);
+    rig_close(&rig);
+    fake_check_clean();
+}
+
 static void test_pinned(void **state)
 {
     struct rig rig;
@@ -122,6 +167,20 @@ static void test_rows(void **state)
         cmds[i] = (fgpu_cmd){FGPU_CMD_COPY, 0, &copies[i]};
     }
     rig_wait(&rig, 0, rig_submit(&rig, 0, cmds, 3));
+    fgpu_cmd_fill fills[2];
+    for (int i = 0; i < 2; i++) { /* the same of fills with a long pattern */
+        fills[i] = (fgpu_cmd_fill){.mem = a,
+                                   .pitch_bytes = 10,
+                                   .row_bytes = 8,
+                                   .rows = 300,
+                                   .pattern_bytes = 8,
+                                   .pattern = {1, 2, 3, 4, 5, 6, 7, 8}};
+        cmds[i] = (fgpu_cmd){FGPU_CMD_FILL, 0, &fills[i]};
+    }
+    rig_wait(&rig, 0, rig_submit(&rig, 0, cmds, 2));
+    rig_read(&rig, a, 0, to, sizeof to);
+    for (int i = 0; i < 3000; i++)
+        assert_int_equal(to[i], i % 10 < 8 ? i % 10 + 1 : from[i]);
     rig_read(&rig, b, 0, to, sizeof to);
     for (int i = 0; i < 2700; i++)
         assert_int_equal(to[i], i % 9 < 8 ? from[i / 9 * 10 + i % 9] : from[i]);
@@ -135,6 +194,17 @@ static const char add_text[] =
     "#ifndef STEP\n#define STEP 1\n#endif\n"
     "__global__ void __launch_bounds__(64) add(unsigned *p) { p[threadIdx.x] += STEP; }";
 
+static const char include_text[] = "#  include <stddef.h>\n"
+                                   "__global__ void add(unsigned *p) { p[threadIdx.x] += 1; }";
+
+static fgpu_code build_source(struct rig *rig, fgpu_code_source source, fgpu_code_built *built)
+{
+    if (device_code_build(&rig->device, &source, built) != FGPU_OK)
+        fail_msg("%s: %s", error_text(), built->log != NULL ? built->log : "");
+    free(built->log);
+    return built->code;
+}
+
 static fgpu_code build_add(struct rig *rig, const char *folder, const char *options,
                            fgpu_code_built *built)
 {
@@ -145,10 +215,20 @@ static fgpu_code build_add(struct rig *rig, const char *folder, const char *opti
                                .options = options,
                                .cache_dir = folder};
 
-    if (device_code_build(&rig->device, &source, built) != FGPU_OK)
-        fail_msg("%s: %s", error_text(), built->log != NULL ? built->log : "");
-    free(built->log);
-    return built->code;
+    return build_source(rig, source, built);
+}
+
+static fgpu_code build_text(struct rig *rig, const char *folder, const char *text,
+                            fgpu_code_built *built)
+{
+    fgpu_code_source source = {.kind = FGPU_VARIANT_CUDA,
+                               .arg_count = 1,
+                               .text = text,
+                               .entry = "add",
+                               .options = "",
+                               .cache_dir = folder};
+
+    return build_source(rig, source, built);
 }
 
 static void run_add(struct rig *rig, fgpu_code code, uint32_t step)
@@ -191,6 +271,12 @@ static void test_cache(void **state)
     assert_int_equal(built.cached, 0);
     run_add(&rig, build_add(&rig, NULL, "  -DSTEP=6\t", &built), 6);
     assert_int_equal(built.cached, 0);
+    for (int i = 0; i < 2; i++) { /* what depends on other files is not kept */
+        run_add(&rig, build_add(&rig, folder, "-DSTEP=7 -Dinclude", &built), 7);
+        assert_int_equal(built.cached, 0);
+        run_add(&rig, build_text(&rig, folder, include_text, &built), 1);
+        assert_int_equal(built.cached, 0);
+    }
     rig_close(&rig);
     fake_check_clean();
 }
@@ -285,10 +371,10 @@ static void test_info(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_pieces, setup),  cmocka_unit_test_setup(test_pinned, setup),
-        cmocka_unit_test_setup(test_rows, setup),    cmocka_unit_test_setup(test_cache, setup),
-        cmocka_unit_test_setup(test_options, setup), cmocka_unit_test_setup(test_readings, setup),
-        cmocka_unit_test_setup(test_info, setup),
+        cmocka_unit_test_setup(test_parts, setup),    cmocka_unit_test_setup(test_pieces, setup),
+        cmocka_unit_test_setup(test_pinned, setup),   cmocka_unit_test_setup(test_rows, setup),
+        cmocka_unit_test_setup(test_cache, setup),    cmocka_unit_test_setup(test_options, setup),
+        cmocka_unit_test_setup(test_readings, setup), cmocka_unit_test_setup(test_info, setup),
     };
 
     if (!fake_open())

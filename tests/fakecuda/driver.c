@@ -106,7 +106,7 @@ FAKE(int, cuDeviceGetAttribute, (int *value, int which, int device))
         *value = 101376;
         break;
     case 11: /* pitch */
-        *value = 2147483647;
+        *value = (int)fake_get(FAKE_pitch);
         break;
     case 13: /* kHz */
         *value = 1755000;

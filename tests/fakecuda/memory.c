@@ -14,6 +14,7 @@ struct block {
 static pthread_mutex_t memory_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct block *memory_blocks;
 static uint64_t memory_used; /* of the card */
+static uint64_t memory_kept; /* by the card's pool, for nobody */
 
 enum fake_memory fake_where(uint64_t address, uint64_t bytes)
 {
@@ -62,6 +63,7 @@ static int memory_put(uint64_t address, enum fake_memory kind, bool pooled)
             continue;
         *link = block->next;
         memory_used -= kind == FAKE_DEVICE ? block->bytes : 0;
+        memory_kept += pooled ? block->bytes : 0;
         free((void *)(uintptr_t)block->address);
         free(block);
         error = CUDA_SUCCESS;
@@ -126,12 +128,27 @@ FAKE(int, cuMemFreeAsync, (uint64_t address, void *stream))
     return stream != NULL ? memory_put(address, FAKE_DEVICE, true) : CUDA_ERROR_INVALID_VALUE;
 }
 
+FAKE(int, cuMemPoolTrimTo, (void *pool, size_t keep))
+{
+    pthread_mutex_lock(&memory_lock);
+    if (memory_kept > keep)
+        memory_kept = keep;
+    pthread_mutex_unlock(&memory_lock);
+    return pool != NULL ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+FAKE(long, fakecuda_kept, (void))
+{
+    return (long)memory_kept;
+}
+
 FAKE(int, cuMemHostAlloc, (void **memory, size_t bytes, unsigned flags))
 {
     uint64_t address = 0;
     int error = (int)fake_get(FAKE_host_alloc_error);
 
     (void)flags;
+    fake_wait_all();
     if (error == 0)
         error = memory_get(&address, bytes, FAKE_HOST, false);
     *memory = (void *)(uintptr_t)address;

@@ -22,6 +22,15 @@ struct event {
     atomic_bool recorded;
 };
 
+static atomic_long stream_flight; /* commands, in all streams */
+
+/* Counts only: what it would wait for may never end. */
+void fake_wait_all(void)
+{
+    if (atomic_load(&stream_flight) != 0 && fake_broken() == 0)
+        (void)atomic_fetch_add(&fake_settings[FAKE_waited], 1);
+}
+
 uint64_t fake_now_ns(void)
 {
     struct timespec now;
@@ -60,6 +69,7 @@ static void *stream_run(void *arg)
         pthread_mutex_unlock(&stream->lock);
         stream_delay(stream);
         op->run(op);
+        (void)atomic_fetch_sub(&stream_flight, 1);
         pthread_mutex_lock(&stream->lock);
         stream->running = false;
         stream->depth--;
@@ -85,6 +95,7 @@ int fake_enqueue(void *handle, struct fake_op *op)
         (void)atomic_fetch_add(&fake_settings[FAKE_blocked], 1);
     while (stream->depth >= fake_get(FAKE_depth) && fake_broken() == 0)
         pthread_cond_wait(&stream->changed, &stream->lock);
+    (void)atomic_fetch_add(&stream_flight, 1);
     op->next = NULL;
     *stream->last = op;
     stream->last = &op->next;

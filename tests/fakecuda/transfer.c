@@ -115,7 +115,9 @@ FAKE(int, cuMemcpy2DAsync_v2, (const struct cuda_copy_2d *copy, void *stream))
     if (fake_get(FAKE_copy_2d_error) != 0)
         return (int)fake_get(FAKE_copy_2d_error);
     if (copy->src_x != 0 || copy->src_y != 0 || copy->dst_x != 0 || copy->dst_y != 0 ||
-        copy->width > copy->src_pitch || copy->width > copy->dst_pitch)
+        copy->width > copy->src_pitch || copy->width > copy->dst_pitch ||
+        copy->src_pitch > (size_t)fake_get(FAKE_pitch) ||
+        copy->dst_pitch > (size_t)fake_get(FAKE_pitch))
         return CUDA_ERROR_INVALID_VALUE;
     block.src = copy->src_type == 1 ? (uint64_t)(uintptr_t)copy->src_host : copy->src_device;
     block.dst = copy->dst_type == 1 ? (uint64_t)(uintptr_t)copy->dst_host : copy->dst_device;

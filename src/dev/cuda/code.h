@@ -18,12 +18,17 @@ struct cuda_code {
     uint32_t max_items;                     /* of a work group */
     uint32_t max_dynamic;                   /* bytes of shared memory a launch may ask for */
     uint32_t arg_bytes[LIMITS_KERNEL_ARGS]; /* 0: the driver does not tell */
+    struct cuda_code *next_retired;         /* the device's list */
 };
 
 /* FGPU_E_BUILD with a log; FGPU_E_UNSUPPORTED for other variants, other forms, or without NVRTC;
  * FGPU_E_NOMEM, FGPU_E_DEVICE..., each with a text. */
 fgpu_status cuda_code_build(void *device, const fgpu_code_source *source, fgpu_code_built *built);
+/* Unloads later, by cuda_code_sweep(): it may wait for all that runs on the card. */
 void cuda_code_free(void *device, fgpu_code code);
+
+/* Unloads what was freed; with `force` also while something runs. */
+void cuda_code_sweep(struct cuda_device *device, bool force);
 
 static inline struct cuda_code *cuda_code_of(fgpu_code code)
 {

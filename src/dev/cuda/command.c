@@ -86,7 +86,7 @@ static cuda_result command_copy_move(struct cuda_queue *queue, const fgpu_cmd_co
     return command_copy_rows(queue, &flat, record);
 }
 
-static cuda_result command_copy(struct cuda_queue *queue, const fgpu_cmd_copy *copy,
+static cuda_result command_copy(struct cuda_queue *queue, fgpu_cmd_copy *copy,
                                 struct cuda_record *record)
 {
     uint64_t host = copy->src_is_host != 0 ? copy->src + copy->src_offset_bytes
@@ -210,6 +210,10 @@ static cuda_result command_fill(struct cuda_queue *queue, const fgpu_cmd_fill *f
         record->spent = 1;
         return error;
     }
+    /* Where the driver refuses blocks inside the card, the rows go one by one: found out too late,
+     * for the first of them is filled by then. */
+    if (!flat && fill->rows > LIMITS_CUDA_PIECES && !cuda_queue_over(queue))
+        return CUDA_ERROR_NOT_READY;
     record->runs = true;
     record->spent = COMMAND_FILL_CALLS;
     error = command_fill_row(queue, at, row_bytes, &pattern);
@@ -306,7 +310,7 @@ cuda_result cuda_command_enqueue(struct cuda_queue *queue, const fgpu_cmd *cmd,
                                  struct cuda_record *record)
 {
     const fgpu_cmd_launch *launch = cmd->body;
-    const fgpu_cmd_copy *copy = cmd->body;
+    fgpu_cmd_copy *copy = cmd->body;
     const fgpu_cmd_fill *fill = cmd->body;
 
     switch (cmd->kind) {

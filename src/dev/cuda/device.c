@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "dev/cuda/code.h"
 #include "dev/cuda/sensors.h"
 #include "dev/cuda/text.h"
 #include "dev/cuda/watch.h"
@@ -276,16 +277,30 @@ fgpu_status cuda_device_open(const fgpu_backend_options *options, uint32_t index
     return FGPU_OK;
 }
 
+/* What was given back to the card's pool goes back to the card, for others to use: the pool itself
+ * gives it back when the host waits for the driver, which we never do. */
+static void device_close_pool(struct cuda_device *device)
+{
+    const struct cuda_api *api = device->api;
+
+    if (device->memory == NULL)
+        return;
+    if (api->pool_trim != NULL &&
+        cuda_device_settle(device, device->memory, LIMITS_CUDA_LOST_NS) == CUDA_SUCCESS)
+        (void)api->pool_trim(device->pool, 0);
+    (void)api->stream_destroy(device->memory);
+}
+
 void cuda_device_close(void *closed)
 {
     struct cuda_device *device = closed;
 
     if (device == NULL)
         return;
+    cuda_code_sweep(device, true);
     cuda_watch_destroy(device->watch);
     if (!device->leaked && cuda_device_enter(device) == CUDA_SUCCESS) {
-        if (device->memory != NULL)
-            (void)device->api->stream_destroy(device->memory);
+        device_close_pool(device);
         cuda_device_leave(device);
     }
     /* With a kernel still running the context stays until the process ends. */

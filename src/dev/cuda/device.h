@@ -20,6 +20,7 @@
 #define CUDA_DEVICE_REASON 256u
 
 struct cuda_watch;
+struct cuda_code;
 
 struct cuda_device {
     const struct cuda_api *api;
@@ -42,8 +43,9 @@ struct cuda_device {
 
     struct lock lock; /* the fields below */
     char reason[CUDA_DEVICE_REASON];
-    bool lost;   /* reason tells why */
-    bool leaked; /* a queue could not be closed */
+    bool lost;                 /* reason tells why */
+    bool leaked;               /* a queue could not be closed */
+    struct cuda_code *retired; /* freed, to be unloaded (code.h) */
 };
 
 fgpu_status cuda_device_probe(const fgpu_backend_options *options, fgpu_device_info *infos,
