@@ -259,6 +259,8 @@ typedef struct fgpu_device_caps {
                                   not fill the device, beside what the others run. Not together
                                   with copy_queue_count */
     uint32_t fill_groups;      /* work groups that fill the device; 0: not known */
+    uint32_t host_pins;        /* the table has host_pin and host_unpin */
+    uint32_t reserved2;
 } fgpu_device_caps;
 
 typedef struct fgpu_backend {
@@ -316,6 +318,14 @@ typedef struct fgpu_backend {
      * take that work-group size in that form. [in] launch: code of a form other than WHOLE;
      * arguments that are valid for it, whose memory nobody frees meanwhile. */
     fgpu_status (*code_warm)(void *device, const fgpu_cmd_launch *launch);
+
+    /* Devices with caps.host_pins, else NULL: host memory that copies of all devices of the kind
+     * use without a detour from then on. An error: they take the detour. host_unpin: with the
+     * address that was pinned, when no copy of it is in flight; an error means that the device may
+     * still use the memory, which must never be freed then. May block. One thread at a time, at the
+     * same time as anything else. */
+    fgpu_status (*host_pin)(void *device, void *memory, uint64_t bytes);
+    fgpu_status (*host_unpin)(void *device, void *memory);
 } fgpu_backend;
 
 /* Make a backend known to pools opened later in this process. [borrow] backend for ever. Errors:

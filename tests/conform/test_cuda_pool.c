@@ -2,6 +2,7 @@
  * that move, a card that dies, one that does not open.
  */
 #include <stdlib.h>
+#include <unistd.h>
 #include "lib/fakecuda_rig.h"
 #define rig_open pool_open
 #define rig_close pool_close
@@ -81,6 +82,39 @@ static void test_results(void **state)
     rig_need(fgpu_pool_close(rig_pool));
     fake_check_clean();
     assert_int_equal(fake.get("waited"), 0);
+}
+
+/* The pool's own host memory is pinned, by a thread of its own: then nothing is staged. */
+static void test_pinned(void **state)
+{
+    (void)state;
+    pool_open("devices=cuda;cache=;log=off");
+    fgpu_kernel kernel = step_kernel(false);
+    chain(kernel, 1);
+    for (int i = 0; i < 5000 && fake.get("registered") == 0; i++)
+        (void)usleep(1000);
+    assert_true(fake.get("registered") > 0);
+    long staged = fake.get("staged");
+    chain(kernel, 30);
+    assert_int_equal(fake.get("staged"), staged);
+    rig_need(fgpu_kernel_destroy(kernel));
+    rig_need(fgpu_pool_close(rig_pool));
+    fake_check_clean();
+}
+
+/* Where it cannot be pinned, it is staged. */
+static void test_not_pinned(void **state)
+{
+    (void)state;
+    fake.set("register_error", 801);
+    pool_open("devices=cuda;cache=;log=off;validate=on");
+    fgpu_kernel kernel = step_kernel(false);
+    chain(kernel, 30);
+    assert_true(fake.get("staged") > 0);
+    assert_int_equal(fake.get("registered"), 0);
+    rig_need(fgpu_kernel_destroy(kernel));
+    rig_need(fgpu_pool_close(rig_pool));
+    fake_check_clean();
 }
 
 /* Kernels that go while others run: nothing waits for these. */
@@ -190,6 +224,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_results, setup),
+        cmocka_unit_test_setup(test_pinned, setup),
+        cmocka_unit_test_setup(test_not_pinned, setup),
         cmocka_unit_test_setup(test_kernels_go, setup),
         cmocka_unit_test_setup(test_small_memory, setup),
         cmocka_unit_test_setup(test_lost, setup),

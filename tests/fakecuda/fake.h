@@ -31,6 +31,9 @@
     X(alloc_error, 0)                                                                              \
     X(alloc_error_once, 0)                                                                         \
     X(host_alloc_error, 0)                                                                         \
+    X(register_error, 0)                                                                           \
+    X(registered, 0)        /* [counted] pieces of host memory */                                  \
+    X(staged, 0)            /* [counted] functions that streams call */                            \
     X(launch_error_once, 0) /* what the launching call returns */                                  \
     X(launch_error, 0)                                                                             \
     X(run_error_once, 0) /* what the next kernel does to the context */                            \
@@ -85,6 +88,9 @@ enum fake_memory { FAKE_NOWHERE, FAKE_HOST, FAKE_DEVICE };
 
 /* Where all of the bytes lie. */
 enum fake_memory fake_where(uint64_t address, uint64_t bytes);
+
+/* A context that is gone pins nothing. */
+void fake_unpin_all(void);
 
 /* ---- streams -------------------------------------------------------------------------------- */
 

@@ -178,6 +178,7 @@ FAKE(int, cuLaunchHostFunc, (void *stream, void (*call)(void *user), void *user)
         free(op);
         return fake_broken();
     }
+    (void)atomic_fetch_add(&fake_settings[FAKE_staged], 1);
     *op = (struct call_op){{.run = call_run}, call, user};
     return fake_enqueue(stream, &op->op);
 }

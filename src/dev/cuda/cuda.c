@@ -24,4 +24,6 @@ const fgpu_backend cuda_backend = {
     .poll = cuda_queue_poll,
     .sample = cuda_device_sample,
     .reason = cuda_device_reason,
+    .host_pin = cuda_mem_pin,
+    .host_unpin = cuda_mem_unpin,
 };

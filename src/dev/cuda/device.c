@@ -170,6 +170,7 @@ static void device_find_caps(struct cuda_device *device, const fgpu_backend_opti
                                .copy_queue_count = CUDA_DEVICE_COPIES,
                                .variants = 1u << FGPU_VARIANT_CUDA,
                                .suballocate = 1,
+                               .host_pins = 1,
                                .offset_align_bytes = 1,
                                .max_group_items = 1024,
                                .max_queue_commands = LIMITS_CUDA_COMMANDS,

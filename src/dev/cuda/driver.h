@@ -109,6 +109,7 @@ enum cuda_function_attribute {
 #define CUDA_EVENT_UNTIMED 2u
 #define CUDA_POINTER_MEMORY_TYPE 2 /* of cuPointerGetAttribute */
 #define CUDA_HOSTALLOC_PORTABLE 1u
+#define CUDA_HOSTREGISTER_PORTABLE 1u
 #define CUDA_JIT_ERROR_LOG 5
 #define CUDA_JIT_ERROR_LOG_BYTES 6
 
@@ -153,6 +154,8 @@ struct cuda_copy_2d {
     X(mem_alloc, "cuMemAlloc_v2", (cuda_ptr * address, size_t bytes))                              \
     X(mem_free, "cuMemFree_v2", (cuda_ptr address))                                                \
     X(host_alloc, "cuMemHostAlloc", (void **memory, size_t bytes, unsigned flags))                 \
+    X(host_register, "cuMemHostRegister_v2", (void *memory, size_t bytes, unsigned flags))         \
+    X(host_unregister, "cuMemHostUnregister", (void *memory))                                      \
     X(host_free, "cuMemFreeHost", (void *memory))                                                  \
     X(pointer_attribute, "cuPointerGetAttribute", (void *value, int which, cuda_ptr address))      \
     X(stream_create, "cuStreamCreate", (cuda_stream * stream, unsigned flags))                     \

@@ -78,3 +78,37 @@ void cuda_mem_free(void *opened, fgpu_mem mem)
     mem_put(device, mem);
     cuda_device_leave(device);
 }
+
+fgpu_status cuda_mem_pin(void *opened, void *memory, uint64_t bytes)
+{
+    struct cuda_device *device = opened;
+    cuda_result error = cuda_device_enter(device);
+
+    if (error == CUDA_SUCCESS) {
+        error = device->api->host_register(memory, bytes, CUDA_HOSTREGISTER_PORTABLE);
+        cuda_device_leave(device);
+    }
+    if (error == CUDA_SUCCESS)
+        return FGPU_OK;
+    return error_set(cuda_text_status(error), "cuda:%u: %llu bytes cannot be pinned: %s (%d)",
+                     device->index, (unsigned long long)bytes, cuda_text_name(error), error);
+}
+
+fgpu_status cuda_mem_unpin(void *opened, void *memory)
+{
+    struct cuda_device *device = opened;
+    cuda_result error = CUDA_SUCCESS;
+
+    if (device->leaked) /* a queue that never ended may still copy */
+        return FGPU_E_DEVICE_LOST;
+    error = cuda_device_enter(device);
+    if (error == CUDA_SUCCESS) {
+        error = device->api->host_unregister(memory);
+        cuda_device_leave(device);
+    }
+    /* Nothing copies in a context that is broken, and it goes with all that is pinned in it. */
+    if (error == CUDA_SUCCESS || cuda_text_classify(error) == CUDA_TEXT_DEVICE)
+        return FGPU_OK;
+    return error_set(FGPU_E_DEVICE, "cuda:%u: memory cannot be unpinned: %s (%d)", device->index,
+                     cuda_text_name(error), error);
+}

@@ -11,4 +11,9 @@
 fgpu_status cuda_mem_alloc(void *device, uint64_t bytes, fgpu_mem *mem);
 void cuda_mem_free(void *device, fgpu_mem mem);
 
+/* Pins host memory for all cards. Pinning again what somebody else has pinned is an error: he may
+ * give it up at any time. */
+fgpu_status cuda_mem_pin(void *device, void *memory, uint64_t bytes);
+fgpu_status cuda_mem_unpin(void *device, void *memory);
+
 #endif
