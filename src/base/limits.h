@@ -55,6 +55,9 @@
                                                    /* blocks at 1024 */
 #define LIMITS_CUDA_PIECES 128u                    /* driver calls of one, with others in flight */
 #define LIMITS_CUDA_STAGE_BYTES (4u << 20)         /* pinned, for each queue that needs it */
+#define LIMITS_CUDA_GATHER 128u                    /* small copies as one, at most, */
+#define LIMITS_CUDA_GATHER_LEAST 4u                /* at least, */
+#define LIMITS_CUDA_GATHER_BYTES (64u << 10)       /* and bytes of each, at most */
 #define LIMITS_CUDA_TRIES 20u                      /* 1 ms apart, of a command without room */
 #define LIMITS_CUDA_GIVEN_UP 3u                    /* such commands in a row: a broken device */
 #define LIMITS_CUDA_WAIT_NS UINT64_C(10000000000)  /* for an allocation to settle */

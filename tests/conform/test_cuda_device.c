@@ -112,6 +112,77 @@ static void test_parts(void **state)
     fake_check_clean();
 }
 
+/* Small copies that come together go as one, by the driver's call or without, from pinned memory or
+ * staged; what overlaps does not. */
+static void scattered(struct rig *rig, unsigned char *host, long batch, bool overlap)
+{
+    enum { COUNT = 300, BYTES = 40, STEP = 100 };
+    fgpu_cmd_copy copies[COUNT];
+    fgpu_cmd cmds[COUNT];
+    unsigned char before[COUNT * STEP];
+    long batched, staged;
+    fgpu_mem mem = rig_alloc(rig, sizeof before);
+
+    fake.set("batch", batch);
+    memcpy(before, host, sizeof before);
+    for (int out = 0; out < 2; out++) {
+        batched = fake.get("batched");
+        staged = fake.get("staged");
+        for (int i = 0; i < COUNT; i++) {
+            uint64_t at = (uint64_t)((i * 7) % COUNT * STEP); /* in no order */
+            fgpu_mem address = (uintptr_t)host + at;
+            copies[i] = (fgpu_cmd_copy){.src = out ? mem : address,
+                                        .dst = out ? address : mem,
+                                        .src_is_host = !out,
+                                        .dst_is_host = (uint32_t)out,
+                                        .row_bytes = BYTES,
+                                        .rows = 1};
+            *(out ? &copies[i].src_offset_bytes : &copies[i].dst_offset_bytes) =
+                overlap ? at % (uint64_t)(STEP * 3) : at;
+            cmds[i] = (fgpu_cmd){FGPU_CMD_COPY, FGPU_CMD_TIMED, &copies[i]};
+        }
+        rig_wait(rig, 1, rig_submit(rig, 1, cmds, COUNT));
+        for (int i = 0; i < COUNT; i++) {
+            assert_int_equal(copies[i].result.status, FGPU_OK);
+            assert_int_equal(copies[i].result.timed, 1);
+            assert_true(copies[i].result.end_ns >= copies[i].result.start_ns);
+        }
+        assert_int_equal(fake.get("batched") > batched, batch != 0 && (!overlap || out));
+        if (!overlap)
+            assert_true(fake.get("staged") - staged < COUNT / 10);
+        if (!out)
+            memset(host, 0, sizeof before);
+    }
+    for (int i = 0; i < COUNT && !overlap; i++)
+        assert_memory_equal(host + i * STEP, before + i * STEP, BYTES);
+    memcpy(host, before, sizeof before);
+    rig_free(rig, mem);
+}
+
+static void test_scattered(void **state)
+{
+    struct rig rig;
+    static unsigned char pageable[30000];
+    void *pinned = NULL;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 3);
+    rig_noise(&rng, pageable, sizeof pageable);
+    rig_open(&rig, &target);
+    assert_int_equal(fake.host_alloc(&pinned, sizeof pageable, 0), 0);
+    memcpy(pinned, pageable, sizeof pageable);
+    scattered(&rig, pageable, 13, false);
+    scattered(&rig, pinned, 13, false);
+    scattered(&rig, pinned, 12, false);
+    scattered(&rig, pinned, 13, true);
+    scattered(&rig, pinned, 0, false); /* the queue remembers: */
+    scattered(&rig, pageable, 0, false);
+    rig_close(&rig);
+    (void)fake.host_free(pinned);
+    fake_check_clean();
+}
+
 static void test_pinned(void **state)
 {
     struct rig rig;
@@ -371,10 +442,11 @@ static void test_info(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_parts, setup),    cmocka_unit_test_setup(test_pieces, setup),
-        cmocka_unit_test_setup(test_pinned, setup),   cmocka_unit_test_setup(test_rows, setup),
-        cmocka_unit_test_setup(test_cache, setup),    cmocka_unit_test_setup(test_options, setup),
-        cmocka_unit_test_setup(test_readings, setup), cmocka_unit_test_setup(test_info, setup),
+        cmocka_unit_test_setup(test_parts, setup),   cmocka_unit_test_setup(test_scattered, setup),
+        cmocka_unit_test_setup(test_pieces, setup),  cmocka_unit_test_setup(test_pinned, setup),
+        cmocka_unit_test_setup(test_rows, setup),    cmocka_unit_test_setup(test_cache, setup),
+        cmocka_unit_test_setup(test_options, setup), cmocka_unit_test_setup(test_readings, setup),
+        cmocka_unit_test_setup(test_info, setup),
     };
 
     if (!fake_open())

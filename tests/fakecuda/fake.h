@@ -38,6 +38,8 @@
     X(launch_error, 0)                                                                             \
     X(run_error_once, 0) /* what the next kernel does to the context */                            \
     X(copy_2d_error, 0)                                                                            \
+    X(batch, 13)         /* newest interface of cuMemcpyBatchAsync that works; 0: none */          \
+    X(batched, 0)        /* [counted] its calls */                                                 \
     X(pitch, 2147483647) /* of 2-D copies, at most */                                              \
     X(param_error, 0)    /* of cuFuncGetParamInfo */                                               \
     X(delay_us, 30)      /* of each command, at most; drawn */                                     \

@@ -130,6 +130,46 @@ FAKE(int, cuMemcpy2DAsync_v2, (const struct cuda_copy_2d *copy, void *stream))
     return block_add(&block, stream);
 }
 
+/* Each of them as if it were copied by itself: the order is any. */
+static int batch_copy(const uint64_t *dsts, const uint64_t *srcs, const size_t *sizes, size_t count,
+                      void *stream)
+{
+    (void)atomic_fetch_add(&fake_settings[FAKE_batched], 1);
+    for (size_t i = count; i-- > 0;) {
+        bool in = fake_where(dsts[i], sizes[i]) == FAKE_DEVICE;
+        enum fake_memory kinds[2] = {in ? FAKE_DEVICE : block_host(dsts[i], sizes[i]),
+                                     in ? block_host(srcs[i], sizes[i]) : FAKE_DEVICE};
+        int error = block_flat(dsts[i], srcs[i], sizes[i], kinds, stream);
+        if (error != 0)
+            return error;
+    }
+    return CUDA_SUCCESS;
+}
+
+FAKE(int, cuMemcpyBatchAsync,
+     (uint64_t * dsts, uint64_t *srcs, size_t *sizes, size_t count,
+      struct cuda_copy_attributes *attributes, size_t *firsts, size_t attribute_count,
+      size_t *failed, void *stream))
+{
+    if (fake_get(FAKE_batch) < 12)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    if (attribute_count != 1 || firsts[0] != 0 || attributes->src_order != 1 || failed == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    return batch_copy(dsts, srcs, sizes, count, stream);
+}
+
+FAKE(int, cuMemcpyBatchAsync_v2,
+     (uint64_t * dsts, uint64_t *srcs, size_t *sizes, size_t count,
+      struct cuda_copy_attributes *attributes, size_t *firsts, size_t attribute_count,
+      void *stream))
+{
+    if (fake_get(FAKE_batch) < 13)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    if (attribute_count != 1 || firsts[0] != 0 || attributes->src_order != 1)
+        return CUDA_ERROR_INVALID_VALUE;
+    return batch_copy(dsts, srcs, sizes, count, stream);
+}
+
 /* A fill as a block: elements of `element` bytes. */
 static int block_fill(struct block_op block, unsigned element, void *stream)
 {

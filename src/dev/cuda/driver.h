@@ -136,6 +136,15 @@ struct cuda_copy_2d {
     size_t width, height;
 };
 
+/* CUmemcpyAttributes */
+struct cuda_copy_attributes {
+    int src_order;
+    int src_location[2], dst_location[2]; /* for managed memory only */
+    unsigned flags;
+};
+
+#define CUDA_COPY_ORDER_STREAM 1
+
 /* X(field, symbol, parameters): part of every driver since 12.0. */
 #define CUDA_DRIVER_REQUIRED(X)                                                                    \
     X(init, "cuInit", (unsigned flags))                                                            \
@@ -203,6 +212,14 @@ struct cuda_copy_2d {
       (cuda_ptr * address, size_t bytes, cuda_pool pool, cuda_stream stream))                      \
     X(pool_trim, "cuMemPoolTrimTo", (cuda_pool pool, size_t keep_bytes))                           \
     X(pool_free, "cuMemFreeAsync", (cuda_ptr address, cuda_stream stream))                         \
+    X(copy_batch_12, "cuMemcpyBatchAsync",                                                         \
+      (cuda_ptr * dsts, cuda_ptr * srcs, size_t * sizes, size_t count,                             \
+       struct cuda_copy_attributes * attributes, size_t * firsts, size_t attribute_count,          \
+       size_t * failed, cuda_stream stream))                                                       \
+    X(copy_batch_13, "cuMemcpyBatchAsync_v2",                                                      \
+      (cuda_ptr * dsts, cuda_ptr * srcs, size_t * sizes, size_t count,                             \
+       struct cuda_copy_attributes * attributes, size_t * firsts, size_t attribute_count,          \
+       cuda_stream stream))                                                                        \
     X(function_load, "cuFuncLoad", (cuda_function function))                                       \
     X(function_param, "cuFuncGetParamInfo",                                                        \
       (cuda_function function, size_t index, size_t * offset, size_t * bytes))

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "dev/cuda/command.h"
+#include "dev/cuda/gather.h"
 #include "dev/cuda/stage.h"
 #include "dev/cuda/text.h"
 #include "dev/cuda/watch.h"
@@ -63,17 +64,18 @@ static uint64_t queue_ns(float ms)
     return ms > 0 ? (uint64_t)((double)ms * 1e6) : 0;
 }
 
-/* Start and end by our clock. The driver tells only differences between events: the end of the
+/* Start and duration by our clock. The driver tells only differences between events: the end of the
  * timed command before it is where they count from, corrected by what is sure: the start lies after
- * the handing over and after that end, the end before now. */
-static void queue_time(struct cuda_queue *queue, struct cuda_record *record)
+ * the handing over and after that end, the end before now. 0: it does not tell. */
+static uint64_t queue_measure(struct cuda_queue *queue, struct cuda_record *record,
+                              uint64_t *started_ns)
 {
     float took_ms = 0, gap_ms = 0;
     uint64_t now_ns = clock_now_ns(), start_ns = record->before_ns, took_ns;
     cuda_event event = record->end;
 
     if (queue->api->event_elapsed(&took_ms, record->begin, record->end) != CUDA_SUCCESS)
-        return;
+        return 0;
     took_ns = queue_ns(took_ms);
     took_ns = took_ns != 0 ? took_ns : 1;
     if (queue->anchor_ns != 0 &&
@@ -84,12 +86,47 @@ static void queue_time(struct cuda_queue *queue, struct cuda_record *record)
         start_ns = now_ns - took_ns;
     if (start_ns < queue->anchor_ns)
         start_ns = queue->anchor_ns;
-    record->result->timed = 1;
-    record->result->start_ns = start_ns;
-    record->result->end_ns = start_ns + took_ns;
     record->end = queue->anchor; /* may be NULL: made when next needed */
     queue->anchor = event;
     queue->anchor_ns = start_ns + took_ns;
+    *started_ns = start_ns;
+    return took_ns;
+}
+
+/* The share of one in the time of its group, which the first of them asks for. */
+static void queue_time_share(struct cuda_queue *queue, const struct cuda_record *record)
+{
+    struct cuda_record *last = cuda_queue_record(queue, record->group);
+    double each;
+
+    if (record->share_begin == 0) {
+        bool told = last->timed && last->event != NULL && last->status == FGPU_OK;
+        queue->group_took_ns = told ? queue_measure(queue, last, &queue->group_start_ns) : 0;
+    }
+    if (queue->group_took_ns == 0)
+        return;
+    each = (double)queue->group_took_ns / (double)record->share_all;
+    record->result->timed = 1;
+    record->result->start_ns =
+        queue->group_start_ns + (uint64_t)(each * (double)record->share_begin);
+    record->result->end_ns = queue->group_start_ns + (uint64_t)(each * (double)record->share_end);
+}
+
+static void queue_time(struct cuda_queue *queue, struct cuda_record *record)
+{
+    uint64_t start_ns = 0, took_ns = 0;
+
+    if (record->group != 0) {
+        queue_time_share(queue, record);
+        return;
+    }
+    if (record->event != NULL && record->status == FGPU_OK)
+        took_ns = queue_measure(queue, record, &start_ns);
+    if (took_ns == 0)
+        return;
+    record->result->timed = 1;
+    record->result->start_ns = start_ns;
+    record->result->end_ns = start_ns + took_ns;
 }
 
 static void queue_retire(struct cuda_queue *queue, struct cuda_record *record)
@@ -99,7 +136,7 @@ static void queue_retire(struct cuda_queue *queue, struct cuda_record *record)
         record->result->timed = 0;
         queue->told++;
     }
-    if (record->timed && record->event != NULL && record->status == FGPU_OK)
+    if (record->timed)
         queue_time(queue, record);
     free(record->calls);
     record->calls = NULL;
@@ -246,19 +283,25 @@ static cuda_result queue_enqueue(struct cuda_queue *queue, const fgpu_cmd *cmd,
     return queue_finish(queue, record, record->part || (cmd->flags & FGPU_CMD_NOTIFY) != 0);
 }
 
-/* The place of the next number, for a command with this result. */
-static struct cuda_record *queue_next(struct cuda_queue *queue, fgpu_cmd_result *result)
+static void queue_clear(struct cuda_record *record, uint64_t number, fgpu_cmd_result *result)
 {
-    struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1);
-
-    record->number = queue->accepted + 1;
+    record->number = number;
     record->result = result;
     record->event = NULL;
     record->status = FGPU_OK;
     record->runs = false;
     record->timed = false;
     record->part = false;
+    record->group = 0;
     record->spent = 0;
+}
+
+/* The place of the next number, for a command with this result. */
+static struct cuda_record *queue_next(struct cuda_queue *queue, fgpu_cmd_result *result)
+{
+    struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1);
+
+    queue_clear(record, queue->accepted + 1, result);
     return record;
 }
 
@@ -292,6 +335,67 @@ static bool queue_accept(struct cuda_queue *queue, const fgpu_cmd *cmd)
     }
     queue_take(queue, record);
     queue->taken++;
+    return true;
+}
+
+/* Copies as one: their records, all but the last without anything of their own. */
+static struct cuda_record *queue_group(struct cuda_queue *queue, const fgpu_cmd *cmds,
+                                       uint32_t count)
+{
+    uint64_t all = 0, at = 0, group = queue->accepted + count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const fgpu_cmd_copy *copy = cmds[i].body;
+        all += copy->row_bytes * copy->rows;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const fgpu_cmd_copy *copy = cmds[i].body;
+        struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1 + i);
+        queue_clear(record, queue->accepted + 1 + i, cmds[i].body);
+        record->timed = true;
+        record->group = group;
+        record->share_all = all;
+        record->share_begin = at;
+        at += copy->row_bytes * copy->rows;
+        record->share_end = at;
+    }
+    return cuda_queue_record(queue, group);
+}
+
+static cuda_result queue_enqueue_group(struct cuda_queue *queue, const fgpu_cmd *cmds,
+                                       uint32_t count, struct cuda_record *last)
+{
+    cuda_result error;
+
+    last->before_ns = clock_now_ns();
+    error = queue_mark(queue, &last->begin, CUDA_EVENT_TIMED);
+    if (error == CUDA_SUCCESS)
+        error = cuda_gather(queue, cmds, count, last);
+    return error == CUDA_SUCCESS ? queue_finish(queue, last, true) : error;
+}
+
+/* Takes copies as one; false: nothing was handed over, and they are to be tried one by one. */
+static bool queue_accept_group(struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count)
+{
+    struct cuda_record *last = queue_group(queue, cmds, count);
+    cuda_result error = queue_enqueue_group(queue, cmds, count, last);
+
+    if (error != CUDA_SUCCESS && !last->runs) {
+        free(last->calls);
+        last->calls = NULL;
+        return false;
+    }
+    if (cuda_text_classify(error) == CUDA_TEXT_DEVICE)
+        queue_break(queue, error, "submission", queue->taken + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1);
+        record->runs = true;
+        record->status = error == CUDA_SUCCESS ? FGPU_OK : cuda_text_status(error);
+        queue_take(queue, record);
+        queue->taken++;
+    }
+    queue->skip = error != CUDA_SUCCESS;
+    queue->refusals = queue->given_up = 0;
     return true;
 }
 
@@ -347,6 +451,25 @@ static void queue_continue(struct cuda_queue *queue)
     }
 }
 
+/* Takes some of the commands: those that could go as one, or one. Returns how many. */
+static uint32_t queue_accept_some(struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count)
+{
+    uint64_t places = LIMITS_CUDA_COMMANDS - (queue->accepted - queue->reported);
+    bool apart = false;
+    uint32_t run =
+        cuda_gather_count(queue, cmds, count < places ? count : (uint32_t)places, &apart);
+    uint32_t taken = 0;
+
+    if (apart && queue_accept_group(queue, cmds, run))
+        return run;
+    do {
+        if (queue->status != FGPU_OK || queue->job.copy != NULL || !queue_has_room(queue) ||
+            !queue_accept(queue, &cmds[taken]))
+            break;
+    } while (++taken < run);
+    return taken;
+}
+
 /* Sees to it that an event tells when the newest running command is over. */
 static void queue_cover(struct cuda_queue *queue)
 {
@@ -384,9 +507,10 @@ uint32_t cuda_queue_submit(void *submitted, const fgpu_cmd *cmds, uint32_t count
         return 0;
     }
     queue_continue(queue);
-    for (uint32_t i = 0; i < count && queue->status == FGPU_OK; i++)
-        if (queue->job.copy != NULL || !queue_has_room(queue) || !queue_accept(queue, &cmds[i]))
-            break;
+    for (uint32_t i = 0, some = 1; i < count && some > 0 && queue->status == FGPU_OK; i += some)
+        some = queue->job.copy == NULL && queue_has_room(queue)
+                   ? queue_accept_some(queue, &cmds[i], count - i)
+                   : 0;
     if (queue->running > running)
         queue_cover(queue);
     cuda_device_leave(queue->device);

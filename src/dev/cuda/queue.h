@@ -26,6 +26,8 @@ struct cuda_record {
     int32_t status;        /* of the command, unless the stream breaks */
     bool runs;             /* something was handed over; else it is over when those before it are */
     bool timed;
+    uint64_t share_begin, share_end, share_all; /* bytes of a group of copies; 0: of none */
+    uint64_t group;                             /* number of the last of the group */
     bool part; /* of a copy that a later record ends: it has no number of its own for the pool */
 };
 
@@ -49,16 +51,18 @@ struct cuda_queue {
     uint64_t told;     /* ... and told by poll */
     uint64_t accepted; /* the same in records: a copy in parts has several */
     uint64_t reported;
-    uint64_t running;    /* number of the newest command that runs or ran */
-    fgpu_status status;  /* sticky */
-    bool skip;           /* chained commands are skipped */
-    uint32_t spent;      /* by what is in flight */
-    uint32_t refusals;   /* in a row, of one command, with nothing in flight */
-    uint32_t given_up;   /* commands in a row that were refused too often */
-    struct cuda_job job; /* while there is one, nothing else is accepted */
-    char *stage;         /* pinned, LIMITS_CUDA_STAGE_BYTES; NULL: not needed yet */
-    cuda_event anchor;   /* the end of the newest timed command ... */
-    uint64_t anchor_ns;  /* ... by our clock; 0: there is none */
+    uint64_t running;                       /* number of the newest command that runs or ran */
+    fgpu_status status;                     /* sticky */
+    bool no_batch;                          /* the driver has no call for many copies */
+    uint64_t group_start_ns, group_took_ns; /* of the group that is retired now; took 0: unknown */
+    bool skip;                              /* chained commands are skipped */
+    uint32_t spent;                         /* by what is in flight */
+    uint32_t refusals;                      /* in a row, of one command, with nothing in flight */
+    uint32_t given_up;                      /* commands in a row that were refused too often */
+    struct cuda_job job;                    /* while there is one, nothing else is accepted */
+    char *stage;        /* pinned, LIMITS_CUDA_STAGE_BYTES; NULL: not needed yet */
+    cuda_event anchor;  /* the end of the newest timed command ... */
+    uint64_t anchor_ns; /* ... by our clock; 0: there is none */
 
     /* also the watching thread */
     _Alignas(LIMITS_CACHE_LINE) struct lock watch_lock; /* asking events, and `finished` */
