@@ -11,10 +11,11 @@
 
 #include "dev/cuda/queue.h"
 
-/* How many of the commands, from the first on, can go as one; less than 2: none. Copies of some
- * bytes between the card and the host, one way, all pinned or none, to places that do not overlap.
- */
-uint32_t cuda_gather_count(const struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count);
+/* How many of the commands, from the first on, are copies of a few bytes between the card and the
+ * host, one way, all pinned or none. [out] apart: they can go as one, being some, to places that do
+ * not overlap. */
+uint32_t cuda_gather_count(const struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count,
+                           bool *apart);
 
 /* Hands them over; record: of the last, whose `calls` holds what the function needs. */
 cuda_result cuda_gather(struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count,
