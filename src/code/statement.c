@@ -17,6 +17,8 @@ static void designators_parse(struct code_parser *parser)
         if (code_parser_accept(parser, CODE_PUNCT_DOT)) {
             code_parser_advance(parser);
         } else if (code_parser_accept(parser, CODE_PUNCT_LBRACKET)) {
+            code_watch_refuse(parser->watch, parser->at - 1,
+                              "[index] = in initialisers is not translated for this device");
             code_conditional_parse(parser);
             if (code_parser_accept(parser, CODE_PUNCT_ELLIPSIS))
                 code_conditional_parse(parser);
@@ -48,14 +50,22 @@ static void list_parse(struct code_parser *parser, struct code_operand target)
     code_parser_expect(parser, CODE_PUNCT_RBRACE);
 }
 
+static void value_parse(struct code_parser *parser, struct code_operand target)
+{
+    uint32_t begin = parser->at;
+    struct code_operand value = code_operand_load(parser, code_assignment_parse(parser));
+    if (code_parser_ok(parser))
+        code_watch_convert(parser->watch, target.type, value.type, begin, parser->at);
+    code_operand_store(parser, target, value);
+}
+
 void code_initializer_parse(struct code_parser *parser, struct code_operand target)
 {
     if (code_parser_enter(parser)) {
         if (code_parser_sees(parser, CODE_PUNCT_LBRACE))
             list_parse(parser, target);
         else
-            code_operand_store(parser, target,
-                               code_operand_load(parser, code_assignment_parse(parser)));
+            value_parse(parser, target);
     }
     code_parser_leave(parser);
 }
@@ -78,7 +88,8 @@ void code_type_note(struct code_parser *parser, const struct code_type *type)
         code_parser_note(parser, CODE_USE_IMAGE, NULL);
 }
 
-static void variable_parse(struct code_parser *parser, struct code_specifiers *specifiers)
+static void variable_parse(struct code_parser *parser, struct code_specifiers *specifiers,
+                           uint32_t begin)
 {
     struct code_declarator declarator;
     code_declarator_parse(parser, specifiers->type, &declarator);
@@ -96,6 +107,7 @@ static void variable_parse(struct code_parser *parser, struct code_specifiers *s
     if (number == 0 || kind == CODE_SYMBOL_TYPEDEF)
         return;
     code_type_note(parser, type);
+    code_watch_variable(parser, begin, type);
     code_parser_symbol(parser, number)->node = code_variable_node(parser, type);
     if (!code_parser_accept(parser, CODE_PUNCT_ASSIGN))
         return;
@@ -106,12 +118,13 @@ static void variable_parse(struct code_parser *parser, struct code_specifiers *s
 static void declaration_parse(struct code_parser *parser)
 {
     struct code_specifiers specifiers;
+    uint32_t begin = parser->at;
     code_specifiers_parse(parser, &specifiers);
     const struct code_type *base = specifiers.type;
     if (!code_parser_sees(parser, CODE_PUNCT_SEMICOLON)) {
         do {
             specifiers.type = base;
-            variable_parse(parser, &specifiers);
+            variable_parse(parser, &specifiers, begin);
         } while (code_parser_accept(parser, CODE_PUNCT_COMMA));
     }
     code_parser_expect(parser, CODE_PUNCT_SEMICOLON);
@@ -204,8 +217,11 @@ static void if_parse(struct code_parser *parser)
 static void case_parse(struct code_parser *parser)
 {
     code_conditional_parse(parser);
-    if (code_parser_accept(parser, CODE_PUNCT_ELLIPSIS))
+    if (code_parser_accept(parser, CODE_PUNCT_ELLIPSIS)) {
+        code_watch_refuse(parser->watch, parser->at - 1,
+                          "ranges of cases are not translated for this device");
         code_conditional_parse(parser);
+    }
     code_parser_expect(parser, CODE_PUNCT_COLON);
 }
 
