@@ -58,6 +58,7 @@
 #define LIMITS_CUDA_GATHER 128u                    /* small copies as one, at most, */
 #define LIMITS_CUDA_GATHER_LEAST 4u                /* at least, */
 #define LIMITS_CUDA_GATHER_BYTES (64u << 10)       /* and bytes of each, at most */
+#define LIMITS_CUDA_PINNED_PAGES 256u              /* of 4 KiB, for a device's guards */
 #define LIMITS_CUDA_TRIES 20u                      /* 1 ms apart, of a command without room */
 #define LIMITS_CUDA_GIVEN_UP 3u                    /* such commands in a row: a broken device */
 #define LIMITS_CUDA_WAIT_NS UINT64_C(10000000000)  /* for an allocation to settle */

@@ -6,7 +6,9 @@
 #include <string.h>
 #include "base/error.h"
 #include "dev/cuda/compile.h"
+#include "dev/cuda/guard.h"
 #include "dev/cuda/text.h"
+#include "dev/cuda/translate.h"
 #include "dev/cuda/watch.h"
 
 #define CODE_LOG_BYTES 8192u
@@ -62,7 +64,7 @@ static bool code_check(struct cuda_code *code, const fgpu_code_source *source,
 
     if (api->function_param == NULL)
         return true;
-    for (size_t offset = 0, bytes = 0; count <= LIMITS_KERNEL_ARGS; count++) {
+    for (size_t offset = 0, bytes = 0; count <= LIMITS_KERNEL_ARGS + code->hidden; count++) {
         error = api->function_param(code->function, count, &offset, &bytes);
         if (error != CUDA_SUCCESS)
             break;
@@ -76,7 +78,7 @@ static bool code_check(struct cuda_code *code, const fgpu_code_source *source,
     if (count == source->arg_count)
         return true;
     (void)snprintf(text, sizeof text, "kernel \"%.100s\" takes %u arguments, %u are declared",
-                   source->entry, count, source->arg_count);
+                   source->entry, count - code->hidden, code->arg_count);
     cuda_compile_say(built, text);
     (void)error_set(FGPU_E_BUILD, "cuda:%u: %s", code->device->index, text);
     return false;
@@ -116,6 +118,8 @@ static fgpu_status code_make(struct cuda_code *code, const fgpu_code_source *sou
         return status;
     error = cuda_device_enter(code->device);
     if (error == CUDA_SUCCESS) {
+        if (code->form == FGPU_FORM_GUARDED) /* now, because it may wait; else when it is needed */
+            (void)cuda_pinned_ready(code->device);
         error = code_load(code, &image, built);
         if (error == CUDA_SUCCESS) {
             code_describe(code, built);
@@ -129,6 +133,21 @@ static fgpu_status code_make(struct cuda_code *code, const fgpu_code_source *sou
     return error == CUDA_SUCCESS ? status : code_fail(code, source, error, built);
 }
 
+static fgpu_status code_make_translated(struct cuda_code *code, const fgpu_code_source *source,
+                                        fgpu_code_built *built)
+{
+    struct cuda_translation translation;
+    fgpu_status status = cuda_translate(source, built, &translation);
+
+    if (status != FGPU_OK)
+        return status;
+    code->hidden = translation.hidden;
+    memcpy(code->required_local, built->required_local, sizeof code->required_local);
+    status = code_make(code, &translation.source, built);
+    cuda_translation_fini(&translation);
+    return status;
+}
+
 fgpu_status cuda_code_build(void *device, const fgpu_code_source *source, fgpu_code_built *built)
 {
     struct cuda_code *code = NULL;
@@ -136,10 +155,12 @@ fgpu_status cuda_code_build(void *device, const fgpu_code_source *source, fgpu_c
 
     *built = (fgpu_code_built){0};
     cuda_code_sweep(device, false);
-    if (source->kind != FGPU_VARIANT_CUDA)
-        return error_set(FGPU_E_UNSUPPORTED, "cuda: variant kind %u, CUDA C (3) only",
+    if (source->kind != FGPU_VARIANT_CUDA && source->kind != FGPU_VARIANT_OPENCL)
+        return error_set(FGPU_E_UNSUPPORTED, "cuda: variant kind %u, CUDA C (3) or OpenCL C (1)",
                          source->kind);
-    if (source->form != FGPU_FORM_WHOLE)
+    if (source->form > FGPU_FORM_GUARDED)
+        return error_set(FGPU_E_UNSUPPORTED, "cuda: code of form %u", source->form);
+    if (source->form != FGPU_FORM_WHOLE && source->kind == FGPU_VARIANT_CUDA)
         return error_set(FGPU_E_UNSUPPORTED, "cuda: CUDA C runs in whole grids only");
     if (source->arg_count > LIMITS_KERNEL_ARGS)
         return error_set(FGPU_E_LIMIT, "cuda: %u arguments, at most %u", source->arg_count,
@@ -149,7 +170,9 @@ fgpu_status cuda_code_build(void *device, const fgpu_code_source *source, fgpu_c
         return FGPU_E_NOMEM;
     code->device = device;
     code->arg_count = source->arg_count;
-    status = code_make(code, source, built);
+    code->form = source->form;
+    status = source->kind == FGPU_VARIANT_OPENCL ? code_make_translated(code, source, built)
+                                                 : code_make(code, source, built);
     if (status == FGPU_OK)
         built->code = (fgpu_code)(uintptr_t)code;
     else

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "dev/cuda/code.h"
+#include "dev/cuda/guard.h"
 #include "dev/cuda/sensors.h"
 #include "dev/cuda/text.h"
 #include "dev/cuda/watch.h"
@@ -168,7 +168,8 @@ static void device_find_caps(struct cuda_device *device, const fgpu_backend_opti
     *caps = (fgpu_device_caps){.struct_bytes = sizeof *caps,
                                .queue_count = CUDA_DEVICE_QUEUES,
                                .copy_queue_count = CUDA_DEVICE_COPIES,
-                               .variants = 1u << FGPU_VARIANT_CUDA,
+                               .variants = 1u << FGPU_VARIANT_CUDA | 1u << FGPU_VARIANT_OPENCL,
+                               .slices = 1,
                                .suballocate = 1,
                                .host_pins = 1,
                                .offset_align_bytes = 1,
@@ -301,6 +302,7 @@ void cuda_device_close(void *closed)
     cuda_code_sweep(device, true);
     cuda_watch_destroy(device->watch);
     if (!device->leaked && cuda_device_enter(device) == CUDA_SUCCESS) {
+        cuda_pinned_fini(device);
         device_close_pool(device);
         cuda_device_leave(device);
     }

@@ -110,6 +110,7 @@ enum cuda_function_attribute {
 #define CUDA_POINTER_MEMORY_TYPE 2 /* of cuPointerGetAttribute */
 #define CUDA_HOSTALLOC_PORTABLE 1u
 #define CUDA_HOSTREGISTER_PORTABLE 1u
+#define CUDA_HOSTALLOC_MAPPED 2u
 #define CUDA_JIT_ERROR_LOG 5
 #define CUDA_JIT_ERROR_LOG_BYTES 6
 

@@ -7,7 +7,7 @@
 #include "dev/cuda/text.h"
 
 /* From the pool, once that is done; else plain. The context is current. */
-static cuda_result mem_get(const struct cuda_device *device, uint64_t bytes, cuda_ptr *address)
+cuda_result cuda_mem_get(const struct cuda_device *device, uint64_t bytes, cuda_ptr *address)
 {
     const struct cuda_api *api = device->api;
     cuda_result error;
@@ -23,7 +23,7 @@ static cuda_result mem_get(const struct cuda_device *device, uint64_t bytes, cud
     return error;
 }
 
-static void mem_put(const struct cuda_device *device, cuda_ptr address)
+void cuda_mem_put(const struct cuda_device *device, cuda_ptr address)
 {
     if (device->pool == NULL)
         (void)device->api->mem_free(address);
@@ -47,9 +47,9 @@ fgpu_status cuda_mem_alloc(void *opened, uint64_t bytes, fgpu_mem *mem)
                          (unsigned long long)device->caps.memory_bytes);
     error = cuda_device_enter(device);
     if (error == CUDA_SUCCESS) {
-        error = mem_get(device, bytes, &address);
+        error = cuda_mem_get(device, bytes, &address);
         if (error == CUDA_SUCCESS && map_put(&device->sizes, address, bytes) != FGPU_OK) {
-            mem_put(device, address);
+            cuda_mem_put(device, address);
             cuda_device_leave(device);
             return FGPU_E_NOMEM;
         }
@@ -75,7 +75,7 @@ void cuda_mem_free(void *opened, fgpu_mem mem)
     /* What a queue that never ended may still use is not given back. */
     if (device->leaked || cuda_device_enter(device) != CUDA_SUCCESS)
         return;
-    mem_put(device, mem);
+    cuda_mem_put(device, mem);
     cuda_device_leave(device);
 }
 

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "dev/cuda/command.h"
 #include "dev/cuda/gather.h"
+#include "dev/cuda/guard.h"
 #include "dev/cuda/stage.h"
 #include "dev/cuda/text.h"
 #include "dev/cuda/watch.h"
@@ -134,6 +135,9 @@ static void queue_retire(struct cuda_queue *queue, struct cuda_record *record)
     if (!record->part) {
         record->result->status = record->status;
         record->result->timed = 0;
+        if (record->slice != NULL)
+            record->slice->left = cuda_guard_left(queue->device, record->slice->guard,
+                                                  record->slice->first, record->slice->count);
         queue->told++;
     }
     if (record->timed)
@@ -287,6 +291,7 @@ static void queue_clear(struct cuda_record *record, uint64_t number, fgpu_cmd_re
 {
     record->number = number;
     record->result = result;
+    record->slice = NULL;
     record->event = NULL;
     record->status = FGPU_OK;
     record->runs = false;
@@ -316,12 +321,23 @@ static void queue_take(struct cuda_queue *queue, struct cuda_record *record)
         atomic_store_seqcst_u64(&queue->armed, record->number);
 }
 
+/* The command as a slice with a guard, or NULL. */
+static fgpu_cmd_slice *queue_slice(const fgpu_cmd *cmd)
+{
+    fgpu_cmd_slice *slice = cmd->body;
+
+    if (cmd->kind != FGPU_CMD_LAUNCH || slice->launch.part != FGPU_LAUNCH_SLICE)
+        return NULL;
+    return slice->guard != 0 ? slice : NULL;
+}
+
 /* Takes one command; false when it must be tried again or the queue has ended. */
 static bool queue_accept(struct cuda_queue *queue, const fgpu_cmd *cmd)
 {
     struct cuda_record *record = queue_next(queue, cmd->body);
 
     record->timed = (cmd->flags & FGPU_CMD_TIMED) != 0;
+    record->slice = queue_slice(cmd);
     if (cmd->kind == FGPU_CMD_FENCE) {
         queue->skip = false;
     } else if (queue->skip && (cmd->flags & FGPU_CMD_CHAINED) != 0) {

@@ -17,6 +17,7 @@
 struct cuda_record {
     uint64_t number;
     fgpu_cmd_result *result;
+    fgpu_cmd_slice *slice; /* the same, where a guard is to be asked; else NULL */
     cuda_event mark;       /* untimed; made when first needed, as the two below */
     cuda_event begin, end; /* timed */
     cuda_event event;      /* of the three, what tells that it is over; NULL: a later one does */
