@@ -1,4 +1,5 @@
-/* The fake NVRTC: CUDA C to a shared object, by the system's clang as C++ with a prelude.
+/* The fake NVRTC: CUDA C to a shared object, by the system's clang as C++ with a prelude. Takes
+ * what src/code/ makes of OpenCL C, too: entries in namespaces, functions that CUDA declares.
  *
  * What is made is kept below FAKECL_CACHE, by the hash of all that goes in. Blocks run one after
  * another, the threads of a block too, unless the text has a barrier: then each is a thread.
@@ -37,6 +38,65 @@ static const char prelude[] =
     "#define __syncthreads() pthread_barrier_wait(&fakecuda_barrier)\n"
     "#define __trap() (fakecuda_error = 719)\n"
     "#define __nanosleep(n) usleep(1)\n"
+    "#define __threadfence() __sync_synchronize()\n"
+    "#define __threadfence_block() __sync_synchronize()\n"
+    "#define __threadfence_system() __sync_synchronize()\n"
+    "#line 1 \"kernel.cu\"\n";
+
+/* What CUDA declares of itself and translated texts use. */
+static const char prelude_functions[] =
+    "#include <dlfcn.h>\n#include <math.h>\n#include <stdio.h>\n"
+    "#undef isfinite\n#undef isinf\n#undef isnan\n#undef isnormal\n#undef signbit\n"
+    "#undef isgreater\n#undef isgreaterequal\n#undef isless\n#undef islessequal\n"
+    "#undef islessgreater\n#undef isunordered\n"
+    "#define FAKECUDA_IS(name) template <class T> static bool name(T x)\\\n"
+    "  { return __builtin_##name(x); }\n"
+    "FAKECUDA_IS(isfinite) FAKECUDA_IS(isinf) FAKECUDA_IS(isnan) FAKECUDA_IS(isnormal)\n"
+    "template <class T> static bool signbit(T x) { return __builtin_signbit(x); }\n"
+    "template <class T, class U> T atomicAdd(T *p, U v) { return __atomic_fetch_add(p, (T)v, 5); "
+    "}\n"
+    "template <class T, class U> T atomicAnd(T *p, U v) { return __atomic_fetch_and(p, (T)v, 5); "
+    "}\n"
+    "template <class T, class U> T atomicOr(T *p, U v) { return __atomic_fetch_or(p, (T)v, 5); }\n"
+    "template <class T, class U> T atomicXor(T *p, U v) { return __atomic_fetch_xor(p, (T)v, 5); "
+    "}\n"
+    "template <class T, class U> T atomicExch(T *p, U v) { T w = (T)v, o;\n"
+    "  __atomic_exchange(p, &w, &o, 5); return o; }\n"
+    "template <class T> T atomicCAS(T *p, T o, T v) { __atomic_compare_exchange(p, &o, &v, false, "
+    "5,"
+    " 5); return o; }\n"
+    "template <class T> T atomicMax(T *p, T v) { T o = *p; while (o < v && "
+    "!__atomic_compare_exchange(p, &o, &v, false, 5, 5)) {} return o; }\n"
+    "template <class T> T atomicMin(T *p, T v) { T o = *p; while (v < o && "
+    "!__atomic_compare_exchange(p, &o, &v, false, 5, 5)) {} return o; }\n"
+    "static int __clz(int x) { return x == 0 ? 32 : __builtin_clz((unsigned)x); }\n"
+    "static int __clzll(long long x) { return x == 0 ? 64 : __builtin_clzll((unsigned long)x); }\n"
+    "static int __popcll(unsigned long long x) { return __builtin_popcountll(x); }\n"
+    "static int __mul24(int a, int b) { return (a << 8 >> 8) * (b << 8 >> 8); }\n"
+    "static unsigned __umul24(unsigned a, unsigned b) { return (a & 0xffffffu) * (b & 0xffffffu); "
+    "}\n"
+    "static long long __mul64hi(long long a, long long b) { return (__int128)a * b >> 64; }\n"
+    "static unsigned long long __umul64hi(unsigned long long a, unsigned long long b)\n"
+    "{ return (unsigned __int128)a * b >> 64; }\n"
+    "static float __fdividef(float a, float b) { return a / b; }\n"
+    "#define __powf powf\n"
+    "#define __exp10f exp10f\n"
+    "#define __sinf sinf\n"
+    "#define __cosf cosf\n"
+    "#define __tanf tanf\n"
+    "#define __expf expf\n"
+    "#define __logf logf\n"
+    "#define __log2f log2f\n"
+    "#define __log10f log10f\n"
+    "static float rsqrtf(float a) { return 1.0f / sqrtf(a); }\n"
+    "static double rsqrt(double a) { return 1.0 / sqrt(a); }\n"
+    "static const double fakecuda_pi = 3.14159265358979323846;\n"
+    "#define FAKECUDA_PI(name) static double name##pi(double a) { return name(a * fakecuda_pi); "
+    "}\\\n"
+    "  static float name##pif(float a) { return (float)name(a * fakecuda_pi); }\n"
+    "FAKECUDA_PI(sin) FAKECUDA_PI(cos)\n"
+    "static int __isShared(const void *p) { Dl_info a, b; return dladdr(p, &a) &&\n"
+    "  dladdr(&fakecuda_barrier, &b) && a.dli_fbase == b.dli_fbase; }\n"
     "#line 1 \"kernel.cu\"\n";
 
 static const char footer_run[] =
@@ -170,6 +230,39 @@ static bool is_name(char c)
     return isalnum((unsigned char)c) || c == '_';
 }
 
+/* A name without its namespaces. */
+static const char *plain_name(const char *name)
+{
+    const char *colon = strrchr(name, ':');
+
+    return colon != NULL ? colon + 1 : name;
+}
+
+/* Opens the namespaces of a name, or closes them. */
+static void put_namespaces(struct writer *to, const char *name, bool open)
+{
+    for (const char *end = strstr(name, "::"); end != NULL;
+         name = end + 2, end = strstr(name, "::")) {
+        if (open) {
+            put_text(to, "namespace ");
+            put(to, name, (size_t)(end - name));
+        }
+        put_text(to, open ? " { " : " }");
+    }
+    put_text(to, "\n");
+}
+
+/* Does the kernel's own text wait for other threads? (The prelude of OpenCL C names it always.) */
+static bool has_barrier(const struct program *program)
+{
+    const char *own = strstr(program->text, "namespace fcl { namespace user {");
+
+    if (own == NULL)
+        return strstr(program->text, "__syncthreads") != NULL;
+    return strstr(own, "barrier") != NULL || strstr(own, "wait_group_events") != NULL ||
+           strstr(own, "async_work_group") != NULL;
+}
+
 /* The '(' behind the kernel's name, or NULL. */
 static const char *find_parameters(const char *text, const char *entry)
 {
@@ -234,12 +327,13 @@ static void put_footer(struct writer *to, const struct program *program, const c
     unsigned count = cut_parameters(open, types);
 
     put_text(to, footer_alloc);
+    put_namespaces(to, program->entry, true);
     (void)snprintf(line, sizeof line,
                    "#define FAKECUDA_BARRIER %d\nextern \"C\" { extern const unsigned "
                    "fakecuda_count, fakecuda_threads, fakecuda_sizes[]; const unsigned "
                    "fakecuda_count = %u; const unsigned fakecuda_threads = %d; const unsigned "
                    "fakecuda_sizes[] = {",
-                   strstr(program->text, "__syncthreads") != NULL, count,
+                   has_barrier(program), count,
                    bound != NULL ? atoi(bound + strlen(bounds)) : 1024);
     put_text(to, line);
     for (unsigned i = 0; i < count; i++) {
@@ -247,20 +341,23 @@ static void put_footer(struct writer *to, const struct program *program, const c
         put_text(to, line);
     }
     (void)snprintf(line, sizeof line, "0}; }\nstatic void fakecuda_call(void **a) { %s(",
-                   program->entry);
+                   plain_name(program->entry));
     put_text(to, line);
     for (unsigned i = 0; i < count; i++) {
         (void)snprintf(line, sizeof line, "%s*(%s *)a[%u]", i > 0 ? ", " : "", types[i], i);
         put_text(to, line);
     }
     put_text(to, "); (void)a; }\n");
+    put_namespaces(to, program->entry, false);
+    if (strstr(program->entry, "::") != NULL)
+        put_text(to, "using fcl::user::fakecuda_call;\n");
     put_text(to, footer_run);
 }
 
 /* [give] The whole text, or NULL without the kernel. */
 static char *program_text(struct program *program)
 {
-    const char *open = find_parameters(program->text, program->entry);
+    const char *open = find_parameters(program->text, plain_name(program->entry));
     struct writer to = {malloc(NVRTC_TEXT), 0}, shared = {malloc(NVRTC_TEXT), 0};
 
     if (open == NULL) {
@@ -271,6 +368,8 @@ static char *program_text(struct program *program)
         return NULL;
     }
     put_text(&to, prelude);
+    if (strstr(program->entry, "::") != NULL)
+        put_text(&to, prelude_functions);
     put_kernel(&to, &shared, program->text);
     put_text(&to, "\n");
     if (shared.used > 0)
@@ -336,7 +435,8 @@ static bool run_clang(struct program *program, const char *text, const char *opt
     if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0)
         return false;
     (void)snprintf(command, sizeof command,
-                   "%.100s -x c++ -std=c++17 -O1 -w -fPIC -shared -fno-exceptions -nostdinc++ "
+                   "%.100s -x c++ -std=c++17 -O1 -w -ffp-contract=off -fPIC -shared "
+                   "-fno-exceptions -nostdinc++ "
                    "-nostdlib++ %.300s '%s' -o '%s' -lpthread > '%s' 2>&1",
                    compiler != NULL && compiler[0] != '\0' ? compiler : "clang", options, source,
                    object, log);
@@ -370,6 +470,17 @@ static bool take_object(struct program *program, const char *path)
     return true;
 }
 
+/* Of no meaning on a CPU. */
+static bool is_known_option(const char *option)
+{
+    static const char *const known[] = {"-default-device", "-w", "--use_fast_math", "--ftz=true"};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(option, known[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Defines are for clang too; the architecture is looked at here; others are not known. */
 static bool read_options(struct program *program, int count, const char *const *options,
                          char *defines)
@@ -377,6 +488,10 @@ static bool read_options(struct program *program, int count, const char *const *
     for (int i = 0; i < count; i++) {
         if (strncmp(options[i], "--gpu-architecture=", 19) == 0)
             program->machine = strncmp(options[i] + 19, "sm_", 3) == 0;
+        else if (strncmp(options[i], "--std=", 6) == 0 && strlen(defines) < 200)
+            (void)sprintf(defines + strlen(defines), "-%.20s ", options[i] + 1);
+        else if (is_known_option(options[i]))
+            continue;
         else if (strncmp(options[i], "-D", 2) == 0 && strlen(defines) < 200)
             (void)sprintf(defines + strlen(defines), "%.90s ", options[i]);
         else
@@ -402,7 +517,7 @@ FAKE(int, nvrtcCompileProgram, (void *handle, int count, const char *const *opti
     if (text == NULL)
         return 6;
     (void)snprintf(program->lowered, sizeof program->lowered, "%s%s", is_c ? "" : "_Zfake_",
-                   program->entry);
+                   plain_name(program->entry));
     cache_folder(folder);
     hash = text_hash(text_hash(0xcbf29ce484222325u, text), defines);
     (void)snprintf(path, sizeof path, "%s/cuda-%016llx.so", folder, (unsigned long long)hash);
