@@ -336,7 +336,8 @@ static void put_token(struct code_cuda_writer *writer, uint32_t at)
     const struct code_watch_token *note = &writer->watch->tokens[at];
     const struct code_token *token = &writer->tokens[at];
     if (note->refusal != NULL)
-        (void)code_context_fail(writer->context, FGPU_E_UNSUPPORTED, token, "%s", note->refusal);
+        (void)code_context_fail(writer->context, note->unread ? FGPU_E_BUILD : FGPU_E_UNSUPPORTED,
+                                token, "%s", note->refusal);
     put_line(writer, token);
     put_notes(writer, at, false);
     /* Tags have names of their own in C. */

@@ -195,7 +195,7 @@ static void recover(struct code_parser *parser, uint32_t begin)
 {
     uint32_t depth = 0;
     code_context_doubt(parser->context, parser->failed_line, "%s", parser->failed_text);
-    code_watch_refuse(parser->watch, begin, parser->failed_text);
+    code_watch_unread(parser->watch, begin, parser->failed_text);
     parser->failed = false;
     parser->depth = 0;
     parser->unevaluated = 0;
@@ -277,7 +277,7 @@ static void conclude(struct code_parser *parser, struct code_function *function)
 static void give_up(struct code_parser *parser, struct code_function *function)
 {
     function->unread = true;
-    code_watch_refuse(parser->watch, function->body, parser->failed_text);
+    code_watch_unread(parser->watch, function->body, parser->failed_text);
     function->result_group = UINT32_MAX;
     code_class_note(&function->class, CODE_USE_UNREAD, parser->failed_line, parser->failed_text);
     for (uint32_t i = 0; i < function->parameter_count; i++) {

@@ -56,6 +56,14 @@ void code_watch_refuse(struct code_watch *watch, uint32_t token, const char *tex
         watch->tokens[token].refusal = text;
 }
 
+void code_watch_unread(struct code_watch *watch, uint32_t token, const char *text)
+{
+    if (!listens(watch, token) || watch->tokens[token].refusal != NULL)
+        return;
+    watch->tokens[token].refusal = text;
+    watch->tokens[token].unread = true;
+}
+
 /* ---- swizzles ---- */
 
 static uint32_t pick_half(const char *name, uint32_t width, uint8_t picked[16])

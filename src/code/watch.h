@@ -22,6 +22,7 @@ struct code_watch_token {
     bool swizzle;
     bool stored;         /* of a swizzle: what it names is changed */
     const char *refusal; /* NULL, or why it cannot be translated */
+    bool unread;         /* the refusal is the reader's: no compiler may take it either */
 };
 
 struct code_watch_text {
@@ -55,6 +56,7 @@ void code_watch_fini(struct code_watch *watch);
 void code_watch_replace(struct code_watch *watch, uint32_t token, const char *text);
 void code_watch_before(struct code_watch *watch, uint32_t token, const char *text);
 void code_watch_behind(struct code_watch *watch, uint32_t token, const char *text);
+void code_watch_unread(struct code_watch *watch, uint32_t token, const char *text);
 void code_watch_refuse(struct code_watch *watch, uint32_t token, const char *text);
 
 /* ---- what the parser sees ---- */
