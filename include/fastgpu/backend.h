@@ -307,7 +307,8 @@ typedef struct fgpu_backend {
     /* Stop (1), or let launches run (0). Any thread at any time; one store, does not block. */
     void (*guard_stop)(void *device, fgpu_guard guard, uint32_t stop);
     /* Groups of [first, first + count) that have not run. Exact when no launch with the guard is in
-     * flight; before that some that are said to have run may still be running. Any thread. */
+     * flight; before that some that are said to have run may still be running, and some that have
+     * run may not be known. Any thread. */
     uint64_t (*guard_left)(void *device, fgpu_guard guard, uint64_t first, uint64_t count);
     /* Does a kernel that runs see what the host stores (FGPU_OK with *live 0 or 1)? Tried once for
      * a device in a process, with a small kernel: may take a second, when the device is idle; an
