@@ -50,6 +50,7 @@ struct world {
 
 static uint64_t preemptions;
 static const char *device = "opencl:0"; /* of the kernels in OpenCL C */
+static double long_steps = 15;          /* of those, in STEPS */
 static uint64_t work_groups = 400;      /* of those that are not random, at least */
 
 static void need(fgpu_status status)
@@ -248,7 +249,8 @@ static void make_world(struct world *world, uint64_t seed, bool native, bool pla
         world->made.groups[1] = world->made.groups[2] = 1;
     }
     world->seed = (uint32_t)seed;
-    world->rounds = 1u + (uint32_t)((plain ? 15 : 1) * STEPS / (double)world->made.item_count);
+    world->rounds =
+        1u + (uint32_t)((plain ? long_steps : 1) * STEPS / (double)world->made.item_count);
     world->items = world->made.local[0] * world->made.local[1] * world->made.local[2];
     world->want = calloc(world->made.item_count, 4);
     world->have = calloc(world->made.item_count, 4);
@@ -320,6 +322,7 @@ static void test_cuda(void **state)
     for (int i = 0; i < 3 && !card; i++)
         (void)setenv(libraries[i], fake, 1);
     device = "cuda:0";
+    long_steps = card ? 15 : 4;
     work_groups = card ? 20000 : 50; /* the fake has a thread for each item */
     preemptions = 0;
     assert_true(run_case(first, false, true));
