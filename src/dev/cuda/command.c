@@ -305,7 +305,7 @@ static void command_hide(const struct cuda_code *code, const struct cuda_guard *
         return;
     if (code->form != FGPU_FORM_WHOLE)
         shape->arguments[index++] = hidden->place;
-    if (code->form == FGPU_FORM_GUARDED) {
+    if (guard != NULL) { /* then the code is GUARDED */
         hidden->flag = guard->flag_at;
         hidden->done = guard->done;
         shape->arguments[index++] = &hidden->flag;

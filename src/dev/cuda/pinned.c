@@ -42,8 +42,13 @@ fgpu_status cuda_pinned_ready(struct cuda_device *device)
         return error_set(cuda_text_status(error), "cuda:%u: no pinned memory for guards: %s (%d)",
                          device->index, cuda_text_name(error), error);
     lock_acquire(&device->lock);
-    device->pinned = memory;
+    if (device->pinned == NULL) {
+        device->pinned = memory;
+        memory = NULL;
+    }
     lock_release(&device->lock);
+    if (memory != NULL) /* somebody was faster */
+        (void)device->api->host_free(memory);
     return FGPU_OK;
 }
 
@@ -71,18 +76,20 @@ void *cuda_pinned_get(struct cuda_device *device, uint64_t bytes)
 
 void cuda_pinned_put(struct cuda_device *device, void *memory, uint64_t bytes)
 {
-    uintptr_t at = (uintptr_t)memory, first = (uintptr_t)device->pinned;
+    uintptr_t at = (uintptr_t)memory, first;
+    bool shared = false;
 
     if (memory == NULL)
         return;
-    if (first != 0 && at >= first &&
-        at < first + (uintptr_t)LIMITS_CUDA_PINNED_PAGES * PINNED_PAGE) {
-        lock_acquire(&device->lock);
+    lock_acquire(&device->lock);
+    first = (uintptr_t)device->pinned;
+    shared =
+        first != 0 && at >= first && at < first + (uintptr_t)LIMITS_CUDA_PINNED_PAGES * PINNED_PAGE;
+    if (shared)
         pinned_mark(device, (uint32_t)((at - first) / PINNED_PAGE), pinned_count(bytes));
-        lock_release(&device->lock);
-    } else {
+    lock_release(&device->lock);
+    if (!shared)
         (void)device->api->host_free(memory);
-    }
 }
 
 void cuda_pinned_fini(struct cuda_device *device)

@@ -143,6 +143,8 @@ cuda_result cuda_stage_more(struct cuda_queue *queue, struct cuda_record *record
 
     if (count > LIMITS_CUDA_PIECES)
         count = LIMITS_CUDA_PIECES;
+    if (count == 0) /* no rows */
+        return CUDA_SUCCESS;
     calls = calloc(count, sizeof *calls);
     if (calls == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
