@@ -232,6 +232,14 @@ void code_watch_call(const struct code_parser *parser, uint32_t name, uint32_t e
         watch_builtin(parser, name, code_token_text(parser->context, &parser->tokens[name]));
         return;
     }
+    bool defined = false;
+    for (const struct code_function *f = function; f != NULL && !defined; f = f->overload)
+        defined = f->defined;
+    if (!defined)
+        code_watch_refuse(watch, name,
+                          code_context_sentence(
+                              watch->context, "'%.64s' is called, whose body is not in the text",
+                              code_token_text(parser->context, &parser->tokens[name])));
     if (name + 1 < watch->count)
         code_watch_behind(watch, name + 1, end - name > 3 ? "fcl_at, " : "fcl_at");
 }

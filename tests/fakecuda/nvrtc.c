@@ -271,9 +271,12 @@ static const char footer_call[] =
     "extern \"C\" { unsigned fakecuda_count, fakecuda_sizes[66]; }\n"
     "template <int... I> struct fakecuda_list {};\n"
     "template <class T, T... I> struct fakecuda_numbers { typedef fakecuda_list<I...> list; };\n"
+    /* Values lie anywhere. */
+    "template <class P> P fakecuda_value(void *a) { union U { P v; U() {} } u;\n"
+    "  __builtin_memcpy((void *)&u.v, a, sizeof(P)); return u.v; }\n"
     "template <class... P, int... I>\n"
     "void fakecuda_with(void (*f)(P...), void **a, fakecuda_list<I...>) "
-    "{ f(*(P *)a[I]...); (void)a; }\n"
+    "{ f(fakecuda_value<P>(a[I])...); (void)a; }\n"
     "template <class... P> void fakecuda_apply(void (*f)(P...), void **a)\n"
     "{ fakecuda_with(f, a, typename __make_integer_seq<fakecuda_numbers, int, "
     "sizeof...(P)>::list()); }\n"
