@@ -239,7 +239,10 @@ inline int ilogb(float a) { return ::ilogbf(a); }
 inline int ilogb(double a) { return ::ilogb(a); }
 FCL_EACH_1(ilogb)
 inline float nan(uint bits) { return as<float>(0x7fc00000u | (bits & 0x3fffffu)); }
-inline double nan(ulong bits) { return as<double>(0x7ff8000000000000ul | (bits & 0x7fffffffffffful)); }
+inline double nan(ulong bits)
+{
+    return as<double>(0x7ff8000000000000ul | (bits & 0x7fffffffffffful));
+}
 FCL_EACH_1(nan)
 
 // Functions that give a second result through a pointer.
@@ -348,8 +351,7 @@ FCL_EACH_2(rotate)
 template <class T, class = when<integer<T>>> inline T mul_hi(T a, T b)
 {
     if constexpr (sizeof(T) < 8)
-        return (T)(((kind<T> == 1 ? (long)a : (long)(ulong)a) * (kind<T> == 1 ? (long)b : (long)(ulong)b)) >>
-                   (sizeof(T) * 8));
+        return (T)((long)((ulong)a * (ulong)b) >> (sizeof(T) * 8));
     else if constexpr (kind<T> == 1)
         return (T)::__mul64hi((long long)a, (long long)b);
     else
@@ -513,7 +515,8 @@ template <class V> inline V fast_normalize(V a) { return a * rsqrt(dot(a, a)); }
 FCL_TRUTH_1(isfinite, a - a == 0)
 FCL_TRUTH_1(isinf, a == a && a - a != 0)
 FCL_TRUTH_1(isnan, a != a)
-FCL_TRUTH_1(isnormal, a - a == 0 && fabs(a) >= (sizeof(a) == 4 ? 1.17549435e-38 : 2.2250738585072014e-308))
+#define FCL_LEAST(a) (sizeof(a) == 4 ? 1.1754943508222875e-38 : 2.2250738585072014e-308)
+FCL_TRUTH_1(isnormal, a - a == 0 && fabs(a) >= FCL_LEAST(a))
 FCL_TRUTH_1(signbit, as<signed_of<decltype(a)>>(a) < 0)
 FCL_TRUTH_2(isequal, a == b)
 FCL_TRUTH_2(isnotequal, a != b)

@@ -8,7 +8,8 @@
 /* Keywords of C++20, and what NVRTC defines as macros or takes as words; sorted by strcmp. */
 static const char *const taken[] = {
     "__CUDACC__", "__CUDA_ARCH__", "__align__", "__cluster_dims__", "__constant__", "__device__",
-    "__forceinline__", "__func__", "__global__", "__grid_constant__", "__host__", "__launch_bounds__",
+    "__forceinline__", "__func__", "__global__", "__grid_constant__", "__host__",
+    "__launch_bounds__",
     "__managed__", "__noinline__", "__restrict__", "__shared__", "alignas", "alignof", "and",
     "and_eq", "atomicAdd", "bitand", "bitor", "blockDim", "blockIdx", "catch", "char16_t",
     "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept",

@@ -281,7 +281,10 @@ template <class T, int N> constexpr vec<signed_of<T>, N> operator!(vec<T, N> a)
     return a == vec<T, N>(0);
 }
 #define FCL_STEP(op, by)                                                                           \
-    template <class T, int N> constexpr vec<T, N> &operator op(vec<T, N> &a) { return a = a by 1; } \
+    template <class T, int N> constexpr vec<T, N> &operator op(vec<T, N> &a)                       \
+    {                                                                                              \
+        return a = a by 1;                                                                         \
+    }                                                                                              \
     template <class T, int N> constexpr vec<T, N> operator op(vec<T, N> &a, int)                   \
     {                                                                                              \
         vec<T, N> old = a;                                                                         \
