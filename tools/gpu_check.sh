@@ -4,12 +4,12 @@
 # Reads only; sets no clocks, power, persistence or compute mode.
 #
 # usage: tools/gpu_check.sh [--quick]      --quick: no benchmarks
-# The output of each step is kept in build/gpu/ (GPU_CHECK_BUILD names another folder). Exit status:
+# The output of each step is kept in build/gpu/ (FASTGPU_GPU_CHECK_BUILD names another folder). Exit status:
 # 0 when all tests passed and all figures were measured, 1 when not, 77 without a card. Whether a
 # figure is as wanted does not change it.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
-build=${GPU_CHECK_BUILD-build/gpu}
+build=${FASTGPU_GPU_CHECK_BUILD-build/gpu}
 quick=${1-}
 if [[ -n $quick && $quick != --quick ]]; then
     echo "usage: tools/gpu_check.sh [--quick]" >&2
@@ -87,7 +87,7 @@ if [[ $result != passed ]]; then
     exit 77
 fi
 tests=$build/tests
-FASTGPU_TEST_ONLY=${GPU_CHECK_ONLY-cuda:0} \
+FASTGPU_TEST_ONLY=${FASTGPU_GPU_CHECK_ONLY-cuda:0} \
     step conformance timeout 600 "$tests/conform/test_devices"
 row "conformance" "$result" - - passed
 step on_card timeout 600 "$tests/conform/test_cuda_card"
