@@ -4,9 +4,9 @@
 # Reads only; sets no clocks, power, persistence or compute mode.
 #
 # usage: tools/gpu_check.sh [--quick]      --quick: no benchmarks
-# The output of each step is kept in build/gpu/ (FASTGPU_GPU_CHECK_BUILD names another folder). Exit status:
-# 0 when all tests passed and all figures were measured, 1 when not, 77 without a card. Whether a
-# figure is as wanted does not change it.
+# The output of each step is kept in build/gpu/ (FASTGPU_GPU_CHECK_BUILD names another folder). Exit
+# status: 0 when all tests passed and all figures were measured, 1 when not, 77 without a card.
+# Whether a figure is as wanted does not change it.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 build=${FASTGPU_GPU_CHECK_BUILD-build/gpu}
