@@ -17,6 +17,7 @@
 
 static struct rig_target target = {.name = "cuda", .backend = &cuda_backend, .executes = true};
 static bool on_card;
+static char *card_library; /* what the environment names, or NULL */
 
 struct world {
     struct rig rig;
@@ -51,7 +52,7 @@ static int setup(void **state)
     (void)state;
     if (!on_card)
         fake.reset();
-    target.cuda_library = on_card ? NULL : fake.path;
+    target.cuda_library = on_card ? card_library : fake.path;
     return 0;
 }
 
@@ -414,8 +415,13 @@ int main(void)
         cmocka_unit_test_setup(test_failures, setup),
     };
 
+    const char *named = getenv("FASTGPU_CUDA_LIBRARY");
+
     on_card = getenv("FASTGPU_TEST_CARD") != NULL;
+    card_library = named != NULL ? strdup(named) : NULL;
     if (!on_card && !fake_open())
         return 77;
-    return cmocka_run_group_tests_name("cuda guard", tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("cuda guard", tests, NULL, NULL);
+    free(card_library);
+    return failed;
 }

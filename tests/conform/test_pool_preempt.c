@@ -330,13 +330,20 @@ static void test_cuda(void **state)
         assert_true(run_case(seed, false, false));
     print_message("%llu preemptions\n", (unsigned long long)preemptions);
     assert_true(preemptions > 0);
+    device = "opencl:0";
+    long_steps = 15;
+    work_groups = 400;
     for (int i = 0; i < 3 && !card; i++)
         (void)unsetenv(libraries[i]);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_native), cmocka_unit_test(test_opencl),
-                                       cmocka_unit_test(test_cuda)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cuda), cmocka_unit_test(test_native),
+                                       cmocka_unit_test(test_opencl)};
+    const struct CMUnitTest card[] = {cmocka_unit_test(test_cuda)};
+
+    if (getenv("FASTGPU_TEST_CARD") != NULL)
+        return cmocka_run_group_tests_name("card", card, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
