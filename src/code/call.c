@@ -241,6 +241,11 @@ static enum code_breadth result_breadth(const struct code_parser *parser, const 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strncmp(text, others[i], strlen(others[i])) == 0)
             return CODE_BREADTH_UNKNOWN;
+    static const char *const reducers[] = {"all",           "any",         "distance", "dot",
+                                           "fast_distance", "fast_length", "length"};
+    for (size_t i = 0; i < sizeof reducers / sizeof *reducers; i++)
+        if (strcmp(text, reducers[i]) == 0)
+            return CODE_BREADTH_SCALAR;
     for (size_t i = 0; i < window.count; i++) {
         struct code_operand value = argument(parser, window, i);
         if (code_operand_breadth(&value) != CODE_BREADTH_SCALAR)

@@ -182,6 +182,32 @@ template <class V, class... A> constexpr V make(A... values)
     }
 }
 
+// {a, b} where a vector is initialised: what is not said is 0.
+template <class... A> struct braced {};
+template <class A, class... B> struct braced<A, B...> {
+    A first;
+    braced<B...> rest;
+    template <class T, int N> constexpr void fill(vec<T, N> &to, int at) const
+    {
+        put(to, at, first);
+        if constexpr (sizeof...(B) > 0)
+            rest.fill(to, at);
+    }
+    template <class T, int N> constexpr operator vec<T, N>() const
+    {
+        vec<T, N> r{};
+        fill(r, 0);
+        return r;
+    }
+};
+template <class... A> constexpr braced<A...> braces(A... values);
+template <> constexpr braced<> braces() { return {}; }
+template <class A, class... B> constexpr braced<A, B...> link(A first, B... rest)
+{
+    return braced<A, B...>{first, braces(rest...)};
+}
+template <class... A> constexpr braced<A...> braces(A... values) { return link(values...); }
+
 // Bits of one type as another.
 template <class To, class From> inline To as(From from)
 {

@@ -165,10 +165,15 @@ static bool outer_declarator(struct code_parser *parser, struct code_specifiers 
     }
     if (!specifiers->is_typedef)
         code_watch_variable(parser, begin, specifiers->type);
+    const struct code_operand target = {.type = specifiers->type, .form = CODE_OPERAND_PART};
     code_parser_declare(parser, specifiers->is_typedef ? CODE_SYMBOL_TYPEDEF : CODE_SYMBOL_VARIABLE,
                         declarator.name, specifiers->type);
-    if (code_parser_accept(parser, CODE_PUNCT_ASSIGN))
-        value_skip(parser);
+    if (code_parser_accept(parser, CODE_PUNCT_ASSIGN)) {
+        if (parser->watch != NULL) /* vector literals have to be seen */
+            code_initializer_parse(parser, target);
+        else
+            value_skip(parser);
+    }
     return false;
 }
 

@@ -37,37 +37,76 @@ static void designators_parse(struct code_parser *parser)
     }
 }
 
-/* `{ a, b }`: every value goes into the same target, whole for a pointer, as a part otherwise. */
-static void list_parse(struct code_parser *parser, struct code_operand target)
+static void shaped_parse(struct code_parser *parser, struct code_operand target,
+                         const struct code_type *shape);
+
+/* What the value that comes next is for: an element, or a member of a struct; *index is its number,
+ * unless a `.name =` tells. */
+static const struct code_type *inner_shape(const struct code_parser *parser,
+                                           const struct code_type *shape, uint32_t *index)
 {
+    const struct code_record *record = shape->record;
+    uint32_t i = *index;
+    if (shape->form == CODE_FORM_ARRAY)
+        return shape->next;
+    if (shape->form != CODE_FORM_RECORD || record == NULL || !record->complete)
+        return &code_type_unknown;
+    if (code_parser_sees(parser, CODE_PUNCT_DOT))
+        for (i = 0; i < record->member_count &&
+                    record->members[i].name != code_parser_peek_next(parser)->name;)
+            i++;
+    *index = i + 1;
+    return i < record->member_count ? record->members[i].type : &code_type_unknown;
+}
+
+/* `{ a, b }`: every value goes into the same target, whole for a pointer, as a part otherwise.
+ * shape: what the braces make, as far as it is known. */
+static void list_parse(struct code_parser *parser, struct code_operand target,
+                       const struct code_type *shape)
+{
+    uint32_t open = parser->at, index = 0;
     code_parser_expect(parser, CODE_PUNCT_LBRACE);
     while (code_parser_ok(parser) && !code_parser_sees(parser, CODE_PUNCT_RBRACE)) {
+        const struct code_type *inner = inner_shape(parser, shape, &index);
         designators_parse(parser);
-        code_initializer_parse(parser, target);
+        shaped_parse(parser, target, inner);
         if (!code_parser_accept(parser, CODE_PUNCT_COMMA))
             break;
     }
     code_parser_expect(parser, CODE_PUNCT_RBRACE);
+    if (code_parser_ok(parser))
+        code_watch_braces(parser->watch, shape, open, parser->at - 1);
 }
 
-static void value_parse(struct code_parser *parser, struct code_operand target)
+static void value_parse(struct code_parser *parser, struct code_operand target,
+                        const struct code_type *shape)
 {
     uint32_t begin = parser->at;
     struct code_operand value = code_operand_load(parser, code_assignment_parse(parser));
+    bool element = shape != target.type && shape->form == CODE_FORM_VALUE && shape->width > 1;
+    if (element && code_operand_breadth(&value) == CODE_BREADTH_SCALAR)
+        code_watch_refuse(parser->watch, begin,
+                          "a number is given for a vector inside braces, which is not translated");
     if (code_parser_ok(parser))
         code_watch_convert(parser->watch, target.type, value.type, begin, parser->at);
     code_operand_store(parser, target, value);
 }
 
-void code_initializer_parse(struct code_parser *parser, struct code_operand target)
+static void shaped_parse(struct code_parser *parser, struct code_operand target,
+                         const struct code_type *shape)
 {
     if (code_parser_enter(parser)) {
         if (code_parser_sees(parser, CODE_PUNCT_LBRACE))
-            list_parse(parser, target);
+            list_parse(parser, target, shape);
         else
-            value_parse(parser, target);
+            value_parse(parser, target, shape);
     }
     code_parser_leave(parser);
+}
+
+void code_initializer_parse(struct code_parser *parser, struct code_operand target)
+{
+    shaped_parse(parser, target, target.type);
 }
 
 /* ---- declarations ---- */

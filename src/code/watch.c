@@ -173,6 +173,16 @@ void code_watch_convert(struct code_watch *watch, const struct code_type *to,
     code_watch_behind(watch, end - 1, ")");
 }
 
+void code_watch_braces(struct code_watch *watch, const struct code_type *type, uint32_t open,
+                       uint32_t close)
+{
+    if (type->form != CODE_FORM_VALUE || type->width < 2 || !listens(watch, close) ||
+        watch->tokens[open].text != NULL) /* behind `(type)` */
+        return;
+    code_watch_replace(watch, open, "fcl::braces(");
+    code_watch_replace(watch, close, ")");
+}
+
 void code_watch_step(struct code_watch *watch, uint32_t begin, uint32_t end)
 {
     if (end < begin + 3)

@@ -82,6 +82,10 @@ void code_watch_choice(struct code_watch *watch, const uint32_t places[3], uint3
 void code_watch_call(const struct code_parser *parser, uint32_t name, uint32_t end,
                      const struct code_function *function);
 
+/* `{ values }` at those tokens, which initialises a `type`. */
+void code_watch_braces(struct code_watch *watch, const struct code_type *type, uint32_t open,
+                       uint32_t close);
+
 /* `vec_step ( type )`, tokens [begin, end). */
 void code_watch_step(struct code_watch *watch, uint32_t begin, uint32_t end);
 

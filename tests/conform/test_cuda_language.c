@@ -263,7 +263,8 @@ static bool corpus_left_out(const struct corpus_file *file, const struct code_ke
 static void corpus_visit(const struct corpus_file *file, void *unused)
 {
     static const char *const few[] = {"async_copy.cl", "casts.cl",        "fft_radix2.cl",
-                                      "gemm_local.cl", "reduce_local.cl", "swizzles.cl"};
+                                      "gemm_local.cl", "initialisers.cl", "reduce_local.cl",
+                                      "swizzles.cl"};
     struct code_unit *unit = NULL;
     bool chosen = getenv("FASTGPU_TEST_SEEDS") != NULL;
 

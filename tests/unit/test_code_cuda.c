@@ -83,6 +83,9 @@ static void test_declarations(void **state)
     has(KERNEL("__local int t[4], u; t[0] = u = n;"), "__shared__intt[4],u;");
     has(KERNEL("__local int *p = 0; __global int *new = 0; *new = *p;"), "int*fcl_u_new=0;");
     has(KERNEL("void *v = a; float4 *f = v;"), "float4*f=fcl::pointer(v);");
+    has("__constant float4 t[2] = {(float4)(1, 2, 3, 4), {5, 6}}; " KERNEL("a[0] = t[n];"),
+        "t[2]={fcl::make<float4>(1,2,3,4),fcl::braces(5,6)};");
+    has(KERNEL("float4 v = {1, n}; a[0] = v;"), "float4v=fcl::braces(1,n);");
     has("__constant int t[2] = {1, 2}; " KERNEL("a[0].x = t[n];"), "__constant__intt[2]={1,2};");
     has("typedef enum { A, B } e; " KERNEL("e x = 1; a[0].x = x;"), "enum{A,B};typedefinte;");
     has("struct s { int x; }; " KERNEL("struct s s = {n}; a[0].x = s.x;"), "structfcl_tag_ss={n};");
@@ -173,6 +176,11 @@ static void test_refusals(void **state)
     refuses("__kernel void k(int n) { printf(\"%v4f\", (float4)(n)); }", FGPU_E_UNSUPPORTED,
             "printf of vectors");
     refuses("__kernel void k(int n) { int a[2] = {[1] = n}; }", FGPU_E_UNSUPPORTED, "[index]");
+    refuses("__kernel void k(int n) { float4 a[2] = {1, 2, 3, 4, 5, 6, 7, 8}; }",
+            FGPU_E_UNSUPPORTED, "inside braces");
+    refuses(
+        "struct s { float4 v; int n; }; __kernel void k(int n) { struct s s = {1, 2, 3, 4, n}; }",
+        FGPU_E_UNSUPPORTED, "inside braces");
     refuses("__kernel void k(int n) { asm(\"\"); }", FGPU_E_BUILD, "line 1");
     refuses("__kernel void k(int n) { n = ; }", FGPU_E_BUILD, "line 1");
     refuses("__kernel void k(int n) { float4 v; v.xq = 1; }", FGPU_E_BUILD, "'xq'");
