@@ -8,6 +8,7 @@
 
 #include "core/lane.h"
 #include "core/move.h"
+#include "core/places.h"
 #include "mem/heap_compact.h"
 
 #define COMPACT_TRIES 3u  /* plans that are looked for on behalf of one task; then blocks go */
@@ -209,6 +210,7 @@ void compact_moved(struct engine *engine, const struct op *op, fgpu_status statu
         block->heap = move->to;
     else
         move->from = move->to; /* which is what goes back */
+    places_forget(engine, op->dst_node);
     FGPU_ASSERT(c->left > 0);
     if (--c->left > 0)
         return; /* nobody takes a part of the room before all of it is there */

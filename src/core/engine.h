@@ -141,6 +141,7 @@ struct engine_node {
     struct heap heap;
     uint32_t device;         /* whose mem_alloc serves it; node 0: the driver's host allocator */
     struct compact *compact; /* core/compact.h; NULL: no block has been moved */
+    struct places *places;   /* core/places.h; NULL: memory was never too small for all buffers */
     uint8_t lost;
     uint16_t way;                /* its number in the link model: its own, or one for many alike */
     uint32_t alloc_pending;      /* slabs asked for */
@@ -229,6 +230,7 @@ struct engine_config {
 
 struct future;  /* core/future.h */
 struct compact; /* core/compact.h */
+struct places;  /* core/places.h */
 struct lineage; /* core/lineage.h */
 struct preempt; /* core/preempt.h */
 struct planner; /* core/planner.h */
@@ -336,6 +338,8 @@ struct engine {
     struct engine_unreturned unreturned; /* since it was last told */
     fgpu_pool_stats stats;
     uint64_t compactions;    /* plans of moves that were begun */
+    uint64_t buffer_bytes;   /* of all buffers that there are */
+    bool unplanned;          /* blocks lie where the heap puts them: for tests */
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */

@@ -11,6 +11,7 @@
 #include "core/joined.h"
 #include "core/lineage.h"
 #include "core/object.h"
+#include "core/places.h"
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/preempt.h"
@@ -315,6 +316,7 @@ void engine_fini(struct engine *engine)
     }
     for (uint32_t i = 0; i < engine->node_count; i++) {
         compact_fini(engine, &engine->nodes[i]);
+        places_fini(engine, &engine->nodes[i]);
         heap_fini(&engine->nodes[i].heap);
     }
     if (engine->link != NULL)
