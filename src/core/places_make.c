@@ -19,7 +19,7 @@
 #define PLACES_AROUND 2048u           /* and what stands around them */
 #define PLACES_EARLY 4u               /* tasks before its first use that a block should be there */
 #define PLACES_STEPS UINT64_C(500000) /* of a search: a few milliseconds */
-#define PLACES_PAUSE 31u              /* looks at most that are left out after some in vain */
+#define PLACES_PAUSE 7u              /* looks at most that are left out after some in vain */
 #define PLACES_END UINT32_MAX
 
 struct places_problem {
