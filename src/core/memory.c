@@ -553,7 +553,7 @@ enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t
     if (engine->nodes[node].lost)
         return memory_fail(engine, task, FGPU_E_DEVICE_LOST, buffer, node);
     enum memory_answer made;
-    if (places_may(engine, node) && places_get(engine, task, index, node, &made, victim))
+    if (places_may(engine, node) && places_get(engine, task, index, node, &made))
         return made;
     for (;;) {
         uint64_t grow_bytes = 0, mem, bytes;
@@ -749,7 +749,7 @@ bool memory_try(struct engine *engine, const struct task *task, uint32_t index, 
     *victim = TASK_NONE;
     bool got = true;
     if (block->state == BLOCK_PRESENT || (places_may(engine, node) && !engine->nodes[node].lost &&
-                                          places_try(engine, task, index, node, &got, victim)))
+                                          places_try(engine, task, index, node, &got)))
         return got;
     while (!engine->nodes[node].lost) {
         uint64_t grow_bytes = 0;

@@ -12,14 +12,13 @@
 #define PLACES_FRESH 2u   /* tasks that came before it is looked at again, */
 #define PLACES_SHARE 8u   /* and a share of those, and of the blocks, that there were, */
 #define PLACES_SLOTS 512u /* and of all records of tasks */
-#define PLACES_SPILLS 2u  /* write-backs that make room ahead of a task, at a time and node */
 
 /* What is at a block's place. */
 enum places_state {
     PLACES_FREE,
     PLACES_COMING, /* its slab */
     PLACES_BUSY,   /* what will go by itself */
-    PLACES_GOES,   /* what may be evicted */
+    PLACES_GOES,   /* what nobody will use, and another node has, too */
     PLACES_TAKEN   /* something else */
 };
 
@@ -151,6 +150,8 @@ static enum places_state places_look(struct engine *engine, const struct task *t
             look = memory_look(buffer, node);
         if (look.preimage) {
             state = PLACES_BUSY;
+        } else if (!look.clean) {
+            return PLACES_TAKEN; /* the ordinary way chooses what is written back */
         } else if (state == PLACES_FREE) {
             state = PLACES_GOES;
             *occupant = other->buffer;
@@ -236,96 +237,74 @@ static struct places_item *places_want(struct engine *engine, uint32_t buffer, u
     return item != NULL && !item->missed ? item : NULL;
 }
 
-static void places_miss(struct engine *engine, struct places_item *item)
-{
-    item->missed = 1;
-    engine->stats.blocks_missed++;
-}
-
 static enum memory_answer places_park(struct engine *engine, struct task *task, uint32_t *waiters)
 {
     return lane_wait(engine, task, waiters) ? MEMORY_WAIT : MEMORY_FAILED;
 }
 
+/* PLACES_FREE: the block is at its place. What is in the way and may go has gone. */
+static enum places_state places_settle(struct engine *engine, const struct task *task,
+                                       struct block *block, struct places_item *item)
+{
+    for (;;) {
+        uint32_t occupant = TASK_NONE;
+        enum places_state state = places_look(engine, task, block->node, item, &occupant);
+        if (state == PLACES_GOES) {
+            memory_evict_clean(engine, engine_buffer(engine, occupant), block->node);
+            continue;
+        }
+        if (state == PLACES_FREE && !places_put(engine, block, item))
+            return PLACES_TAKEN;
+        if (state == PLACES_FREE)
+            memory_appear(engine, block);
+        return state;
+    }
+}
+
 bool places_get(struct engine *engine, struct task *task, uint32_t index, uint32_t node,
-                enum memory_answer *answer, uint32_t *victim)
+                enum memory_answer *answer)
 {
     struct engine_node *n = &engine->nodes[node];
-    struct block *block = engine_block(engine_buffer(engine, index), node);
     uint64_t grow_bytes;
     struct places_item *item = places_want(engine, index, node, &grow_bytes);
     if (grow_bytes > 0) {
         *answer = memory_grow(engine, task, node, grow_bytes);
         return true;
     }
-    while (item != NULL) {
-        uint32_t occupant = TASK_NONE;
-        enum places_state state = places_look(engine, task, node, item, &occupant);
-        bool waits = state == PLACES_BUSY || (state == PLACES_GOES && n->short_task != TASK_NONE &&
-                                              n->short_task != task->self);
-        if (state == PLACES_COMING || waits) {
-            *answer = places_park(engine, task, waits ? &n->memory_waiters : &n->alloc_waiters);
-            return true;
-        }
-        if (state == PLACES_FREE && places_put(engine, block, item)) {
-            memory_appear(engine, block);
-            *answer = MEMORY_OK;
-            return true;
-        }
-        if (state != PLACES_GOES)
-            break;
-        n->short_task = task->self;
-        if (!memory_look(engine_buffer(engine, occupant), node).clean) {
-            *victim = occupant;
-            *answer = MEMORY_EVICT;
-            return true;
-        }
-        memory_evict_clean(engine, engine_buffer(engine, occupant), node);
+    if (item == NULL)
+        return false;
+    struct block *block = engine_block(engine_buffer(engine, index), node);
+    switch (places_settle(engine, task, block, item)) {
+    case PLACES_FREE:
+        *answer = MEMORY_OK;
+        return true;
+    case PLACES_COMING:
+        *answer = places_park(engine, task, &n->alloc_waiters);
+        return true;
+    case PLACES_BUSY:
+        *answer = places_park(engine, task, &n->memory_waiters);
+        return true;
+    default:
+        item->missed = 1;
+        engine->stats.blocks_missed++;
+        return false;
     }
-    if (item != NULL)
-        places_miss(engine, item);
-    return false;
 }
 
 bool places_try(struct engine *engine, const struct task *task, uint32_t index, uint32_t node,
-                bool *got, uint32_t *victim)
+                bool *got)
 {
-    struct engine_node *n = &engine->nodes[node];
-    struct block *block = engine_block(engine_buffer(engine, index), node);
     uint64_t grow_bytes;
     struct places_item *item = places_want(engine, index, node, &grow_bytes);
     *got = false;
-    if (grow_bytes > 0) {
+    if (grow_bytes > 0)
         memory_grow_ahead(engine, node, grow_bytes);
-        return true;
-    }
-    while (item != NULL) {
-        uint32_t occupant = TASK_NONE;
-        switch (places_look(engine, task, node, item, &occupant)) {
-        case PLACES_FREE:
-            *got = places_put(engine, block, item);
-            if (*got)
-                memory_appear(engine, block);
-            else
-                places_miss(engine, item);
-            return *got;
-        case PLACES_TAKEN: /* the task itself may find it otherwise */
-            return false;
-        case PLACES_COMING:
-        case PLACES_BUSY:
-            return true;
-        case PLACES_GOES:
-            if (n->short_task != TASK_NONE || task->undone > 0)
-                return true;
-            if (!memory_look(engine_buffer(engine, occupant), node).clean) {
-                if (n->spills < PLACES_SPILLS)
-                    *victim = occupant;
-                return true;
-            }
-            memory_evict_clean(engine, engine_buffer(engine, occupant), node);
-        }
-    }
-    return false;
+    if (grow_bytes > 0 || item == NULL)
+        return grow_bytes > 0;
+    struct block *block = engine_block(engine_buffer(engine, index), node);
+    enum places_state state = places_settle(engine, task, block, item);
+    *got = state == PLACES_FREE;
+    return state != PLACES_TAKEN; /* else the task itself may find it otherwise */
 }
 
 void places_check(const struct engine *engine, uint32_t node)

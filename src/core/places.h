@@ -2,12 +2,12 @@
  *
  * The submitted tasks say when each buffer is first and last used on the node: from that the places
  * of all blocks to come are planned together (mem/offsets.h), around what lies there. A block then
- * goes to its place, if need be when what is still there has ended, or was written back because
- * nobody will use it. Where things come out otherwise, it goes the ordinary way: nothing is
- * reserved, so a miss costs what it would have cost without a plan. A plan whose sizes, lifetimes
- * and surroundings are those of an earlier one is not made again. Not in direct mode, not in the
- * host's or the spill node's memory, not in pools with terms, where tasks overtake each other. Runs
- * under the engine's lock.
+ * goes to its place, if need be when what is still there has ended; what nobody will use and
+ * another node has, too, makes way. Nothing is written back for a plan. Where things come out
+ * otherwise, it goes the ordinary way: nothing is reserved, so a miss costs what it would have cost
+ * without a plan. A plan whose sizes, lifetimes and surroundings are those of an earlier one is not
+ * made again. Not in direct mode, not in the host's or the spill node's memory, not in pools with
+ * terms, where tasks overtake each other. Runs under the engine's lock.
  */
 #ifndef FASTGPU_CORE_PLACES_H
 #define FASTGPU_CORE_PLACES_H
@@ -26,6 +26,7 @@ struct places_item {
     uint32_t space;
     uint32_t range; /* of the heap, while it lies at its place; HEAP_NONE */
     uint8_t keeps;  /* its owner may want it after the last of them */
+    uint8_t writes; /* only this node has it, or will */
     uint8_t beyond; /* tasks use it that the plan knows nothing of */
     uint8_t missed; /* it went the ordinary way */
 };
@@ -87,11 +88,11 @@ static inline bool places_may(const struct engine *engine, uint32_t node)
 /* For memory_get(), where the block is not there. True: *answer is its answer; false: the heap
  * decides. */
 bool places_get(struct engine *engine, struct task *task, uint32_t buffer, uint32_t node,
-                enum memory_answer *answer, uint32_t *victim);
+                enum memory_answer *answer);
 
 /* The same for memory_try(). [out] got: the block is there. */
 bool places_try(struct engine *engine, const struct task *task, uint32_t buffer, uint32_t node,
-                bool *got, uint32_t *victim);
+                bool *got);
 
 /* A block is about to go. */
 void places_gone(struct engine *engine, const struct block *block);

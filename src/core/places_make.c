@@ -4,8 +4,9 @@
  * behind the last. What lies there stays where it is until its last use. Lifetimes are counted in
  * tasks, in the order in which they will run. Four kinds of plans are tried, and the first that
  * fits is taken: blocks stay when nothing uses them any more and are there a few tasks early; they
- * stay, but are in time; they go after their last use; and that without being early. Then the same
- * without the slabs that are empty, which are given back for one.
+ * stay, but are in time; those that have copies elsewhere go after their last use; and that without
+ * being early. Then the same without the slabs that are empty, which are given back for one. Blocks
+ * of one size need no plan: any hole will do.
  */
 #include <stdlib.h>
 
@@ -19,7 +20,7 @@
 #define PLACES_AROUND 2048u           /* and what stands around them */
 #define PLACES_EARLY 4u               /* tasks before its first use that a block should be there */
 #define PLACES_STEPS UINT64_C(500000) /* of a search: a few milliseconds */
-#define PLACES_PAUSE 7u              /* looks at most that are left out after some in vain */
+#define PLACES_PAUSE 7u               /* looks at most that are left out after some in vain */
 #define PLACES_END UINT32_MAX
 
 struct places_problem {
@@ -117,6 +118,7 @@ static bool places_add_present(struct places_problem *p)
             return false;
         item->fixed = *(uint64_t *)vec_at(&p->places->bases, block->heap.slab) + block->heap.offset;
         item->range = block->heap.place;
+        item->writes = !memory_look(buffer, p->node).clean;
         *(uint8_t *)vec_at(&p->places->owned, item->range) = 1;
     }
     p->present = (uint32_t)p->places->items.count;
@@ -164,6 +166,7 @@ static bool places_add_task(struct places_problem *p, const struct task *task, u
             item->first = position;
         }
         item->uses++;
+        item->writes |= here && (task_accesses(task)[a].mode & FGPU_WRITE);
         if (here || !item->keeps) /* its copy elsewhere is enough for the others */
             item->last = position;
     }
@@ -201,12 +204,14 @@ static bool places_order(struct places_problem *p)
     return true;
 }
 
-/* Fills items. [out] bytes: of the blocks to come. */
+/* Fills items. False: all are of one size, or there is no memory. [out] bytes: of the blocks to
+ * come. */
 static bool places_collect(struct places_problem *p, uint64_t *bytes)
 {
     struct places *places = p->places;
     uint32_t buffers = table_high_water(&p->engine->buffers);
     size_t ranges = p->heap->bins.ranges.count;
+    bool differ = false;
     *bytes = 0;
     vec_clear(&places->items);
     vec_clear(&places->lying);
@@ -230,8 +235,9 @@ static bool places_collect(struct places_problem *p, uint64_t *bytes)
         struct places_item *item = places_item(places, i);
         item->beyond = engine_buffer(p->engine, item->buffer)->linked > item->uses;
         *bytes += item->fixed == OFFSETS_FREE ? item->bytes : 0;
+        differ |= item->bytes != places_item(places, 0)->bytes;
     }
-    return true;
+    return differ;
 }
 
 /* ---- planning ----------------------------------------------------------------------------- */
@@ -276,7 +282,7 @@ static void places_set_lives(struct places *places, bool stays, uint32_t early)
         bool lies = item->fixed != OFFSETS_FREE;
         block->lower = lies ? 0 : 1 + (item->first > early ? item->first - early : 0);
         block->upper = item->uses > 0 ? 2 + (uint64_t)item->last : 1 + (uint64_t)early;
-        if (item->beyond || (stays && item->keeps))
+        if (item->beyond || (item->keeps && (stays || item->writes)))
             block->upper = PLACES_END;
     }
 }
@@ -316,9 +322,10 @@ static uint64_t places_sign(const struct places_problem *p)
     uint64_t sign = hash_u64(p->end);
     for (uint32_t i = 0; i < places->items.count; i++) {
         const struct places_item *item = places_item(places, i);
-        const uint64_t words[] = {
-            item->bytes, item->fixed, (uint64_t)item->first << 32 | item->last,
-            (item->uses > 0 ? 4u : 0u) | (item->beyond ? 2u : 0u) | (item->keeps ? 1u : 0u)};
+        const uint64_t words[] = {item->bytes, item->fixed,
+                                  (uint64_t)item->first << 32 | item->last,
+                                  (item->uses > 0 ? 4u : 0u) | (item->writes ? 8u : 0u) |
+                                      (item->beyond ? 2u : 0u) | (item->keeps ? 1u : 0u)};
         sign = hash_bytes(words, sizeof words, sign);
     }
     for (size_t i = places->items.count; i < places->blocks.count; i++) {
