@@ -41,6 +41,7 @@ typedef struct fgpu_pool_stats {
     uint64_t blocks_missed;     /* ... that had one but went elsewhere */
     uint64_t plans_of_places;   /* that were made, */
     uint64_t plans_reused;      /* and used again for the same sizes and lifetimes */
+    uint64_t blocks_stitched;   /* of device memory that are made of several holes */
 } fgpu_pool_stats;
 
 typedef struct fgpu_device_stats {

@@ -19,6 +19,7 @@
 #include "core/lane.h"
 #include "core/places.h"
 #include "core/planner.h"
+#include "core/stitch.h"
 
 /* What memory_cost() adds up. */
 #define MEMORY_DIRTY 2u
@@ -134,7 +135,10 @@ static void memory_free_block(struct engine *engine, struct block *block)
     }
     if (!block->adopted) {
         places_gone(engine, block);
-        heap_free(&engine->nodes[node].heap, &block->heap);
+        if (block->heap.slab == HEAP_NONE)
+            stitch_free(engine, block);
+        else
+            heap_free(&engine->nodes[node].heap, &block->heap);
         memory_trace(engine, node, engine->nodes[node].heap.used_bytes);
     }
     lane_wake(engine, &engine->nodes[node].memory_waiters);
@@ -520,6 +524,8 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
     if (n->short_task != TASK_NONE && n->short_task != task->self)
         return memory_park(engine, task, &n->memory_waiters);
     n->short_task = task->self;
+    if (n->stitches != NULL && stitch_drop(engine, node))
+        return MEMORY_OK;
     bool busy;
     const struct memory_choice choice = memory_victim(engine, task, node, &busy);
     if (choice.cost > 0 &&
@@ -553,6 +559,11 @@ enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t
     if (engine->nodes[node].lost)
         return memory_fail(engine, task, FGPU_E_DEVICE_LOST, buffer, node);
     enum memory_answer made;
+    if (engine->nodes[node].stitches != NULL &&
+        stitch_take(engine, block, atomic_load_relaxed_u64(&buffer->size_bytes))) {
+        memory_appear(engine, block);
+        return MEMORY_OK;
+    }
     if (places_may(engine, node) && places_get(engine, task, index, node, &made))
         return made;
     for (;;) {

@@ -110,7 +110,8 @@ static bool places_add_present(struct places_problem *p)
         const struct block *block = engine_block(buffer, p->node);
         uint32_t index = at;
         at = block->next_use;
-        if (block->adopted || heap_is_small(p->heap, atomic_load_relaxed_u64(&buffer->size_bytes)))
+        if (block->adopted || block->heap.slab == HEAP_NONE ||
+            heap_is_small(p->heap, atomic_load_relaxed_u64(&buffer->size_bytes)))
             continue;
         struct places_item *item =
             p->places->items.count < PLACES_AROUND ? places_add(p, index) : NULL;
