@@ -266,7 +266,7 @@ typedef struct fgpu_device_caps {
                                   with copy_queue_count */
     uint32_t fill_groups;      /* work groups that fill the device; 0: not known */
     uint64_t stitch_bytes;     /* the table has mem_stitch, for pieces that begin at multiples of it
-                                  and are multiples of it: a power of two above 4096; 0: it has not */
+                                  and are multiples of it: a power of two above 4096; 0: none */
 } fgpu_device_caps;
 
 typedef struct fgpu_backend {
