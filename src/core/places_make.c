@@ -153,19 +153,15 @@ static bool places_add_task(struct places_problem *p, const struct task *task, u
     for (uint32_t a = 0; a < task->access_count; a++) {
         uint32_t index = task_accesses(task)[a].buffer;
         const struct buffer *buffer = engine_buffer(p->engine, index);
-        uint32_t number = places_numbers(&places->item_of)[index];
-        struct places_item *item = number != TASK_NONE ? places_item(places, number) : NULL;
-        if (item == NULL &&
+        bool fresh = places_numbers(&places->item_of)[index] == TASK_NONE;
+        if (fresh &&
             (!here || heap_is_small(p->heap, atomic_load_relaxed_u64(&buffer->size_bytes))))
             continue;
-        if (item == NULL) {
-            if (places->items.count - p->present >= PLACES_MOST)
-                return false;
-            item = places_add(p, index);
-            if (item == NULL)
-                return false;
+        if (fresh && (places->items.count - p->present >= PLACES_MOST || !places_add(p, index)))
+            return false;
+        struct places_item *item = places_item(places, places_numbers(&places->item_of)[index]);
+        if (fresh)
             item->first = position;
-        }
         item->uses++;
         item->writes |= here && (task_accesses(task)[a].mode & FGPU_WRITE);
         if (here || !item->keeps) /* its copy elsewhere is enough for the others */
