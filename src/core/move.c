@@ -208,7 +208,8 @@ void move_issue(struct engine *engine, uint32_t index)
     struct op *op = table_at(&engine->ops, index);
     struct lane *lane = engine_lane(engine, op->lane);
     fgpu_cmd cmd = {.kind = FGPU_CMD_COPY, .flags = FGPU_CMD_TIMED, .body = &op->body};
-    if (op->dst_node == 0 || op->moves || engine->traffic != NULL)
+    /* Whoever waits for it does so here, not behind it in its queue. */
+    if (op->dst_node == 0 || op->moves || engine->traffic != NULL || lane->copies)
         cmd.flags |= FGPU_CMD_NOTIFY;
     op->issued = 1;
     lane->flight_ns += op->predicted_ns;
