@@ -27,8 +27,8 @@ static const char transfer_help[] =
     "without the pool, in the same round. A CPU device is opened twice: on the\n"
     "host's memory, and as if it had memory of its own.";
 
-static const char *const transfer_ways[TRANSFER_WAYS] = {
-    "memcpy", "write", "read", "copy", "in", "out", "raw_in", "raw_out"};
+static const char *const transfer_ways[TRANSFER_WAYS] = {"memcpy", "write", "read",   "copy",
+                                                         "in",     "out",   "raw_in", "raw_out"};
 
 struct transfer_words {
     struct transfer_options run;
@@ -110,8 +110,7 @@ static void transfer_json_pipeline(cJSON *root, const struct transfer_words *wor
 
     json_out_number(object, "chunks", (double)words->run.chunks);
     json_out_number(object, "chunk_bytes", (double)words->run.chunk_bytes);
-    json_out_known(object, "link_mb_per_s", words->run.link_mbps > 0,
-                   (double)words->run.link_mbps);
+    json_out_known(object, "link_mb_per_s", words->run.link_mbps > 0, (double)words->run.link_mbps);
     json_out_known(object, "in_ns", is_known, pipeline->in_ns);
     json_out_known(object, "kernel_ns", is_known, pipeline->kernel_ns);
     json_out_known(object, "out_ns", is_known, pipeline->out_ns);
@@ -358,11 +357,14 @@ static int transfer_show(const struct transfer_words *words)
 int bench_transfer(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
     uint64_t largest_mib = 64, chunk_kib = 1024;
-    struct transfer_words words = {
-        .run = {.rounds = 7, .pieces = 1024, .piece_bytes = 4096, .chunks = 96, .link_mbps = 250,
-                .stop = stop},
-        .pattern = "opencl:0",
-        .log = log_options_none};
+    struct transfer_words words = {.run = {.rounds = 7,
+                                           .pieces = 1024,
+                                           .piece_bytes = 4096,
+                                           .chunks = 96,
+                                           .link_mbps = 250,
+                                           .stop = stop},
+                                   .pattern = "opencl:0",
+                                   .log = log_options_none};
     const struct option table[] = {
         {"device", 'd', OPTION_TEXT, &words.pattern, "PATTERN",
          "the first device that matches\n(default: opencl:0)", 0, 0, NULL},
@@ -370,8 +372,8 @@ int bench_transfer(int argc, char **argv, const volatile sig_atomic_t *stop)
          "of copies (from 16 on) and maps (default: 64)", 1, 4096, NULL},
         {"pieces", 'n', OPTION_NUMBER, &words.run.pieces, "N", "scattered copies (default: 1024)",
          1, 65536, NULL},
-        {"chunks", 0, OPTION_NUMBER, &words.run.chunks, "N",
-         "of the pipeline (default: 96)", 1, 10000, NULL},
+        {"chunks", 0, OPTION_NUMBER, &words.run.chunks, "N", "of the pipeline (default: 96)", 1,
+         10000, NULL},
         {"chunk", 0, OPTION_NUMBER, &chunk_kib, "KIB", "bytes of each (default: 1024)", 1, 65536,
          NULL},
         {"link", 0, OPTION_NUMBER, &words.run.link_mbps, "MBPS",

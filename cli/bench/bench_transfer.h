@@ -102,10 +102,10 @@ fgpu_status transfer_raw_map(struct transfer_raw *raw, uint64_t bytes); /* and u
 struct transfer_bench {
     const struct transfer_options *options;
     struct transfer_result *result;
-    fgpu_pool host; /* zero: the device has memory of its own */
-    fgpu_pool own;  /* zero: there is none with memory of its own */
+    fgpu_pool host;                 /* zero: the device has memory of its own */
+    fgpu_pool own;                  /* zero: there is none with memory of its own */
     fgpu_kernel touch, mark, steps; /* of `own` */
-    struct transfer_raw *raw; /* NULL: none */
+    struct transfer_raw *raw;       /* NULL: none */
 };
 
 /* FGPU_E_CANCELLED: the user ended it. FGPU_E_TASK: results are wrong. */

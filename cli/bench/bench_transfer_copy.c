@@ -57,10 +57,8 @@ static void copy_memcpy(struct copy_bench *copy)
 static fgpu_status copy_in(struct copy_bench *copy, uint64_t *start_ns)
 {
     struct transfer_bench *bench = copy->bench;
-    struct transfer_launch launch = {.kernel = bench->touch,
-                                     .args = {fgpu_arg_buffer(copy->own)},
-                                     .arg_count = 1,
-                                     .items = 1};
+    struct transfer_launch launch = {
+        .kernel = bench->touch, .args = {fgpu_arg_buffer(copy->own)}, .arg_count = 1, .items = 1};
     void *at = NULL;
     /* Only the host has it. */
     fgpu_status status = fgpu_buffer_map(copy->own, 0, copy->bytes, FGPU_READ_WRITE, &at);
@@ -75,10 +73,8 @@ static fgpu_status copy_in(struct copy_bench *copy, uint64_t *start_ns)
 static fgpu_status copy_out(struct copy_bench *copy, uint64_t *start_ns)
 {
     struct transfer_bench *bench = copy->bench;
-    struct transfer_launch launch = {.kernel = bench->mark,
-                                     .args = {fgpu_arg_buffer(copy->own)},
-                                     .arg_count = 1,
-                                     .items = 1};
+    struct transfer_launch launch = {
+        .kernel = bench->mark, .args = {fgpu_arg_buffer(copy->own)}, .arg_count = 1, .items = 1};
     void *at = NULL;
     /* Only the device has it. */
     fgpu_status status = transfer_launch_wait(bench->own, &launch);
@@ -205,9 +201,8 @@ fgpu_status transfer_run_copies(struct transfer_bench *bench)
     struct transfer_result *result = bench->result;
     fgpu_status status = FGPU_OK;
 
-    for (uint64_t bytes = COPY_LEAST;
-         bytes <= bench->options->largest_bytes && result->copy_count < TRANSFER_SIZES &&
-         status == FGPU_OK;
+    for (uint64_t bytes = COPY_LEAST; bytes <= bench->options->largest_bytes &&
+                                      result->copy_count < TRANSFER_SIZES && status == FGPU_OK;
          bytes *= COPY_STEP) {
         status = copy_size(bench, bytes, &result->copies[result->copy_count]);
         result->copy_count += status == FGPU_OK;

@@ -144,14 +144,13 @@ static fgpu_status scattered_gathered(struct own_scattered *own, double *ns)
 /* A kernel on each piece needs that one, and is waited for. */
 static fgpu_status scattered_one_by_one(struct own_scattered *own, double *ns)
 {
-    struct transfer_launch launch = {
-        .kernel = own->bench->touch, .arg_count = 1, .items = 1};
+    struct transfer_launch launch = {.kernel = own->bench->touch, .arg_count = 1, .items = 1};
     uint64_t start_ns = figures_wall_ns();
     fgpu_status status = FGPU_OK;
 
     for (uint64_t i = 0; i < own->pieces && status == FGPU_OK; i++) {
-        launch.args[0] = fgpu_arg_span(own->buffer, FGPU_ACCESS_DEFAULT, own->places[i],
-                                               own->piece_bytes);
+        launch.args[0] =
+            fgpu_arg_span(own->buffer, FGPU_ACCESS_DEFAULT, own->places[i], own->piece_bytes);
         status = transfer_launch_wait(own->bench->own, &launch);
     }
     *ns = (double)(figures_wall_ns() - start_ns);
@@ -187,8 +186,7 @@ static fgpu_status scattered_make(struct own_scattered *own)
     (void)memset(own->lent, 0, own->bytes);
     for (uint64_t i = 0; i < own->pieces; i++) {
         state = state * 1664525 + 1013904223;
-        own->places[i] =
-            (i * OWN_APART + (state >> 16) % (OWN_APART - 1)) * own->piece_bytes;
+        own->places[i] = (i * OWN_APART + (state >> 16) % (OWN_APART - 1)) * own->piece_bytes;
     }
     return fgpu_buffer_create_from(own->bench->own, own->lent, own->bytes, &own->buffer);
 }
@@ -391,8 +389,8 @@ static fgpu_status pipeline_run(struct own_pipeline *pipeline, uint32_t stages, 
         else if (stages & PIPELINE_IN)
             status = transfer_launch(pipeline->pool, &in, NULL);
         if (status == FGPU_OK && (stages & PIPELINE_OUT))
-            status = fgpu_buffer_read_async(pipeline->out[c], NULL, pipeline->back + c * words, 0,
-                                            NULL);
+            status =
+                fgpu_buffer_read_async(pipeline->out[c], NULL, pipeline->back + c * words, 0, NULL);
     }
     fgpu_status ended = waiting_pool(pipeline->pool, FGPU_FOREVER, pipeline->bench->options->stop);
     *ns = (double)(figures_wall_ns() - start_ns);
@@ -411,9 +409,9 @@ static fgpu_status pipeline_make(struct own_pipeline *pipeline)
     if (!pipeline->lent || !pipeline->back || !pipeline->in || !pipeline->out)
         return FGPU_E_NOMEM;
     for (uint64_t c = 0; c < pipeline->chunks && status == FGPU_OK; c++) {
-        status = fgpu_buffer_create_from(pipeline->pool,
-                                         (char *)pipeline->lent + c * pipeline->bytes,
-                                         pipeline->bytes, &pipeline->in[c]);
+        status =
+            fgpu_buffer_create_from(pipeline->pool, (char *)pipeline->lent + c * pipeline->bytes,
+                                    pipeline->bytes, &pipeline->in[c]);
         if (status == FGPU_OK)
             status = fgpu_buffer_create(pipeline->pool, pipeline->bytes, &pipeline->out[c]);
     }

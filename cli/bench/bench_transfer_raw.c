@@ -25,8 +25,7 @@ fgpu_status transfer_raw_open(const fgpu_device_info *info, uint64_t bytes,
     *made = NULL;
     if (!raw)
         return why_fail(FGPU_E_NOMEM, why, why_bytes, "no memory");
-    fgpu_status status =
-        sscanf(info->id, "opencl:%u", &index) == 1 ? FGPU_OK : FGPU_E_NODEVICE;
+    fgpu_status status = sscanf(info->id, "opencl:%u", &index) == 1 ? FGPU_OK : FGPU_E_NODEVICE;
     if (status == FGPU_OK)
         status = opencl_library_open(&raw->cl, why, why_bytes);
     if (status == FGPU_OK)
@@ -36,8 +35,7 @@ fgpu_status transfer_raw_open(const fgpu_device_info *info, uint64_t bytes,
     if (raw->context)
         raw->queue = raw->cl.clCreateCommandQueue(raw->context, raw->device, 0, &error);
     if (raw->queue)
-        raw->buffer =
-            raw->cl.clCreateBuffer(raw->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
+        raw->buffer = raw->cl.clCreateBuffer(raw->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
     if (status == FGPU_OK && !raw->buffer)
         status = why_fail(FGPU_E_DEVICE, why, why_bytes,
                           "the queue by hand cannot be made: OpenCL error %d", (int)error);
@@ -70,15 +68,15 @@ static fgpu_status transfer_raw_status(cl_int error)
 fgpu_status transfer_raw_write(struct transfer_raw *raw, uint64_t offset, uint64_t bytes,
                                const void *from, bool is_blocking)
 {
-    return transfer_raw_status(raw->cl.clEnqueueWriteBuffer(
-        raw->queue, raw->buffer, is_blocking ? CL_TRUE : CL_FALSE, offset, bytes, from, 0, NULL,
-        NULL));
+    return transfer_raw_status(raw->cl.clEnqueueWriteBuffer(raw->queue, raw->buffer,
+                                                            is_blocking ? CL_TRUE : CL_FALSE,
+                                                            offset, bytes, from, 0, NULL, NULL));
 }
 
 fgpu_status transfer_raw_read(struct transfer_raw *raw, uint64_t bytes, void *to)
 {
-    return transfer_raw_status(raw->cl.clEnqueueReadBuffer(raw->queue, raw->buffer, CL_TRUE, 0,
-                                                           bytes, to, 0, NULL, NULL));
+    return transfer_raw_status(
+        raw->cl.clEnqueueReadBuffer(raw->queue, raw->buffer, CL_TRUE, 0, bytes, to, 0, NULL, NULL));
 }
 
 fgpu_status transfer_raw_finish(struct transfer_raw *raw)
@@ -89,9 +87,9 @@ fgpu_status transfer_raw_finish(struct transfer_raw *raw)
 fgpu_status transfer_raw_map(struct transfer_raw *raw, uint64_t bytes)
 {
     cl_int error = CL_SUCCESS;
-    void *at = raw->cl.clEnqueueMapBuffer(raw->queue, raw->buffer, CL_TRUE,
-                                          CL_MAP_READ | CL_MAP_WRITE, 0, bytes, 0, NULL, NULL,
-                                          &error);
+    void *at =
+        raw->cl.clEnqueueMapBuffer(raw->queue, raw->buffer, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0,
+                                   bytes, 0, NULL, NULL, &error);
 
     if (error == CL_SUCCESS)
         error = raw->cl.clEnqueueUnmapMemObject(raw->queue, raw->buffer, at, 0, NULL, NULL);

@@ -369,9 +369,9 @@ static void test_slow_tells_late(void **state)
     assert_true(bodies[1].result.end_ns == submit_ns + 6300000 - BEHIND);
 }
 
-/* Copies of 1 KB over a link of 1 MB/s that the device made at once: those of one way, though of two
- * queues, cross it one after the other; those of the other way at the same time. What stays in the
- * device does not cross it. */
+/* Copies of 1 KB over a link of 1 MB/s that the device made at once: those of one way, though of
+ * two queues, cross it one after the other; those of the other way at the same time. What stays in
+ * the device does not cross it. */
 static void test_link(void **state)
 {
     static struct slow_timer timer;

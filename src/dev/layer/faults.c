@@ -101,8 +101,8 @@ static fgpu_status faults_slow(const struct faults_item *item, struct faults *fa
     double factor;
 
     if (!faults_scaled(item->value, 1, FAULTS_SLOW_MAX, &device, &factor))
-        return faults_bad(item,
-                          "DEVICExFACTOR with a device number below 64 and a factor from 1 to 1000");
+        return faults_bad(
+            item, "DEVICExFACTOR with a device number below 64 and a factor from 1 to 1000");
     faults->slow_factor[device] = factor;
     faults->slow_named |= UINT64_C(1) << device;
     return FGPU_OK;

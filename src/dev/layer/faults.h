@@ -26,9 +26,9 @@ struct faults {
     uint32_t alloc_permille;
     uint32_t build_permille;
     uint32_t task_permille;
-    uint64_t lose_after[LIMITS_DEVICES]; /* commands; UINT64_MAX: never */
-    double slow_factor[LIMITS_DEVICES];  /* 1: not slowed */
-    double link_rate[LIMITS_DEVICES];    /* bytes in a nanosecond; 0: not paced */
+    uint64_t lose_after[LIMITS_DEVICES];         /* commands; UINT64_MAX: never */
+    double slow_factor[LIMITS_DEVICES];          /* 1: not slowed */
+    double link_rate[LIMITS_DEVICES];            /* bytes in a nanosecond; 0: not paced */
     uint64_t lose_named, slow_named, link_named; /* bit D: an item names device D */
 };
 

@@ -74,8 +74,8 @@ static void device_find_sides(struct ocl_device *device)
     caps->fill_groups = units;
 }
 
-/* Where memory is the device's own, copies travel beside kernels, in a queue for each direction: one
- * into the device, one out of it. */
+/* Where memory is the device's own, copies travel beside kernels, in a queue for each direction:
+ * one into the device, one out of it. */
 static void device_find_copies(struct ocl_device *device)
 {
     fgpu_device_caps *caps = &device->caps;

@@ -11,8 +11,8 @@
 
 /* Where the bytes of one row belong. */
 struct scatter_entry {
-    uint64_t to;    /* offset in the allocation */
-    uint64_t from;  /* on the stage */
+    uint64_t to;   /* offset in the allocation */
+    uint64_t from; /* on the stage */
     uint64_t bytes;
 };
 
@@ -79,8 +79,7 @@ static bool scatter_add(struct scatter_pack *pack, const fgpu_cmd_copy *copy)
     pack->mem = copy->dst;
     pack->rows += (uint32_t)copy->rows;
     pack->used += row * copy->rows;
-    pack->end =
-        copy->dst_offset_bytes + (copy->rows - 1) * copy->dst_pitch_bytes + copy->row_bytes;
+    pack->end = copy->dst_offset_bytes + (copy->rows - 1) * copy->dst_pitch_bytes + copy->row_bytes;
     return true;
 }
 

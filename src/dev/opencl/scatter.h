@@ -17,7 +17,7 @@
 /* Of a queue. All zero: nothing has been packed yet. */
 struct ocl_scatter {
     cl_kernel kernel;
-    cl_mem stage;                           /* on the device */
+    cl_mem stage; /* on the device */
     unsigned char *host[OCL_SCATTER_STAGES];
     uint64_t until[OCL_SCATTER_STAGES]; /* reported number from which on it is free */
     bool broken;                        /* an object could not be made: not tried again */
