@@ -9,7 +9,7 @@
 #include "cli/common/figures.h"
 #include "cli/common/waiting.h"
 
-#define OWN_STEPS 48u
+#define OWN_STEPS 4u
 #define OWN_APART 4u /* a piece lies somewhere in so many times its bytes */
 #define OWN_LINKS 16u
 
