@@ -19,6 +19,7 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/memory.h"
+#include "core/ops.h"
 #include "core/planner.h"
 #include "core/traffic.h"
 
@@ -49,6 +50,14 @@ struct move_use {
     uint64_t begin, end;
     uint16_t lane;
     bool writes;
+    uint32_t ops; /* the newest copy that may be in its way */
+};
+
+/* The newest copy on a block before this pass ordered any: those of one access have no byte in
+ * common, so that many of them need not be compared with each other. */
+struct move_before {
+    const struct block *block; /* NULL: not looked at yet */
+    uint32_t ops;
 };
 
 /* One pass over a task. */
@@ -61,15 +70,11 @@ struct move_pass {
     bool failed;
     bool ahead; /* nobody waits yet: what cannot be ordered now is left open */
     bool open;
-    bool spill;       /* makes room ahead of a task */
-    bool evicts;      /* makes room for it */
-    struct vec *runs; /* struct move_run, of one access */
+    bool spill;                   /* makes room ahead of a task */
+    bool evicts;                  /* makes room for it */
+    struct vec *runs;             /* struct move_run, of one access */
+    struct move_before before[2]; /* of that access: where from, where to */
 };
-
-static uint32_t *move_op_link(struct op *op, uint32_t node)
-{
-    return op->src_node == node ? &op->next_src : &op->next_dst;
-}
 
 /* ---- lanes ------------------------------------------------------------------------------ */
 
@@ -111,11 +116,10 @@ static bool move_can_reach(const struct engine *engine, uint32_t src, uint32_t d
 static bool move_clear(struct engine *engine, struct task *task, const struct move_use *use,
                        bool *chained)
 {
-    struct block *block = engine_block(engine_buffer(engine, use->buffer), use->node);
     bool clear = true;
-    for (uint32_t at = block->ops; at != OP_NONE;) {
+    for (uint32_t at = use->ops; at != OP_NONE;) {
         struct op *op = table_at(&engine->ops, at);
-        at = *move_op_link(op, use->node);
+        at = ops_next(op, use->node);
         bool into = op->dst_node == use->node;
         if (!op->moves &&
             (op->begin >= use->end || op->end <= use->begin || (!into && !use->writes)))
@@ -155,26 +159,17 @@ static void move_share_rows(struct engine *engine, struct op *op, bool spoil)
 static void move_op_attach(struct engine *engine, struct op *op, uint32_t index)
 {
     struct buffer *buffer = engine_buffer(engine, op->buffer);
-    struct block *src = engine_block(buffer, op->src_node),
-                 *dst = engine_block(buffer, op->dst_node);
-    op->next_src = src->ops;
-    src->ops = index;
-    op->next_dst = dst->ops;
-    dst->ops = index;
+    ops_push(engine, engine_block(buffer, op->src_node), index);
+    ops_push(engine, engine_block(buffer, op->dst_node), index);
     memory_pin(engine, op->buffer, op->src_node);
     memory_pin(engine, op->buffer, op->dst_node);
     buffer->users++;
 }
 
-static void move_op_detach_from(struct engine *engine, struct op *op, uint32_t index, uint32_t node)
+static void move_op_detach_from(struct engine *engine, const struct op *op, uint32_t index,
+                                uint32_t node)
 {
-    struct block *block = engine_block(engine_buffer(engine, op->buffer), node);
-    uint32_t *at = &block->ops;
-    while (*at != index) {
-        FGPU_ASSERT(*at != OP_NONE);
-        at = move_op_link(table_at(&engine->ops, *at), node);
-    }
-    *at = *move_op_link(op, node);
+    ops_remove(engine, engine_block(engine_buffer(engine, op->buffer), node), index);
 }
 
 static void move_op_count(struct engine *engine, const struct op *op)
@@ -378,6 +373,15 @@ static bool move_host_block(struct engine *engine, struct task *task, struct mov
     }
 }
 
+static uint32_t move_ops_before(struct engine *engine, struct move_before *before, uint32_t buffer,
+                                uint32_t node)
+{
+    const struct block *block = engine_block(engine_buffer(engine, buffer), node);
+    if (before->block != block)
+        *before = (struct move_before){block, block->ops};
+    return before->ops;
+}
+
 /* Orders the copy of one rectangle, or puts the task on the lists of what is in its way. */
 static void move_rectangle(struct engine *engine, struct task *task, struct move_pass *pass,
                            const struct move_rect *rect)
@@ -396,8 +400,10 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
         pass->open = true;
         return;
     }
-    struct move_use from = {rect->buffer, first->src, first->begin, end, lane, false};
-    struct move_use to = {rect->buffer, dst, first->begin, end, lane, true};
+    struct move_use from = {rect->buffer, first->src, first->begin, end, lane, false, OP_NONE};
+    struct move_use to = {rect->buffer, dst, first->begin, end, lane, true, OP_NONE};
+    from.ops = move_ops_before(engine, &pass->before[0], rect->buffer, first->src);
+    to.ops = move_ops_before(engine, &pass->before[1], rect->buffer, dst);
     bool clear = move_clear(engine, waits, &from, &ignored);
     clear &= move_clear(engine, waits, &to, &ignored);
     if (!clear) {
@@ -436,7 +442,7 @@ static void move_urge(struct engine *engine, const struct task *task, const stru
         struct op *op = table_at(&engine->ops, at);
         if (!op->issued && op->dst_node == block->node)
             traffic_urge(engine, at, move_rank(engine, task));
-        at = *move_op_link(op, block->node);
+        at = ops_next(op, block->node);
     }
 }
 
@@ -448,13 +454,14 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
     if (block->ops != OP_NONE && engine->traffic != NULL && !pass->early)
         move_urge(engine, task, block);
     if (block->ops != OP_NONE && !pass->ahead) {
-        struct move_use use = {a->buffer, pass->node, a->begin,
-                               a->end,    pass->lane, a->mode & FGPU_WRITE};
+        struct move_use use = {a->buffer,  pass->node,           a->begin,  a->end,
+                               pass->lane, a->mode & FGPU_WRITE, block->ops};
         (void)move_clear(engine, task, &use, &pass->chained);
     }
     if (!(a->mode & FGPU_READ) || engine->node_count == 1)
         return;
     vec_clear(pass->runs);
+    memset(pass->before, 0, sizeof pass->before);
     (void)graph_walk(engine, task, access, move_collect, pass);
     struct move_rect rect = {.buffer = a->buffer,
                              .task = engine_trace_id(task),
@@ -662,7 +669,7 @@ void move_orphan(struct engine *engine, uint32_t buffer, uint32_t node)
     for (uint32_t at = block->ops; at != OP_NONE;) {
         struct op *op = table_at(&engine->ops, at);
         uint32_t index = at;
-        at = *move_op_link(op, node);
+        at = ops_next(op, node);
         if (op->src_node != node ||
             engine_lane(engine, op->lane)->device == engine->nodes[node].device)
             continue;
