@@ -261,15 +261,23 @@ static fgpu_status map_size(struct transfer_bench *bench, uint64_t bytes,
     return FGPU_OK;
 }
 
+/* The size after that; the largest is one of them, and the last. */
+static uint64_t map_next(uint64_t bytes, uint64_t largest)
+{
+    if (bytes >= largest)
+        return UINT64_MAX;
+    return bytes * MAP_STEP < largest ? bytes * MAP_STEP : largest;
+}
+
 fgpu_status transfer_run_maps(struct transfer_bench *bench)
 {
     struct transfer_result *result = bench->result;
+    uint64_t largest = bench->options->largest_bytes;
     fgpu_status status = FGPU_OK;
 
-    for (uint64_t bytes = MAP_LEAST;
-         bytes <= bench->options->largest_bytes && result->map_count < TRANSFER_SIZES &&
-         status == FGPU_OK && bench->host.bits != 0;
-         bytes *= MAP_STEP) {
+    for (uint64_t bytes = MAP_LEAST; bytes <= largest && result->map_count < TRANSFER_SIZES &&
+                                     status == FGPU_OK && bench->host.bits != 0;
+         bytes = map_next(bytes, largest)) {
         status = map_size(bench, bytes, &result->maps[result->map_count]);
         result->map_count += status == FGPU_OK;
     }

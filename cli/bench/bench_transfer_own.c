@@ -10,7 +10,8 @@
 #include "cli/common/waiting.h"
 
 #define OWN_STEPS 4u
-#define OWN_APART 4u /* a piece lies somewhere in so many times its bytes */
+#define OWN_APART 4u   /* a piece lies somewhere in so many times its bytes */
+#define OWN_ALIGN 128u /* arguments may begin there on every device */
 #define OWN_LINKS 16u
 
 static const char own_source[] =
@@ -186,7 +187,8 @@ static fgpu_status scattered_make(struct own_scattered *own)
     (void)memset(own->lent, 0, own->bytes);
     for (uint64_t i = 0; i < own->pieces; i++) {
         state = state * 1664525 + 1013904223;
-        own->places[i] = (i * OWN_APART + (state >> 16) % (OWN_APART - 1)) * own->piece_bytes;
+        own->places[i] = (i * OWN_APART + (state >> 8) % (OWN_APART - 1)) * own->piece_bytes +
+                         (state >> 16) % (own->piece_bytes / OWN_ALIGN) * OWN_ALIGN;
     }
     return fgpu_buffer_create_from(own->bench->own, own->lent, own->bytes, &own->buffer);
 }
