@@ -7,7 +7,7 @@
 #include "base/limits.h"
 
 #define SEED 99036u
-#define ROUNDS 12u
+#define ROUNDS 6u
 #define COMMANDS 300u
 #define MEMS 3u
 #define MEM_BYTES 200000u

@@ -6,27 +6,16 @@
 #include "dev/opencl/mem.h"
 #include "dev/opencl/scatter.h"
 
-#define GATHER_MEMS 64u /* different allocations in one native call */
-
-struct gather_item {
-    fgpu_cmd_copy copy; /* the record may go before a device that is given up has ended */
-    uint32_t mem;
-};
-
 struct gather_list {
     uint32_t count;
-    struct gather_item items[];
+    fgpu_cmd_copy copies[]; /* the records may go before a device that is given up has ended */
 };
 
-/* The arguments of the native call, of which OpenCL keeps a copy with addresses for the mems. */
+/* The arguments of the native call, of which OpenCL keeps a copy with an address for the mem. There
+ * is only one, for PoCL (3.1) gives the addresses of several in an order of its own. */
 struct gather_call {
     const struct gather_list *list;
-    void *mems[GATHER_MEMS];
-};
-
-struct gather_mems {
-    uint32_t count;
-    cl_mem ids[GATHER_MEMS];
+    void *mem;
 };
 
 bool ocl_gather_takes(const fgpu_cmd *cmd)
@@ -40,34 +29,30 @@ bool ocl_gather_takes(const fgpu_cmd *cmd)
            region_copy_status(copy) == FGPU_OK;
 }
 
-/* Place of the device's side; GATHER_MEMS: there is no more room. */
-static uint32_t gather_mem(struct gather_mems *mems, const fgpu_cmd_copy *copy)
+static fgpu_mem gather_mem(const fgpu_cmd_copy *copy)
 {
-    cl_mem id = ocl_mem_of(copy->src_is_host != 0 ? copy->dst : copy->src)->whole.id;
+    return copy->src_is_host != 0 ? copy->dst : copy->src;
+}
 
-    for (uint32_t i = mems->count; i > 0; i--)
-        if (mems->ids[i - 1] == id)
-            return i - 1;
-    if (mems->count < GATHER_MEMS)
-        mems->ids[mems->count++] = id;
-    else
-        return GATHER_MEMS;
-    return mems->count - 1;
+/* The first copies of one allocation, in either direction. */
+static uint32_t gather_count_native(const fgpu_cmd *cmds, uint32_t count)
+{
+    uint32_t taken = 0;
+
+    while (taken < count && ocl_gather_takes(&cmds[taken]) &&
+           gather_mem(cmds[taken].body) == gather_mem(cmds[0].body))
+        taken++;
+    return taken;
 }
 
 uint32_t ocl_gather_count(const struct ocl_queue *queue, const fgpu_cmd *cmds, uint32_t count)
 {
-    struct gather_mems mems = {0};
     uint32_t taken = 0;
 
     if (queue->device->caps.host_memory != 0 || count < LIMITS_OPENCL_GATHER_LEAST)
         return 0;
-    if (!queue->native)
-        taken = ocl_scatter_count(queue, cmds, count);
-    else
-        while (taken < count && ocl_gather_takes(&cmds[taken]) &&
-               gather_mem(&mems, cmds[taken].body) < GATHER_MEMS)
-            taken++;
+    taken =
+        queue->native ? gather_count_native(cmds, count) : ocl_scatter_count(queue, cmds, count);
     return taken < LIMITS_OPENCL_GATHER_LEAST ? 0 : taken;
 }
 
@@ -77,9 +62,8 @@ static void CL_CALLBACK gather_native(void *args)
     const struct gather_call *call = args;
 
     for (uint32_t i = 0; i < call->list->count; i++) {
-        const struct gather_item *item = &call->list->items[i];
-        const fgpu_cmd_copy *copy = &item->copy;
-        char *own = call->mems[item->mem];
+        const fgpu_cmd_copy *copy = &call->list->copies[i];
+        char *own = call->mem;
         char *src = copy->src_is_host != 0 ? (char *)(uintptr_t)copy->src : own;
         char *dst = copy->src_is_host != 0 ? own : (char *)(uintptr_t)copy->dst;
         region_copy((struct region){dst + copy->dst_offset_bytes, copy->dst_pitch_bytes},
@@ -91,25 +75,19 @@ static void CL_CALLBACK gather_native(void *args)
 static cl_int gather_call(struct ocl_queue *queue, const fgpu_cmd *cmds, uint32_t count,
                           struct ocl_record *last)
 {
-    struct gather_list *list = malloc(sizeof *list + count * sizeof list->items[0]);
-    struct gather_mems mems = {0};
-    struct gather_call call = {.list = list};
-    const void *places[GATHER_MEMS];
+    struct gather_list *list = malloc(sizeof *list + count * sizeof list->copies[0]);
+    cl_mem id = ocl_mem_of(gather_mem(cmds[0].body))->whole.id;
+    struct gather_call call = {.list = list, .mem = id};
+    const void *place = &call.mem;
     cl_int error = CL_SUCCESS;
 
     if (list == NULL)
         return CL_OUT_OF_HOST_MEMORY;
     list->count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        const fgpu_cmd_copy *copy = cmds[i].body;
-        list->items[i] = (struct gather_item){*copy, gather_mem(&mems, copy)};
-    }
-    for (uint32_t i = 0; i < mems.count; i++) {
-        call.mems[i] = mems.ids[i];
-        places[i] = &call.mems[i];
-    }
-    error = queue->api->clEnqueueNativeKernel(queue->id, gather_native, &call, sizeof call,
-                                              mems.count, mems.ids, places, 0, NULL, &last->event);
+    for (uint32_t i = 0; i < count; i++)
+        list->copies[i] = *(const fgpu_cmd_copy *)cmds[i].body;
+    error = queue->api->clEnqueueNativeKernel(queue->id, gather_native, &call, sizeof call, 1, &id,
+                                              &place, 0, NULL, &last->event);
     if (error == CL_SUCCESS)
         last->staging = list;
     else
