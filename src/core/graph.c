@@ -20,6 +20,7 @@
 
 #define GRAPH_READERS_FEW 16u  /* readers that one task overwrites, on the short way */
 #define GRAPH_AHEAD 8u         /* successors whose records are fetched ahead */
+#define GRAPH_FEW_SEGMENTS 32u /* all of them are looked at each time */
 #define GRAPH_READERS_SWEPT 32 /* a longer list of readers is looked through for ended ones */
 
 /* ---- segments --------------------------------------------------------------------------- */
@@ -625,7 +626,8 @@ static void graph_merge_after(struct engine *engine, struct buffer *buffer,
         return;
     if (buffer->users > 0)
         buffer->unmerged = 1;
-    else if (buffer->unmerged || segments->seg_count >> (buffer->merged_log2 + 1) != 0)
+    else if (buffer->unmerged || segments->seg_count <= GRAPH_FEW_SEGMENTS ||
+             segments->seg_count >> (buffer->merged_log2 + 1) != 0)
         graph_merge(engine, buffer);
     else
         imap_merge(segments, access->begin, access->end, graph_equal, graph_segment_drop);
