@@ -22,6 +22,7 @@
 #include "core/ops.h"
 #include "core/planner.h"
 #include "core/traffic.h"
+#include "core/ways.h"
 
 #define MOVE_SOURCES 32u              /* of which the nearest is taken */
 #define MOVE_TYPICAL_BYTES (1u << 20) /* what ways are compared with */
@@ -75,38 +76,6 @@ struct move_pass {
     struct vec *runs;             /* struct move_run, of one access */
     struct move_before before[2]; /* of that access: where from, where to */
 };
-
-/* ---- lanes ------------------------------------------------------------------------------ */
-
-static const struct engine_device *move_device(const struct engine *engine, uint32_t node)
-{
-    return &engine->devices[engine->nodes[node].device];
-}
-
-/* The lane that carries copies out of a device's memory. */
-static uint16_t move_out_lane(const struct engine *engine, uint32_t node)
-{
-    const struct engine_device *device = move_device(engine, node);
-    uint32_t last = device->copy_count > 0 ? engine_lanes_of(device) - 1 : 0;
-    return (uint16_t)(device->lane_first + last);
-}
-
-/* The lane that carries copies to a node for a task on `lane`. */
-static uint16_t move_in_lane(const struct engine *engine, uint32_t node, uint16_t lane)
-{
-    const struct engine_device *device = move_device(engine, node);
-    if (node == 0 || device->copy_count == 0)
-        return lane;
-    return (uint16_t)(device->lane_first + device->lane_count);
-}
-
-/* Directly from a device's memory to another's? */
-static bool move_can_reach(const struct engine *engine, uint32_t src, uint32_t dst)
-{
-    return src != 0 && dst != 0 && engine->reaches != NULL &&
-           move_device(engine, dst)->copy_count > 0 &&
-           engine->reaches(engine->reaches_user, src, dst);
-}
 
 /* ---- conflicts -------------------------------------------------------------------------- */
 
@@ -276,7 +245,7 @@ static uint32_t move_source(const struct engine *engine, const struct replica *r
     uint32_t looked = 0;
     for (uint32_t at = best; at != NODES_NONE && looked < MOVE_SOURCES;
          at = nodes_next(replica->valid, at + 1), looked++) {
-        if (at != 0 && !move_can_reach(engine, at, node))
+        if (at != 0 && !ways_reach(engine, at, node))
             continue;
         uint64_t ns = engine_copy_ns(engine, at, node, MOVE_TYPICAL_BYTES);
         if (ns < least_ns) {
@@ -388,10 +357,13 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
 {
     const struct move_run *first = &rect->first;
     /* To the host, by the source's lane; the rest in a later pass. */
-    bool out = first->src != 0 && !move_can_reach(engine, first->src, pass->node);
+    bool out = first->src != 0 && !ways_reach(engine, first->src, pass->node);
     uint32_t dst = out ? 0 : pass->node;
-    uint16_t lane =
-        out ? move_out_lane(engine, first->src) : move_in_lane(engine, pass->node, pass->lane);
+    uint64_t bytes = rect->rows * (first->end - first->begin);
+    bool follows = !out && !pass->ahead && ways_follow(engine, first->src, pass->lane, bytes);
+    uint16_t lane = out       ? ways_out_lane(engine, first->src)
+                    : follows ? pass->lane
+                              : ways_in_lane(engine, pass->node, pass->lane);
     struct task *waits = pass->ahead ? NULL : task;
     uint64_t end = first->begin + rect->pitch * (rect->rows - 1) + (first->end - first->begin);
     bool ignored = false;
@@ -690,7 +662,8 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
         .node = node, .lane = task->lane, .ahead = true, .runs = &engine->runs};
     /* Where predecessors are on their way, what they write is marked (replica.dirty); the rest is
      * final. */
-    if (task->marks & TASK_M_ORDERED || task->unissued > 0 || task->status != FGPU_OK)
+    if (task->marks & TASK_M_ORDERED || task->unissued > 0 || task->status != FGPU_OK ||
+        !ways_ahead(engine, task, node))
         return true;
     memory_want(engine, task, node);
     for (uint32_t i = 0; i < task->access_count && !pass.failed && !pass.busy; i++) {
@@ -762,7 +735,7 @@ void move_write_through(struct engine *engine, struct task *task, uint32_t node)
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct task_access *a = &task_accesses(task)[i];
         struct buffer *buffer = engine_buffer(engine, a->buffer);
-        uint16_t lane = move_out_lane(engine, node);
+        uint16_t lane = ways_out_lane(engine, node);
         if (!(a->mode & FGPU_WRITE) || engine_block(buffer, 0)->state != BLOCK_PRESENT ||
             engine_block(buffer, 0)->ops != OP_NONE || engine_block(buffer, node)->ops != OP_NONE)
             continue;
