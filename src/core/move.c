@@ -3,13 +3,13 @@
  * Takes a PLACED task, gives MOVE_READY once all it reads is valid on its node, or will be by
  * commands ahead of it in the same queue. Where a device has lanes for copies, copies to it go into
  * the first of them and copies to the host into the last, and tasks wait for them; they are ordered
- * ahead (move_ahead) while their task lies in a backlog. Else copies to a device go into the lane
- * that will use them, so that the queue's order does the waiting; copies to the host go into the
- * source's lane and are waited for. Device to device goes through the host, or directly where the
- * configuration says that it can. Runs under the engine's lock. Owns the
- * records of copies in flight (struct op). Keeps true: a copy conflicts with no other copy of
- * another lane on the same bytes; a segment is marked valid when its copy is ordered, and whoever
- * uses it waits for, or is queued behind, that copy.
+ * ahead (move_ahead) while their task lies in a backlog. Else, and where they are short (ways.h),
+ * copies to a device go into the lane that will use them, so that the queue's order does the
+ * waiting; copies to the host go into the source's lane and are waited for. Device to device goes
+ * through the host, or directly where the configuration says that it can. Runs under the engine's
+ * lock. Owns the records of copies in flight (struct op). Keeps true: a copy conflicts with no
+ * other copy of another lane on the same bytes; a segment is marked valid when its copy is ordered,
+ * and whoever uses it waits for, or is queued behind, that copy.
  */
 #include "core/move.h"
 
