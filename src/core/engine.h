@@ -230,6 +230,7 @@ struct engine_config {
                                   told of and avoided; 0: none */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
+    bool copies_apart;         /* short copies, too, go through the lanes for copies: for tests */
 };
 
 struct future;  /* core/future.h */
@@ -344,6 +345,7 @@ struct engine {
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */
+    bool copies_apart;       /* the same */
     struct planner *planner; /* NULL: the policy decides task by task */
     struct future *future;   /* NULL until memory was short */
     struct power *power;     /* NULL: no power cap */

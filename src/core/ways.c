@@ -30,9 +30,15 @@ static bool ways_idle(const struct engine *engine, uint16_t lane)
     return l->issued == l->done;
 }
 
+/* In virtual time the host's turn takes none. */
+static bool ways_apart(const struct engine *engine)
+{
+    return engine->traffic != NULL || engine->copies_apart;
+}
+
 bool ways_follow(const struct engine *engine, uint32_t src, uint16_t lane, uint64_t bytes)
 {
-    if (lane == TASK_LANE_NONE || engine->traffic != NULL) /* virtual time knows no such turn */
+    if (lane == TASK_LANE_NONE || ways_apart(engine))
         return false;
     uint32_t node = engine->devices[engine_lane(engine, lane)->device].node;
     uint64_t ns = engine_copy_ns(engine, src, node, bytes);
@@ -44,7 +50,7 @@ bool ways_follow(const struct engine *engine, uint32_t src, uint16_t lane, uint6
 
 bool ways_ahead(const struct engine *engine, struct task *task, uint32_t node)
 {
-    if (node == 0 || engine->traffic != NULL)
+    if (node == 0 || ways_apart(engine))
         return true;
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct task_access *a = &task_accesses(task)[i];
