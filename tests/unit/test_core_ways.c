@@ -60,9 +60,11 @@ static void short_copies_follow(void **state)
     assert_int_equal(rig.lanes[RUNS].commands[2].kind, FGPU_CMD_COPY);
     assert_true(rig.lanes[RUNS].commands[3].flags & FGPU_CMD_CHAINED);
     engine_rig_finish(&rig);
-    (void)engine_rig_map(&rig, buffer, BYTES);
+    uint32_t map = engine_rig_map(&rig, buffer, BYTES);
     engine_rig_turn(&rig);
     assert_int_equal(rig.lanes[OUT].taken, 1);
+    engine_rig_finish(&rig);
+    engine_unmap(&rig.engine, map);
     close_all();
 }
 
