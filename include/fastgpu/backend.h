@@ -252,11 +252,11 @@ typedef struct fgpu_device_caps {
     uint32_t max_queue_commands; /* commands in flight at most in one queue */
     uint32_t resource_group; /* devices of one machine with equal values share cores: 0 = the host's
                                 cores, else own */
-    uint32_t
-        copy_queue_count; /* of queue_count, the last ones: the pool gives them copies and fills
-                             only, and the others none between memories; 0: all take all */
-    uint32_t parts;       /* takes launches of a part of a grid (fgpu_cmd_part) */
-    uint32_t batches;     /* takes FGPU_CMD_BATCH */
+    uint32_t copy_queue_count; /* of queue_count, the last ones: the pool gives them copies and
+                                  fills only, and the others only short ones between memories; 0:
+                                  all take all */
+    uint32_t parts;            /* takes launches of a part of a grid (fgpu_cmd_part) */
+    uint32_t batches;          /* takes FGPU_CMD_BATCH */
     uint64_t memory_bytes;
     uint64_t memory_max_alloc_bytes;
     uint32_t slices;           /* takes fgpu_cmd_slice: the table has guard_* and code_warm */

@@ -287,6 +287,17 @@ static void open_cache(struct driver *driver, const fgpu_pool_options *options)
         LOG_WARN(&driver->log, "cache", "no performance model was read: %s", error_text());
 }
 
+/* Under test every second pool does it, so that both ways see many copies. */
+static bool open_copies_apart(void)
+{
+#ifdef FGPU_DEBUG_CHECKS
+    static _Atomic uint32_t opened;
+    return atomic_add_relaxed_u32(&opened, 1) % 2 == 0;
+#else
+    return false;
+#endif
+}
+
 static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *options)
 {
     static const char none[] = "auto";
@@ -310,6 +321,7 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
         .overdue_ns = OPEN_OVERDUE_NS,
         .first_generation = driver->first_generation,
         .plans_apart = true,
+        .copies_apart = open_copies_apart(),
 #ifdef FGPU_DEBUG_CHECKS
         .checks = getenv("FASTGPU_CHECK") != NULL,
 #endif

@@ -77,7 +77,7 @@ static void device_fill(const struct cuda_api *api, cuda_ordinal ordinal, uint32
     info->resource_group = DEVICE_GROUP_BASE + index;
     info->valid |= FGPU_INFO_ALIGN | FGPU_INFO_RESOURCE_GROUP;
     info->memory_node = 1 + index;
-    info->queue_count = CUDA_DEVICE_QUEUES;
+    info->queue_count = CUDA_DEVICE_QUEUES - CUDA_DEVICE_COPIES;
 }
 
 static fgpu_status device_count(const struct cuda_api *api, uint32_t *count, char *why,
