@@ -41,6 +41,7 @@
 enum action_kind {
     ACTION_ALLOC,     /* memory for a node: answer with engine_slab */
     ACTION_FREE,      /* no answer */
+    ACTION_STITCH,    /* one name for `bytes` pieces: answer with engine_stitched */
     ACTION_BUILD,     /* compile: answer with engine_built, from any later moment */
     ACTION_FORM,      /* compile for slices or a guard, and ahead for a work-group size: answer with
                          engine_formed, from any later moment */
@@ -54,12 +55,13 @@ enum action_kind {
 
 struct action {
     uint32_t kind;
-    uint32_t node;   /* ALLOC, FREE */
+    uint32_t node;   /* ALLOC, FREE, STITCH */
     uint32_t form;   /* FORM: fgpu_code_form */
     uint32_t device; /* BUILD, CODE_FREE, FORM, GUARD, UNGUARD; ALLOC, FREE: whose memory it is */
-    uint32_t index;  /* kernel, task */
+    uint32_t index;  /* kernel, task; STITCH: which */
     uint64_t handle; /* FREE: mem, CODE_FREE: code, BUILD: which variant, UNGUARD: the guard */
     uint64_t bytes;  /* GUARD: groups */
+    const fgpu_mem_piece *pieces;  /* STITCH: until it is answered */
     const struct preempt_run *run; /* FORM: of the task that waits, with its launch in bodies[0] */
 };
 
@@ -139,8 +141,10 @@ struct engine_device {
 
 struct engine_node {
     struct heap heap;
-    uint32_t device;         /* whose mem_alloc serves it; node 0: the driver's host allocator */
-    struct compact *compact; /* core/compact.h; NULL: no block has been moved */
+    uint32_t device;           /* whose mem_alloc serves it; node 0: the driver's host allocator */
+    struct compact *compact;   /* core/compact.h; NULL: no block has been moved */
+    struct stitches *stitches; /* core/stitch.h; NULL: no block was ever made of holes */
+    struct places *places;     /* core/places.h; NULL: memory was never too small for all buffers */
     uint8_t lost;
     uint16_t way;                /* its number in the link model: its own, or one for many alike */
     uint32_t alloc_pending;      /* slabs asked for */
@@ -153,6 +157,11 @@ struct engine_node {
     struct thrash_window thrash;
 };
 
+/* In the list of a block: core/ops.h. OP_NONE: there is none. */
+struct op_links {
+    uint32_t next, prev;
+};
+
 /* A copy between nodes in flight. */
 struct op {
     fgpu_cmd_copy body;
@@ -160,12 +169,12 @@ struct op {
     uint16_t src_node, dst_node;
     uint16_t lane;
     uint8_t live;
-    uint8_t moves;               /* a block within its node (core/compact.h), */
-    uint32_t move;               /* by that number in the plan */
-    uint64_t number;             /* of its command */
-    uint64_t begin, end;         /* bytes of the buffer */
-    uint32_t waiters;            /* links */
-    uint32_t next_src, next_dst; /* lists of the two blocks */
+    uint8_t moves;       /* a block within its node (core/compact.h), */
+    uint32_t move;       /* by that number in the plan */
+    uint64_t number;     /* of its command */
+    uint64_t begin, end; /* bytes of the buffer */
+    uint32_t waiters;    /* links */
+    struct op_links in_src, in_dst;
     uint64_t bytes;
     uint64_t task; /* that it was ordered for, in traces */
     uint32_t predicted_ns;
@@ -225,14 +234,17 @@ struct engine_config {
                                   told of and avoided; 0: none */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
+    bool copies_apart;         /* short copies, too, go through the lanes for copies: for tests */
 };
 
-struct future;  /* core/future.h */
-struct compact; /* core/compact.h */
-struct lineage; /* core/lineage.h */
-struct preempt; /* core/preempt.h */
-struct planner; /* core/planner.h */
-struct power;   /* core/power.h */
+struct future;   /* core/future.h */
+struct compact;  /* core/compact.h */
+struct places;   /* core/places.h */
+struct stitches; /* core/stitch.h */
+struct lineage;  /* core/lineage.h */
+struct preempt;  /* core/preempt.h */
+struct planner;  /* core/planner.h */
+struct power;    /* core/power.h */
 struct power_config;
 struct search;  /* core/search.h */
 struct serve;   /* core/serve.h */
@@ -336,9 +348,12 @@ struct engine {
     struct engine_unreturned unreturned; /* since it was last told */
     fgpu_pool_stats stats;
     uint64_t compactions;    /* plans of moves that were begun */
+    uint64_t buffer_bytes;   /* of all buffers that there are */
+    bool unplanned;          /* blocks lie where the heap puts them: for tests */
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */
+    bool copies_apart;       /* the same */
     struct planner *planner; /* NULL: the policy decides task by task */
     struct future *future;   /* NULL until memory was short */
     struct power *power;     /* NULL: no power cap */
@@ -481,6 +496,8 @@ void engine_device_lost(struct engine *engine, uint32_t device, const char *reas
 bool engine_device_fails(const struct engine *engine, uint32_t device);
 /* Answer to ACTION_ALLOC; mem 0: there is none. */
 void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t bytes);
+/* Answer to ACTION_STITCH; mem 0: it cannot be done now. [in] index: the action's. */
+void engine_stitched(struct engine *engine, uint32_t node, uint32_t index, fgpu_mem mem);
 /* Answer to ACTION_BUILD. [take] built->log. */
 void engine_built(struct engine *engine, uint32_t kernel, uint32_t device, fgpu_status status,
                   const fgpu_code_built *built);

@@ -50,6 +50,10 @@ void device_close(struct device *device);
 /* [out] mem: never 0 on success. FGPU_E_DEVMEM when the device is full. bytes > 0. */
 fgpu_status device_mem_alloc(struct device *device, uint64_t bytes, fgpu_mem *mem);
 
+/* [out] mem: never 0 on success. FGPU_E_UNSUPPORTED where the device cannot. */
+fgpu_status device_mem_stitch(struct device *device, const fgpu_mem_piece *pieces, uint32_t count,
+                              fgpu_mem *mem);
+
 /* 0 is accepted. */
 void device_mem_free(struct device *device, fgpu_mem mem);
 
@@ -78,6 +82,10 @@ void device_guard_stop(struct device *device, fgpu_guard guard, bool stop);
 uint64_t device_guard_left(struct device *device, fgpu_guard guard, uint64_t first, uint64_t count);
 fgpu_status device_live_flag(struct device *device, bool *live);
 fgpu_status device_code_warm(struct device *device, const fgpu_cmd_launch *launch);
+
+/* Host memory that copies use without a detour, where caps.host_pins; else FGPU_E_UNSUPPORTED. */
+fgpu_status device_host_pin(struct device *device, void *memory, uint64_t bytes);
+fgpu_status device_host_unpin(struct device *device, void *memory);
 
 #ifdef FGPU_DEBUG_CHECKS
 void device_check_submit(const struct device_queue *queue, const fgpu_cmd *cmds, uint32_t count);

@@ -188,7 +188,19 @@ static void action_alloc(struct driver *driver, const struct action *action)
     if (mem == 0)
         LOG_INFO(&driver->log, "memory", "node %u has no %llu bytes more", action->node,
                  (unsigned long long)action->bytes);
+    if (action->node == 0)
+        pin_memory(driver, (void *)(uintptr_t)mem, action->bytes);
     engine_slab(&driver->engine, action->node, mem, action->bytes);
+}
+
+static void action_stitch(struct driver *driver, const struct action *action)
+{
+    fgpu_mem mem = 0;
+    if (device_mem_stitch(&driver->devices[action->device], action->pieces, (uint32_t)action->bytes,
+                          &mem) != FGPU_OK)
+        LOG_INFO(&driver->log, "memory", "node %u: %llu pieces cannot be put together",
+                 action->node, (unsigned long long)action->bytes);
+    engine_stitched(&driver->engine, action->node, action->index, mem);
 }
 
 static void action_guard(struct driver *driver, const struct action *action)
@@ -213,7 +225,7 @@ void driver_tell_guards(struct driver *driver)
 static void action_free(struct driver *driver, const struct action *action)
 {
     if (action->node == 0)
-        alloc_put(driver->alloc, (void *)(uintptr_t)action->handle, (size_t)action->bytes);
+        pin_free(driver, (void *)(uintptr_t)action->handle, action->bytes);
     else
         device_mem_free(&driver->devices[action->device], action->handle);
 }
@@ -232,6 +244,10 @@ bool driver_act(struct driver *driver)
             break;
         case ACTION_FREE:
             action_free(driver, &action);
+            break;
+        case ACTION_STITCH:
+            action_stitch(driver, &action);
+            fed = true;
             break;
         case ACTION_BUILD:
             fed |= action_build(driver, &action);

@@ -86,6 +86,7 @@ static const char prelude_math[] =
     "(b & 0xffffff); }\n"
     "inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }\n"
     "inline void __threadfence_block() { __threadfence(); }\n"
+    "inline void __threadfence_system() { __threadfence(); }\n"
     "inline bool __isShared(const void *p) { Dl_info i; return dladdr(p, &i) != 0; }\n"
     "#define A(name, op) template <class T> inline T name(T *p, T v) { return op(p, v, "
     "__ATOMIC_SEQ_CST); }\n"

@@ -17,6 +17,16 @@ fgpu_status layer_mem_alloc(void *device, uint64_t bytes, fgpu_mem *mem)
     return layer->inner.backend->mem_alloc(layer->inner.self, bytes, mem);
 }
 
+fgpu_status layer_mem_stitch(void *device, const fgpu_mem_piece *pieces, uint32_t count,
+                             fgpu_mem *mem)
+{
+    const struct layer_base *layer = device;
+
+    if (layer->inner.backend->mem_stitch == NULL)
+        return FGPU_E_UNSUPPORTED;
+    return layer->inner.backend->mem_stitch(layer->inner.self, pieces, count, mem);
+}
+
 void layer_mem_free(void *device, fgpu_mem mem)
 {
     const struct layer_base *layer = device;
@@ -96,6 +106,20 @@ fgpu_status layer_code_warm(void *device, const fgpu_cmd_launch *launch)
     const struct layer_base *layer = device;
 
     return layer->inner.backend->code_warm(layer->inner.self, launch);
+}
+
+fgpu_status layer_host_pin(void *device, void *memory, uint64_t bytes)
+{
+    const struct layer_base *layer = device;
+
+    return layer->inner.backend->host_pin(layer->inner.self, memory, bytes);
+}
+
+fgpu_status layer_host_unpin(void *device, void *memory)
+{
+    const struct layer_base *layer = device;
+
+    return layer->inner.backend->host_unpin(layer->inner.self, memory);
 }
 
 fgpu_status layer_queue_open(struct layer_base *layer, uint32_t index, struct layer_queue *queue)
