@@ -30,6 +30,7 @@
 #include "core/split.h"
 #include "core/steal.h"
 #include "core/submit.h"
+#include "core/writeback.h"
 
 /* Shorter tasks stay together: another lane costs more than it brings. Longer ones choose when they
  * are ready: the host is quick. */
@@ -750,19 +751,6 @@ static bool engine_fill(struct engine *engine)
     return any || (engine->split != NULL && engine_take_over(engine));
 }
 
-/* After each turn while there is little to check; the more there is, the more turns go by between
- * two checks, so that they never cost much more than what they check. */
-static void engine_check_now_and_then(struct engine *engine)
-{
-    if (!engine->checks || engine->check_pause > 0) {
-        engine->check_pause -= engine->check_pause > 0;
-        return;
-    }
-    engine_check(engine);
-    engine->check_pause =
-        (engine->ready_count + engine->kept + table_high_water(&engine->buffers)) / 1024;
-}
-
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
@@ -781,6 +769,7 @@ void engine_turn(struct engine *engine)
         if (engine->work.count > 0)
             engine_work(engine);
     } while (engine_fill(engine) || engine->work.count > 0);
+    writeback_turn(engine);
     for (uint32_t i = engine->has_commands ? bitset_next(&engine->loaded, 0) : BITSET_END;
          i != BITSET_END; i = bitset_next(&engine->loaded, i + 1)) {
         struct lane *lane = engine_lane(engine, i);
@@ -791,5 +780,5 @@ void engine_turn(struct engine *engine)
     }
     if (engine->freed_count > 0)
         submit_give_back(engine);
-    engine_check_now_and_then(engine);
+    engine_check_turn(engine);
 }

@@ -150,6 +150,7 @@ struct engine_node {
     uint32_t use_head, use_tail; /* blocks in the order of eviction, by buffer slot */
     uint32_t present_count;
     uint32_t spills; /* copies in flight that make room ahead of a task */
+    uint8_t tight;   /* a block had to go: see core/writeback.h */
     struct thrash_window thrash;
 };
 
@@ -201,7 +202,7 @@ struct engine_config {
     struct history *history; /* [borrow] */
     struct trace *trace;     /* [borrow] */
     struct log *log;         /* [borrow] */
-    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE, NOMEMWAIT */
+    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE, NOMEMWAIT, CHECKSUM */
     /* Can a copy go directly between two nodes, neither of them the host's, in a copy lane of the
      * target's device? NULL: never. */
     bool (*reaches)(const void *user, uint32_t src_node, uint32_t dst_node);
@@ -237,6 +238,7 @@ struct power_config;
 struct search;  /* core/search.h */
 struct serve;   /* core/serve.h */
 struct split;   /* core/split.h */
+struct sums;    /* core/sums.h */
 struct traffic; /* core/traffic.h */
 
 /* A failed task, as long as its record says so. */
@@ -298,6 +300,7 @@ struct engine {
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
     struct bitset ahead;   /* lanes with ahead_due */
     struct bitset keeping; /* lanes that may have a backlog */
+    struct bitset tight;   /* nodes that may have something to write back ahead of time */
     struct bitset eager;   /* the hungry ones, where there are too many to look at all */
     uint32_t eager_from;   /* who is asked first next time */
     uint64_t doubt_ns;     /* what tries of loaded predictions were to cost (core/doubt.h) */
@@ -360,6 +363,7 @@ struct engine {
     uint32_t preempt_way;     /* fgpu_pool_preempt */
     uint64_t overdue_ns;      /* tasks that run for so long may be overdue; 0: none ever is */
     uint64_t overdue_look_ns; /* until then lanes are not looked at for that */
+    struct sums *sums;        /* NULL: contents are not checked */
     struct vec guards;        /* struct preempt_order: carried out before commands are handed out */
     struct vec torn;          /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
@@ -536,5 +540,7 @@ void engine_note_unreturned(struct engine *engine, const struct task *task);
 
 /* Asserts every invariant of the engine. O(everything). */
 void engine_check(const struct engine *engine);
+/* At the end of a turn: where the configuration asks for it, and not each time. */
+void engine_check_turn(struct engine *engine);
 
 #endif

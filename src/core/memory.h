@@ -41,7 +41,7 @@ bool memory_refused(const struct engine *engine, const struct task *task, uint32
 
 /* A block without waiting, for what is brought ahead of its task: true when it is there. Evicts
  * only what no placed task wants, and at most writes some of that back first, which is ordered by
- * the caller: *victim is its slot, else TASK_NONE. */
+ * the caller: *victim is its slot, else TASK_NONE. [in] task: NULL: for no task; nothing goes. */
 bool memory_try(struct engine *engine, const struct task *task, uint32_t buffer, uint32_t node,
                 uint32_t *victim);
 
@@ -54,6 +54,9 @@ void memory_adopt(struct engine *engine, struct buffer *buffer, void *memory, ui
 
 /* The task has all its blocks on the node, or gives up: others may evict again. */
 void memory_settled(struct engine *engine, struct task *task, uint32_t node);
+
+/* The block is the last to be looked at when one is to go. */
+void memory_use_last(struct engine *engine, struct block *block);
 
 void memory_pin(struct engine *engine, uint32_t buffer, uint32_t node);
 void memory_unpin(struct engine *engine, uint32_t buffer, uint32_t node);

@@ -4,7 +4,7 @@
  * Capacities follow from the seed. Every wait returns; where nothing can fail, every word is what
  * running one after another gives; else every word that can be read, and what cannot is an error.
  * Over all seeds data must have been evicted, spilled and brought back, or the test has shown
- * nothing. argv[1]: only the case whose name contains it.
+ * nothing. What lies in host memory carries checksums (FGPU_POOL_CHECKSUM). argv[1]: only the case whose name contains it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,7 +67,7 @@ static bool lost_open(const struct lost_case *c, uint64_t seed, fgpu_pool *pool)
     options.host_memory_bytes = c->host > 0 ? (c->host + seed / 5 % 5) * BUFFER : 0;
     options.spill_bytes = c->spill_bytes == UINT64_MAX ? 0 : c->spill_bytes;
     options.spill_dir = c->spill_bytes == UINT64_MAX ? NULL : temp_folder_path("");
-    options.flags = c->flags | FGPU_POOL_VALIDATE;
+    options.flags = c->flags | FGPU_POOL_VALIDATE | FGPU_POOL_CHECKSUM;
     options.faults = faults;
     options.seed = seed;
     options.cache_dir = "";

@@ -1,0 +1,57 @@
+/* Write-back while a link is idle, see writeback.h. */
+#include "core/writeback.h"
+
+#include "core/move.h"
+#include "core/traffic.h"
+#include "core/victim.h"
+
+/* The lane that copies would go through; TASK_LANE_NONE: there is none for it. */
+static uint16_t writeback_lane(const struct engine *engine, uint32_t node)
+{
+    const struct engine_node *n = &engine->nodes[node];
+    uint32_t spill = engine->spill_node;
+    if (n->lost || (spill != 0 && node == spill))
+        return TASK_LANE_NONE;
+    if (node == 0 && (spill == 0 || engine->spill_full || engine->nodes[spill].lost))
+        return TASK_LANE_NONE;
+    const struct engine_device *device =
+        &engine->devices[node == 0 ? engine->nodes[spill].device : n->device];
+    if (device->lost || device->copy_count == 0)
+        return TASK_LANE_NONE;
+    uint32_t first = device->lane_first + device->lane_count;
+    return (uint16_t)(node == 0 ? first : device->lane_first + engine_lanes_of(device) - 1);
+}
+
+/* Nothing is under way there, nor does anybody wait for room. */
+static bool writeback_is_free(struct engine *engine, uint32_t node, uint16_t lane_index)
+{
+    const struct lane *lane = engine_lane(engine, lane_index);
+    const struct engine_node *n = &engine->nodes[node];
+    if (lane->issued != lane->done || lane->fence_due || n->short_task != TASK_NONE ||
+        n->spills > 0)
+        return false;
+    return engine->traffic == NULL ||
+           traffic_is_free(engine, node, node == 0 ? engine->spill_node : 0);
+}
+
+static void writeback_node(struct engine *engine, uint32_t node)
+{
+    uint16_t lane = writeback_lane(engine, node);
+    uint32_t held;
+    if (lane == TASK_LANE_NONE || !writeback_is_free(engine, node, lane) ||
+        !victim_view(engine).known)
+        return;
+    const struct victim victim = victim_choose(engine, NULL, node, &held);
+    if (victim.buffer == TASK_NONE || !victim_is_dirty(victim.cost) || victim.cost >= VICTIM_WANTED)
+        return;
+    move_out(engine, victim.buffer, node);
+}
+
+void writeback_look(struct engine *engine)
+{
+    for (uint32_t node = bitset_next(&engine->tight, 0); node != BITSET_END;
+         node = bitset_next(&engine->tight, node + 1)) {
+        bitset_remove(&engine->tight, node);
+        writeback_node(engine, node);
+    }
+}

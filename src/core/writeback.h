@@ -1,0 +1,30 @@
+/* Copies out, ahead of time, what will have to leave a memory that is short.
+ *
+ * Where a block has had to go, and the one to go next (core/victim.h) is alone in having its data,
+ * these are copied out while the way there carries nothing: whoever needs the room then lets go of
+ * a block that is clean instead of waiting for a copy. One at a time for each memory, and the next
+ * one only when that has gone, so that little is copied in vain. From a device to the host, and
+ * from the host to the spill folder. Runs under the engine's lock.
+ */
+#ifndef FASTGPU_CORE_WRITEBACK_H
+#define FASTGPU_CORE_WRITEBACK_H
+
+#include "core/engine.h"
+
+/* A block of that memory has gone because it was full, or a copy from or to it has ended. */
+static inline void writeback_note(struct engine *engine, uint32_t node)
+{
+    if (engine->nodes[node].tight)
+        bitset_add(&engine->tight, node);
+}
+
+void writeback_look(struct engine *engine);
+
+/* Once in a turn, when all that is needed has been ordered. */
+static inline void writeback_turn(struct engine *engine)
+{
+    if (__builtin_expect(!bitset_is_empty(&engine->tight), 0))
+        writeback_look(engine);
+}
+
+#endif
