@@ -154,3 +154,30 @@ struct victim victim_choose(struct engine *engine, const struct task *task, uint
     }
     return best;
 }
+
+struct victim_stock victim_stock(struct engine *engine, uint32_t node,
+                                 const struct victim_view *view, uint64_t until)
+{
+    struct victim_stock stock = {.dirty = {.buffer = TASK_NONE}};
+    bool is_last = victim_is_last(engine, node);
+    uint32_t left = victim_look_most(engine, node, view);
+    for (uint32_t at = engine->nodes[node].use_head; at != TASK_NONE && left > 0; left--) {
+        struct buffer *buffer = engine_buffer(engine, at);
+        const struct block *block = engine_block(buffer, node);
+        uint32_t index = at;
+        at = block->next_use;
+        victim_fetch(engine, at);
+        if (block->pins > 0 || block->ops != OP_NONE || block->wanted > 0 || block->adopted)
+            continue;
+        const struct victim_look look = victim_look(buffer, node);
+        uint64_t next = victim_next(engine, view, index, node);
+        if (look.preimage || next <= until)
+            continue;
+        if (look.clean)
+            stock.clean_bytes += block->heap.bytes;
+        else if (!is_last && (node != 0 || !victim_is_too_large(engine, buffer)) &&
+                 (stock.dirty.buffer == TASK_NONE || next > stock.dirty.next))
+            stock.dirty = (struct victim){.buffer = index, .cost = VICTIM_DIRTY, .next = next};
+    }
+    return stock;
+}

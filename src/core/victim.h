@@ -51,4 +51,13 @@ struct victim_view victim_view(struct engine *engine);
 struct victim victim_choose(struct engine *engine, const struct task *task, uint32_t node,
                             uint32_t *held);
 
+/* What may go and is needed after `until` only, by the clock of the view. */
+struct victim_stock {
+    uint64_t clean_bytes; /* of what need not be copied first */
+    struct victim dirty;  /* of the rest what is needed last; buffer TASK_NONE: nothing */
+};
+
+struct victim_stock victim_stock(struct engine *engine, uint32_t node,
+                                 const struct victim_view *view, uint64_t until);
+
 #endif

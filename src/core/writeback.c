@@ -1,9 +1,13 @@
 /* Write-back while a link is idle, see writeback.h. */
 #include "core/writeback.h"
 
+#include "core/future.h"
 #include "core/move.h"
+#include "core/planner.h"
 #include "core/traffic.h"
 #include "core/victim.h"
+
+#define WRITEBACK_SHARE 32u /* of the memory so much is foreseen */
 
 /* The lane that copies would go through; TASK_LANE_NONE: there is none for it. */
 static uint16_t writeback_lane(const struct engine *engine, uint32_t node)
@@ -34,17 +38,33 @@ static bool writeback_is_free(struct engine *engine, uint32_t node, uint16_t lan
            traffic_is_free(engine, node, node == 0 ? engine->spill_node : 0);
 }
 
+/* The block whose copy is worth it: the next tasks need more room than there is, also when all that
+ * is clean and not theirs goes. TASK_NONE. */
+static uint32_t writeback_find(struct engine *engine, uint32_t node)
+{
+    const struct heap *heap = &engine->nodes[node].heap;
+    const struct victim_view view = victim_view(engine);
+    uint64_t most = heap->used_bytes / WRITEBACK_SHARE, until, need;
+    uint64_t room =
+        heap->ceiling_bytes > heap->used_bytes ? heap->ceiling_bytes - heap->used_bytes : 0;
+    if (!view.known || room >= most)
+        return TASK_NONE;
+    need = view.planned ? uses_missing(engine, node, most, &until)
+                        : future_missing(engine, node, most, &until);
+    if (need <= room)
+        return TASK_NONE;
+    const struct victim_stock stock = victim_stock(engine, node, &view, until);
+    return stock.clean_bytes + room < need ? stock.dirty.buffer : TASK_NONE;
+}
+
 static void writeback_node(struct engine *engine, uint32_t node)
 {
     uint16_t lane = writeback_lane(engine, node);
-    uint32_t held;
-    if (lane == TASK_LANE_NONE || !writeback_is_free(engine, node, lane) ||
-        !victim_view(engine).known)
+    if (lane == TASK_LANE_NONE || !writeback_is_free(engine, node, lane))
         return;
-    const struct victim victim = victim_choose(engine, NULL, node, &held);
-    if (victim.buffer == TASK_NONE || !victim_is_dirty(victim.cost) || victim.cost >= VICTIM_WANTED)
-        return;
-    move_out(engine, victim.buffer, node);
+    uint32_t victim = writeback_find(engine, node);
+    if (victim != TASK_NONE)
+        move_out(engine, victim, node);
 }
 
 void writeback_look(struct engine *engine)

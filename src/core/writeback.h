@@ -1,10 +1,10 @@
 /* Copies out, ahead of time, what will have to leave a memory that is short.
  *
- * Where a block has had to go, and the one to go next (core/victim.h) is alone in having its data,
- * these are copied out while the way there carries nothing: whoever needs the room then lets go of
- * a block that is clean instead of waiting for a copy. One at a time for each memory, and the next
- * one only when that has gone, so that little is copied in vain. From a device to the host, and
- * from the host to the spill folder. Runs under the engine's lock.
+ * Where a block has had to go, and the next tasks, by the plan or by the order of the graph, need
+ * more room than is free or held by clean data that they do not need, what is needed last is copied
+ * out while the way there carries nothing: whoever needs the room then lets go of a block that is
+ * clean instead of waiting for a copy. One at a time for each memory. From a device to the host,
+ * and from the host to the spill folder. Runs under the engine's lock.
  */
 #ifndef FASTGPU_CORE_WRITEBACK_H
 #define FASTGPU_CORE_WRITEBACK_H
