@@ -131,11 +131,11 @@ static void engine_moving(struct engine *engine, struct task *task)
 static uint32_t engine_depth(const struct engine *engine, const struct lane *lane)
 {
     const struct planner *planner = engine->planner;
-    const struct engine_node *node = &engine->nodes[engine->devices[lane->device].node];
+    uint32_t node = engine->devices[lane->device].node;
     bool planned = planner != NULL && planner->found.policy != NULL;
     uint32_t depth = planned ? planner->found.tuning.ahead : 0;
-    if (!planned && node->tight)
-        depth = ENGINE_TIGHT_AHEAD + node->present_count / ENGINE_TIGHT_SHARE;
+    if (!planned && bitset_has(&engine->tight, node))
+        depth = ENGINE_TIGHT_AHEAD + engine->nodes[node].present_count / ENGINE_TIGHT_SHARE;
     return depth > 0 ? depth : UINT32_MAX;
 }
 
@@ -352,7 +352,7 @@ static bool engine_other_can(struct engine *engine, const struct task *task,
  * needs data that are not there does not jump that queue. */
 static bool engine_chain_keeps(struct engine *engine, struct task *task, uint32_t node)
 {
-    return !engine->nodes[node].tight || move_settled(engine, task, node);
+    return !bitset_has(&engine->tight, node) || move_settled(engine, task, node);
 }
 
 /* All unfinished predecessors are on one lane: the task may be handed to it now, and run right

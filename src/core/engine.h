@@ -150,7 +150,6 @@ struct engine_node {
     uint32_t use_head, use_tail; /* blocks in the order of eviction, by buffer slot */
     uint32_t present_count;
     uint32_t spills; /* copies in flight that make room ahead of a task */
-    uint8_t tight;   /* a block had to go: see core/writeback.h */
     struct thrash_window thrash;
 };
 
@@ -300,7 +299,10 @@ struct engine {
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
     struct bitset ahead;   /* lanes with ahead_due */
     struct bitset keeping; /* lanes that may have a backlog */
-    struct bitset tight;   /* nodes that may have something to write back ahead of time */
+    struct bitset tight;   /* nodes where a block had to go (core/writeback.h), */
+    struct bitset relief;  /* and of them those that are to be looked at */
+    uint32_t tight_order;  /* `order` when new tasks were last looked at for them */
+    uint32_t tight_from;   /* who of them is asked first next time */
     struct bitset eager;   /* the hungry ones, where there are too many to look at all */
     uint32_t eager_from;   /* who is asked first next time */
     uint64_t doubt_ns;     /* what tries of loaded predictions were to cost (core/doubt.h) */

@@ -201,7 +201,7 @@ static void memory_evict_clean(struct engine *engine, struct buffer *buffer, uin
     }
     engine->stats.evictions++;
     engine_block(buffer, node)->evicted = 1;
-    engine->nodes[node].tight = 1;
+    bitset_add(&engine->tight, node);
     writeback_note(engine, node);
     LOG_DEBUG(engine->log, "memory", "node %u was short: %llu bytes went", node,
               (unsigned long long)block->heap.bytes);

@@ -181,7 +181,8 @@ static bool setup_sets(struct engine *engine)
     bool rested = bitset_init(&engine->rested, limit, engine->hooks);
     bool eager = bitset_init(&engine->eager, limit, engine->hooks);
     bool tight = bitset_init(&engine->tight, engine->node_count, engine->hooks);
-    return due && loaded && ahead && keeping && rested && eager && tight;
+    bool relief = bitset_init(&engine->relief, engine->node_count, engine->hooks);
+    return due && loaded && ahead && keeping && rested && eager && tight && relief;
 }
 
 static void *setup_array(struct engine *engine, size_t count, size_t bytes)
@@ -348,5 +349,6 @@ void engine_fini(struct engine *engine)
     bitset_fini(&engine->rested);
     bitset_fini(&engine->eager);
     bitset_fini(&engine->tight);
+    bitset_fini(&engine->relief);
     memset(engine, 0, sizeof *engine);
 }

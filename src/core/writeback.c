@@ -7,7 +7,8 @@
 #include "core/traffic.h"
 #include "core/victim.h"
 
-#define WRITEBACK_SHARE 32u /* of the memory so much is foreseen */
+#define WRITEBACK_LOOK 8u   /* memories that are looked at for new tasks in a turn */
+#define WRITEBACK_SHARE 32u /* of what is held so much is foreseen to go */
 
 /* The lane that copies would go through; TASK_LANE_NONE: there is none for it. */
 static uint16_t writeback_lane(const struct engine *engine, uint32_t node)
@@ -44,10 +45,10 @@ static uint32_t writeback_find(struct engine *engine, uint32_t node)
 {
     const struct heap *heap = &engine->nodes[node].heap;
     const struct victim_view view = victim_view(engine);
-    uint64_t most = heap->used_bytes / WRITEBACK_SHARE, until, need;
     uint64_t room =
         heap->ceiling_bytes > heap->used_bytes ? heap->ceiling_bytes - heap->used_bytes : 0;
-    if (!view.known || room >= most)
+    uint64_t most = room + heap->used_bytes / WRITEBACK_SHARE + 1, until, need;
+    if (!view.known || most < room)
         return TASK_NONE;
     need = view.planned ? uses_missing(engine, node, most, &until)
                         : future_missing(engine, node, most, &until);
@@ -67,11 +68,27 @@ static void writeback_node(struct engine *engine, uint32_t node)
         move_out(engine, victim, node);
 }
 
+/* New tasks may need room anywhere: some of the memories that are short, in turn. */
+static void writeback_news(struct engine *engine)
+{
+    uint32_t node = engine->tight_from;
+    for (uint32_t i = 0; i < WRITEBACK_LOOK; i++) {
+        node = bitset_next(&engine->tight, node);
+        if (node == BITSET_END)
+            break;
+        bitset_add(&engine->relief, node++);
+    }
+    engine->tight_from = node == BITSET_END ? 0 : node;
+    engine->tight_order = engine->order;
+}
+
 void writeback_look(struct engine *engine)
 {
-    for (uint32_t node = bitset_next(&engine->tight, 0); node != BITSET_END;
-         node = bitset_next(&engine->tight, node + 1)) {
-        bitset_remove(&engine->tight, node);
+    if (engine->tight_order != engine->order)
+        writeback_news(engine);
+    for (uint32_t node = bitset_next(&engine->relief, 0); node != BITSET_END;
+         node = bitset_next(&engine->relief, node + 1)) {
+        bitset_remove(&engine->relief, node);
         writeback_node(engine, node);
     }
 }

@@ -14,8 +14,8 @@
 /* A block of that memory has gone because it was full, or a copy from or to it has ended. */
 static inline void writeback_note(struct engine *engine, uint32_t node)
 {
-    if (engine->nodes[node].tight)
-        bitset_add(&engine->tight, node);
+    if (bitset_has(&engine->tight, node))
+        bitset_add(&engine->relief, node);
 }
 
 void writeback_look(struct engine *engine);
@@ -23,7 +23,8 @@ void writeback_look(struct engine *engine);
 /* Once in a turn, when all that is needed has been ordered. */
 static inline void writeback_turn(struct engine *engine)
 {
-    if (__builtin_expect(!bitset_is_empty(&engine->tight), 0))
+    bool is_news = engine->tight_order != engine->order && !bitset_is_empty(&engine->tight);
+    if (__builtin_expect(is_news || !bitset_is_empty(&engine->relief), 0))
         writeback_look(engine);
 }
 
