@@ -134,6 +134,7 @@ static void test_turn_in_a_backlog(void **state)
 {
     (void)state;
     const uint64_t half = 8u << 20;
+    uint8_t own[64] = {0}; /* memory that nobody has to look for */
     (void)alarm(ALARM_S);
     engine_rig_open_as(&rig, &(struct engine_rig_setup){.queues = three_queues,
                                                         .devices = 2,
@@ -154,7 +155,9 @@ static void test_turn_in_a_backlog(void **state)
     engine_rig_fill(&rig, small, 0, 64, 1, 0);
     engine_rig_finish(&rig);
     uint32_t map_x = engine_rig_map(&rig, x, half), map_y = engine_rig_map(&rig, y, half);
+    uint32_t map_z = engine_rig_map(&rig, engine_rig_buffer(&rig, 64, own), 64);
     engine_rig_finish(&rig);
+    assert_int_equal(engine_rig_state(&rig, map_z), FGPU_TASK_RUNNING);
     uint32_t first = engine_rig_copy(&rig, c, a, half, 0);
     engine_rig_turn(&rig);
     uint32_t second = engine_rig_copy(&rig, d, b, half, 0);
@@ -162,6 +165,9 @@ static void test_turn_in_a_backlog(void **state)
     assert_int_equal(engine_rig_state(&rig, first), FGPU_TASK_MOVING);
     assert_int_equal(engine_rig_state(&rig, second), FGPU_TASK_MOVING);
     assert_int_equal(rig.engine.nodes[0].short_task, first);
+    engine_unmap(&rig.engine, map_z); /* both look, in vain: then the first is woken first */
+    engine_rig_turn(&rig);
+    assert_int_equal(engine_rig_state(&rig, first), FGPU_TASK_MOVING);
     uint32_t runs[4];
     for (uint32_t i = 0; i < 4; i++) {
         runs[i] = engine_rig_inc(&rig, small, 64, 0);
