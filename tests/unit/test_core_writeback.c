@@ -1,12 +1,16 @@
-/* Memory that is short: what will have to go is copied out while the way there is idle, and turns
- * at a memory are not kept by whoever cannot use them. Played through step by step on devices of
- * the test's own (tests/lib/engine_rig.h). A test that hangs is ended by an alarm.
+/* Memory that is short: what will have to go is copied out while the way there is idle, turns at a
+ * memory are not kept by whoever cannot use them; and the checksums of contents. Played through
+ * step by step on devices of the test's own (tests/lib/engine_rig.h). A test that hangs is ended by
+ * an alarm.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/lib/engine_rig.h"
@@ -184,10 +188,78 @@ static void test_turn_in_a_backlog(void **state)
     engine_rig_close(&rig);
 }
 
+/* Room on the host for one of two buffers that a task of one device needs from another: whoever
+ * does not want to wait for what others hold waits for its own copies all the same. */
+static void test_own_copy(void **state)
+{
+    (void)state;
+    const uint64_t half = 8u << 20;
+    (void)alarm(ALARM_S);
+    engine_rig_open_as(&rig, &(struct engine_rig_setup){.queues = three_queues,
+                                                        .devices = 2,
+                                                        .copy_queues = 2,
+                                                        .policy = "eft",
+                                                        .flags = FGPU_POOL_NOMEMWAIT,
+                                                        .host_bytes = half});
+    uint32_t a = engine_rig_buffer(&rig, half, NULL), b = engine_rig_buffer(&rig, half, NULL);
+    uint32_t c = engine_rig_buffer(&rig, half, NULL);
+    engine_rig_fill(&rig, a, 0, half, 5, 1);
+    engine_rig_fill(&rig, b, 0, half, 9, 1);
+    engine_rig_finish(&rig);
+    const struct submit_arg args[] = {engine_rig_arg(c, FGPU_WRITE, 0, half),
+                                      engine_rig_arg(a, FGPU_READ, 0, half),
+                                      engine_rig_arg(b, FGPU_READ, 0, half)};
+    uint32_t mix = engine_rig_run(&rig, rig.mix, args, 0, TASK_NONE);
+    engine_rig_finish(&rig);
+    assert_int_equal(engine_rig_state(&rig, mix), FGPU_TASK_DONE);
+    assert_int_equal(first_byte(c), 3 * 5 + 5 * 9 + 1);
+    engine_rig_close(&rig);
+}
+
+/* ---- checksums -------------------------------------------------------------------------- */
+
+/* Contents on the host are written over although no task does: that ends the process. */
+static void corrupt(bool copied)
+{
+    static uint8_t own[PART];
+    engine_rig_open_as(&rig, &(struct engine_rig_setup){.queues = three_queues,
+                                                        .devices = 1,
+                                                        .copy_queues = 2,
+                                                        .flags = FGPU_POOL_CHECKSUM});
+    uint32_t a = engine_rig_buffer(&rig, PART, own);
+    (void)engine_rig_inc(&rig, a, PART, 0);
+    engine_rig_finish(&rig);
+    assert_int_equal(first_byte(a), 1); /* brought back: known */
+    own[copied ? 700 : PART - 1]++;
+    if (copied)
+        (void)engine_rig_copy(&rig, engine_rig_buffer(&rig, PART, NULL), a, PART, 0);
+    engine_rig_finish(&rig);
+    engine_buffer_destroy(&rig.engine, a);
+    engine_rig_turn(&rig);
+}
+
+static void test_checksum(void **state)
+{
+    (void)state;
+    for (int copied = 0; copied < 2; copied++) {
+        pid_t child = fork();
+        if (child == 0) {
+            (void)freopen("/dev/null", "w", stderr);
+            (void)signal(SIGABRT, SIG_DFL);
+            corrupt(copied != 0);
+            _exit(0);
+        }
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ahead),
-                                       cmocka_unit_test(test_not_in_vain),
-                                       cmocka_unit_test(test_turn_in_a_backlog)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ahead), cmocka_unit_test(test_not_in_vain),
+        cmocka_unit_test(test_turn_in_a_backlog), cmocka_unit_test(test_own_copy),
+        cmocka_unit_test(test_checksum)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
