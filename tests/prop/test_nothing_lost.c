@@ -4,7 +4,8 @@
  * Capacities follow from the seed. Every wait returns; where nothing can fail, every word is what
  * running one after another gives; else every word that can be read, and what cannot is an error.
  * Over all seeds data must have been evicted, spilled and brought back, or the test has shown
- * nothing. What lies in host memory carries checksums (FGPU_POOL_CHECKSUM). argv[1]: only the case whose name contains it.
+ * nothing. What lies in host memory carries checksums (FGPU_POOL_CHECKSUM). argv[1]: only the case
+ * whose name contains it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
