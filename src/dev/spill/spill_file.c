@@ -21,6 +21,7 @@
 
 #define SPILL_PAGE_BYTES 4096u
 #define SPILL_PACE_BYTES (UINT64_C(64) << 20)   /* older ones count half */
+#define SPILL_PACE_LEAST (16u << 10)            /* what is shorter tells of calls, not of bytes */
 #define SPILL_SAMPLED_BYTES (UINT64_C(1) << 20) /* of a piece, that one sample stands for */
 
 struct spill_hole {
@@ -128,7 +129,7 @@ void spill_file_give(struct spill_file *file, struct spill_piece *piece)
 static void spill_pace(struct spill_file *file, struct spill_pace *pace, uint64_t since_ns,
                        uint32_t bytes)
 {
-    if (bytes == 0)
+    if (bytes < SPILL_PACE_LEAST)
         return;
     pace->ns += clock_now_ns() - since_ns;
     pace->bytes += bytes;
