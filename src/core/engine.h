@@ -293,6 +293,7 @@ struct engine {
     uint32_t node_count;
     bool direct;           /* all memory is the host's: see direct.h */
     bool spill_full;       /* it took no more when it was asked last, and nothing has gone since */
+    bool spill_refused;    /* it did so at least once */
     uint32_t spill_node;   /* takes what does not fit into the host's memory; 0: there is none */
     uint32_t code_count;   /* of different devices */
     struct bitset due;     /* lanes that may take something from their lists, or have a fence due */

@@ -450,7 +450,7 @@ void memory_spill_refused(struct engine *engine, uint32_t index)
     if (!engine->spill_full)
         LOG_WARN(engine->log, "memory",
                  "the spill folder takes no more: host memory is all there is");
-    engine->spill_full = true;
+    engine->spill_full = engine->spill_refused = true;
 }
 
 enum memory_answer memory_spill_get(struct engine *engine, struct task *task, uint32_t index)

@@ -654,11 +654,12 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
         compact_moved(engine, op, status);
     move_op_detach_from(engine, op, index, op->dst_node);
     memory_unpin(engine, op->buffer, op->dst_node);
-    if (status != FGPU_OK && status != FGPU_E_DEVICE_LOST && engine->spill_node != 0 &&
-        op->dst_node == engine->spill_node)
-        memory_spill_refused(engine, op->buffer);
     if (status == FGPU_OK && op->evicts && !op->orphan)
         memory_written_back(engine, op->buffer, op->src_node);
+    /* Also what came there well, where the rest of it did not. */
+    if (engine->spill_node != 0 && op->dst_node == engine->spill_node &&
+        status != FGPU_E_DEVICE_LOST && (status != FGPU_OK || engine->spill_full))
+        memory_spill_refused(engine, op->buffer);
     if (engine->sums != NULL)
         sums_check(engine, engine_buffer(engine, op->buffer), op->begin, op->end);
     writeback_note(engine, op->src_node);

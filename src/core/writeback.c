@@ -17,7 +17,7 @@ static uint16_t writeback_lane(const struct engine *engine, uint32_t node)
     uint32_t spill = engine->spill_node;
     if (n->lost || (spill != 0 && node == spill))
         return TASK_LANE_NONE;
-    if (node == 0 && (spill == 0 || engine->spill_full || engine->nodes[spill].lost))
+    if (node == 0 && (spill == 0 || engine->spill_refused || engine->nodes[spill].lost))
         return TASK_LANE_NONE;
     const struct engine_device *device =
         &engine->devices[node == 0 ? engine->nodes[spill].device : n->device];

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <fastgpu/fastgpu.h>
+
 #include "base/atomic.h"
 #include "base/error.h"
 #include "base/rng.h"
@@ -390,6 +392,53 @@ static void test_queue(void **state)
     spill_backend.close(device);
 }
 
+/* ---- below a pool ------------------------------------------------------------------------- */
+
+static fgpu_status write_bytes(fgpu_buffer buffer, uint64_t begin, uint64_t bytes,
+                               unsigned char value)
+{
+    static unsigned char from[PACK_CHUNK_BYTES / 4];
+    const fgpu_region part = fgpu_region_span(begin, bytes);
+    memset(from, value, sizeof from);
+    return fgpu_buffer_write(buffer, &part, from, 0);
+}
+
+/* Of what is to go to a full disk one half is refused and the other, all zero, is not. Whoever
+ * needs the room must be told; to drop that half and to try again would go on for ever. */
+static void test_refused_in_part(void **state)
+{
+    (void)state;
+    fgpu_pool_options options;
+    fgpu_pool pool;
+    fgpu_buffer buffers[3];
+    fgpu_pool_options_init(&options);
+    (void)alarm(30);
+    options.devices = "cpu";
+    options.cpu_workers = 1;
+    options.host_memory_bytes = 2 * PACK_CHUNK_BYTES;
+    options.spill_dir = temp_folder_path("");
+    options.cache_dir = "";
+    options.log_level = FGPU_LOG_OFF;
+    assert_int_equal(fgpu_pool_open(&options, &pool), FGPU_OK);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(fgpu_buffer_create(pool, PACK_CHUNK_BYTES, &buffers[i]), FGPU_OK);
+    temp_folder_fill_disk(0);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(write_bytes(buffers[i], 0, 9999, 7), FGPU_OK);
+        assert_int_equal(write_bytes(buffers[i], PACK_CHUNK_BYTES / 2, 100, 0), FGPU_OK);
+    }
+    assert_int_equal(write_bytes(buffers[2], 0, 10, 1), FGPU_E_DEVMEM);
+    temp_folder_empty_disk();
+    unsigned char byte = 0;
+    const fgpu_region first = fgpu_region_span(0, 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(fgpu_buffer_read(buffers[i], &first, &byte, 0), FGPU_OK);
+        assert_int_equal(byte, 7);
+    }
+    (void)fgpu_pool_close(pool);
+    (void)alarm(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pack),
@@ -400,6 +449,7 @@ int main(void)
                                        cmocka_unit_test(test_lost_is_not_read),
                                        cmocka_unit_test(test_full_disk_keeps),
                                        cmocka_unit_test(test_damaged),
-                                       cmocka_unit_test(test_queue)};
+                                       cmocka_unit_test(test_queue),
+                                       cmocka_unit_test(test_refused_in_part)};
     return cmocka_run_group_tests(tests, temp_folder_make, temp_folder_remove);
 }
