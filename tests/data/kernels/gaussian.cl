@@ -1,8 +1,8 @@
 // Separable blur with weights in constant memory, both as an argument and in the file.
 // expect: blur_x src=READ dst=READ_WRITE:writes_only weights=READ
 // expect: blur_y src=READ dst=READ_WRITE:writes_only
-// run: blur_x 16 8 8 1
-// run: blur_y 16 8 8 1
+// run: blur_x 8 8 8 1
+// run: blur_y 8 8 8 1
 // class: blur_x free
 __constant float fixed_weights[5] = {0.0625f, 0.25f, 0.375f, 0.25f, 0.0625f};
 
