@@ -33,8 +33,8 @@ void memory_written_back(struct engine *engine, uint32_t buffer, uint32_t node);
 bool memory_needs(const struct engine *engine, const struct task *task, uint32_t buffer,
                   uint32_t node);
 
-/* What was to go there did not, or not all of it: it has no room there any more, and until something
- * else goes nothing is sent. */
+/* What was to go there did not, or not all of it: it has no room there any more, and until
+ * something else goes nothing is sent. */
 void memory_spill_refused(struct engine *engine, uint32_t buffer);
 
 /* Had the device no memory for the task's data? */
