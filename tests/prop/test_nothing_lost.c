@@ -37,9 +37,9 @@ struct lost_case {
 static const struct lost_case lost_cases[] = {
     {"cpu", "cpu", 2, 0, 3, 0, NULL, 0, 0, false, true},
     {"devices", "sim:2", 1, 4, 3, 0, NULL, 0, 0, false, true},
-    {"mixed", "sim:2,cpu", 2, 4, 6, 0, NULL, 0, 0, false, true},
-    {"refused", "sim:2,cpu", 2, 4, 6, 0, "seed=%llu,alloc=100", 0, 0, true, true},
-    {"failing", "sim:2,cpu", 2, 4, 6, 0, "seed=%llu,submit=100,task=10,alloc=30", 0, 0, true, true},
+    {"mixed", "sim:2,cpu", 2, 4, 4, 0, NULL, 0, 0, false, true},
+    {"refused", "sim:2,cpu", 2, 4, 4, 0, "seed=%llu,alloc=100", 0, 0, true, true},
+    {"failing", "sim:2,cpu", 2, 4, 4, 0, "seed=%llu,submit=100,task=10,alloc=30", 0, 0, true, true},
     {"folder-full", "sim:2,cpu", 2, 4, 3, 0, NULL, 131072, 0, true, true},
     {"disk-full", "sim:2,cpu", 2, 4, 3, 0, NULL, 0, 66000, true, true},
     {"disk-broken", "cpu", 2, 0, 3, 0, NULL, 0, 100, true, false},
