@@ -14,7 +14,7 @@ export JOBS
 release: ## build what users get into build/release (the default)
 	@tools/build release
 
-dev asan tsan cov fuzz: ## build another preset into build/<preset>
+dev asan tsan cov: ## build another preset into build/<preset>
 	@tools/build $@
 
 deps: ## install what building, demo and check need (apt-get, root or sudo)
@@ -59,5 +59,5 @@ help: ## these lines
 	@awk -F ':.*## ' '/^[a-z][a-z ]*:.*## / { printf "make %-24s %s\n", $$1, $$2 }' Makefile
 
 .DEFAULT_GOAL := release
-.PHONY: release dev asan tsan cov fuzz deps demo check test bench soak coverage install format \
+.PHONY: release dev asan tsan cov deps demo check test bench soak coverage install format \
 	clean help

@@ -5,6 +5,10 @@ file(GLOB sources CONFIGURE_DEPENDS cli/*.c cli/*/*.c)
 if(sources)
   include(cli/filters/kernels.cmake)
   include(cli/report/report.cmake)
+  if(FGPU_SANITIZE)
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/cli/filters/filters_native.c
+      PROPERTIES COMPILE_OPTIONS -O1)
+  endif()
   set(main ${CMAKE_SOURCE_DIR}/cli/main.c)
   list(REMOVE_ITEM sources ${main})
   add_library(fgpu_cli_parts STATIC ${sources} ${FGPU_KERNEL_TEXTS}

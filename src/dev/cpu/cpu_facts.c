@@ -11,9 +11,11 @@
 #include "dev/cpu/cpu_quota.h"
 
 /* hwloc keeps lists and locks of its own, which a child would find as they were while another
- * thread was inside. */
+ * thread was inside. The machine is read once, which takes milliseconds; what of it this process
+ * may use is asked each time. */
 static struct lock cpu_facts_lock;
 static pthread_once_t cpu_facts_once = PTHREAD_ONCE_INIT;
+static hwloc_topology_t cpu_facts_machine; /* under the lock; NULL until it was read */
 
 static void cpu_facts_guard(void)
 {
@@ -66,20 +68,38 @@ static uint64_t cpu_facts_cache(hwloc_topology_t topology)
     return cache != NULL ? cache->attr->cache.size : 0;
 }
 
-static void cpu_facts_from_hwloc(struct cpu_facts *facts)
+static hwloc_topology_t cpu_facts_topology(void)
 {
     hwloc_topology_t topology;
 
-    if (hwloc_topology_init(&topology) != 0)
+    if (cpu_facts_machine != NULL || hwloc_topology_init(&topology) != 0)
+        return cpu_facts_machine;
+    if (hwloc_topology_load(topology) == 0)
+        cpu_facts_machine = topology;
+    else
+        hwloc_topology_destroy(topology);
+    return cpu_facts_machine;
+}
+
+/* For a program that unloads the library and goes on. */
+__attribute__((destructor)) static void cpu_facts_forget(void)
+{
+    if (cpu_facts_machine != NULL)
+        hwloc_topology_destroy(cpu_facts_machine);
+    cpu_facts_machine = NULL;
+}
+
+static void cpu_facts_from_hwloc(struct cpu_facts *facts)
+{
+    hwloc_topology_t topology = cpu_facts_topology();
+
+    if (topology == NULL)
         return;
-    if (hwloc_topology_load(topology) == 0) {
-        cpu_facts_text(topology, "CPUModel", facts->name, sizeof facts->name);
-        cpu_facts_text(topology, "CPUVendor", facts->vendor, sizeof facts->vendor);
-        cpu_facts_cores(topology, facts);
-        facts->memory_bytes = hwloc_get_root_obj(topology)->total_memory;
-        facts->cache_bytes = cpu_facts_cache(topology);
-    }
-    hwloc_topology_destroy(topology);
+    cpu_facts_text(topology, "CPUModel", facts->name, sizeof facts->name);
+    cpu_facts_text(topology, "CPUVendor", facts->vendor, sizeof facts->vendor);
+    cpu_facts_cores(topology, facts);
+    facts->memory_bytes = hwloc_get_root_obj(topology)->total_memory;
+    facts->cache_bytes = cpu_facts_cache(topology);
 }
 
 static uint32_t cpu_facts_clock_mhz(void)
