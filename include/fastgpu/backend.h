@@ -222,6 +222,12 @@ typedef struct fgpu_code_built {
     uint32_t reserved;
 } fgpu_code_built;
 
+/* A part of an allocation, for mem_stitch. */
+typedef struct fgpu_mem_piece {
+    fgpu_mem mem;
+    uint64_t offset_bytes, bytes; /* multiples of caps.stitch_bytes */
+} fgpu_mem_piece;
+
 /* ---- the table -------------------------------------------------------------------------- */
 
 /* Options handed to probe and open; the same struct for all backends. */
@@ -259,6 +265,8 @@ typedef struct fgpu_device_caps {
                                   not fill the device, beside what the others run. Not together
                                   with copy_queue_count */
     uint32_t fill_groups;      /* work groups that fill the device; 0: not known */
+    uint64_t stitch_bytes;     /* the table has mem_stitch, for pieces that begin at multiples of it
+                                  and are multiples of it: a power of two above 4096; 0: none */
 } fgpu_device_caps;
 
 typedef struct fgpu_backend {
@@ -316,6 +324,20 @@ typedef struct fgpu_backend {
      * take that work-group size in that form. [in] launch: code of a form other than WHOLE;
      * arguments that are valid for it, whose memory nobody frees meanwhile. */
     fgpu_status (*code_warm)(void *device, const fgpu_cmd_launch *launch);
+    /* Devices with caps.stitch_bytes, else NULL: one more name for pieces of allocations, side by
+     * side in their order, and as long as they are together. No data move, and the old names stay:
+     * what a finished command has written by one name is read by the other. Nobody uses a piece by
+     * its old name while the new one is in use. Commands take *mem like an allocation; mem_free
+     * takes the name away and nothing else, and is called before that of the allocations. May be
+     * called while other memory is in use; called like mem_*. FGPU_E_DEVMEM: not now. The caller
+     * keeps `pieces`.
+     * With CUDA's virtual memory: mem_alloc reserves addresses (cuMemAddressReserve) and maps one
+     * handle of cuMemCreate for each stitch_bytes (the granularity of the allocation), because
+     * cuMemMap takes handles as a whole; mem_stitch reserves addresses for the sum, maps the
+     * handles of the pieces there once more, and allows access; mem_free unmaps and gives the
+     * addresses back, and of an allocation also the handles. */
+    fgpu_status (*mem_stitch)(void *device, const fgpu_mem_piece *pieces, uint32_t count,
+                              fgpu_mem *mem);
 } fgpu_backend;
 
 /* Make a backend known to pools opened later in this process. [borrow] backend for ever. Errors:

@@ -8,6 +8,7 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/lineage.h"
+#include "core/places.h"
 #include "core/preempt.h"
 #include "core/serve.h"
 #include "core/split.h"
@@ -84,6 +85,7 @@ static void check_node(const struct engine *engine, uint32_t index)
     FGPU_ASSERT(count == node->present_count && before == node->use_tail);
     const char *broken = heap_check(&node->heap);
     FGPU_ASSERT(broken == NULL);
+    places_check(engine, index);
 }
 
 static void check_ready(const struct engine *engine)

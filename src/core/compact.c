@@ -8,6 +8,8 @@
 
 #include "core/lane.h"
 #include "core/move.h"
+#include "core/places.h"
+#include "core/stitch.h"
 #include "mem/heap_compact.h"
 
 #define COMPACT_TRIES 3u  /* plans that are looked for on behalf of one task; then blocks go */
@@ -171,6 +173,8 @@ bool compact_start(struct engine *engine, const struct task *task, uint32_t node
     /* A described machine knows no copies within a memory. */
     if (node == 0 || n->heap.direct || engine->paths != NULL)
         return false;
+    if (stitch_start(engine, task, node, bytes))
+        return true;
     struct compact *c = compact_of(engine, n);
     if (c == NULL || c->left > 0)
         return c != NULL;
@@ -209,6 +213,7 @@ void compact_moved(struct engine *engine, const struct op *op, fgpu_status statu
         block->heap = move->to;
     else
         move->from = move->to; /* which is what goes back */
+    places_forget(engine, op->dst_node);
     FGPU_ASSERT(c->left > 0);
     if (--c->left > 0)
         return; /* nobody takes a part of the room before all of it is there */

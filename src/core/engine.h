@@ -41,6 +41,7 @@
 enum action_kind {
     ACTION_ALLOC,     /* memory for a node: answer with engine_slab */
     ACTION_FREE,      /* no answer */
+    ACTION_STITCH,    /* one name for `bytes` pieces: answer with engine_stitched */
     ACTION_BUILD,     /* compile: answer with engine_built, from any later moment */
     ACTION_FORM,      /* compile for slices or a guard, and ahead for a work-group size: answer with
                          engine_formed, from any later moment */
@@ -54,12 +55,13 @@ enum action_kind {
 
 struct action {
     uint32_t kind;
-    uint32_t node;   /* ALLOC, FREE */
+    uint32_t node;   /* ALLOC, FREE, STITCH */
     uint32_t form;   /* FORM: fgpu_code_form */
     uint32_t device; /* BUILD, CODE_FREE, FORM, GUARD, UNGUARD; ALLOC, FREE: whose memory it is */
-    uint32_t index;  /* kernel, task */
+    uint32_t index;  /* kernel, task; STITCH: which */
     uint64_t handle; /* FREE: mem, CODE_FREE: code, BUILD: which variant, UNGUARD: the guard */
     uint64_t bytes;  /* GUARD: groups */
+    const fgpu_mem_piece *pieces;  /* STITCH: until it is answered */
     const struct preempt_run *run; /* FORM: of the task that waits, with its launch in bodies[0] */
 };
 
@@ -139,8 +141,10 @@ struct engine_device {
 
 struct engine_node {
     struct heap heap;
-    uint32_t device;         /* whose mem_alloc serves it; node 0: the driver's host allocator */
-    struct compact *compact; /* core/compact.h; NULL: no block has been moved */
+    uint32_t device;           /* whose mem_alloc serves it; node 0: the driver's host allocator */
+    struct compact *compact;   /* core/compact.h; NULL: no block has been moved */
+    struct stitches *stitches; /* core/stitch.h; NULL: no block was ever made of holes */
+    struct places *places;     /* core/places.h; NULL: memory was never too small for all buffers */
     uint8_t lost;
     uint16_t way;                /* its number in the link model: its own, or one for many alike */
     uint32_t alloc_pending;      /* slabs asked for */
@@ -227,12 +231,14 @@ struct engine_config {
                                   little to check */
 };
 
-struct future;  /* core/future.h */
-struct compact; /* core/compact.h */
-struct lineage; /* core/lineage.h */
-struct preempt; /* core/preempt.h */
-struct planner; /* core/planner.h */
-struct power;   /* core/power.h */
+struct future;   /* core/future.h */
+struct compact;  /* core/compact.h */
+struct places;   /* core/places.h */
+struct stitches; /* core/stitch.h */
+struct lineage;  /* core/lineage.h */
+struct preempt;  /* core/preempt.h */
+struct planner;  /* core/planner.h */
+struct power;    /* core/power.h */
 struct power_config;
 struct search;  /* core/search.h */
 struct serve;   /* core/serve.h */
@@ -342,6 +348,8 @@ struct engine {
     struct engine_unreturned unreturned; /* since it was last told */
     fgpu_pool_stats stats;
     uint64_t compactions;    /* plans of moves that were begun */
+    uint64_t buffer_bytes;   /* of all buffers that there are */
+    bool unplanned;          /* blocks lie where the heap puts them: for tests */
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */
@@ -488,6 +496,8 @@ void engine_device_lost(struct engine *engine, uint32_t device, const char *reas
 bool engine_device_fails(const struct engine *engine, uint32_t device);
 /* Answer to ACTION_ALLOC; mem 0: there is none. */
 void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t bytes);
+/* Answer to ACTION_STITCH; mem 0: it cannot be done now. [in] index: the action's. */
+void engine_stitched(struct engine *engine, uint32_t node, uint32_t index, fgpu_mem mem);
 /* Answer to ACTION_BUILD. [take] built->log. */
 void engine_built(struct engine *engine, uint32_t kernel, uint32_t device, fgpu_status status,
                   const fgpu_code_built *built);

@@ -19,6 +19,7 @@
 #include "core/memory.h"
 #include "core/move.h"
 #include "core/overdue.h"
+#include "core/places.h"
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/preempt.h"
@@ -230,6 +231,7 @@ void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t by
         engine_act(
             engine,
             (struct action){.kind = ACTION_FREE, .node = node, .device = n->device, .handle = mem});
+    places_slab(engine, node, slab);
     lane_wake(engine, &n->alloc_waiters);
     events_device_due(engine, &engine->devices[n->device]);
 }

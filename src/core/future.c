@@ -241,6 +241,23 @@ bool future_look(struct engine *engine)
     return future->known;
 }
 
+bool future_anew(struct engine *engine)
+{
+    if (engine->future != NULL)
+        engine->future->known = false;
+    return future_look(engine);
+}
+
+uint32_t future_length(const struct engine *engine)
+{
+    return (uint32_t)engine->future->order.count;
+}
+
+uint32_t future_task(const struct engine *engine, uint32_t position)
+{
+    return future_numbers(&engine->future->order)[position];
+}
+
 /* ---- asking --------------------------------------------------------------------------------- */
 
 uint64_t future_now(const struct engine *engine)

@@ -20,6 +20,11 @@ struct task;
 /* True: what the others below say is known. */
 bool future_look(struct engine *engine);
 
+/* The same, looked at now: tasks as they will run. future_length() of them. */
+bool future_anew(struct engine *engine);
+uint32_t future_length(const struct engine *engine);
+uint32_t future_task(const struct engine *engine, uint32_t position);
+
 /* About where the tasks are. */
 uint64_t future_now(const struct engine *engine);
 

@@ -17,7 +17,9 @@
 #include "core/compact.h"
 #include "core/future.h"
 #include "core/lane.h"
+#include "core/places.h"
 #include "core/planner.h"
+#include "core/stitch.h"
 #include "core/victim.h"
 #include "core/writeback.h"
 
@@ -68,7 +70,7 @@ static void memory_trace(struct engine *engine, uint32_t node, uint64_t used_byt
                                                    .b = node});
 }
 
-static void memory_appear(struct engine *engine, struct block *block)
+void memory_appear(struct engine *engine, struct block *block)
 {
     block->state = BLOCK_PRESENT;
     block->pins = 0;
@@ -114,7 +116,7 @@ void memory_unpin(struct engine *engine, uint32_t buffer, uint32_t node)
 
 /* ---- giving back ------------------------------------------------------------------------ */
 
-static void memory_trim(struct engine *engine, uint32_t node, uint64_t keep_bytes)
+void memory_trim(struct engine *engine, uint32_t node, uint64_t keep_bytes)
 {
     uint64_t mem, bytes;
     while (heap_release_empty(&engine->nodes[node].heap, keep_bytes, &mem, &bytes))
@@ -134,7 +136,11 @@ static void memory_free_block(struct engine *engine, struct block *block)
         lane_wake(engine, &engine->nodes[0].memory_waiters);
     }
     if (!block->adopted) {
-        heap_free(&engine->nodes[node].heap, &block->heap);
+        places_gone(engine, block);
+        if (block->heap.slab == HEAP_NONE)
+            stitch_free(engine, block);
+        else
+            heap_free(&engine->nodes[node].heap, &block->heap);
         memory_trace(engine, node, engine->nodes[node].heap.used_bytes);
     }
     lane_wake(engine, &engine->nodes[node].memory_waiters);
@@ -164,6 +170,7 @@ void memory_node_lost(struct engine *engine, uint32_t node)
         block->ops = OP_NONE;
         memory_vanish(engine, block);
     }
+    places_forget(engine, node);
     memory_trace(engine, node, 0);
     lane_wake(engine, &engine->nodes[node].memory_waiters);
     lane_wake(engine, &engine->nodes[node].alloc_waiters);
@@ -190,7 +197,7 @@ bool memory_needs(const struct engine *engine, const struct task *task, uint32_t
     return false;
 }
 
-static void memory_evict_clean(struct engine *engine, struct buffer *buffer, uint32_t node)
+void memory_evict_clean(struct engine *engine, struct buffer *buffer, uint32_t node)
 {
     struct block *block = engine_block(buffer, node);
     for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
@@ -264,15 +271,20 @@ static enum memory_answer memory_park(struct engine *engine, struct task *task, 
     return lane_wait(engine, task, waiters) ? MEMORY_WAIT : MEMORY_FAILED;
 }
 
-static enum memory_answer memory_grow(struct engine *engine, struct task *task, uint32_t node,
-                                      uint64_t bytes)
+void memory_grow_ahead(struct engine *engine, uint32_t node, uint64_t bytes)
 {
     struct engine_node *n = &engine->nodes[node];
     n->alloc_pending++;
     engine_act(
         engine,
         (struct action){.kind = ACTION_ALLOC, .node = node, .device = n->device, .bytes = bytes});
-    return memory_park(engine, task, &n->alloc_waiters);
+}
+
+enum memory_answer memory_grow(struct engine *engine, struct task *task, uint32_t node,
+                               uint64_t bytes)
+{
+    memory_grow_ahead(engine, node, bytes);
+    return memory_park(engine, task, &engine->nodes[node].alloc_waiters);
 }
 
 /* ---- side by side ----------------------------------------------------------------------- */
@@ -358,6 +370,8 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
     if (n->short_task != TASK_NONE && n->short_task != task->self)
         return memory_park(engine, task, &n->memory_waiters);
     n->short_task = task->self;
+    if (n->stitches != NULL && stitch_drop(engine, node))
+        return MEMORY_OK;
     uint32_t held;
     const struct victim choice = victim_choose(engine, task, node, &held);
     if (choice.cost > 0 &&
@@ -390,12 +404,19 @@ enum memory_answer memory_get(struct engine *engine, struct task *task, uint32_t
         return MEMORY_OK;
     if (engine->nodes[node].lost)
         return memory_fail(engine, task, FGPU_E_DEVICE_LOST, buffer, node);
+    enum memory_answer made;
+    if (engine->nodes[node].stitches != NULL &&
+        stitch_take(engine, block, atomic_load_relaxed_u64(&buffer->size_bytes))) {
+        memory_appear(engine, block);
+        return MEMORY_OK;
+    }
+    if (places_may(engine, node) && places_get(engine, task, index, node, &made))
+        return made;
     for (;;) {
         uint64_t grow_bytes = 0, mem, bytes;
         enum heap_answer answer =
             heap_alloc(&engine->nodes[node].heap, atomic_load_relaxed_u64(&buffer->size_bytes),
                        &block->heap, &grow_bytes);
-        enum memory_answer made;
         switch (answer) {
         case HEAP_OK:
             memory_appear(engine, block);
@@ -583,8 +604,10 @@ bool memory_try(struct engine *engine, const struct task *task, uint32_t index, 
     struct buffer *buffer = engine_buffer(engine, index);
     struct block *block = engine_block(buffer, node);
     *victim = TASK_NONE;
-    if (block->state == BLOCK_PRESENT)
-        return true;
+    bool got = true;
+    if (block->state == BLOCK_PRESENT || (places_may(engine, node) && !engine->nodes[node].lost &&
+                                          places_try(engine, task, index, node, &got)))
+        return got;
     while (!engine->nodes[node].lost) {
         uint64_t grow_bytes = 0;
         switch (heap_alloc(&engine->nodes[node].heap, atomic_load_relaxed_u64(&buffer->size_bytes),
@@ -593,11 +616,7 @@ bool memory_try(struct engine *engine, const struct task *task, uint32_t index, 
             memory_appear(engine, block);
             return true;
         case HEAP_GROW:
-            engine->nodes[node].alloc_pending++;
-            engine_act(engine, (struct action){.kind = ACTION_ALLOC,
-                                               .node = node,
-                                               .device = engine->nodes[node].device,
-                                               .bytes = grow_bytes});
+            memory_grow_ahead(engine, node, grow_bytes);
             return false;
         case HEAP_FULL:
             if (!memory_spare(engine, task, node, victim))

@@ -72,6 +72,17 @@ void memory_release(struct engine *engine, struct buffer *buffer);
 /* The node's memory is gone with its device: blocks vanish without FREE records. */
 void memory_node_lost(struct engine *engine, uint32_t node);
 
+/* ---- for core/places.c ------------------------------------------------------------------- */
+
+void memory_appear(struct engine *engine, struct block *block);
+void memory_evict_clean(struct engine *engine, struct buffer *buffer, uint32_t node);
+/* A slab that the heap knows of is asked for; the task waits for it. */
+enum memory_answer memory_grow(struct engine *engine, struct task *task, uint32_t node,
+                               uint64_t bytes);
+void memory_grow_ahead(struct engine *engine, uint32_t node, uint64_t bytes);
+/* Empty slabs go back to the device while they hold more. */
+void memory_trim(struct engine *engine, uint32_t node, uint64_t keep_bytes);
+
 /* Backend handle and offset of a present block. */
 static inline const struct heap_block *memory_at(struct buffer *buffer, uint32_t node)
 {

@@ -57,6 +57,7 @@ fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, voi
         return status;
     }
     atomic_store_relaxed_u64(&buffer->size_bytes, size_bytes);
+    engine->buffer_bytes += size_bytes;
     buffer->adopted = adopted;
     if (adopted != NULL) {
         memory_adopt(engine, buffer, adopted, size_bytes);
@@ -73,6 +74,7 @@ void engine_buffer_gone(struct engine *engine, uint32_t index)
     if (engine->sums != NULL)
         sums_check(engine, buffer, 0, UINT64_MAX);
     memory_release(engine, buffer);
+    engine->buffer_bytes -= atomic_load_relaxed_u64(&buffer->size_bytes);
     blocks_close(&engine->blocks, buffer);
     graph_buffer_fini(engine, buffer);
     buffer->destroyed = 0;

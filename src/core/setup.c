@@ -11,12 +11,14 @@
 #include "core/joined.h"
 #include "core/lineage.h"
 #include "core/object.h"
+#include "core/places.h"
 #include "core/planner.h"
 #include "core/power.h"
 #include "core/preempt.h"
 #include "core/sched.h"
 #include "core/serve.h"
 #include "core/split.h"
+#include "core/stitch.h"
 #include "core/submit.h"
 #include "core/sums.h"
 #include "core/traffic.h"
@@ -263,6 +265,8 @@ void engine_fini_objects(struct engine *engine)
         if (atomic_load_relaxed_u32(&buffer->live) & 1)
             engine_buffer_destroy(engine, i);
     }
+    for (uint32_t node = 0; engine->nodes != NULL && node < engine->node_count; node++)
+        stitch_clear(engine, node);
     /* Those that a task still named are in the nodes' lists until here. */
     for (uint32_t i = 0; engine->buffers.chunks != NULL && i < table_high_water(&engine->buffers);
          i++)
@@ -319,6 +323,8 @@ void engine_fini(struct engine *engine)
     }
     for (uint32_t i = 0; i < engine->node_count; i++) {
         compact_fini(engine, &engine->nodes[i]);
+        places_fini(engine, &engine->nodes[i]);
+        stitch_fini(engine, &engine->nodes[i]);
         heap_fini(&engine->nodes[i].heap);
     }
     if (engine->link != NULL)

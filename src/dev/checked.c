@@ -85,6 +85,20 @@ fgpu_status device_mem_alloc(struct device *device, uint64_t bytes, fgpu_mem *me
     return status;
 }
 
+fgpu_status device_mem_stitch(struct device *device, const fgpu_mem_piece *pieces, uint32_t count,
+                              fgpu_mem *mem)
+{
+    *mem = 0;
+    if (device->backend->mem_stitch == NULL || device->caps.stitch_bytes == 0)
+        return FGPU_E_UNSUPPORTED;
+    for (uint32_t i = 0; i < count; i++)
+        FGPU_ASSERT(pieces[i].bytes > 0 && pieces[i].bytes % device->caps.stitch_bytes == 0 &&
+                    pieces[i].offset_bytes % device->caps.stitch_bytes == 0);
+    fgpu_status status = device->backend->mem_stitch(device->self, pieces, count, mem);
+    FGPU_ASSERT((status == FGPU_OK) == (*mem != 0));
+    return status;
+}
+
 void device_mem_free(struct device *device, fgpu_mem mem)
 {
     if (mem != 0)

@@ -50,6 +50,10 @@ void device_close(struct device *device);
 /* [out] mem: never 0 on success. FGPU_E_DEVMEM when the device is full. bytes > 0. */
 fgpu_status device_mem_alloc(struct device *device, uint64_t bytes, fgpu_mem *mem);
 
+/* [out] mem: never 0 on success. FGPU_E_UNSUPPORTED where the device cannot. */
+fgpu_status device_mem_stitch(struct device *device, const fgpu_mem_piece *pieces, uint32_t count,
+                              fgpu_mem *mem);
+
 /* 0 is accepted. */
 void device_mem_free(struct device *device, fgpu_mem mem);
 

@@ -1,14 +1,12 @@
 /* Ranges of slabs: the bins by size, the treap inside a bin, cutting and joining; see bins.h.
  *
  * The treap works on links: places that hold an index (a root, a left, a right). Insertion walks
- * down to where the priority fits and splits what is below; removal merges the two children into
- * the link. No recursion, except in the check.
+ * down to where the priority fits and splits what is below; removal, which finds its link by the
+ * parent, merges the two children into it. No recursion, except in the check.
  */
 #include "mem/bins.h"
 #include "base/assert.h"
 #include "base/map.h"
-
-#define BINS_SUB_BITS 3
 
 void bins_init(struct bins *bins, const struct alloc_hooks *hooks)
 {
@@ -59,6 +57,7 @@ uint32_t bins_new(struct bins *bins, uint32_t slab, uint64_t offset, uint64_t by
                                  .next = BINS_NONE,
                                  .left = BINS_NONE,
                                  .right = BINS_NONE,
+                                 .parent = BINS_NONE,
                                  .state = BINS_TAKEN,
                                  .page = BINS_NONE};
     return index;
@@ -93,11 +92,12 @@ static bool bins_before(const struct bins_range *a, const struct bins_range *b)
     return a->offset < b->offset;
 }
 
-static void bins_mark(struct bins *bins, uint32_t bin)
+/* The bin has its first range, or has lost its last one. */
+static void bins_mark(struct bins *bins, uint32_t bin, bool filled)
 {
     uint32_t word = bin / 64;
     uint64_t bit = UINT64_C(1) << (bin % 64);
-    if (bins->roots[bin] != BINS_NONE)
+    if (filled)
         bins->filled[word] |= bit;
     else
         bins->filled[word] &= ~bit;
@@ -107,52 +107,66 @@ static void bins_mark(struct bins *bins, uint32_t bin)
         bins->summary &= ~(UINT64_C(1) << word);
 }
 
-void bins_insert(struct bins *bins, uint32_t index)
+/* What hangs at the range's place is split into what stands before and what stands after it. */
+static void bins_hang_below(struct bins *bins, uint32_t index, uint32_t below)
 {
     struct bins_range *range = bins_at(bins, index);
-    FGPU_ASSERT(range->state == BINS_TAKEN);
-    uint32_t bin = bins_index(range->bytes);
-    uint32_t *link = &bins->roots[bin];
-    range->priority = (uint32_t)hash_u64(++bins->seed);
-    while (*link != BINS_NONE && bins_at(bins, *link)->priority >= range->priority) {
-        struct bins_range *at = bins_at(bins, *link);
-        link = bins_before(range, at) ? &at->left : &at->right;
-    }
-    /* Split what hangs here into what stands before and what stands after the range. */
-    uint32_t below = *link;
-    uint32_t *left = &range->left;
-    uint32_t *right = &range->right;
-    *link = index;
+    uint32_t *left = &range->left, *right = &range->right;
+    uint32_t left_parent = index, right_parent = index;
     while (below != BINS_NONE) {
         struct bins_range *at = bins_at(bins, below);
         if (bins_before(at, range)) {
             *left = below;
+            at->parent = left_parent;
+            left_parent = below;
             left = &at->right;
             below = at->right;
         } else {
             *right = below;
+            at->parent = right_parent;
+            right_parent = below;
             right = &at->left;
             below = at->left;
         }
     }
     *left = BINS_NONE;
     *right = BINS_NONE;
+}
+
+void bins_insert(struct bins *bins, uint32_t index)
+{
+    struct bins_range *range = bins_at(bins, index);
+    FGPU_ASSERT(range->state == BINS_TAKEN);
+    uint32_t bin = bins_index(range->bytes);
+    uint32_t *link = &bins->roots[bin];
+    uint32_t parent = BINS_NONE;
+    range->priority = (uint32_t)hash_u64(++bins->seed);
+    if (*link == BINS_NONE)
+        bins_mark(bins, bin, true);
+    while (*link != BINS_NONE && bins_at(bins, *link)->priority >= range->priority) {
+        struct bins_range *at = bins_at(bins, *link);
+        parent = *link;
+        link = bins_before(range, at) ? &at->left : &at->right;
+    }
+    uint32_t below = *link;
+    *link = index;
+    range->parent = parent;
+    bins_hang_below(bins, index, below);
     range->state = BINS_FREE;
     bins->free_count++;
-    bins_mark(bins, bin);
 }
 
 void bins_remove(struct bins *bins, uint32_t index)
 {
     struct bins_range *range = bins_at(bins, index);
     FGPU_ASSERT(range->state == BINS_FREE);
-    uint32_t bin = bins_index(range->bytes);
+    uint32_t bin = bins_index(range->bytes), parent = range->parent;
     uint32_t *link = &bins->roots[bin];
-    while (*link != index) {
-        FGPU_ASSERT(*link != BINS_NONE);
-        struct bins_range *at = bins_at(bins, *link);
-        link = bins_before(range, at) ? &at->left : &at->right;
+    if (parent != BINS_NONE) {
+        struct bins_range *above = bins_at(bins, parent);
+        link = above->left == index ? &above->left : &above->right;
     }
+    FGPU_ASSERT(*link == index);
     uint32_t left = range->left;
     uint32_t right = range->right;
     while (left != BINS_NONE && right != BINS_NONE) {
@@ -160,19 +174,27 @@ void bins_remove(struct bins *bins, uint32_t index)
         struct bins_range *r = bins_at(bins, right);
         if (l->priority >= r->priority) {
             *link = left;
+            l->parent = parent;
+            parent = left;
             link = &l->right;
             left = l->right;
         } else {
             *link = right;
+            r->parent = parent;
+            parent = right;
             link = &r->left;
             right = r->left;
         }
     }
-    *link = left != BINS_NONE ? left : right;
-    range->left = range->right = BINS_NONE;
+    uint32_t rest = left != BINS_NONE ? left : right;
+    *link = rest;
+    if (rest != BINS_NONE)
+        bins_at(bins, rest)->parent = parent;
+    if (bins->roots[bin] == BINS_NONE)
+        bins_mark(bins, bin, false);
+    range->left = range->right = range->parent = BINS_NONE;
     range->state = BINS_TAKEN;
     bins->free_count--;
-    bins_mark(bins, bin);
 }
 
 /* The first bin from `bin` on that has a range, or BINS_COUNT. */
@@ -285,7 +307,8 @@ static uint32_t bins_check_tree(const struct bins *bins, uint32_t root, uint32_t
         if (child[side] == BINS_NONE)
             continue;
         const struct bins_range *below = bins_at(bins, child[side]);
-        if (below->priority > range->priority || bins_before(below, range) != (side == 0))
+        if (below->parent != root || below->priority > range->priority ||
+            bins_before(below, range) != (side == 0))
             return UINT32_MAX;
     }
     uint32_t left = bins_check_tree(bins, range->left, bin);

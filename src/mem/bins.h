@@ -2,10 +2,10 @@
  * of mem/heap.h.
  *
  * A slab is a list of ranges in address order without gaps. Free ranges hang in bins of similar
- * size (each doubling cut in 8), a bitmap tells the bins that have any, and each bin is a treap (C.
- * Aragon, R. Seidel: Randomized search trees, 1989) ordered by (size, slab, offset): the best fit
- * at the lowest address is one bitmap search and a short walk. Priorities come from a counter, so
- * that equal histories give equal trees. Ranges are reused: no allocation after warm-up. Thread:
+ * size (each doubling cut in 32), a bitmap tells the bins that have any, and each bin is a treap
+ * (C. Aragon, R. Seidel: Randomized search trees, 1989) ordered by (size, slab, offset): the best
+ * fit at the lowest address is one bitmap search and a short walk. Priorities come from a counter,
+ * so that equal histories give equal trees. Ranges are reused: no allocation after warm-up. Thread:
  * one at a time.
  */
 #ifndef FASTGPU_MEM_BINS_H
@@ -14,19 +14,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "base/vec.h"
 
 #define BINS_NONE UINT32_MAX
-#define BINS_COUNT 512 /* 64 doublings cut in 8 */
+#define BINS_SUB_BITS 5
+#define BINS_COUNT (64 << BINS_SUB_BITS)
 
 enum bins_state { BINS_UNUSED = 0, BINS_FREE, BINS_TAKEN, BINS_PAGE };
 
+/* One cache line: a step in a tree or in a slab's list costs at most one miss. */
 struct bins_range {
-    uint64_t offset;
+    _Alignas(LIMITS_CACHE_LINE) uint64_t offset;
     uint64_t bytes;
     uint32_t slab;
-    uint32_t prev, next;  /* by address in the slab; `next` also links unused ones */
-    uint32_t left, right; /* treap of its bin, when free */
+    uint32_t prev, next;          /* by address in the slab; `next` also links unused ones */
+    uint32_t left, right, parent; /* treap of its bin, when free */
     uint32_t priority;
     uint32_t state; /* enum bins_state */
     uint32_t page;  /* of the cells, when BINS_PAGE */

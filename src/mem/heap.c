@@ -254,7 +254,7 @@ static enum heap_answer heap_add_page(struct heap *heap, uint32_t class_index, u
     return HEAP_OK;
 }
 
-static bool heap_is_small(const struct heap *heap, uint64_t bytes)
+bool heap_is_small(const struct heap *heap, uint64_t bytes)
 {
     return bytes <= CELLS_MAX_BYTES && !heap->direct && heap->cells.class_count > 0;
 }
@@ -320,10 +320,51 @@ uint64_t heap_footprint(const struct heap *heap, uint64_t bytes)
 
 bool heap_ask_slab(struct heap *heap, uint64_t bytes)
 {
-    if (heap->direct || heap->total_bytes + heap->pending_bytes > 0 || bytes == 0 ||
-        bytes > heap->ceiling_bytes)
+    if (heap->direct || heap->pending_bytes > 0 || bytes == 0 || bytes > heap->ceiling_bytes ||
+        heap->total_bytes > heap->ceiling_bytes - bytes)
         return false;
     heap->pending_bytes += bytes;
+    return true;
+}
+
+/* The range that covers the offset, BINS_NONE: the slab ends before. */
+static uint32_t heap_range_at(const struct heap *heap, const struct heap_spot *spot)
+{
+    uint32_t at = heap_slab_at(heap, spot->slab)->first;
+    if (spot->near < heap->bins.ranges.count) {
+        const struct bins_range *near = bins_at(&heap->bins, spot->near);
+        if (near->state != BINS_UNUSED && near->slab == spot->slab && near->offset <= spot->offset)
+            at = spot->near;
+    }
+    while (at != BINS_NONE &&
+           bins_at(&heap->bins, at)->offset + bins_at(&heap->bins, at)->bytes <= spot->offset)
+        at = bins_at(&heap->bins, at)->next;
+    return at;
+}
+
+bool heap_alloc_at(struct heap *heap, uint64_t bytes, const struct heap_spot *spot,
+                   struct heap_block *block)
+{
+    uint64_t need = heap_footprint(heap, bytes);
+    FGPU_ASSERT(!heap_is_small(heap, bytes) && spot->offset % heap->granule_bytes == 0);
+    if (heap->direct || spot->slab >= heap->slabs.count ||
+        heap_slab_at(heap, spot->slab)->bytes == 0 || !bins_reserve(&heap->bins, 2))
+        return false;
+    uint32_t at = heap_range_at(heap, spot);
+    if (at == BINS_NONE || bins_at(&heap->bins, at)->state != BINS_FREE)
+        return false;
+    uint64_t before = spot->offset - bins_at(&heap->bins, at)->offset;
+    if (bins_at(&heap->bins, at)->bytes - before < need)
+        return false;
+    if (before > 0) { /* what lies in front stays a hole */
+        bins_remove(&heap->bins, at);
+        bins_split(&heap->bins, at, before);
+        bins_insert(&heap->bins, at);
+        at = bins_at(&heap->bins, at)->next;
+    }
+    heap_take_range(heap, at, need);
+    heap_block_at(heap, at, block);
+    heap_count_block(heap, block->bytes);
     return true;
 }
 

@@ -119,9 +119,22 @@ uint64_t heap_footprint(const struct heap *heap, uint64_t bytes);
 /* What a HEAP_GROW for a block that needs less asks for. */
 uint64_t heap_usual_slab(const struct heap *heap);
 
-/* One slab for `bytes`, to be answered as a HEAP_GROW of that size: only where the heap holds none
- * and expects none, is not in direct mode, and may hold so much. */
+/* One slab for `bytes`, to be answered as a HEAP_GROW of that size: only where the heap expects
+ * none, is not in direct mode, and may hold so much more. */
 bool heap_ask_slab(struct heap *heap, uint64_t bytes);
+
+/* A block at this very place: true when it is free, and there is memory for the tables. `near`: a
+ * large block of the slab from which to look upwards, HEAP_NONE: from its beginning. Not for what
+ * heap_is_small() says of. */
+struct heap_spot {
+    uint32_t slab, near;
+    uint64_t offset;
+};
+bool heap_alloc_at(struct heap *heap, uint64_t bytes, const struct heap_spot *spot,
+                   struct heap_block *block);
+
+/* Do blocks of this size share pages? */
+bool heap_is_small(const struct heap *heap, uint64_t bytes);
 
 /* Gives a block back; a block that is not out is our bug (assert). */
 void heap_free(struct heap *heap, const struct heap_block *block);

@@ -16,6 +16,7 @@
 #define OFFSETS_NOWHERE UINT64_MAX
 #define OFFSETS_WEIGHT 65536.0                /* of a block as high as the bound, always alive */
 #define OFFSETS_TABU (UINT64_C(1) << 40)      /* ... of one that has just been placed */
+#define OFFSETS_FIXED (UINT64_C(1) << 46)     /* ... of one that never moves */
 #define OFFSETS_SORTED_LIMIT 4096u            /* blocks up to which all orders are tried */
 #define OFFSETS_FITTED_LIMIT 40000u           /* ... up to which all holes are looked through */
 #define OFFSETS_WATCH_STEPS UINT64_C(4000000) /* between calls of watch */
@@ -164,11 +165,20 @@ static uint64_t offsets_fit(struct offsets_search *search, uint32_t block)
     return found != OFFSETS_NOWHERE ? found : top;
 }
 
+static bool offsets_is_fixed(const struct offsets_search *search, uint32_t block)
+{
+    return search->options->fixed != NULL && search->options->fixed[block] != OFFSETS_FREE;
+}
+
+/* Nobody has a place but those that never move. */
 static void offsets_clear(struct offsets_search *search)
 {
     search->placed = search->homeless_count = 0;
     for (uint32_t i = 0; i < search->count; i++)
         search->offsets[i] = OFFSETS_NOWHERE;
+    for (uint32_t i = 0; search->options->fixed != NULL && i < search->count; i++)
+        if (offsets_is_fixed(search, i))
+            offsets_put(search, i, search->options->fixed[i]);
 }
 
 static bool offsets_watch(struct offsets_search *search)
@@ -200,10 +210,9 @@ static bool offsets_fit_all(struct offsets_search *search, enum offsets_order or
         ranked[i] = (struct offsets_ranked){offsets_rank(&search->blocks[i], order), i};
     qsort(ranked, search->count, sizeof *ranked, offsets_ranked_order);
     offsets_clear(search);
-    for (uint32_t i = 0; i < search->count; i++) {
-        uint64_t at = offsets_fit(search, ranked[i].block);
-        offsets_put(search, ranked[i].block, at);
-    }
+    for (uint32_t i = 0; i < search->count; i++)
+        if (!offsets_is_fixed(search, ranked[i].block))
+            offsets_put(search, ranked[i].block, offsets_fit(search, ranked[i].block));
     alloc_put(search->options->hooks, ranked, size);
     return true;
 }
@@ -225,6 +234,8 @@ static void offsets_weigh(struct offsets_search *search)
         search->weights[i] = 1 + (uint64_t)weight;
         search->tabu[i] = 0;
         sum += weight;
+        if (offsets_is_fixed(search, i))
+            search->weights[i] = OFFSETS_FIXED;
     }
     search->weight_step = 1 + (uint64_t)(sum / (2.0 * (double)search->count));
 }
@@ -341,13 +352,15 @@ static uint32_t offsets_next(struct offsets_search *search)
 }
 
 /* Puts all blocks under the ceiling, from where the best plan has them; false: not within these
- * steps. */
+ * steps, or one that never moves is in the way. */
 static bool offsets_squeeze(struct offsets_search *search, uint64_t ceiling, uint64_t steps)
 {
     uint64_t end = search->steps + steps;
     offsets_clear(search);
     offsets_weigh(search);
     for (uint32_t i = 0; i < search->count; i++) {
+        if (offsets_is_fixed(search, i))
+            continue;
         if (search->best[i] + search->blocks[i].bytes <= ceiling)
             offsets_put(search, i, search->best[i]);
         else
@@ -356,6 +369,8 @@ static bool offsets_squeeze(struct offsets_search *search, uint64_t ceiling, uin
     while (search->homeless_count > 0 && search->steps < end && offsets_watch(search)) {
         uint32_t block = offsets_next(search);
         struct offsets_choice choice = offsets_choose(search, block, ceiling);
+        if (choice.weight >= OFFSETS_FIXED)
+            return false;
         if (choice.weight > 0) {
             offsets_make_room(search, block, choice.at);
             search->weights[block] += search->weight_step;
@@ -372,12 +387,12 @@ static bool offsets_squeeze(struct offsets_search *search, uint64_t ceiling, uin
 static void offsets_descend(struct offsets_search *search, struct offsets_result *result)
 {
     uint64_t low = search->bound; /* what the next ceiling is not below */
-    uint64_t fine = search->bound / 2048;
-    while (result->bytes > search->bound && !search->stopped &&
-           search->steps < search->steps_limit) {
+    uint64_t fine = search->bound / 2048, enough = search->options->enough_bytes;
+    uint64_t goal = enough > search->bound ? enough : search->bound;
+    while (result->bytes > goal && !search->stopped && search->steps < search->steps_limit) {
         if (result->bytes <= low + fine) /* or below it: that one was only not found */
             low = search->bound;
-        uint64_t ceiling = low + (result->bytes - low) / 2;
+        uint64_t ceiling = enough != 0 ? goal : low + (result->bytes - low) / 2;
         uint64_t left = search->steps_limit - search->steps;
         if (offsets_squeeze(search, ceiling, left / 4 + 1))
             offsets_keep(search, result);

@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 
 #define OFFSETS_STEPS UINT64_C(400000000) /* a second or two */
+#define OFFSETS_FREE UINT64_MAX           /* the block may lie anywhere */
 
 /* Alive from `lower` until just before `upper`: lower < upper, 0 < bytes. */
 struct offsets_block {
@@ -32,6 +33,9 @@ struct offsets_options {
     bool (*watch)(void *user, uint64_t done, uint64_t of); /* now and then; false: stop; NULL */
     void *user;
     const struct alloc_hooks *hooks;
+    const uint64_t *fixed; /* [block] where it lies already, or OFFSETS_FREE; NULL: none does. These
+                              are apart, and end at or below enough_bytes */
+    uint64_t enough_bytes; /* a plan that is no higher ends the search; 0: the bound */
 };
 
 struct offsets_result {

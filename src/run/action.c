@@ -191,6 +191,16 @@ static void action_alloc(struct driver *driver, const struct action *action)
     engine_slab(&driver->engine, action->node, mem, action->bytes);
 }
 
+static void action_stitch(struct driver *driver, const struct action *action)
+{
+    fgpu_mem mem = 0;
+    if (device_mem_stitch(&driver->devices[action->device], action->pieces, (uint32_t)action->bytes,
+                          &mem) != FGPU_OK)
+        LOG_INFO(&driver->log, "memory", "node %u: %llu pieces cannot be put together",
+                 action->node, (unsigned long long)action->bytes);
+    engine_stitched(&driver->engine, action->node, action->index, mem);
+}
+
 static void action_guard(struct driver *driver, const struct action *action)
 {
     fgpu_guard guard = 0;
@@ -232,6 +242,10 @@ bool driver_act(struct driver *driver)
             break;
         case ACTION_FREE:
             action_free(driver, &action);
+            break;
+        case ACTION_STITCH:
+            action_stitch(driver, &action);
+            fed = true;
             break;
         case ACTION_BUILD:
             fed |= action_build(driver, &action);

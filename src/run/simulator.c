@@ -424,6 +424,7 @@ bool simulator_act(struct simulator *s)
         case ACTION_UNGUARD:
             simulator_guard_close(s, action.handle);
             break;
+        case ACTION_STITCH: /* its devices cannot */
         case ACTION_FREE:
         case ACTION_CODE_FREE:
             break;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/preempt.h"
 #include "policy/policy.h"
@@ -57,6 +59,7 @@ static void rig_devices(struct engine_device_config *configs, const struct engin
                      .variants = 1u << FGPU_VARIANT_NATIVE,
                      .suballocate = 1,
                      .host_memory = setup->host_memory,
+                     .stitch_bytes = setup->stitch_bytes,
                      .slices = setup->slices,
                      .offset_align_bytes = 1,
                      .max_queue_commands = 4096},
@@ -70,6 +73,7 @@ void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *s
     static struct engine_device_config configs[RIG_LANES];
     memset(rig, 0, sizeof *rig);
     rig_devices(configs, setup);
+    rig->stitch_bytes = setup->stitch_bytes;
     history_init(&rig->history, 0, NULL);
     trace_init(&rig->trace, 0, NULL);
     log_init(&rig->log, FGPU_LOG_OFF);
@@ -101,8 +105,14 @@ void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *s
 void engine_rig_close(struct engine_rig *rig)
 {
     engine_fini(&rig->engine);
-    for (uint32_t i = 0; i < rig->slab_count; i++)
-        free(rig->slabs[i].memory);
+    for (uint32_t i = 0; i < rig->slab_count; i++) {
+        if (rig->slabs[i].file > 0) {
+            munmap(rig->slabs[i].memory, (size_t)rig->slabs[i].bytes);
+            close(rig->slabs[i].file);
+        } else {
+            free(rig->slabs[i].memory);
+        }
+    }
     history_fini(&rig->history);
     trace_fini(&rig->trace);
     log_fini(&rig->log);
@@ -291,6 +301,65 @@ static void rig_form(struct engine_rig *rig, const struct action *action)
                   fails ? FGPU_E_UNSUPPORTED : FGPU_OK, &built);
 }
 
+/* Where devices put pieces together a slab is a file, so that its pages can be seen twice. */
+static void rig_slab(struct engine_rig *rig, const struct action *action)
+{
+    struct engine_rig_slab *slab = &rig->slabs[rig->slab_count++];
+    size_t bytes = (size_t)action->bytes;
+    if (rig->slab_count > 255)
+        abort();
+    *slab = (struct engine_rig_slab){.bytes = bytes, .node = action->node};
+    if (rig->stitch_bytes > 0 && action->node > 0) {
+        slab->file = memfd_create("rig", 0);
+        if (slab->file <= 0 || ftruncate(slab->file, (off_t)bytes) != 0)
+            abort();
+        slab->memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, slab->file, 0);
+    } else {
+        slab->memory = calloc(1, bytes);
+    }
+    if (slab->memory == NULL || slab->memory == MAP_FAILED)
+        abort();
+    engine_slab(&rig->engine, action->node, (uint64_t)(uintptr_t)slab->memory, bytes);
+}
+
+static const struct engine_rig_slab *rig_find_slab(const struct engine_rig *rig, uint64_t mem)
+{
+    for (uint32_t i = 0; i < rig->slab_count; i++)
+        if ((uint64_t)(uintptr_t)rig->slabs[i].memory == mem)
+            return &rig->slabs[i];
+    return NULL;
+}
+
+static void rig_stitch(struct engine_rig *rig, const struct action *action)
+{
+    const fgpu_mem_piece *pieces = action->pieces;
+    uint64_t bytes = 0, at = 0;
+    for (uint64_t i = 0; i < action->bytes; i++)
+        bytes += pieces[i].bytes;
+    char *range = rig->no_stitches
+                      ? NULL
+                      : mmap(NULL, (size_t)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (uint64_t i = 0; range != NULL && i < action->bytes; at += pieces[i++].bytes) {
+        const struct engine_rig_slab *slab = rig_find_slab(rig, pieces[i].mem);
+        if (slab == NULL || pieces[i].offset_bytes + pieces[i].bytes > slab->bytes ||
+            mmap(range + at, (size_t)pieces[i].bytes, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_FIXED, slab->file, (off_t)pieces[i].offset_bytes) == MAP_FAILED)
+            abort();
+    }
+    rig->stitches += range != NULL;
+    engine_stitched(&rig->engine, action->node, action->index, (uint64_t)(uintptr_t)range);
+}
+
+/* The addresses stay taken: a command that used them still would be seen. */
+static void rig_unstitch(struct engine_rig *rig, uint64_t mem)
+{
+    if (rig_find_slab(rig, mem) != NULL)
+        return;
+    if (rig->stitches == 0)
+        abort();
+    rig->stitches--;
+}
+
 static bool rig_act(struct engine_rig *rig)
 {
     bool any = rig->engine.actions.count > 0;
@@ -298,12 +367,11 @@ static bool rig_act(struct engine_rig *rig)
         struct action action = *(struct action *)vec_at(&rig->engine.actions, i);
         fgpu_code_built built = {.code = action.index + 1u};
         if (action.kind == ACTION_ALLOC) {
-            void *slab = calloc(1, (size_t)action.bytes);
-            if (slab == NULL || rig->slab_count == 256)
-                abort();
-            rig->slabs[rig->slab_count++] =
-                (struct engine_rig_slab){slab, action.bytes, action.node};
-            engine_slab(&rig->engine, action.node, (uint64_t)(uintptr_t)slab, action.bytes);
+            rig_slab(rig, &action);
+        } else if (action.kind == ACTION_STITCH) {
+            rig_stitch(rig, &action);
+        } else if (action.kind == ACTION_FREE) {
+            rig_unstitch(rig, action.handle);
         } else if (action.kind == ACTION_BUILD) {
             engine_built(&rig->engine, action.index, action.device, FGPU_OK, &built);
         } else if (action.kind == ACTION_FORM) {

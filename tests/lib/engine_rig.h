@@ -39,6 +39,7 @@ struct engine_rig {
         void *memory;
         uint64_t bytes;
         uint32_t node;
+        int file; /* that it is a mapping of, 0: plain memory */
     } slabs[256];
     uint32_t slab_count;
     struct engine_rig_lane lanes[RIG_LANES];
@@ -52,6 +53,9 @@ struct engine_rig {
     uint32_t forms_made; /* ACTION_FORM, of both forms */
     uint32_t forms_fail; /* bits: 1 << fgpu_code_form */
     bool no_guards;      /* none can be made */
+    bool no_stitches;    /* nothing can be put together */
+    uint32_t stitches;   /* names that mem_stitch gave and that are not back */
+    uint64_t stitch_bytes;
     uint64_t stop_after; /* groups that a launch still begins when its guard says stop */
 };
 
@@ -79,8 +83,9 @@ struct engine_rig_setup {
     bool slices;      /* the devices run slices and guards */
     uint32_t preempt; /* fgpu_pool_preempt */
     uint64_t overdue_ns;
-    bool host_memory; /* all devices work in the host's */
-    bool plans_apart; /* ACTION_PLAN is counted in plans_due and left to the caller */
+    uint64_t stitch_bytes; /* of pieces that devices put together; a multiple of a page */
+    bool host_memory;      /* all devices work in the host's */
+    bool plans_apart;      /* ACTION_PLAN is counted in plans_due and left to the caller */
 };
 void engine_rig_open_as(struct engine_rig *rig, const struct engine_rig_setup *setup);
 void engine_rig_close(struct engine_rig *rig);

@@ -166,6 +166,41 @@ static void test_best_fit_takes_the_smallest_hole_at_the_lowest_address(void **s
     heap_fini(&heap);
 }
 
+static bool take_at(uint64_t bytes, uint64_t offset, uint32_t near, struct heap_block *block)
+{
+    const struct heap_spot spot = {.slab = 0, .near = near, .offset = offset};
+    bool got = heap_alloc_at(&heap, bytes, &spot, block);
+    assert_null(heap_check(&heap));
+    assert_true(!got || (block->offset == offset && block->bytes == bytes));
+    return got;
+}
+
+static void test_a_block_goes_where_it_is_told(void **state)
+{
+    (void)state;
+    struct heap_block low, middle, high, none;
+    start(MIB, MIB, false);
+    give(take_growing(8 * KIB, MIB));
+    assert_true(take_at(16 * KIB, 32 * KIB, HEAP_NONE, &middle));
+    assert_int_equal(stats().holes, 2);
+    assert_false(take_at(8 * KIB, 40 * KIB, HEAP_NONE, &none));         /* in it, */
+    assert_false(take_at(8 * KIB, 28 * KIB, HEAP_NONE, &none));         /* into it, */
+    assert_false(take_at(8 * KIB, MIB - 4 * KIB, middle.place, &none)); /* beyond the end, */
+    assert_false(take_at(8 * KIB, 2 * MIB, middle.place, &none));       /* all of it */
+    assert_true(take_at(16 * KIB, 48 * KIB, middle.place, &high));      /* without a hole between */
+    assert_true(take_at(32 * KIB, 0, high.place, &low)); /* a hint from above is none */
+    assert_int_equal(stats().holes, 1);
+    give(middle);
+    assert_true(take_at(16 * KIB, 32 * KIB, low.place, &middle));
+    give(low);
+    give(high);
+    give(middle);
+    const struct heap_spot elsewhere = {.slab = 7, .near = HEAP_NONE};
+    assert_false(heap_alloc_at(&heap, 8 * KIB, &elsewhere, &none));
+    assert_int_equal(stats().holes, 1);
+    heap_fini(&heap);
+}
+
 static void test_small_blocks_share_pages(void **state)
 {
     (void)state;
@@ -493,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_slabs_grow_with_the_heap),
         cmocka_unit_test(test_empty_slabs_go_before_the_heap_grows),
         cmocka_unit_test(test_best_fit_takes_the_smallest_hole_at_the_lowest_address),
+        cmocka_unit_test(test_a_block_goes_where_it_is_told),
         cmocka_unit_test(test_small_blocks_share_pages),
         cmocka_unit_test(test_small_blocks_fall_back_to_holes),
         cmocka_unit_test(test_one_slab_at_a_time),

@@ -117,6 +117,46 @@ static void test_known_optima(void **state)
     }
 }
 
+/* Some blocks lie already: they stay, and the others are planned around them, under a ceiling that
+ * is enough. */
+static void test_around_fixed(void **state)
+{
+    (void)state;
+    uint64_t first = seed_get(1), count = seed_count(60), within = 0;
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        uint64_t fixed[BLOCKS];
+        struct offsets_result result;
+        seed_print("unit/test_offsets", seed);
+        rng_init(&rng, seed);
+        uint32_t n = make();
+        uint64_t height = plan(n, STEPS).bytes;
+        for (uint32_t i = 0; i < n; i++)
+            fixed[i] = rng_below(&rng, 3) == 0 ? offsets[i] : OFFSETS_FREE;
+        const struct offsets_options options = {
+            .steps = STEPS, .fixed = fixed, .enough_bytes = height};
+        assert_int_equal(offsets_plan(blocks, n, &options, offsets, &result), FGPU_OK);
+        assert_int_equal(naive_check(n, result.bytes), OFFSETS_GOOD);
+        for (uint32_t i = 0; i < n; i++)
+            assert_true(fixed[i] == OFFSETS_FREE || offsets[i] == fixed[i]);
+        within += result.bytes <= height;
+    }
+    assert_true(10 * within >= 7 * count); /* one is known for each */
+}
+
+/* Enough is enough: no step is made for less. */
+static void test_enough(void **state)
+{
+    (void)state;
+    struct offsets_result result;
+    rng_init(&rng, 3);
+    uint32_t n = make();
+    uint64_t greedy = plan(n, 1).bytes;
+    const struct offsets_options options = {.steps = STEPS, .enough_bytes = greedy};
+    assert_int_equal(offsets_plan(blocks, n, &options, offsets, &result), FGPU_OK);
+    assert_int_equal(result.bytes, greedy);
+    assert_int_equal(result.steps, 0);
+}
+
 /* Best fit by size needs 40 here, the search finds 30. */
 static void test_search_helps(void **state)
 {
@@ -208,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_plans), cmocka_unit_test(test_known_optima),
+        cmocka_unit_test(test_around_fixed), cmocka_unit_test(test_enough),
         cmocka_unit_test(test_search_helps), cmocka_unit_test(test_check),
         cmocka_unit_test(test_stopped),      cmocka_unit_test(test_poor)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,6 +336,7 @@ static const fgpu_backend fault_backend = {
     .close = fault_close,
     .caps = layer_caps,
     .mem_alloc = fault_mem_alloc,
+    .mem_stitch = layer_mem_stitch,
     .mem_free = layer_mem_free,
     .code_build = fault_code_build,
     .code_free = layer_code_free,

@@ -17,6 +17,16 @@ fgpu_status layer_mem_alloc(void *device, uint64_t bytes, fgpu_mem *mem)
     return layer->inner.backend->mem_alloc(layer->inner.self, bytes, mem);
 }
 
+fgpu_status layer_mem_stitch(void *device, const fgpu_mem_piece *pieces, uint32_t count,
+                             fgpu_mem *mem)
+{
+    const struct layer_base *layer = device;
+
+    if (layer->inner.backend->mem_stitch == NULL)
+        return FGPU_E_UNSUPPORTED;
+    return layer->inner.backend->mem_stitch(layer->inner.self, pieces, count, mem);
+}
+
 void layer_mem_free(void *device, fgpu_mem mem)
 {
     const struct layer_base *layer = device;

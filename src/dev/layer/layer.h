@@ -33,6 +33,8 @@ struct layer_queue {
 /* Pass-through members of a layer's table; `device` is a struct layer_base. */
 void layer_caps(void *device, fgpu_device_caps *caps);
 fgpu_status layer_mem_alloc(void *device, uint64_t bytes, fgpu_mem *mem);
+fgpu_status layer_mem_stitch(void *device, const fgpu_mem_piece *pieces, uint32_t count,
+                             fgpu_mem *mem);
 void layer_mem_free(void *device, fgpu_mem mem);
 fgpu_status layer_code_build(void *device, const fgpu_code_source *source, fgpu_code_built *built);
 void layer_code_free(void *device, fgpu_code code);

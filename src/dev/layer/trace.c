@@ -139,6 +139,7 @@ static const fgpu_backend trace_backend = {
     .close = trace_close,
     .caps = layer_caps,
     .mem_alloc = trace_mem_alloc,
+    .mem_stitch = layer_mem_stitch,
     .mem_free = trace_mem_free,
     .code_build = trace_code_build,
     .code_free = trace_code_free,

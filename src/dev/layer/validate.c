@@ -113,6 +113,29 @@ static fgpu_status validate_mem_alloc(void *self, uint64_t bytes, fgpu_mem *mem)
     return status;
 }
 
+static fgpu_status validate_mem_stitch(void *self, const fgpu_mem_piece *pieces, uint32_t count,
+                                       fgpu_mem *mem)
+{
+    struct validate_device *device = self;
+    uint64_t bytes = 0, known = 0;
+    fgpu_status status = layer_mem_stitch(self, pieces, count, mem);
+
+    if (status != FGPU_OK)
+        return status;
+    lock_acquire(&device->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!map_get(&device->memory, pieces[i].mem, &known) || pieces[i].bytes > known ||
+            pieces[i].offset_bytes > known - pieces[i].bytes)
+            (void)validate_violation(device, "piece %" PRIu32 " is no part of its memory", i);
+        bytes += pieces[i].bytes;
+    }
+    status = map_put(&device->memory, *mem, bytes);
+    lock_release(&device->lock);
+    if (status != FGPU_OK)
+        layer_mem_free(self, *mem);
+    return status;
+}
+
 static void validate_mem_free(void *self, fgpu_mem mem)
 {
     struct validate_device *device = self;
@@ -342,6 +365,7 @@ static const fgpu_backend validate_backend = {
     .close = validate_close,
     .caps = layer_caps,
     .mem_alloc = validate_mem_alloc,
+    .mem_stitch = validate_mem_stitch,
     .mem_free = validate_mem_free,
     .code_build = validate_code_build,
     .code_free = validate_code_free,
