@@ -2,6 +2,8 @@
 # libfastgpu.so.0 (public symbols) and libfastgpu.a (public symbols, one object).
 
 file(GLOB_RECURSE FGPU_SOURCES CONFIGURE_DEPENDS src/*.c)
+include(cmake/CudaText.cmake)
+list(APPEND FGPU_SOURCES ${FGPU_CUDA_TEXT})
 
 add_library(fgpu_objects OBJECT ${FGPU_SOURCES})
 target_include_directories(fgpu_objects PRIVATE include src)

@@ -254,9 +254,9 @@ static void run_launches(struct bench *bench)
     }
     for (int what = 0; what < 2; what++) {
         double a = median(raw[what], ROUNDS), b = median(own[what], ROUNDS);
-        (void)printf("%-24s by hand %8.2f us   backend %8.2f us   %s %.2f\n",
-                     what == 0 ? "a kernel in a stream of" : "one kernel alone", a / 1e3, b / 1e3,
-                     what == 0 ? "rate" : "time", what == 0 ? a / b : b / a);
+        (void)printf("figure backend, %s: pool %.2f us, by hand %.2f us, ratio %.2f\n",
+                     what == 0 ? "rate" : "one kernel alone", b / 1e3, a / 1e3,
+                     what == 0 ? a / b : b / a);
     }
 }
 
@@ -277,9 +277,13 @@ static void run_copies(struct bench *bench)
             times[2][i] = pool_copy(bench, pageable, out);
         }
         double raw = median(times[0], COPIES);
-        (void)printf("copy %-19s by hand %8.2f GB/s   pinned %.3f of it   pageable %.3f of it\n",
-                     out ? "out of the card" : "into the card", (double)COPY_BYTES / raw,
-                     raw / median(times[1], COPIES), raw / median(times[2], COPIES));
+        for (int kind = 1; kind < 3; kind++) {
+            double own = median(times[kind], COPIES);
+            (void)printf("figure backend, %s copy %s: pool %.2f GB/s, by hand %.2f GB/s, "
+                         "ratio %.3f\n",
+                         kind == 1 ? "pinned" : "pageable", out ? "out" : "in",
+                         (double)COPY_BYTES / own, (double)COPY_BYTES / raw, raw / own);
+        }
     }
     (void)bench->api->host_free(pinned);
     free(pageable);

@@ -12,6 +12,7 @@ static const struct command bench_commands[] = {
     {"fair", bench_fair, "device time of tenants, by their weights"},
     {"deadline", bench_deadline, "tasks that end before their deadlines, of those that could"},
     {"preempt", bench_preempt, "interactive requests beside batch work"},
+    {"transfer", bench_transfer, "copies and mappings, against memcpy and OpenCL by hand"},
     {"idle", bench_idle, "what an open pool without work uses"},
 };
 

@@ -13,6 +13,7 @@ int bench_tiles(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_fair(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_deadline(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_preempt(int argc, char **argv, const volatile sig_atomic_t *stop);
+int bench_transfer(int argc, char **argv, const volatile sig_atomic_t *stop);
 int bench_idle(int argc, char **argv, const volatile sig_atomic_t *stop);
 
 /* Says that the user ended it. Returns COMMAND_INTERRUPTED. */

@@ -252,11 +252,11 @@ typedef struct fgpu_device_caps {
     uint32_t max_queue_commands; /* commands in flight at most in one queue */
     uint32_t resource_group; /* devices of one machine with equal values share cores: 0 = the host's
                                 cores, else own */
-    uint32_t
-        copy_queue_count; /* of queue_count, the last ones: the pool gives them copies and fills
-                             only, and the others none between memories; 0: all take all */
-    uint32_t parts;       /* takes launches of a part of a grid (fgpu_cmd_part) */
-    uint32_t batches;     /* takes FGPU_CMD_BATCH */
+    uint32_t copy_queue_count; /* of queue_count, the last ones: the pool gives them copies and
+                                  fills only, and the others only short ones between memories; 0:
+                                  all take all */
+    uint32_t parts;            /* takes launches of a part of a grid (fgpu_cmd_part) */
+    uint32_t batches;          /* takes FGPU_CMD_BATCH */
     uint64_t memory_bytes;
     uint64_t memory_max_alloc_bytes;
     uint32_t slices;           /* takes fgpu_cmd_slice: the table has guard_* and code_warm */
@@ -265,8 +265,10 @@ typedef struct fgpu_device_caps {
                                   not fill the device, beside what the others run. Not together
                                   with copy_queue_count */
     uint32_t fill_groups;      /* work groups that fill the device; 0: not known */
-    uint64_t stitch_bytes;     /* the table has mem_stitch, for pieces that begin at multiples of it
-                                  and are multiples of it: a power of two above 4096; 0: none */
+    uint32_t host_pins;        /* the table has host_pin and host_unpin */
+    uint32_t reserved2;
+    uint64_t stitch_bytes; /* the table has mem_stitch, for pieces that begin at multiples of it
+                              and are multiples of it: a power of two above 4096; 0: none */
 } fgpu_device_caps;
 
 typedef struct fgpu_backend {
@@ -313,7 +315,8 @@ typedef struct fgpu_backend {
     /* Stop (1), or let launches run (0). Any thread at any time; one store, does not block. */
     void (*guard_stop)(void *device, fgpu_guard guard, uint32_t stop);
     /* Groups of [first, first + count) that have not run. Exact when no launch with the guard is in
-     * flight; before that some that are said to have run may still be running. Any thread. */
+     * flight; before that some that are said to have run may still be running, and some that have
+     * run may not be known. Any thread. */
     uint64_t (*guard_left)(void *device, fgpu_guard guard, uint64_t first, uint64_t count);
     /* Does a kernel that runs see what the host stores (FGPU_OK with *live 0 or 1)? Tried once for
      * a device in a process, with a small kernel: may take a second, when the device is idle; an
@@ -324,6 +327,15 @@ typedef struct fgpu_backend {
      * take that work-group size in that form. [in] launch: code of a form other than WHOLE;
      * arguments that are valid for it, whose memory nobody frees meanwhile. */
     fgpu_status (*code_warm)(void *device, const fgpu_cmd_launch *launch);
+
+    /* Devices with caps.host_pins, else NULL: host memory that copies of all devices of the kind
+     * use without a detour from then on. An error: they take the detour. host_unpin: with the
+     * address that was pinned, when no copy of it is in flight; an error means that the device may
+     * still use the memory, which must never be freed then. May block. One thread at a time, at the
+     * same time as anything else. */
+    fgpu_status (*host_pin)(void *device, void *memory, uint64_t bytes);
+    fgpu_status (*host_unpin)(void *device, void *memory);
+
     /* Devices with caps.stitch_bytes, else NULL: one more name for pieces of allocations, side by
      * side in their order, and as long as they are together. No data move, and the old names stay:
      * what a finished command has written by one name is read by the other. Nobody uses a piece by

@@ -46,7 +46,7 @@ typedef struct fgpu_device_info {
     uint32_t memory_align_bytes; /* offsets of kernel arguments must be multiples of it; 1: any */
     uint32_t memory_node;        /* devices with the same node share memory; 0 is the host */
     uint32_t resource_group;     /* devices with the same group share the same cores */
-    uint32_t queue_count;
+    uint32_t queue_count;        /* for tasks; a device may have others, that only copy */
     uint32_t reserved;
 } fgpu_device_info;
 

@@ -56,7 +56,8 @@ typedef struct fgpu_pool_options {
     /* Fault layer on every device, for tests, as "seed=7,submit=20,lose=1@300". In permille: submit
      * (taken in part), alloc (FGPU_E_DEVMEM), build (FGPU_E_BUILD), task (FGPU_E_DEVICE, no
      * effect). lose=D@N: device D is lost after N commands; slow=DxF: it reports everything F times
-     * as late. NULL or "": none. */
+     * as late; link=DxR: copies between host and D end as over a link of R MB/s in each direction.
+     * NULL or "": none. */
     const char *faults;
     uint64_t seed; /* seed of whatever is random in this pool (the sim device, the fault layer) */
     /* Events that a trace keeps: the newest ones. A task leaves some ten, of 40 bytes each. 0:

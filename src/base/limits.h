@@ -55,6 +55,10 @@
                                                    /* blocks at 1024 */
 #define LIMITS_CUDA_PIECES 128u                    /* driver calls of one, with others in flight */
 #define LIMITS_CUDA_STAGE_BYTES (4u << 20)         /* pinned, for each queue that needs it */
+#define LIMITS_CUDA_GATHER 128u                    /* small copies as one, at most, */
+#define LIMITS_CUDA_GATHER_LEAST 4u                /* at least, */
+#define LIMITS_CUDA_GATHER_BYTES (64u << 10)       /* and bytes of each, at most */
+#define LIMITS_CUDA_PINNED_PAGES 256u              /* of 4 KiB, for a device's guards */
 #define LIMITS_CUDA_TRIES 20u                      /* 1 ms apart, of a command without room */
 #define LIMITS_CUDA_GIVEN_UP 3u                    /* such commands in a row: a broken device */
 #define LIMITS_CUDA_WAIT_NS UINT64_C(10000000000)  /* for an allocation to settle */
@@ -64,6 +68,10 @@
 /* OpenCL devices (src/dev/opencl/). */
 #define LIMITS_OPENCL_COMMANDS 4096u                 /* in flight in one queue: a power of two */
 #define LIMITS_OPENCL_VIEWS 256u                     /* of one buffer: 64 arguments, 4 queues */
+#define LIMITS_OPENCL_STAGE_BYTES (4u << 20)         /* of packed rows: host and device, a queue */
+#define LIMITS_OPENCL_GATHER_BYTES (32u << 10)       /* of a copy that is gathered with others */
+#define LIMITS_OPENCL_GATHER_ROWS 4096u              /* of all of them */
+#define LIMITS_OPENCL_GATHER_LEAST 4u                /* fewer are not worth it */
 #define LIMITS_OPENCL_TRIES 20u                      /* 1 ms apart, of a command without room */
 #define LIMITS_OPENCL_GIVEN_UP 3u                    /* such commands in a row: a broken device */
 #define LIMITS_OPENCL_WAIT_NS UINT64_C(10000000000)  /* for an allocation to settle */

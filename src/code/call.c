@@ -3,6 +3,7 @@
  * A function of the text has been read before its callers (function.c), so its effect is known per
  * parameter.
  */
+#include <string.h>
 #include "code/builtin.h"
 #include "code/parser.h"
 
@@ -232,6 +233,27 @@ static void call_note(struct code_parser *parser, enum code_effect effect, uint3
     }
 }
 
+/* Of scalars come scalars, but by names that say a type or a width. */
+static enum code_breadth result_breadth(const struct code_parser *parser, const char *text,
+                                        struct window window)
+{
+    static const char *const others[] = {"as_", "convert_", "vload", "shuffle"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strncmp(text, others[i], strlen(others[i])) == 0)
+            return CODE_BREADTH_UNKNOWN;
+    static const char *const reducers[] = {"all",           "any",         "distance", "dot",
+                                           "fast_distance", "fast_length", "length"};
+    for (size_t i = 0; i < sizeof reducers / sizeof *reducers; i++)
+        if (strcmp(text, reducers[i]) == 0)
+            return CODE_BREADTH_SCALAR;
+    for (size_t i = 0; i < window.count; i++) {
+        struct code_operand value = argument(parser, window, i);
+        if (code_operand_breadth(&value) != CODE_BREADTH_SCALAR)
+            return CODE_BREADTH_UNKNOWN;
+    }
+    return CODE_BREADTH_SCALAR;
+}
+
 static struct code_operand call_builtin(struct code_parser *parser, const char *text,
                                         struct window window, uint32_t begin)
 {
@@ -255,7 +277,9 @@ static struct code_operand call_builtin(struct code_parser *parser, const char *
         return code_operand_value(&code_type_void, 0);
     case CODE_EFFECT_ATOMIC:
         call_atomic(parser, window, begin, text);
-        return code_operand_value(&code_type_int, 0);
+        struct code_operand old = code_operand_value(&code_type_int, 0);
+        old.breadth = CODE_BREADTH_SCALAR;
+        return old;
     default:
         break;
     }
@@ -277,7 +301,10 @@ static struct code_operand call_builtin(struct code_parser *parser, const char *
     }
     call_note(parser, builtin.effect, begin, text);
     bool unknown = builtin.effect == CODE_EFFECT_UNKNOWN;
-    return code_operand_value(unknown ? &code_type_unknown : &code_type_int, 0);
+    struct code_operand value =
+        code_operand_value(unknown ? &code_type_unknown : &code_type_int, 0);
+    value.breadth = (uint8_t)result_breadth(parser, text, window);
+    return value;
 }
 
 struct code_operand code_call_parse(struct code_parser *parser, const struct code_token *name,
@@ -288,6 +315,8 @@ struct code_operand code_call_parse(struct code_parser *parser, const struct cod
     uint32_t begin = parser->at - 1;
     struct window window = arguments_parse(parser);
     struct code_operand result;
+    if (code_parser_ok(parser))
+        code_watch_call(parser, begin, parser->at, function);
     enum code_effect effect =
         function != NULL ? CODE_EFFECT_UNKNOWN : code_builtin_find(text).effect;
     parser->effects += effect != CODE_EFFECT_NONE && effect != CODE_EFFECT_LOAD;

@@ -13,9 +13,26 @@ static bool is_pointer(const struct code_operand *operand)
     return operand->type->form == CODE_FORM_POINTER;
 }
 
+/* An arithmetic value, of which at most the breadth is known. */
+static struct code_operand value_operand(enum code_breadth breadth)
+{
+    struct code_operand value = code_operand_value(&code_type_int, 0);
+    value.breadth = (uint8_t)breadth;
+    return value;
+}
+
 static struct code_operand number_operand(void)
 {
-    return code_operand_value(&code_type_int, 0);
+    return value_operand(CODE_BREADTH_SCALAR);
+}
+
+/* What an operation on both is. */
+static enum code_breadth wider(const struct code_operand *a, const struct code_operand *b)
+{
+    enum code_breadth x = code_operand_breadth(a), y = code_operand_breadth(b);
+    if (x == CODE_BREADTH_VECTOR || y == CODE_BREADTH_VECTOR)
+        return CODE_BREADTH_VECTOR;
+    return x == y ? x : CODE_BREADTH_UNKNOWN;
 }
 
 /* Does a type name begin here? Attributes are no type. */
@@ -123,6 +140,25 @@ static struct code_operand subscript(struct code_parser *parser, struct code_ope
     return code_operand_dereference(parser, base);
 }
 
+/* Components of a vector; also of an arithmetic result, which may be one. */
+static struct code_operand swizzle(struct code_parser *parser, struct code_operand base,
+                                   const struct code_token *name)
+{
+    bool known = base.type != &code_type_int;
+    uint8_t picked[16];
+    uint32_t width = known ? base.type->width : 0;
+    const char *text = code_token_text(parser->context, name);
+    uint32_t count = code_watch_components(text, width, picked);
+    const struct code_type *type = base.type;
+    if (known)
+        type = code_type_value(parser->context, (enum code_scalar)type->scalar, count);
+    code_watch_swizzle(parser->watch, parser->at - 1, width, base.part);
+    struct code_operand part = part_of(base, type);
+    part.part = parser->at;
+    part.breadth = count == 1 ? CODE_BREADTH_SCALAR : CODE_BREADTH_VECTOR;
+    return part;
+}
+
 /* `.name` of a struct, `.xyz` of a vector. */
 static struct code_operand member(struct code_parser *parser, struct code_operand base)
 {
@@ -135,13 +171,16 @@ static struct code_operand member(struct code_parser *parser, struct code_operan
     code_parser_advance(parser);
     if (base.type->form == CODE_FORM_RECORD)
         type = code_type_member(base.type, name->name);
-    else if (base.type->form == CODE_FORM_VALUE && base.type->width != 1)
-        type = code_type_value(parser->context, (enum code_scalar)base.type->scalar, 0);
-    else if (base.type == &code_type_int) /* arithmetic result: may be a vector */
-        type = &code_type_int;
-    else if (base.type->form != CODE_FORM_UNKNOWN)
+    else if (base.type->form == CODE_FORM_VALUE &&
+             (base.type->width != 1 || base.type == &code_type_int))
+        return swizzle(parser, base, name);
+    else if (base.type->form == CODE_FORM_UNKNOWN)
+        code_watch_refuse(parser->watch, parser->at - 1,
+                          "a member of something whose type is not known");
+    else
         code_parser_fail(parser, "'%.64s' is a member of something that has none",
                          code_token_text(parser->context, name));
+    base.part = 0;
     return part_of(base, type);
 }
 
@@ -181,6 +220,8 @@ static struct code_operand postfix_parse(struct code_parser *parser, struct code
 
 static struct code_operand size_parse(struct code_parser *parser)
 {
+    uint32_t begin = parser->at;
+    bool step = code_parser_word(parser) == CODE_WORD_vec_step;
     code_parser_advance(parser);
     parser->unevaluated++;
     if (code_parser_sees(parser, CODE_PUNCT_LPAREN)) {
@@ -191,8 +232,14 @@ static struct code_operand size_parse(struct code_parser *parser)
             code_parser_advance(parser);
             code_type_name_parse(parser);
             code_parser_expect(parser, CODE_PUNCT_RPAREN);
+            if (step)
+                code_watch_step(parser->watch, begin, parser->at);
         } else {
             cast_parse(parser);
+            if (step)
+                code_watch_replace(parser->watch, begin, "(int)sizeof(fcl::steps_of");
+            if (step && code_parser_ok(parser))
+                code_watch_behind(parser->watch, parser->at - 1, ")");
         }
     } else {
         cast_parse(parser);
@@ -217,14 +264,16 @@ static struct code_operand unary_parse(struct code_parser *parser)
         return code_operand_dereference(parser, code_operand_load(parser, cast_parse(parser)));
     case CODE_PUNCT_NOT:
         code_parser_advance(parser);
-        code_operand_load(parser, cast_parse(parser));
-        return number_operand();
+        operand = code_operand_load(parser, cast_parse(parser));
+        return value_operand(code_operand_breadth(&operand));
     case CODE_PUNCT_PLUS:
     case CODE_PUNCT_MINUS:
     case CODE_PUNCT_TILDE:
         code_parser_advance(parser);
         operand = code_operand_load(parser, cast_parse(parser));
         code_operand_escape(parser, operand, "its address is computed with");
+        if (operand.type == &code_type_int)
+            return value_operand(code_operand_breadth(&operand));
         return code_operand_value(is_pointer(&operand) ? &code_type_int : operand.type, 0);
     default:
         break;
@@ -272,6 +321,7 @@ static struct code_operand cast_parse(struct code_parser *parser)
         return operand;
     }
     bool cast = false;
+    uint32_t open = parser->at;
     if (code_parser_sees(parser, CODE_PUNCT_LPAREN)) {
         code_parser_advance(parser);
         cast = type_begins(parser);
@@ -280,6 +330,8 @@ static struct code_operand cast_parse(struct code_parser *parser)
     if (cast) {
         const struct code_type *type = code_type_name_parse(parser);
         code_parser_expect(parser, CODE_PUNCT_RPAREN);
+        if (code_parser_ok(parser))
+            code_watch_cast(parser, open, parser->at - 1, type);
         if (code_parser_sees(parser, CODE_PUNCT_LBRACE))
             operand = literal_parse(parser, type);
         else
@@ -310,7 +362,7 @@ static struct code_operand sum(struct code_parser *parser, bool minus, struct co
         return code_operand_value(is_pointer(&a) ? a.type : b.type, node);
     if (a.type->form != CODE_FORM_VALUE || b.type->form != CODE_FORM_VALUE)
         return code_operand_value(&code_type_unknown, node);
-    return number_operand();
+    return value_operand(wider(&a, &b));
 }
 
 static struct code_operand combined(struct code_parser *parser, uint8_t punct,
@@ -326,7 +378,7 @@ static struct code_operand combined(struct code_parser *parser, uint8_t punct,
     }
     if (a.type->form == CODE_FORM_UNKNOWN || b.type->form == CODE_FORM_UNKNOWN)
         return code_operand_value(&code_type_unknown, 0);
-    return number_operand();
+    return value_operand(wider(&a, &b));
 }
 
 static struct code_operand binary_parse(struct code_parser *parser, int least)
@@ -352,21 +404,31 @@ static struct code_operand choice(struct code_parser *parser, struct code_operan
     const struct code_type *type = is_pointer(&a) ? a.type : b.type;
     if (!is_pointer(&a) && !is_pointer(&b) && a.type->form == CODE_FORM_UNKNOWN)
         type = a.type;
-    return code_operand_value(type, node);
+    struct code_operand value = code_operand_value(type, node);
+    value.breadth = (uint8_t)wider(&a, &b);
+    return value;
 }
 
 struct code_operand code_conditional_parse(struct code_parser *parser)
 {
     struct code_operand operand = unknown_operand;
     if (code_parser_enter(parser)) {
+        uint32_t places[3] = {parser->at, 0, 0};
         operand = binary_parse(parser, 1);
+        places[1] = parser->at;
         if (code_parser_accept(parser, CODE_PUNCT_QUESTION)) {
             struct code_operand first = code_operand_load(parser, operand);
+            enum code_breadth breadth = code_operand_breadth(&first);
             if (!code_parser_sees(parser, CODE_PUNCT_COLON)) /* `a ?: b` is GNU's a ? a : b */
                 first = code_operand_load(parser, code_expression_parse(parser));
+            places[2] = parser->at;
             code_parser_expect(parser, CODE_PUNCT_COLON);
             operand =
                 choice(parser, first, code_operand_load(parser, code_conditional_parse(parser)));
+            if (breadth != CODE_BREADTH_SCALAR && code_parser_ok(parser))
+                code_watch_choice(parser->watch, places, parser->at);
+            if (breadth == CODE_BREADTH_VECTOR && operand.type == &code_type_int)
+                operand.breadth = CODE_BREADTH_VECTOR;
         }
     }
     code_parser_leave(parser);
@@ -402,8 +464,11 @@ struct code_operand code_assignment_parse(struct code_parser *parser)
         uint8_t punct = code_parser_peek(parser)->punct;
         if (punct == CODE_PUNCT_ASSIGN || is_compound(punct)) {
             code_parser_advance(parser);
+            uint32_t begin = parser->at;
             struct code_operand value = code_operand_load(parser, code_assignment_parse(parser));
             struct code_operand old = target;
+            if (punct == CODE_PUNCT_ASSIGN && code_parser_ok(parser))
+                code_watch_convert(parser->watch, target.type, value.type, begin, parser->at);
             if (punct != CODE_PUNCT_ASSIGN)
                 old = code_operand_load(parser, target);
             code_operand_store(parser, target, value);

@@ -145,7 +145,8 @@ static void value_skip(struct code_parser *parser)
 }
 
 /* One declarator; true when it was a function's definition, which no `;` ends. */
-static bool outer_declarator(struct code_parser *parser, struct code_specifiers *specifiers)
+static bool outer_declarator(struct code_parser *parser, struct code_specifiers *specifiers,
+                             uint32_t begin)
 {
     struct code_declarator declarator;
     code_declarator_parse(parser, specifiers->type, &declarator);
@@ -162,16 +163,24 @@ static bool outer_declarator(struct code_parser *parser, struct code_specifiers 
         body_skip(parser, function);
         return true;
     }
+    if (!specifiers->is_typedef)
+        code_watch_variable(parser, begin, specifiers->type);
+    const struct code_operand target = {.type = specifiers->type, .form = CODE_OPERAND_PART};
     code_parser_declare(parser, specifiers->is_typedef ? CODE_SYMBOL_TYPEDEF : CODE_SYMBOL_VARIABLE,
                         declarator.name, specifiers->type);
-    if (code_parser_accept(parser, CODE_PUNCT_ASSIGN))
-        value_skip(parser);
+    if (code_parser_accept(parser, CODE_PUNCT_ASSIGN)) {
+        if (parser->watch != NULL) /* vector literals have to be seen */
+            code_initializer_parse(parser, target);
+        else
+            value_skip(parser);
+    }
     return false;
 }
 
 static void outer_declaration(struct code_parser *parser)
 {
     struct code_specifiers specifiers;
+    uint32_t begin = parser->at;
     if (code_parser_accept(parser, CODE_PUNCT_SEMICOLON))
         return;
     code_specifiers_parse(parser, &specifiers);
@@ -179,7 +188,7 @@ static void outer_declaration(struct code_parser *parser)
     if (!code_parser_sees(parser, CODE_PUNCT_SEMICOLON)) {
         do {
             specifiers.type = base;
-            if (outer_declarator(parser, &specifiers))
+            if (outer_declarator(parser, &specifiers, begin))
                 return;
         } while (code_parser_accept(parser, CODE_PUNCT_COMMA));
     }
@@ -191,6 +200,7 @@ static void recover(struct code_parser *parser, uint32_t begin)
 {
     uint32_t depth = 0;
     code_context_doubt(parser->context, parser->failed_line, "%s", parser->failed_text);
+    code_watch_unread(parser->watch, begin, parser->failed_text);
     parser->failed = false;
     parser->depth = 0;
     parser->unevaluated = 0;
@@ -205,6 +215,21 @@ static void recover(struct code_parser *parser, uint32_t begin)
     }
 }
 
+/* For a translation: what was declared, in one piece. */
+static void item_note(struct code_parser *parser, uint32_t begin, size_t heads)
+{
+    struct code_watch_item item = {.begin = begin, .end = parser->at};
+    if (parser->watch == NULL)
+        return;
+    if (parser->heads.count > heads) {
+        const struct code_head *head = vec_at(&parser->heads, heads);
+        item.function = head->name;
+        item.body = head->body;
+        item.kernel = head->kernel;
+    }
+    code_context_push(parser->context, &parser->watch->items, &item);
+}
+
 /* ---- bodies ---- */
 
 /* Parameters in their scope; parameter i has node i + 2, also one that is no pointer. */
@@ -215,6 +240,9 @@ static void declare_parameters(struct code_parser *parser, const struct code_fun
         const struct code_parameter *parameter = &function->parameters[i];
         uint32_t node = code_flow_add(&parser->flow);
         code_type_note(parser, parameter->type);
+        if (parameter->type->form == CODE_FORM_OPAQUE)
+            code_watch_refuse(parser->watch, function->body,
+                              "images and samplers are not supported on this device");
         if (parameter->name == 0)
             continue;
         uint32_t number =
@@ -254,6 +282,7 @@ static void conclude(struct code_parser *parser, struct code_function *function)
 static void give_up(struct code_parser *parser, struct code_function *function)
 {
     function->unread = true;
+    code_watch_unread(parser->watch, function->body, parser->failed_text);
     function->result_group = UINT32_MAX;
     code_class_note(&function->class, CODE_USE_UNREAD, parser->failed_line, parser->failed_text);
     for (uint32_t i = 0; i < function->parameter_count; i++) {
@@ -337,9 +366,11 @@ void code_functions_parse(struct code_parser *parser)
 {
     while (code_parser_peek(parser)->kind != CODE_TOKEN_END) {
         uint32_t begin = parser->at;
+        size_t heads = parser->heads.count;
         outer_declaration(parser);
         if (parser->failed && code_context_ok(parser->context))
             recover(parser, begin);
+        item_note(parser, begin, heads);
     }
     struct vec stack;
     vec_init(&stack, sizeof(struct visit), parser->context->hooks);

@@ -11,6 +11,16 @@ struct code_operand code_operand_value(const struct code_type *type, uint32_t no
     return (struct code_operand){.type = type, .node = node, .form = CODE_OPERAND_VALUE};
 }
 
+enum code_breadth code_operand_breadth(const struct code_operand *operand)
+{
+    const struct code_type *type = operand->type;
+    if (type->form == CODE_FORM_POINTER || type->form == CODE_FORM_ARRAY)
+        return CODE_BREADTH_SCALAR;
+    if (type->form != CODE_FORM_VALUE || type == &code_type_int)
+        return (enum code_breadth)operand->breadth;
+    return type->width == 1 ? CODE_BREADTH_SCALAR : CODE_BREADTH_VECTOR;
+}
+
 uint32_t code_variable_node(struct code_parser *parser, const struct code_type *type)
 {
     bool holds = type->form == CODE_FORM_POINTER || type->form == CODE_FORM_UNKNOWN;
@@ -69,6 +79,7 @@ struct code_operand code_operand_load(struct code_parser *parser, struct code_op
     if (operand.form == CODE_OPERAND_VALUE)
         return operand;
     struct code_operand value = code_operand_value(operand.type, 0);
+    value.breadth = operand.breadth;
     if (operand.form == CODE_OPERAND_VARIABLE) {
         value.node = code_parser_symbol(parser, operand.symbol)->node;
     } else if (operand.form == CODE_OPERAND_MEMORY) {
@@ -85,6 +96,7 @@ void code_operand_store(struct code_parser *parser, struct code_operand target,
                         struct code_operand value)
 {
     parser->effects++;
+    code_watch_stored(parser->watch, target.part);
     if (target.form == CODE_OPERAND_VARIABLE) {
         struct code_symbol *symbol = code_parser_symbol(parser, target.symbol);
         if (symbol->type->form == CODE_FORM_POINTER && symbol->depth > 0)
@@ -123,6 +135,7 @@ struct code_operand code_operand_address(struct code_parser *parser, struct code
 {
     const struct code_type *type = operand.type;
     uint32_t node = operand.form == CODE_OPERAND_MEMORY ? operand.node : 0;
+    code_watch_stored(parser->watch, operand.part);
     if (operand.form == CODE_OPERAND_VARIABLE) {
         const struct code_symbol *symbol = code_parser_symbol(parser, operand.symbol);
         if (type->form == CODE_FORM_ARRAY)

@@ -17,6 +17,7 @@
 #include "code/head.h"
 #include "code/token.h"
 #include "code/type.h"
+#include "code/watch.h"
 #include "code/word.h"
 
 enum code_symbol_kind {
@@ -79,6 +80,8 @@ enum code_operand_form {
     CODE_OPERAND_MEMORY    /* behind a pointer of class `node` */
 };
 
+enum code_breadth { CODE_BREADTH_UNKNOWN, CODE_BREADTH_SCALAR, CODE_BREADTH_VECTOR };
+
 struct code_operand {
     const struct code_type *type;
     uint32_t node;   /* class of a pointer value; 0 for none */
@@ -86,6 +89,8 @@ struct code_operand {
     uint8_t form;    /* enum code_operand_form */
     uint8_t space;   /* of MEMORY */
     uint8_t quals;   /* of MEMORY, gathered on the way into it */
+    uint8_t breadth; /* enum code_breadth, where the type is that of every arithmetic result */
+    uint32_t part;   /* 1 + the token of the swizzle that it is, for `watch` */
 };
 
 struct code_parser {
@@ -113,6 +118,7 @@ struct code_parser {
     uint32_t statement;            /* first token of the statement */
     uint32_t unevaluated;          /* inside sizeof */
     uint32_t global_reads;         /* loads from global memory so far */
+    struct code_watch *watch;      /* [borrow] NULL: nobody translates this */
     uint32_t effects;              /* assignments, and calls that may do something, so far */
 };
 
@@ -215,6 +221,9 @@ void code_declarator_parse(struct code_parser *parser, const struct code_type *b
 const struct code_type *code_type_name_parse(struct code_parser *parser);
 
 /* ---- operand.c: loads, stores, pointers that leave ---- */
+
+/* Is the value a scalar or a vector, as far as that is known? */
+enum code_breadth code_operand_breadth(const struct code_operand *operand);
 
 struct code_operand code_operand_value(const struct code_type *type, uint32_t node);
 

@@ -284,6 +284,15 @@ static void pragma(struct preprocessor *pp, const struct code_token *place)
         code_context_doubt(pp->context, place->line, "#pragma push_macro is not read");
 }
 
+/* What a plain OpenCL 1.2 device could not go on behind. */
+static void stop(struct preprocessor *pp, const struct code_token *place, const char *text)
+{
+    if (pp->context->stop != NULL || current_mode(pp) != MODE_EMIT)
+        return;
+    pp->context->stop = text;
+    pp->context->stop_line = place->line;
+}
+
 /* Directives other than conditions, in a group that some device reads. */
 static void act(struct preprocessor *pp, const struct code_token *place, uint32_t word)
 {
@@ -304,8 +313,11 @@ static void act(struct preprocessor *pp, const struct code_token *place, uint32_
         code_context_doubt(pp->context, place->line,
                            "#include is not read, so what the file says "
                            "is not known");
+        stop(pp, place, "#include is not read on this device");
         break;
     default: /* #error, #warning, #line, and what no compiler takes */
+        if (strcmp(code_names_text(&pp->context->names, word), "error") == 0)
+            stop(pp, place, "#error");
         break;
     }
 }

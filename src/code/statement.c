@@ -17,6 +17,8 @@ static void designators_parse(struct code_parser *parser)
         if (code_parser_accept(parser, CODE_PUNCT_DOT)) {
             code_parser_advance(parser);
         } else if (code_parser_accept(parser, CODE_PUNCT_LBRACKET)) {
+            code_watch_refuse(parser->watch, parser->at - 1,
+                              "[index] = in initialisers is not translated for this device");
             code_conditional_parse(parser);
             if (code_parser_accept(parser, CODE_PUNCT_ELLIPSIS))
                 code_conditional_parse(parser);
@@ -35,29 +37,76 @@ static void designators_parse(struct code_parser *parser)
     }
 }
 
-/* `{ a, b }`: every value goes into the same target, whole for a pointer, as a part otherwise. */
-static void list_parse(struct code_parser *parser, struct code_operand target)
+static void shaped_parse(struct code_parser *parser, struct code_operand target,
+                         const struct code_type *shape);
+
+/* What the value that comes next is for: an element, or a member of a struct; *index is its number,
+ * unless a `.name =` tells. */
+static const struct code_type *inner_shape(const struct code_parser *parser,
+                                           const struct code_type *shape, uint32_t *index)
 {
+    const struct code_record *record = shape->record;
+    uint32_t i = *index;
+    if (shape->form == CODE_FORM_ARRAY)
+        return shape->next;
+    if (shape->form != CODE_FORM_RECORD || record == NULL || !record->complete)
+        return &code_type_unknown;
+    if (code_parser_sees(parser, CODE_PUNCT_DOT))
+        for (i = 0; i < record->member_count &&
+                    record->members[i].name != code_parser_peek_next(parser)->name;)
+            i++;
+    *index = i + 1;
+    return i < record->member_count ? record->members[i].type : &code_type_unknown;
+}
+
+/* `{ a, b }`: every value goes into the same target, whole for a pointer, as a part otherwise.
+ * shape: what the braces make, as far as it is known. */
+static void list_parse(struct code_parser *parser, struct code_operand target,
+                       const struct code_type *shape)
+{
+    uint32_t open = parser->at, index = 0;
     code_parser_expect(parser, CODE_PUNCT_LBRACE);
     while (code_parser_ok(parser) && !code_parser_sees(parser, CODE_PUNCT_RBRACE)) {
+        const struct code_type *inner = inner_shape(parser, shape, &index);
         designators_parse(parser);
-        code_initializer_parse(parser, target);
+        shaped_parse(parser, target, inner);
         if (!code_parser_accept(parser, CODE_PUNCT_COMMA))
             break;
     }
     code_parser_expect(parser, CODE_PUNCT_RBRACE);
+    if (code_parser_ok(parser))
+        code_watch_braces(parser->watch, shape, open, parser->at - 1);
+}
+
+static void value_parse(struct code_parser *parser, struct code_operand target,
+                        const struct code_type *shape)
+{
+    uint32_t begin = parser->at;
+    struct code_operand value = code_operand_load(parser, code_assignment_parse(parser));
+    bool element = shape != target.type && shape->form == CODE_FORM_VALUE && shape->width > 1;
+    if (element && code_operand_breadth(&value) == CODE_BREADTH_SCALAR)
+        code_watch_refuse(parser->watch, begin,
+                          "a number is given for a vector inside braces, which is not translated");
+    if (code_parser_ok(parser))
+        code_watch_convert(parser->watch, target.type, value.type, begin, parser->at);
+    code_operand_store(parser, target, value);
+}
+
+static void shaped_parse(struct code_parser *parser, struct code_operand target,
+                         const struct code_type *shape)
+{
+    if (code_parser_enter(parser)) {
+        if (code_parser_sees(parser, CODE_PUNCT_LBRACE))
+            list_parse(parser, target, shape);
+        else
+            value_parse(parser, target, shape);
+    }
+    code_parser_leave(parser);
 }
 
 void code_initializer_parse(struct code_parser *parser, struct code_operand target)
 {
-    if (code_parser_enter(parser)) {
-        if (code_parser_sees(parser, CODE_PUNCT_LBRACE))
-            list_parse(parser, target);
-        else
-            code_operand_store(parser, target,
-                               code_operand_load(parser, code_assignment_parse(parser)));
-    }
-    code_parser_leave(parser);
+    shaped_parse(parser, target, target.type);
 }
 
 /* ---- declarations ---- */
@@ -78,7 +127,8 @@ void code_type_note(struct code_parser *parser, const struct code_type *type)
         code_parser_note(parser, CODE_USE_IMAGE, NULL);
 }
 
-static void variable_parse(struct code_parser *parser, struct code_specifiers *specifiers)
+static void variable_parse(struct code_parser *parser, struct code_specifiers *specifiers,
+                           uint32_t begin)
 {
     struct code_declarator declarator;
     code_declarator_parse(parser, specifiers->type, &declarator);
@@ -96,6 +146,7 @@ static void variable_parse(struct code_parser *parser, struct code_specifiers *s
     if (number == 0 || kind == CODE_SYMBOL_TYPEDEF)
         return;
     code_type_note(parser, type);
+    code_watch_variable(parser, begin, type);
     code_parser_symbol(parser, number)->node = code_variable_node(parser, type);
     if (!code_parser_accept(parser, CODE_PUNCT_ASSIGN))
         return;
@@ -106,12 +157,13 @@ static void variable_parse(struct code_parser *parser, struct code_specifiers *s
 static void declaration_parse(struct code_parser *parser)
 {
     struct code_specifiers specifiers;
+    uint32_t begin = parser->at;
     code_specifiers_parse(parser, &specifiers);
     const struct code_type *base = specifiers.type;
     if (!code_parser_sees(parser, CODE_PUNCT_SEMICOLON)) {
         do {
             specifiers.type = base;
-            variable_parse(parser, &specifiers);
+            variable_parse(parser, &specifiers, begin);
         } while (code_parser_accept(parser, CODE_PUNCT_COMMA));
     }
     code_parser_expect(parser, CODE_PUNCT_SEMICOLON);
@@ -204,8 +256,11 @@ static void if_parse(struct code_parser *parser)
 static void case_parse(struct code_parser *parser)
 {
     code_conditional_parse(parser);
-    if (code_parser_accept(parser, CODE_PUNCT_ELLIPSIS))
+    if (code_parser_accept(parser, CODE_PUNCT_ELLIPSIS)) {
+        code_watch_refuse(parser->watch, parser->at - 1,
+                          "ranges of cases are not translated for this device");
         code_conditional_parse(parser);
+    }
     code_parser_expect(parser, CODE_PUNCT_COLON);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/lane.h"
 #include "core/move.h"
+#include "core/ops.h"
 #include "core/places.h"
 #include "core/stitch.h"
 #include "mem/heap_compact.h"
@@ -137,8 +138,7 @@ static void compact_order(struct engine *engine, struct compact *c, uint32_t num
                                .dst_pitch_bytes = bytes,
                                .row_bytes = bytes,
                                .rows = 1};
-    op->next_src = block->ops;
-    block->ops = index;
+    ops_push(engine, block, index);
     block->pins++; /* it has not been used: no memory_pin() */
     buffer->users++;
     move_issue(engine, index);

@@ -157,6 +157,11 @@ struct engine_node {
     struct thrash_window thrash;
 };
 
+/* In the list of a block: core/ops.h. OP_NONE: there is none. */
+struct op_links {
+    uint32_t next, prev;
+};
+
 /* A copy between nodes in flight. */
 struct op {
     fgpu_cmd_copy body;
@@ -164,12 +169,12 @@ struct op {
     uint16_t src_node, dst_node;
     uint16_t lane;
     uint8_t live;
-    uint8_t moves;               /* a block within its node (core/compact.h), */
-    uint32_t move;               /* by that number in the plan */
-    uint64_t number;             /* of its command */
-    uint64_t begin, end;         /* bytes of the buffer */
-    uint32_t waiters;            /* links */
-    uint32_t next_src, next_dst; /* lists of the two blocks */
+    uint8_t moves;       /* a block within its node (core/compact.h), */
+    uint32_t move;       /* by that number in the plan */
+    uint64_t number;     /* of its command */
+    uint64_t begin, end; /* bytes of the buffer */
+    uint32_t waiters;    /* links */
+    struct op_links in_src, in_dst;
     uint64_t bytes;
     uint64_t task; /* that it was ordered for, in traces */
     uint32_t predicted_ns;
@@ -229,6 +234,7 @@ struct engine_config {
                                   told of and avoided; 0: none */
     bool checks;               /* check invariants after the turns, every one of them while there is
                                   little to check */
+    bool copies_apart;         /* short copies, too, go through the lanes for copies: for tests */
 };
 
 struct future;   /* core/future.h */
@@ -353,6 +359,7 @@ struct engine {
     struct lineage *lineage; /* finished tasks that can run again; NULL: all memory is the host's */
     struct traffic *traffic; /* NULL: copies go out when they are ordered */
     bool plans_apart;        /* see struct engine_config */
+    bool copies_apart;       /* the same */
     struct planner *planner; /* NULL: the policy decides task by task */
     struct future *future;   /* NULL until memory was short */
     struct power *power;     /* NULL: no power cap */

@@ -20,6 +20,7 @@
 
 #define GRAPH_READERS_FEW 16u  /* readers that one task overwrites, on the short way */
 #define GRAPH_AHEAD 8u         /* successors whose records are fetched ahead */
+#define GRAPH_FEW_SEGMENTS 32u /* all of them are looked at each time */
 #define GRAPH_READERS_SWEPT 32 /* a longer list of readers is looked through for ended ones */
 
 /* ---- segments --------------------------------------------------------------------------- */
@@ -605,9 +606,31 @@ static bool graph_commit_segment(struct engine *engine, struct task *task, uint3
 void graph_merge(struct engine *engine, struct buffer *buffer)
 {
     (void)engine;
-    if (buffer->segments.seg_count > 1)
-        imap_merge(&buffer->segments, 0, buffer->segments.size_bytes, graph_equal,
-                   graph_segment_drop);
+    struct imap *segments = &buffer->segments;
+    if (segments->seg_count > 1)
+        imap_merge(segments, 0, segments->size_bytes, graph_equal, graph_segment_drop);
+    buffer->unmerged = 0;
+    buffer->merged_log2 = (uint8_t)(31 - __builtin_clz(segments->seg_count));
+}
+
+/* A task that named these bytes has ended. Not earlier than the last: the borders of a task's
+ * ranges must stay until it has ended, also where a later writer has taken over. Where it was alone
+ * only its own neighbourhood can have become equal, so that many small uses of a buffer in many
+ * segments do not look at all of them each time. What has become equal for other reasons (copies,
+ * what lineage lets go) is found when the segments have doubled. */
+static void graph_merge_after(struct engine *engine, struct buffer *buffer,
+                              const struct task_access *access)
+{
+    struct imap *segments = &buffer->segments;
+    if (segments->seg_count == 1)
+        return;
+    if (buffer->users > 0)
+        buffer->unmerged = 1;
+    else if (buffer->unmerged || segments->seg_count <= GRAPH_FEW_SEGMENTS ||
+             segments->seg_count >> (buffer->merged_log2 + 1) != 0)
+        graph_merge(engine, buffer);
+    else
+        imap_merge(segments, access->begin, access->end, graph_equal, graph_segment_drop);
 }
 
 void graph_release_access(struct engine *engine, struct task *task, uint32_t i, fgpu_status status)
@@ -620,10 +643,7 @@ void graph_release_access(struct engine *engine, struct task *task, uint32_t i, 
     buffer->users--;
     if (!(task->flags & TASK_F_ISSUED))
         buffer->linked--;
-    /* Not earlier: the borders of a task's ranges must stay until it has ended, also where a later
-     * writer has taken over. */
-    if (buffer->users == 0)
-        graph_merge(engine, buffer);
+    graph_merge_after(engine, buffer, access);
 }
 
 void graph_release(struct engine *engine, struct task *task, fgpu_status status)

@@ -16,9 +16,13 @@
 
 #define LAUNCH_NATIVE_ITEMS 64u /* work items of a group of a native kernel, when nobody said */
 
-/* The first variant that the device takes. */
+/* The first variant that the device takes; what was written for its kind before what has to be
+ * translated for it. */
 static uint32_t launch_variant(const struct kernel *kernel, uint32_t variants)
 {
+    for (uint32_t i = 0; i < kernel->variant_count; i++)
+        if (kernel->variants[i].kind == FGPU_VARIANT_CUDA && variants & 1u << FGPU_VARIANT_CUDA)
+            return i;
     for (uint32_t i = 0; i < kernel->variant_count; i++)
         if (variants & (1u << kernel->variants[i].kind))
             return i;

@@ -3,13 +3,13 @@
  * Takes a PLACED task, gives MOVE_READY once all it reads is valid on its node, or will be by
  * commands ahead of it in the same queue. Where a device has lanes for copies, copies to it go into
  * the first of them and copies to the host into the last, and tasks wait for them; they are ordered
- * ahead (move_ahead) while their task lies in a backlog. Else copies to a device go into the lane
- * that will use them, so that the queue's order does the waiting; copies to the host go into the
- * source's lane and are waited for. Device to device goes through the host, or directly where the
- * configuration says that it can. Runs under the engine's lock. Owns the
- * records of copies in flight (struct op). Keeps true: a copy conflicts with no other copy of
- * another lane on the same bytes; a segment is marked valid when its copy is ordered, and whoever
- * uses it waits for, or is queued behind, that copy.
+ * ahead (move_ahead) while their task lies in a backlog. Else, and where they are short (ways.h),
+ * copies to a device go into the lane that will use them, so that the queue's order does the
+ * waiting; copies to the host go into the source's lane and are waited for. Device to device goes
+ * through the host, or directly where the configuration says that it can. Runs under the engine's
+ * lock. Owns the records of copies in flight (struct op). Keeps true: a copy conflicts with no
+ * other copy of another lane on the same bytes; a segment is marked valid when its copy is ordered,
+ * and whoever uses it waits for, or is queued behind, that copy.
  */
 #include "core/move.h"
 
@@ -19,9 +19,11 @@
 #include "core/graph.h"
 #include "core/lane.h"
 #include "core/memory.h"
+#include "core/ops.h"
 #include "core/planner.h"
 #include "core/sums.h"
 #include "core/traffic.h"
+#include "core/ways.h"
 #include "core/writeback.h"
 
 #define MOVE_SOURCES 32u              /* of which the nearest is taken */
@@ -51,6 +53,14 @@ struct move_use {
     uint64_t begin, end;
     uint16_t lane;
     bool writes;
+    uint32_t ops; /* the newest copy that may be in its way */
+};
+
+/* The newest copy on a block before this pass ordered any: those of one access have no byte in
+ * common, so that many of them need not be compared with each other. */
+struct move_before {
+    const struct block *block; /* NULL: not looked at yet */
+    uint32_t ops;
 };
 
 /* One pass over a task. */
@@ -63,47 +73,11 @@ struct move_pass {
     bool failed;
     bool ahead; /* nobody waits yet: what cannot be ordered now is left open */
     bool open;
-    bool spill;       /* makes room ahead of a task */
-    bool evicts;      /* makes room for it */
-    struct vec *runs; /* struct move_run, of one access */
+    bool spill;                   /* makes room ahead of a task */
+    bool evicts;                  /* makes room for it */
+    struct vec *runs;             /* struct move_run, of one access */
+    struct move_before before[2]; /* of that access: where from, where to */
 };
-
-static uint32_t *move_op_link(struct op *op, uint32_t node)
-{
-    return op->src_node == node ? &op->next_src : &op->next_dst;
-}
-
-/* ---- lanes ------------------------------------------------------------------------------ */
-
-static const struct engine_device *move_device(const struct engine *engine, uint32_t node)
-{
-    return &engine->devices[engine->nodes[node].device];
-}
-
-/* The lane that carries copies out of a device's memory. */
-static uint16_t move_out_lane(const struct engine *engine, uint32_t node)
-{
-    const struct engine_device *device = move_device(engine, node);
-    uint32_t last = device->copy_count > 0 ? engine_lanes_of(device) - 1 : 0;
-    return (uint16_t)(device->lane_first + last);
-}
-
-/* The lane that carries copies to a node for a task on `lane`. */
-static uint16_t move_in_lane(const struct engine *engine, uint32_t node, uint16_t lane)
-{
-    const struct engine_device *device = move_device(engine, node);
-    if (node == 0 || device->copy_count == 0)
-        return lane;
-    return (uint16_t)(device->lane_first + device->lane_count);
-}
-
-/* Directly from a device's memory to another's? */
-static bool move_can_reach(const struct engine *engine, uint32_t src, uint32_t dst)
-{
-    return src != 0 && dst != 0 && engine->reaches != NULL &&
-           move_device(engine, dst)->copy_count > 0 &&
-           engine->reaches(engine->reaches_user, src, dst);
-}
 
 /* ---- conflicts -------------------------------------------------------------------------- */
 
@@ -113,11 +87,10 @@ static bool move_can_reach(const struct engine *engine, uint32_t src, uint32_t d
 static bool move_clear(struct engine *engine, struct task *task, const struct move_use *use,
                        bool *chained)
 {
-    struct block *block = engine_block(engine_buffer(engine, use->buffer), use->node);
     bool clear = true;
-    for (uint32_t at = block->ops; at != OP_NONE;) {
+    for (uint32_t at = use->ops; at != OP_NONE;) {
         struct op *op = table_at(&engine->ops, at);
-        at = *move_op_link(op, use->node);
+        at = ops_next(op, use->node);
         bool into = op->dst_node == use->node;
         if (!op->moves &&
             (op->begin >= use->end || op->end <= use->begin || (!into && !use->writes)))
@@ -157,26 +130,17 @@ static void move_share_rows(struct engine *engine, struct op *op, bool spoil)
 static void move_op_attach(struct engine *engine, struct op *op, uint32_t index)
 {
     struct buffer *buffer = engine_buffer(engine, op->buffer);
-    struct block *src = engine_block(buffer, op->src_node),
-                 *dst = engine_block(buffer, op->dst_node);
-    op->next_src = src->ops;
-    src->ops = index;
-    op->next_dst = dst->ops;
-    dst->ops = index;
+    ops_push(engine, engine_block(buffer, op->src_node), index);
+    ops_push(engine, engine_block(buffer, op->dst_node), index);
     memory_pin(engine, op->buffer, op->src_node);
     memory_pin(engine, op->buffer, op->dst_node);
     buffer->users++;
 }
 
-static void move_op_detach_from(struct engine *engine, struct op *op, uint32_t index, uint32_t node)
+static void move_op_detach_from(struct engine *engine, const struct op *op, uint32_t index,
+                                uint32_t node)
 {
-    struct block *block = engine_block(engine_buffer(engine, op->buffer), node);
-    uint32_t *at = &block->ops;
-    while (*at != index) {
-        FGPU_ASSERT(*at != OP_NONE);
-        at = move_op_link(table_at(&engine->ops, *at), node);
-    }
-    *at = *move_op_link(op, node);
+    ops_remove(engine, engine_block(engine_buffer(engine, op->buffer), node), index);
 }
 
 static void move_op_count(struct engine *engine, const struct op *op)
@@ -210,7 +174,8 @@ void move_issue(struct engine *engine, uint32_t index)
     struct op *op = table_at(&engine->ops, index);
     struct lane *lane = engine_lane(engine, op->lane);
     fgpu_cmd cmd = {.kind = FGPU_CMD_COPY, .flags = FGPU_CMD_TIMED, .body = &op->body};
-    if (op->dst_node == 0 || op->moves || engine->traffic != NULL)
+    /* Whoever waits for it does so here, not behind it in its queue. */
+    if (op->dst_node == 0 || op->moves || engine->traffic != NULL || lane->copies)
         cmd.flags |= FGPU_CMD_NOTIFY;
     op->issued = 1;
     lane->flight_ns += op->predicted_ns;
@@ -282,7 +247,7 @@ static uint32_t move_source(const struct engine *engine, const struct replica *r
     uint32_t looked = 0;
     for (uint32_t at = best; at != NODES_NONE && looked < MOVE_SOURCES;
          at = nodes_next(replica->valid, at + 1), looked++) {
-        if (at != 0 && !move_can_reach(engine, at, node))
+        if (at != 0 && !ways_reach(engine, at, node))
             continue;
         uint64_t ns = engine_copy_ns(engine, at, node, MOVE_TYPICAL_BYTES);
         if (ns < least_ns) {
@@ -379,16 +344,28 @@ static bool move_host_block(struct engine *engine, struct task *task, struct mov
     }
 }
 
+static uint32_t move_ops_before(struct engine *engine, struct move_before *before, uint32_t buffer,
+                                uint32_t node)
+{
+    const struct block *block = engine_block(engine_buffer(engine, buffer), node);
+    if (before->block != block)
+        *before = (struct move_before){block, block->ops};
+    return before->ops;
+}
+
 /* Orders the copy of one rectangle, or puts the task on the lists of what is in its way. */
 static void move_rectangle(struct engine *engine, struct task *task, struct move_pass *pass,
                            const struct move_rect *rect)
 {
     const struct move_run *first = &rect->first;
     /* To the host, by the source's lane; the rest in a later pass. */
-    bool out = first->src != 0 && !move_can_reach(engine, first->src, pass->node);
+    bool out = first->src != 0 && !ways_reach(engine, first->src, pass->node);
     uint32_t dst = out ? 0 : pass->node;
-    uint16_t lane =
-        out ? move_out_lane(engine, first->src) : move_in_lane(engine, pass->node, pass->lane);
+    uint64_t bytes = rect->rows * (first->end - first->begin);
+    bool follows = !out && !pass->ahead && ways_follow(engine, first->src, pass->lane, bytes);
+    uint16_t lane = out       ? ways_out_lane(engine, first->src)
+                    : follows ? pass->lane
+                              : ways_in_lane(engine, pass->node, pass->lane);
     struct task *waits = pass->ahead ? NULL : task;
     uint64_t end = first->begin + rect->pitch * (rect->rows - 1) + (first->end - first->begin);
     bool ignored = false;
@@ -397,8 +374,10 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
         pass->open = true;
         return;
     }
-    struct move_use from = {rect->buffer, first->src, first->begin, end, lane, false};
-    struct move_use to = {rect->buffer, dst, first->begin, end, lane, true};
+    struct move_use from = {rect->buffer, first->src, first->begin, end, lane, false, OP_NONE};
+    struct move_use to = {rect->buffer, dst, first->begin, end, lane, true, OP_NONE};
+    from.ops = move_ops_before(engine, &pass->before[0], rect->buffer, first->src);
+    to.ops = move_ops_before(engine, &pass->before[1], rect->buffer, dst);
     bool clear = move_clear(engine, waits, &from, &ignored);
     clear &= move_clear(engine, waits, &to, &ignored);
     if (!clear) {
@@ -437,7 +416,7 @@ static void move_urge(struct engine *engine, const struct task *task, const stru
         struct op *op = table_at(&engine->ops, at);
         if (!op->issued && op->dst_node == block->node)
             traffic_urge(engine, at, move_rank(engine, task));
-        at = *move_op_link(op, block->node);
+        at = ops_next(op, block->node);
     }
 }
 
@@ -449,13 +428,14 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
     if (block->ops != OP_NONE && engine->traffic != NULL && !pass->early)
         move_urge(engine, task, block);
     if (block->ops != OP_NONE && !pass->ahead) {
-        struct move_use use = {a->buffer, pass->node, a->begin,
-                               a->end,    pass->lane, a->mode & FGPU_WRITE};
+        struct move_use use = {a->buffer,  pass->node,           a->begin,  a->end,
+                               pass->lane, a->mode & FGPU_WRITE, block->ops};
         (void)move_clear(engine, task, &use, &pass->chained);
     }
     if (!(a->mode & FGPU_READ) || engine->node_count == 1)
         return;
     vec_clear(pass->runs);
+    memset(pass->before, 0, sizeof pass->before);
     (void)graph_walk(engine, task, access, move_collect, pass);
     struct move_rect rect = {.buffer = a->buffer,
                              .task = engine_trace_id(task),
@@ -677,7 +657,7 @@ void move_orphan(struct engine *engine, uint32_t buffer, uint32_t node)
     for (uint32_t at = block->ops; at != OP_NONE;) {
         struct op *op = table_at(&engine->ops, at);
         uint32_t index = at;
-        at = *move_op_link(op, node);
+        at = ops_next(op, node);
         if (op->src_node != node ||
             engine_lane(engine, op->lane)->device == engine->nodes[node].device)
             continue;
@@ -698,7 +678,8 @@ bool move_ahead(struct engine *engine, struct task *task, uint32_t node)
         .node = node, .lane = task->lane, .ahead = true, .runs = &engine->runs};
     /* Where predecessors are on their way, what they write is marked (replica.dirty); the rest is
      * final. */
-    if (task->marks & TASK_M_ORDERED || task->unissued > 0 || task->status != FGPU_OK)
+    if (task->marks & TASK_M_ORDERED || task->unissued > 0 || task->status != FGPU_OK ||
+        !ways_ahead(engine, task, node))
         return true;
     memory_want(engine, task, node);
     for (uint32_t i = 0; i < task->access_count && !pass.failed && !pass.busy; i++) {
@@ -770,7 +751,7 @@ void move_write_through(struct engine *engine, struct task *task, uint32_t node)
     for (uint32_t i = 0; i < task->access_count; i++) {
         const struct task_access *a = &task_accesses(task)[i];
         struct buffer *buffer = engine_buffer(engine, a->buffer);
-        uint16_t lane = move_out_lane(engine, node);
+        uint16_t lane = ways_out_lane(engine, node);
         if (!(a->mode & FGPU_WRITE) || engine_block(buffer, 0)->state != BLOCK_PRESENT ||
             engine_block(buffer, 0)->ops != OP_NONE || engine_block(buffer, node)->ops != OP_NONE)
             continue;

@@ -68,6 +68,8 @@ struct buffer {
     uint32_t self;
     _Atomic uint32_t live; /* (api) */
     uint8_t destroyed;     /* goes when users is 0 */
+    uint8_t unmerged;      /* a task has ended while others named it: see graph_merge_after */
+    uint8_t merged_log2;   /* of the segments when all of them had been looked at last */
     uint32_t lease;        /* number of the recorded graph that holds it (core/joined.h), 0: none */
     struct block home;
 };

@@ -211,6 +211,7 @@ fgpu_status engine_init(struct engine *engine, const struct engine_config *confi
     engine->extra_watt = config->extra_watt;
     engine->checks = config->checks;
     engine->plans_apart = config->plans_apart;
+    engine->copies_apart = config->copies_apart;
     engine->lossless = config->lossless;
     engine->reaches = config->reaches;
     engine->reaches_user = config->reaches_user;

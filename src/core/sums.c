@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "core/engine.h"
 #include "core/graph.h"
+#include "core/ops.h"
 
 #define SUMS_LINE 32u                /* bytes with a sum */
 #define SUMS_PAUSE_BYTES (64u << 10) /* for one turn more between two looks at everything */
@@ -82,10 +83,10 @@ static bool sums_arrives(const struct engine *engine, const struct block *block,
                          uint64_t end)
 {
     for (uint32_t at = block->ops; at != OP_NONE;) {
-        const struct op *op = table_at(&engine->ops, at);
+        struct op *op = table_at(&engine->ops, at);
         if (op->dst_node == 0 && op->begin < end && op->end > begin)
             return true;
-        at = op->src_node == 0 ? op->next_src : op->next_dst;
+        at = ops_next(op, 0);
     }
     return false;
 }

@@ -220,6 +220,20 @@ fgpu_status device_code_warm(struct device *device, const fgpu_cmd_launch *launc
     return device->backend->code_warm(device->self, launch);
 }
 
+fgpu_status device_host_pin(struct device *device, void *memory, uint64_t bytes)
+{
+    FGPU_ASSERT(memory != NULL && bytes > 0);
+    if (device->caps.host_pins == 0)
+        return FGPU_E_UNSUPPORTED;
+    return device->backend->host_pin(device->self, memory, bytes);
+}
+
+fgpu_status device_host_unpin(struct device *device, void *memory)
+{
+    FGPU_ASSERT(device->caps.host_pins != 0);
+    return device->backend->host_unpin(device->self, memory);
+}
+
 #ifdef FGPU_DEBUG_CHECKS
 void device_check_submit(const struct device_queue *queue, const fgpu_cmd *cmds, uint32_t count)
 {

@@ -83,6 +83,10 @@ uint64_t device_guard_left(struct device *device, fgpu_guard guard, uint64_t fir
 fgpu_status device_live_flag(struct device *device, bool *live);
 fgpu_status device_code_warm(struct device *device, const fgpu_cmd_launch *launch);
 
+/* Host memory that copies use without a detour, where caps.host_pins; else FGPU_E_UNSUPPORTED. */
+fgpu_status device_host_pin(struct device *device, void *memory, uint64_t bytes);
+fgpu_status device_host_unpin(struct device *device, void *memory);
+
 #ifdef FGPU_DEBUG_CHECKS
 void device_check_submit(const struct device_queue *queue, const fgpu_cmd *cmds, uint32_t count);
 #else

@@ -188,6 +188,8 @@ static void action_alloc(struct driver *driver, const struct action *action)
     if (mem == 0)
         LOG_INFO(&driver->log, "memory", "node %u has no %llu bytes more", action->node,
                  (unsigned long long)action->bytes);
+    if (action->node == 0)
+        pin_memory(driver, (void *)(uintptr_t)mem, action->bytes);
     engine_slab(&driver->engine, action->node, mem, action->bytes);
 }
 
@@ -223,7 +225,7 @@ void driver_tell_guards(struct driver *driver)
 static void action_free(struct driver *driver, const struct action *action)
 {
     if (action->node == 0)
-        alloc_put(driver->alloc, (void *)(uintptr_t)action->handle, (size_t)action->bytes);
+        pin_free(driver, (void *)(uintptr_t)action->handle, action->bytes);
     else
         device_mem_free(&driver->devices[action->device], action->handle);
 }

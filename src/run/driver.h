@@ -48,6 +48,15 @@ struct driver_callbacks {
     _Atomic uint32_t out; /* ordered and not returned */
 };
 
+/* Host memory that a device pins (run/pin.c). */
+struct driver_pins {
+    struct driver_worker worker;
+    struct map asked; /* bytes of what the thread was told to pin, by address */
+    struct map by;    /* the thread's: the device that has pinned it, by address */
+    uint64_t left_bytes;
+    bool looked; /* left_bytes is known */
+};
+
 /* One kernel on its way through the build thread. */
 struct driver_build {
     uint32_t kernel;
@@ -124,6 +133,7 @@ struct driver {
     struct vec built;              /* struct driver_build that the build thread has finished */
     struct driver_worker planning; /* jobs: struct search *; at most one */
     _Atomic uint32_t planned;      /* it has been run, and nobody has told the engine */
+    struct driver_pins pins;
     struct driver_callbacks callbacks;
 
     char cache_dir[4096];    /* "" none */
@@ -199,6 +209,14 @@ fgpu_status worker_start(struct driver *driver, struct driver_worker *worker, co
 /* Adds a job (copied) for a thread that runs. False without memory. */
 bool worker_add(struct driver_worker *worker, const void *job);
 void worker_fini(struct driver_worker *worker);
+
+/* run/pin.c: memory of the host's node comes, and goes. Under the driver's lock. Stop: when no
+ * device has queues any more; afterwards pin_free may wait. */
+void pin_init(struct driver *driver);
+void pin_memory(struct driver *driver, void *memory, uint64_t bytes);
+void pin_free(struct driver *driver, void *memory, uint64_t bytes);
+void pin_stop(struct driver *driver);
+void pin_fini(struct driver *driver);
 
 /* The build thread is there, if any device of the pool takes that kind of variant. Asked when a
  * kernel gets one: later nobody could be told. FGPU_E_SYSTEM, FGPU_E_NOMEM with a text. */

@@ -257,13 +257,14 @@ void open_close(struct driver *driver)
     for (uint32_t d = 0; d < driver->device_count; d++)
         for (uint32_t q = 0; driver->queues != NULL && q < driver->devices[d].caps.queue_count; q++)
             device_queue_close(&driver->queues[lane++]);
+    pin_stop(driver);
     for (uint32_t i = 0; i < driver->engine.node_count; i++) {
         struct engine_node *node = &driver->engine.nodes[i];
         uint32_t cursor = 0;
         uint64_t mem, bytes;
         while (heap_next_slab(&node->heap, &cursor, &mem, &bytes)) {
             if (i == 0)
-                alloc_put(driver->alloc, (void *)(uintptr_t)mem, (size_t)bytes);
+                pin_free(driver, (void *)(uintptr_t)mem, bytes);
             else
                 device_mem_free(&driver->devices[node->device], mem);
         }
@@ -285,6 +286,17 @@ static void open_cache(struct driver *driver, const fgpu_pool_options *options)
     if (driver->history_path[0] != '\0' &&
         store_load_history(driver->history_path, &driver->history) != FGPU_OK)
         LOG_WARN(&driver->log, "cache", "no performance model was read: %s", error_text());
+}
+
+/* Under test every second pool does it, so that both ways see many copies. */
+static bool open_copies_apart(void)
+{
+#ifdef FGPU_DEBUG_CHECKS
+    static _Atomic uint32_t opened;
+    return atomic_add_relaxed_u32(&opened, 1) % 2 == 0;
+#else
+    return false;
+#endif
 }
 
 static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *options)
@@ -310,6 +322,7 @@ static fgpu_status open_engine(struct driver *driver, const fgpu_pool_options *o
         .overdue_ns = OPEN_OVERDUE_NS,
         .first_generation = driver->first_generation,
         .plans_apart = true,
+        .copies_apart = open_copies_apart(),
 #ifdef FGPU_DEBUG_CHECKS
         .checks = getenv("FASTGPU_CHECK") != NULL,
 #endif
@@ -410,6 +423,7 @@ fgpu_status driver_create(const fgpu_pool_options *options, uint32_t pool,
     trace_init(&driver->trace, open_trace_events(options), hooks);
     worker_init(&driver->builder, sizeof(struct driver_build), hooks);
     worker_init(&driver->planning, sizeof(struct search *), hooks);
+    pin_init(driver);
     vec_init(&driver->built, sizeof(struct driver_build), hooks);
     driver->devices = calloc(LIMITS_DEVICES, sizeof *driver->devices);
     driver->samples = calloc(LIMITS_DEVICES, sizeof *driver->samples);
@@ -483,6 +497,7 @@ void driver_destroy(struct driver *driver)
         device_close(&driver->devices[d]);
     free(driver->devices);
     free(driver->samples);
+    pin_fini(driver);
     vec_fini(&driver->built);
     history_fini(&driver->history);
     trace_fini(&driver->trace);

@@ -206,6 +206,33 @@ else
     expect 3 stderr 'fastgpu bench tiles: the pool cannot be opened' "$FASTGPU" bench tiles
 fi
 
+# Bytes are counted, and results compared; without OpenCL what is on the host's memory alone.
+"$FASTGPU" bench transfer --device cpu --largest 16 --rounds 1 --json >json
+python3 -c 'import json
+result = json.load(open("json"))
+assert result["host_memory"] and not result["own_memory"] and result["results_right"], result
+(copy,) = result["copies"]
+assert copy["bytes"] == 1 << 24 and copy["write_over_memcpy"] > 0 and copy["in_ns"] is None, copy
+assert [each["bytes"] for each in result["maps"]] == [1 << 12, 1 << 16, 1 << 20, 1 << 24], result
+assert result["scattered"]["gathered_ns"] is None and result["bytes_moved"] is None, result'
+if "$FASTGPU" devices --devices opencl:0 >/dev/null 2>&1; then
+    "$FASTGPU" bench transfer --largest 1 --pieces 40 --chunks 5 --chunk 64 --link 1000 --rounds 2 \
+        --json >json
+    python3 - json <<'PYTHON'
+import json
+import sys
+
+result = json.load(open(sys.argv[1]))
+assert result["own_memory"] and result["results_right"] is True, result
+assert result["bytes_moved"] == result["bytes_compulsory"] == 2 * 65536, result
+pipeline, scattered = result["pipeline"], result["scattered"]
+assert pipeline["bytes_moved"] == pipeline["bytes_compulsory"] == 2 * 5 * 65536, pipeline
+assert pipeline["wall_ns"] > 0 and pipeline["in_ns"] >= 5 * 65536, pipeline  # 1000 MB/s
+assert pipeline["out_ns"] >= 5 * 65536 and scattered["count"] == 40, result
+assert scattered["gathered_ns"] > 0 and scattered["one_by_one_ns"] > 0, scattered
+PYTHON
+fi
+
 # An end that the user asks for: within a second, with a code of its own. On a machine that is busy
 # with other things one of three tries has to be in time.
 stopped() { # SIGNAL CODE WORDS...
@@ -242,6 +269,7 @@ stopped INT 130 bench tasks --shape wavefront --count 300 --device cpu --repeat 
 stopped INT 130 bench tasks --count 1000000 --device cpu --repeat 1000
 stopped TERM 143 bench idle --seconds 60 --devices cpu
 stopped INT 130 bench mix --devices cpu --rounds 99 --each 50
+stopped INT 130 bench transfer --device cpu --rounds 100
 stopped INT 130 bench split --devices cpu --items 1048576 --steps 100 --rounds 1000
 stopped INT 130 bench launch --device cpu --rounds 1000 --trips 10000
 stopped INT 130 bench preempt --device cpu --rounds 1000 --time 200

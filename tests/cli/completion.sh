@@ -32,7 +32,7 @@ offers "$commands replay-alloc replay-cache run sim" ''
 offers 'demo devices' de
 offers 'devices' devi
 offers '--help --version -h' -
-offers 'deadline fair help idle launch mix preempt split tasks tiles' bench ''
+offers 'deadline fair help idle launch mix preempt split tasks tiles transfer' bench ''
 offers 'preempt' bench p
 offers 'capture help import show synth' machine ''
 offers '--help --json -h' machine show -

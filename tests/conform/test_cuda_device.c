@@ -67,6 +67,122 @@ static void test_pieces(void **state)
     fake_check_clean();
 }
 
+/* More pieces than a stream takes without making the caller wait: in parts, under one number, with
+ * its time where asked for; what comes behind it comes after it. */
+static void test_parts(void **state)
+{
+    enum { ROWS = 1000, PITCH = 103 };
+    struct rig rig;
+    static unsigned char from[ROWS * PITCH], to[ROWS * PITCH];
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 9);
+    rig_noise(&rng, from, sizeof from);
+    fake.set("pitch", 100); /* so that each row is a piece */
+    rig_open(&rig, &target);
+    fgpu_mem mem = rig_alloc(&rig, sizeof from);
+    fgpu_cmd_copy in = {.src = (uintptr_t)from,
+                        .src_is_host = 1,
+                        .dst = mem,
+                        .src_pitch_bytes = PITCH,
+                        .dst_pitch_bytes = PITCH,
+                        .row_bytes = 90,
+                        .rows = ROWS};
+    fgpu_cmd_copy out = {.src = mem,
+                         .dst_is_host = 1,
+                         .dst = (uintptr_t)to,
+                         .src_pitch_bytes = PITCH,
+                         .dst_pitch_bytes = PITCH,
+                         .row_bytes = 90,
+                         .rows = ROWS};
+    fgpu_cmd cmds[] = {{FGPU_CMD_COPY, FGPU_CMD_TIMED, &in}, {FGPU_CMD_COPY, 0, &out}};
+    in.result.timed = 0;
+    uint64_t before = rig.queues[1].accepted;
+    rig_wait(&rig, 1, rig_submit(&rig, 1, cmds, 2));
+    assert_int_equal(rig.queues[1].accepted, before + 2);
+    assert_int_equal(in.result.status, FGPU_OK);
+    assert_int_equal(out.result.status, FGPU_OK);
+    assert_int_equal(in.result.timed, 1);
+    assert_true(in.result.end_ns > in.result.start_ns);
+    for (int row = 0; row < ROWS; row++)
+        assert_memory_equal(to + row * PITCH, from + row * PITCH, 90);
+    rig_free(&rig, mem);
+    rig_close(&rig);
+    fake_check_clean();
+}
+
+/* Small copies that come together go as one, by the driver's call or without, from pinned memory or
+ * staged; what overlaps does not. */
+static void scattered(struct rig *rig, unsigned char *host, long batch, bool overlap)
+{
+    enum { COUNT = 300, BYTES = 40, STEP = 100 };
+    fgpu_cmd_copy copies[COUNT];
+    fgpu_cmd cmds[COUNT];
+    unsigned char before[COUNT * STEP];
+    long batched, staged;
+    fgpu_mem mem = rig_alloc(rig, sizeof before);
+
+    fake.set("batch", batch);
+    memcpy(before, host, sizeof before);
+    for (int out = 0; out < 2; out++) {
+        batched = fake.get("batched");
+        staged = fake.get("staged");
+        for (int i = 0; i < COUNT; i++) {
+            uint64_t at = (uint64_t)((i * 7) % COUNT * STEP); /* in no order */
+            fgpu_mem address = (uintptr_t)host + at;
+            copies[i] = (fgpu_cmd_copy){.src = out ? mem : address,
+                                        .dst = out ? address : mem,
+                                        .src_is_host = !out,
+                                        .dst_is_host = (uint32_t)out,
+                                        .row_bytes = BYTES,
+                                        .rows = 1};
+            *(out ? &copies[i].src_offset_bytes : &copies[i].dst_offset_bytes) =
+                overlap ? at % (uint64_t)(STEP * 3) : at;
+            cmds[i] = (fgpu_cmd){FGPU_CMD_COPY, FGPU_CMD_TIMED, &copies[i]};
+        }
+        rig_wait(rig, 1, rig_submit(rig, 1, cmds, COUNT));
+        for (int i = 0; i < COUNT; i++) {
+            assert_int_equal(copies[i].result.status, FGPU_OK);
+            assert_int_equal(copies[i].result.timed, 1);
+            assert_true(copies[i].result.end_ns >= copies[i].result.start_ns);
+        }
+        assert_int_equal(fake.get("batched") > batched, batch != 0 && (!overlap || out));
+        if (!overlap)
+            assert_true(fake.get("staged") - staged < COUNT / 10);
+        if (!out)
+            memset(host, 0, sizeof before);
+    }
+    for (int i = 0; i < COUNT && !overlap; i++)
+        assert_memory_equal(host + i * STEP, before + i * STEP, BYTES);
+    memcpy(host, before, sizeof before);
+    rig_free(rig, mem);
+}
+
+static void test_scattered(void **state)
+{
+    struct rig rig;
+    static unsigned char pageable[30000];
+    void *pinned = NULL;
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 3);
+    rig_noise(&rng, pageable, sizeof pageable);
+    rig_open(&rig, &target);
+    assert_int_equal(fake.host_alloc(&pinned, sizeof pageable, 0), 0);
+    memcpy(pinned, pageable, sizeof pageable);
+    scattered(&rig, pageable, 13, false);
+    scattered(&rig, pinned, 13, false);
+    scattered(&rig, pinned, 12, false);
+    scattered(&rig, pinned, 13, true);
+    scattered(&rig, pinned, 0, false); /* the queue remembers: */
+    scattered(&rig, pageable, 0, false);
+    rig_close(&rig);
+    (void)fake.host_free(pinned);
+    fake_check_clean();
+}
+
 static void test_pinned(void **state)
 {
     struct rig rig;
@@ -122,6 +238,20 @@ static void test_rows(void **state)
         cmds[i] = (fgpu_cmd){FGPU_CMD_COPY, 0, &copies[i]};
     }
     rig_wait(&rig, 0, rig_submit(&rig, 0, cmds, 3));
+    fgpu_cmd_fill fills[2];
+    for (int i = 0; i < 2; i++) { /* the same of fills with a long pattern */
+        fills[i] = (fgpu_cmd_fill){.mem = a,
+                                   .pitch_bytes = 10,
+                                   .row_bytes = 8,
+                                   .rows = 300,
+                                   .pattern_bytes = 8,
+                                   .pattern = {1, 2, 3, 4, 5, 6, 7, 8}};
+        cmds[i] = (fgpu_cmd){FGPU_CMD_FILL, 0, &fills[i]};
+    }
+    rig_wait(&rig, 0, rig_submit(&rig, 0, cmds, 2));
+    rig_read(&rig, a, 0, to, sizeof to);
+    for (int i = 0; i < 3000; i++)
+        assert_int_equal(to[i], i % 10 < 8 ? i % 10 + 1 : from[i]);
     rig_read(&rig, b, 0, to, sizeof to);
     for (int i = 0; i < 2700; i++)
         assert_int_equal(to[i], i % 9 < 8 ? from[i / 9 * 10 + i % 9] : from[i]);
@@ -135,6 +265,17 @@ static const char add_text[] =
     "#ifndef STEP\n#define STEP 1\n#endif\n"
     "__global__ void __launch_bounds__(64) add(unsigned *p) { p[threadIdx.x] += STEP; }";
 
+static const char include_text[] = "#  include <stddef.h>\n"
+                                   "__global__ void add(unsigned *p) { p[threadIdx.x] += 1; }";
+
+static fgpu_code build_source(struct rig *rig, fgpu_code_source source, fgpu_code_built *built)
+{
+    if (device_code_build(&rig->device, &source, built) != FGPU_OK)
+        fail_msg("%s: %s", error_text(), built->log != NULL ? built->log : "");
+    free(built->log);
+    return built->code;
+}
+
 static fgpu_code build_add(struct rig *rig, const char *folder, const char *options,
                            fgpu_code_built *built)
 {
@@ -145,10 +286,20 @@ static fgpu_code build_add(struct rig *rig, const char *folder, const char *opti
                                .options = options,
                                .cache_dir = folder};
 
-    if (device_code_build(&rig->device, &source, built) != FGPU_OK)
-        fail_msg("%s: %s", error_text(), built->log != NULL ? built->log : "");
-    free(built->log);
-    return built->code;
+    return build_source(rig, source, built);
+}
+
+static fgpu_code build_text(struct rig *rig, const char *folder, const char *text,
+                            fgpu_code_built *built)
+{
+    fgpu_code_source source = {.kind = FGPU_VARIANT_CUDA,
+                               .arg_count = 1,
+                               .text = text,
+                               .entry = "add",
+                               .options = "",
+                               .cache_dir = folder};
+
+    return build_source(rig, source, built);
 }
 
 static void run_add(struct rig *rig, fgpu_code code, uint32_t step)
@@ -191,6 +342,12 @@ static void test_cache(void **state)
     assert_int_equal(built.cached, 0);
     run_add(&rig, build_add(&rig, NULL, "  -DSTEP=6\t", &built), 6);
     assert_int_equal(built.cached, 0);
+    for (int i = 0; i < 2; i++) { /* what depends on other files is not kept */
+        run_add(&rig, build_add(&rig, folder, "-DSTEP=7 -Dinclude", &built), 7);
+        assert_int_equal(built.cached, 0);
+        run_add(&rig, build_text(&rig, folder, include_text, &built), 1);
+        assert_int_equal(built.cached, 0);
+    }
     rig_close(&rig);
     fake_check_clean();
 }
@@ -285,6 +442,7 @@ static void test_info(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_parts, setup),   cmocka_unit_test_setup(test_scattered, setup),
         cmocka_unit_test_setup(test_pieces, setup),  cmocka_unit_test_setup(test_pinned, setup),
         cmocka_unit_test_setup(test_rows, setup),    cmocka_unit_test_setup(test_cache, setup),
         cmocka_unit_test_setup(test_options, setup), cmocka_unit_test_setup(test_readings, setup),

@@ -2,6 +2,7 @@
  * that move, a card that dies, one that does not open.
  */
 #include <stdlib.h>
+#include <unistd.h>
 #include "lib/fakecuda_rig.h"
 #define rig_open pool_open
 #define rig_close pool_close
@@ -78,6 +79,72 @@ static void test_results(void **state)
     fgpu_kernel kernel = step_kernel(false);
     chain(kernel, 100);
     rig_need(fgpu_kernel_destroy(kernel));
+    rig_need(fgpu_pool_close(rig_pool));
+    fake_check_clean();
+    assert_int_equal(fake.get("waited"), 0);
+}
+
+/* The pool's own host memory is pinned, by a thread of its own: then nothing is staged. */
+static void test_pinned(void **state)
+{
+    (void)state;
+    pool_open("devices=cuda;cache=;log=off");
+    fgpu_kernel kernel = step_kernel(false);
+    chain(kernel, 1);
+    for (int i = 0; i < 5000 && fake.get("registered") == 0; i++)
+        (void)usleep(1000);
+    assert_true(fake.get("registered") > 0);
+    long staged = fake.get("staged");
+    chain(kernel, 30);
+    assert_int_equal(fake.get("staged"), staged);
+    rig_need(fgpu_kernel_destroy(kernel));
+    rig_need(fgpu_pool_close(rig_pool));
+    fake_check_clean();
+}
+
+/* Where it cannot be pinned, it is staged. */
+static void test_not_pinned(void **state)
+{
+    (void)state;
+    fake.set("register_error", 801);
+    pool_open("devices=cuda;cache=;log=off;validate=on");
+    fgpu_kernel kernel = step_kernel(false);
+    chain(kernel, 30);
+    assert_true(fake.get("staged") > 0);
+    assert_int_equal(fake.get("registered"), 0);
+    rig_need(fgpu_kernel_destroy(kernel));
+    rig_need(fgpu_pool_close(rig_pool));
+    fake_check_clean();
+}
+
+/* Kernels that go while others run: nothing waits for these. */
+static void test_kernels_go(void **state)
+{
+    (void)state;
+    fake.set("delay_us", 300);
+    pool_open("devices=cuda:0;cache=;log=off");
+    fgpu_kernel stays = step_kernel(false);
+    for (int i = 0; i < 10; i++) {
+        static uint32_t add = 1;
+        fgpu_kernel goes = step_kernel(false);
+        fgpu_buffer buffers[4];
+        chain(goes, 2);
+        for (int b = 0; b < 4; b++)
+            rig_need(fgpu_buffer_create(rig_pool, ITEMS * 4, &buffers[b]));
+        for (int t = 0; t < 60; t++) {
+            fgpu_arg args[] = {fgpu_arg_buffer(buffers[t % 4]),
+                               fgpu_arg_buffer(buffers[(t + 1) % 4]), fgpu_arg_scalar(&add, 4)};
+            if (t == 0)
+                rig_need(fgpu_buffer_fill(buffers[0], NULL, &add, 4));
+            rig_need(fgpu_task_run(stays, ITEMS, args, 3, NULL));
+        }
+        rig_need(fgpu_kernel_destroy(goes));
+        for (int b = 0; b < 4; b++)
+            rig_need(fgpu_buffer_destroy(buffers[b]));
+    }
+    rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
+    assert_int_equal(fake.get("waited"), 0);
+    rig_need(fgpu_kernel_destroy(stays));
     rig_need(fgpu_pool_close(rig_pool));
     fake_check_clean();
 }
@@ -157,6 +224,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_results, setup),
+        cmocka_unit_test_setup(test_pinned, setup),
+        cmocka_unit_test_setup(test_not_pinned, setup),
+        cmocka_unit_test_setup(test_kernels_go, setup),
         cmocka_unit_test_setup(test_small_memory, setup),
         cmocka_unit_test_setup(test_lost, setup),
         cmocka_unit_test_setup(test_busy, setup),

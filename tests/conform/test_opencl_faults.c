@@ -288,6 +288,164 @@ static void test_dead_from_the_start(void **state)
     rig_close(&rig);
 }
 
+/* ---- gathered copies -------------------------------------------------------------------- */
+
+#define PIECES 300u
+#define PIECE_BYTES 52u
+#define PIECES_APART 100u /* bytes from one to the next */
+
+struct pieces {
+    fgpu_mem mem;
+    unsigned char source[PIECES][PIECE_BYTES];
+    unsigned char found[PIECES * PIECES_APART];
+    fgpu_cmd_copy copies[PIECES];
+    fgpu_cmd cmds[PIECES];
+};
+
+static void pieces_init(struct pieces *pieces, struct rig *rig)
+{
+    memset(pieces, 0, sizeof *pieces);
+    pieces->mem = rig_alloc(rig, sizeof pieces->found);
+    rig_write(rig, pieces->mem, 0, pieces->found, sizeof pieces->found);
+}
+
+/* Submits them all; what the device has then. Returns how many commands it took. */
+static uint64_t pieces_run(struct pieces *pieces, struct rig *rig, unsigned value)
+{
+    struct fakecl_stats before, after;
+
+    for (uint32_t i = 0; i < PIECES; i++) {
+        memset(pieces->source[i], (int)(value + i), PIECE_BYTES);
+        pieces->copies[i] = (fgpu_cmd_copy){.src = (fgpu_mem)(uintptr_t)pieces->source[i],
+                                            .src_is_host = 1,
+                                            .dst = pieces->mem,
+                                            .dst_offset_bytes = i * PIECES_APART + i % 7,
+                                            .row_bytes = PIECE_BYTES - i % 3,
+                                            .rows = 1};
+        pieces->copies[i].result.status = 12345;
+        pieces->cmds[i] = (fgpu_cmd){FGPU_CMD_COPY, 0, &pieces->copies[i]};
+    }
+    fake.stats(&before);
+    assert_int_equal(rig_submit(rig, pieces->cmds, PIECES), FGPU_OK);
+    assert_int_equal(rig_wait(rig, rig->last), FGPU_OK);
+    fake.stats(&after);
+    return after.enqueued - before.enqueued;
+}
+
+static void pieces_check(struct pieces *pieces, struct rig *rig, unsigned value)
+{
+    rig_read(rig, pieces->mem, 0, pieces->found, sizeof pieces->found);
+    for (uint32_t i = 0; i < PIECES; i++) {
+        const unsigned char *at = pieces->found + i * PIECES_APART + i % 7;
+        assert_int_equal(pieces->copies[i].result.status, FGPU_OK);
+        for (uint32_t k = 0; k < PIECE_BYTES; k++)
+            assert_int_equal(at[k], k < PIECE_BYTES - i % 3 ? (unsigned char)(value + i) : 0);
+    }
+}
+
+static void pieces_prepare(struct rig *rig)
+{
+    opencl_backend.code_free(rig->device, rig_build(rig, step_text, "step_one", 2));
+}
+
+/* Many small copies in are one transfer and one kernel, once that could be built. */
+static void test_gathered(void **state)
+{
+    static struct pieces pieces;
+    struct rig rig;
+
+    (void)state;
+    rig_open(&rig, NULL, 0);
+    pieces_init(&pieces, &rig);
+    assert_true(pieces_run(&pieces, &rig, 1) >= PIECES);
+    pieces_check(&pieces, &rig, 1);
+    pieces_prepare(&rig);
+    for (unsigned round = 2; round < 6; round++) { /* stages take turns */
+        assert_in_range(pieces_run(&pieces, &rig, round), 2, 4);
+        pieces_check(&pieces, &rig, round);
+    }
+    opencl_backend.mem_free(rig.device, pieces.mem);
+    rig_close(&rig);
+}
+
+/* The transfer is refused, or the kernel after it: then they go one by one, each once. */
+static void test_gathered_refused(void **state)
+{
+    static struct pieces pieces;
+    struct fakecl_stats stats;
+    struct rig rig;
+
+    (void)state;
+    for (long seed = 1; seed <= 8; seed++) {
+        set("seed", seed);
+        set("delay_us", seed * 3);
+        rig_open(&rig, NULL, 0);
+        pieces_init(&pieces, &rig);
+        pieces_prepare(&rig);
+        set("fail_enqueue", 400);
+        for (unsigned round = 0; round < 4; round++)
+            (void)pieces_run(&pieces, &rig, round);
+        set("fail_enqueue", 0);
+        pieces_check(&pieces, &rig, 3);
+        opencl_backend.mem_free(rig.device, pieces.mem);
+        rig_close(&rig);
+    }
+    fake.stats(&stats);
+    assert_true(stats.refused_enqueues > 8);
+}
+
+/* No room for the stage, or no kernel: one by one. */
+static void test_gathered_not(void **state)
+{
+    static struct pieces pieces;
+    struct rig rig;
+
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        rig_open(&rig, NULL, 0);
+        pieces_init(&pieces, &rig);
+        pieces_prepare(&rig);
+        set(way == 0 ? "fail_alloc" : "max_alloc", way == 0 ? 1000 : 1 << 16);
+        for (unsigned round = 0; round < 3; round++) {
+            assert_true(pieces_run(&pieces, &rig, round) >= PIECES);
+            pieces_check(&pieces, &rig, round);
+        }
+        set("fail_alloc", 0);
+        opencl_backend.mem_free(rig.device, pieces.mem);
+        rig_close(&rig);
+    }
+    set("max_alloc", 0);
+}
+
+/* The device dies with gathered copies in flight: nothing is told that is not so, nothing stays. */
+static void test_gathered_lost(void **state)
+{
+    static struct pieces pieces;
+
+    (void)state;
+    for (long after = 0; after < 6; after++) {
+        struct rig rig;
+        uint64_t number = 0;
+        fgpu_status status = FGPU_OK;
+        (void)fake.reset();
+        rig_open(&rig, NULL, 0);
+        pieces_init(&pieces, &rig);
+        pieces_prepare(&rig);
+        (void)pieces_run(&pieces, &rig, 1);
+        set("lose_after", after);
+        while (status == FGPU_OK) {
+            status = rig_submit(&rig, pieces.cmds, PIECES);
+            if (status == FGPU_OK)
+                status = rig_wait(&rig, rig.last);
+        }
+        assert_true(status == FGPU_E_DEVICE || status == FGPU_E_DEVICE_LOST);
+        assert_int_equal(opencl_backend.poll(rig.queue, &number), status);
+        assert_int_equal((number - 1) % PIECES, 0); /* behind rig_write: all of them or none */
+        opencl_backend.mem_free(rig.device, pieces.mem);
+        rig_close(&rig);
+    }
+}
+
 /* A driver that is there and does not work is no missing one. */
 static void test_broken_platform(void **state)
 {
@@ -345,6 +503,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_memory, start, finish),
         cmocka_unit_test_setup_teardown(test_build, start, finish),
         cmocka_unit_test_setup_teardown(test_dead_from_the_start, start, finish),
+        cmocka_unit_test_setup_teardown(test_gathered, start, finish),
+        cmocka_unit_test_setup_teardown(test_gathered_refused, start, finish),
+        cmocka_unit_test_setup_teardown(test_gathered_not, start, finish),
+        cmocka_unit_test_setup_teardown(test_gathered_lost, start, finish),
         cmocka_unit_test_setup_teardown(test_broken_platform, start, finish),
     };
     const char *path = getenv("FAKEICD_LIB");

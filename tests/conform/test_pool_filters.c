@@ -1,6 +1,7 @@
 /* The demo's workload through the pool, on every kind of device, against the naive reference:
- * native workers, OpenCL in host memory and with memory of its own, sub-devices, the fake driver,
- * and all of them mixed. Random pictures of odd sizes; every sample must be equal.
+ * native workers, OpenCL in host memory and with memory of its own, sub-devices, the fake drivers
+ * (that of CUDA runs the OpenCL C translated), and all of them mixed. Random pictures of odd sizes;
+ * every sample must be equal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,18 +30,20 @@ struct setting {
     const char
         *library_from; /* environment variable that names the OpenCL library; NULL: the machine's */
     const char *memory; /* FASTGPU_OPENCL_MEMORY */
+    bool cuda;          /* the library is one of CUDA */
 };
 
 static const struct setting settings[] = {
-    {"cpu, one worker", "devices=cpu; workers=1", NULL, NULL},
-    {"cpu, three workers, fifo", "devices=cpu; workers=3; policy=fifo", NULL, NULL},
-    {"OpenCL", "devices=opencl; validate=1", NULL, NULL},
-    {"OpenCL, own memory", "devices=opencl; validate=1", NULL, "separate"},
-    {"OpenCL, two sub-devices", "devices=opencl; subdevices=2", NULL, NULL},
-    {"fake driver", "devices=opencl; validate=1", "FAKEICD_LIB", NULL},
-    {"all", "", NULL, NULL},
-    {"all, own memory", "subdevices=2; validate=1", NULL, "separate"},
-    {"all, fake driver", "", "FAKEICD_LIB", NULL},
+    {"cpu, one worker", "devices=cpu; workers=1", NULL, NULL, false},
+    {"cpu, three workers, fifo", "devices=cpu; workers=3; policy=fifo", NULL, NULL, false},
+    {"OpenCL", "devices=opencl; validate=1", NULL, NULL, false},
+    {"OpenCL, own memory", "devices=opencl; validate=1", NULL, "separate", false},
+    {"OpenCL, two sub-devices", "devices=opencl; subdevices=2", NULL, NULL, false},
+    {"fake driver", "devices=opencl; validate=1", "FAKEICD_LIB", NULL, false},
+    {"fake CUDA driver", "devices=cuda:0; validate=1", "FAKECUDA_LIB", NULL, true},
+    {"all", "", NULL, NULL, false},
+    {"all, own memory", "subdevices=2; validate=1", NULL, "separate", false},
+    {"all, fake driver", "", "FAKEICD_LIB", NULL, false},
 };
 
 static const struct setting *setting; /* of the group that runs */
@@ -62,7 +65,9 @@ static fgpu_status open_pool(const struct setting *chosen, fgpu_pool *pool)
         fprintf(stderr, "%s: skipped, %s is not set\n", chosen->name, chosen->library_from);
         return FGPU_E_NODEVICE;
     }
-    set_variable("FASTGPU_OPENCL_LIBRARY", library);
+    set_variable("FASTGPU_OPENCL_LIBRARY", chosen->cuda ? NULL : library);
+    set_variable("FASTGPU_CUDA_LIBRARY", chosen->cuda ? library : NULL);
+    set_variable("FASTGPU_NVRTC_LIBRARY", chosen->cuda ? library : NULL);
     set_variable("FASTGPU_OPENCL_MEMORY", chosen->memory);
     fgpu_status status = fgpu_pool_open_text(chosen->options, pool);
     if (status != FGPU_OK)

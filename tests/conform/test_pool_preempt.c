@@ -49,6 +49,9 @@ struct world {
 };
 
 static uint64_t preemptions;
+static const char *device = "opencl:0"; /* of the kernels in OpenCL C */
+static double long_steps = 15;          /* of those, in STEPS */
+static uint64_t work_groups = 400;      /* of those that are not random, at least */
 
 static void need(fgpu_status status)
 {
@@ -88,7 +91,7 @@ static fgpu_status open_world(struct world *world, const char *preempt)
 {
     char text[160];
     (void)snprintf(text, sizeof text, "devices=%s;workers=1;validate=1;preempt=%s;cache=;log=error",
-                   world->native ? "cpu" : "opencl:0", preempt);
+                   world->native ? "cpu" : device, preempt);
     fgpu_status status = fgpu_pool_open_text(text, &world->pool);
     uint32_t zero = 0;
     uint64_t bytes = world->made.item_count * 4;
@@ -239,13 +242,15 @@ static void make_world(struct world *world, uint64_t seed, bool native, bool pla
     if (native || plain) {
         world->made.dims = 1;
         world->made.local[0] = 16;
-        world->made.groups[0] = world->made.group_count = 400 + rng_below(&world->rng, 2000);
+        world->made.groups[0] = world->made.group_count =
+            work_groups + rng_below(&world->rng, 5 * work_groups);
         world->made.item_count = 16 * world->made.group_count;
         world->made.local[1] = world->made.local[2] = 1;
         world->made.groups[1] = world->made.groups[2] = 1;
     }
     world->seed = (uint32_t)seed;
-    world->rounds = 1u + (uint32_t)((plain ? 15 : 1) * STEPS / (double)world->made.item_count);
+    world->rounds =
+        1u + (uint32_t)((plain ? long_steps : 1) * STEPS / (double)world->made.item_count);
     world->items = world->made.local[0] * world->made.local[1] * world->made.local[2];
     world->want = calloc(world->made.item_count, 4);
     world->have = calloc(world->made.item_count, 4);
@@ -302,9 +307,43 @@ static void test_opencl(void **state)
     assert_true(preemptions > 0);
 }
 
+/* The same kernels, translated, on the fake driver; with FASTGPU_TEST_CARD set on a card. */
+static void test_cuda(void **state)
+{
+    static const char *const libraries[] = {"FASTGPU_CUDA_LIBRARY", "FASTGPU_NVRTC_LIBRARY",
+                                            "FASTGPU_NVML_LIBRARY"};
+    const char *fake = getenv("FAKECUDA_LIB");
+    bool card = getenv("FASTGPU_TEST_CARD") != NULL;
+    uint64_t first = seed_get(1);
+
+    (void)state;
+    if (!card && fake == NULL)
+        skip();
+    for (int i = 0; i < 3 && !card; i++)
+        (void)setenv(libraries[i], fake, 1);
+    device = "cuda:0";
+    long_steps = card ? 15 : 4;
+    work_groups = card ? 20000 : 50; /* the fake has a thread for each item */
+    preemptions = 0;
+    assert_true(run_case(first, false, true));
+    for (uint64_t seed = first; card && seed < first + seed_count(CASES); seed++)
+        assert_true(run_case(seed, false, false));
+    print_message("%llu preemptions\n", (unsigned long long)preemptions);
+    assert_true(preemptions > 0);
+    device = "opencl:0";
+    long_steps = 15;
+    work_groups = 400;
+    for (int i = 0; i < 3 && !card; i++)
+        (void)unsetenv(libraries[i]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_native),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cuda), cmocka_unit_test(test_native),
                                        cmocka_unit_test(test_opencl)};
+    const struct CMUnitTest card[] = {cmocka_unit_test(test_cuda)};
+
+    if (getenv("FASTGPU_TEST_CARD") != NULL)
+        return cmocka_run_group_tests_name("card", card, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

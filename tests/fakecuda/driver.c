@@ -106,7 +106,7 @@ FAKE(int, cuDeviceGetAttribute, (int *value, int which, int device))
         *value = 101376;
         break;
     case 11: /* pitch */
-        *value = 2147483647;
+        *value = (int)fake_get(FAKE_pitch);
         break;
     case 13: /* kHz */
         *value = 1755000;
@@ -145,16 +145,6 @@ FAKE(int, cuDevicePrimaryCtxRetain, (void **context, int device))
     return CUDA_SUCCESS;
 }
 
-/* A context that nobody holds is gone, with its error. */
-FAKE(int, cuDevicePrimaryCtxRelease_v2, (int device))
-{
-    if (!driver_has(device) || atomic_load(&driver_refs[device - 100]) == 0)
-        return CUDA_ERROR_INVALID_CONTEXT;
-    if (atomic_fetch_sub(&driver_refs[device - 100], 1) == 1)
-        atomic_store(&driver_error, 0);
-    return CUDA_SUCCESS;
-}
-
 /* Contexts that are held. */
 FAKE(int, fakecuda_held, (void))
 {
@@ -163,6 +153,19 @@ FAKE(int, fakecuda_held, (void))
     for (int i = 0; i < DRIVER_DEVICES; i++)
         held += atomic_load(&driver_refs[i]);
     return held;
+}
+
+/* A context that nobody holds is gone, with its error. */
+FAKE(int, cuDevicePrimaryCtxRelease_v2, (int device))
+{
+    if (!driver_has(device) || atomic_load(&driver_refs[device - 100]) == 0)
+        return CUDA_ERROR_INVALID_CONTEXT;
+    if (atomic_fetch_sub(&driver_refs[device - 100], 1) == 1) {
+        if (fakecuda_held() == 0)
+            fake_unpin_all();
+        atomic_store(&driver_error, 0);
+    }
+    return CUDA_SUCCESS;
 }
 
 /* Contexts that this thread has pushed and not popped. */

@@ -31,12 +31,19 @@
     X(alloc_error, 0)                                                                              \
     X(alloc_error_once, 0)                                                                         \
     X(host_alloc_error, 0)                                                                         \
+    X(register_error, 0)                                                                           \
+    X(registered, 0)        /* [counted] pieces of host memory */                                  \
+    X(staged, 0)            /* [counted] functions that streams call */                            \
     X(launch_error_once, 0) /* what the launching call returns */                                  \
     X(launch_error, 0)                                                                             \
     X(run_error_once, 0) /* what the next kernel does to the context */                            \
     X(copy_2d_error, 0)                                                                            \
-    X(delay_us, 30) /* of each command, at most; drawn */                                          \
-    X(depth, 1024)  /* commands in a stream before enqueueing blocks */                            \
+    X(batch, 13)         /* newest interface of cuMemcpyBatchAsync that works; 0: none */          \
+    X(batched, 0)        /* [counted] its calls */                                                 \
+    X(pitch, 2147483647) /* of 2-D copies, at most */                                              \
+    X(param_error, 0)    /* of cuFuncGetParamInfo */                                               \
+    X(delay_us, 30)      /* of each command, at most; drawn */                                     \
+    X(depth, 1024)       /* commands in a stream before enqueueing blocks */                       \
     X(load_error_once, 0)                                                                          \
     X(nvrtc_least, 50) /* architectures it compiles for */                                         \
     X(nvrtc_most, 100)                                                                             \
@@ -44,6 +51,7 @@
     X(param_info, 1) /* tells of parameters */                                                     \
     X(compiled, 0)   /* [counted] compilations */                                                  \
     X(pageable, 0)   /* [counted] copies from or to memory that is not pinned */                   \
+    X(waited, 0)     /* [counted] calls that wait for all that runs, while something does */       \
     X(blocked, 0)    /* [counted] enqueueing calls that had to wait */
 
 enum fake_setting {
@@ -83,6 +91,9 @@ enum fake_memory { FAKE_NOWHERE, FAKE_HOST, FAKE_DEVICE };
 /* Where all of the bytes lie. */
 enum fake_memory fake_where(uint64_t address, uint64_t bytes);
 
+/* A context that is gone pins nothing. */
+void fake_unpin_all(void);
+
 /* ---- streams -------------------------------------------------------------------------------- */
 
 struct fake_op {
@@ -92,6 +103,9 @@ struct fake_op {
 
 /* Appends; waits where the stream is full. Takes the op over, also where it fails. */
 int fake_enqueue(void *stream, struct fake_op *op);
+
+/* A call that waits for all that runs on the card, in all streams. */
+void fake_wait_all(void);
 
 uint64_t fake_now_ns(void);
 

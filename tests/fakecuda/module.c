@@ -81,6 +81,7 @@ FAKE(int, cuModuleUnload, (void *handle))
 
     if (!fake_current())
         return CUDA_ERROR_INVALID_CONTEXT;
+    fake_wait_all();
     pthread_mutex_lock(&module_lock);
     for (struct module **link = &module_list; *link != NULL; link = &(*link)->next)
         if (*link == module) {
@@ -123,6 +124,8 @@ FAKE(int, cuFuncGetParamInfo, (void *function, size_t index, size_t *offset, siz
 {
     const struct module *module = function;
 
+    if (fake_get(FAKE_param_error) != 0)
+        return (int)fake_get(FAKE_param_error);
     if (fake_get(FAKE_param_info) == 0 || index >= module->count)
         return CUDA_ERROR_INVALID_VALUE;
     *offset = index * 8;

@@ -27,7 +27,7 @@ struct program {
 };
 
 static const char prelude[] =
-    "#include <pthread.h>\n#include <unistd.h>\n"
+    "#include <dlfcn.h>\n#include <pthread.h>\n#include <unistd.h>\n"
     "struct dim3 { unsigned x, y, z; };\n"
     "static thread_local dim3 threadIdx, blockIdx;\n"
     "static dim3 blockDim, gridDim; static int fakecuda_error;\n"
@@ -36,8 +36,68 @@ static const char prelude[] =
     "#define __forceinline__ inline\n#define __launch_bounds__(n)\n"
     "#define __syncthreads() pthread_barrier_wait(&fakecuda_barrier)\n"
     "#define __trap() (fakecuda_error = 719)\n"
-    "#define __nanosleep(n) usleep(1)\n"
-    "#line 1 \"kernel.cu\"\n";
+    "#define __nanosleep(n) usleep(1)\n";
+
+/* What CUDA declares without being asked: what the translation of OpenCL C uses of it. */
+static const char prelude_math[] =
+    "extern \"C\" { int printf(const char *, ...);\n"
+    "#define F1(n) float n##f(float); double n(double);\n"
+    "#define F2(n) float n##f(float, float); double n(double, double);\n"
+    "F1(acos) F1(acosh) F1(asin) F1(asinh) F1(atan) F1(atanh) F1(cbrt) F1(ceil) F1(cos) F1(cosh)\n"
+    "F1(erf) F1(erfc) F1(exp) F1(exp10) F1(exp2) F1(expm1) F1(fabs) F1(floor) F1(lgamma) F1(log)\n"
+    "F1(log10) F1(log1p) F1(log2) F1(logb) F1(rint) F1(round) F1(sin) F1(sinh) F1(sqrt) F1(tan)\n"
+    "F1(tanh) F1(tgamma) F1(trunc) F2(atan2) F2(copysign) F2(fdim) F2(fmax) F2(fmin) F2(fmod)\n"
+    "F2(hypot) F2(nextafter) F2(pow) F2(remainder)\n"
+    "float fmaf(float, float, float); double fma(double, double, double);\n"
+    "float ldexpf(float, int); double ldexp(double, int); int ilogbf(float); int ilogb(double);\n"
+    "float frexpf(float, int *); double frexp(double, int *); float modff(float, float *);\n"
+    "double modf(double, double *); void sincosf(float, float *, float *);\n"
+    "void sincos(double, double *, double *); float remquof(float, float, int *);\n"
+    "double remquo(double, double, int *); }\n"
+    "#undef F1\n#undef F2\n"
+    "inline double rsqrt(double a) { return 1 / sqrt(a); }\n"
+    "inline float rsqrtf(float a) { return (float)rsqrt(a); }\n"
+    "inline double sinpi(double a) { return sin(remainder(a, 2) * 3.14159265358979323846); }\n"
+    "inline double cospi(double a) { return cos(remainder(a, 2) * 3.14159265358979323846); }\n"
+    "inline float sinpif(float a) { return (float)sinpi(a); }\n"
+    "inline float cospif(float a) { return (float)cospi(a); }\n"
+    "inline float __cosf(float a) { return cosf(a); } inline float __sinf(float a) "
+    "{ return sinf(a); }\n"
+    "inline float __tanf(float a) { return tanf(a); } inline float __expf(float a) "
+    "{ return expf(a); }\n"
+    "inline float __exp10f(float a) { return exp10f(a); } inline float __logf(float a) "
+    "{ return logf(a); }\n"
+    "inline float __log10f(float a) { return log10f(a); } inline float __log2f(float a) "
+    "{ return log2f(a); }\n"
+    "inline float __fdividef(float a, float b) { return a / b; }\n"
+    "inline float __powf(float a, float b) { return powf(a, b); }\n"
+    "inline bool isinf(double a) { return a == a && a - a != 0; }\n"
+    "inline int __clz(int a) { return a == 0 ? 32 : __builtin_clz((unsigned)a); }\n"
+    "inline int __clzll(long long a) { return a == 0 ? 64 : "
+    "__builtin_clzll((unsigned long long)a); }\n"
+    "inline int __popcll(unsigned long long a) { return __builtin_popcountll(a); }\n"
+    "inline long long __mul64hi(long long a, long long b) { return (long long)"
+    "(((__int128)a * b) >> 64); }\n"
+    "inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) "
+    "{ return (unsigned long long)(((unsigned __int128)a * b) >> 64); }\n"
+    "inline int __mul24(int a, int b) { return (int)((unsigned)(a << 8 >> 8) * "
+    "(unsigned)(b << 8 >> 8)); }\n"
+    "inline unsigned __umul24(unsigned a, unsigned b) { return (a & 0xffffff) * "
+    "(b & 0xffffff); }\n"
+    "inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }\n"
+    "inline void __threadfence_block() { __threadfence(); }\n"
+    "inline void __threadfence_system() { __threadfence(); }\n"
+    "inline bool __isShared(const void *p) { Dl_info i; return dladdr(p, &i) != 0; }\n"
+    "#define A(name, op) template <class T> inline T name(T *p, T v) { return op(p, v, "
+    "__ATOMIC_SEQ_CST); }\n"
+    "A(atomicAdd, __atomic_fetch_add) A(atomicAnd, __atomic_fetch_and)\n"
+    "A(atomicOr, __atomic_fetch_or) A(atomicXor, __atomic_fetch_xor)\n"
+    "A(atomicExch, __atomic_exchange_n) A(atomicMax, __atomic_fetch_max)\n"
+    "A(atomicMin, __atomic_fetch_min)\n#undef A\n"
+    "template <class T> inline T atomicCAS(T *p, T old, T v) { __atomic_compare_exchange_n(p, "
+    "&old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); return old; }\n";
+
+static const char prelude_line[] = "#line 1 \"kernel.cu\"\n";
 
 static const char footer_run[] =
     "struct fakecuda_launch { unsigned grid[3], block[3]; void **args; };\n"
@@ -69,7 +129,7 @@ static const char footer_run[] =
     "  return 0; }\n";
 
 static const char footer_alloc[] =
-    "\n#line 1 \"footer\"\n#include <stdlib.h>\nstruct fakecuda_item;\n"
+    "\n#line 1 \"footer\"\n#undef NULL\n#include <stdlib.h>\nstruct fakecuda_item;\n"
     "#define new_items(n) ((fakecuda_item *)calloc(n, sizeof(fakecuda_item)))\n"
     "#define new_threads(n) ((pthread_t *)calloc(n, sizeof(pthread_t)))\n";
 
@@ -183,25 +243,6 @@ static const char *find_parameters(const char *text, const char *entry)
     return NULL;
 }
 
-/* Types of the parameters, without their names, into types[0..IMAGE_PARAMS). */
-static unsigned cut_parameters(const char *open, char types[IMAGE_PARAMS][100])
-{
-    unsigned count = 0;
-    const char *end = strchr(open, ')');
-
-    for (const char *at = open + 1; end != NULL && at < end && count < IMAGE_PARAMS;) {
-        size_t length = strcspn(at, ",)"), kept = length;
-        while (kept > 0 && isspace((unsigned char)at[kept - 1]))
-            kept--;
-        while (kept > 0 && is_name(at[kept - 1]))
-            kept--;
-        if (kept > 0)
-            (void)snprintf(types[count++], 100, "%.*s", (int)kept, at);
-        at += length + 1;
-    }
-    return count;
-}
-
 /* "extern __shared__ T name[];" stays a declaration; its memory is defined behind the text. */
 static void put_kernel(struct writer *to, struct writer *shared, const char *text)
 {
@@ -225,45 +266,62 @@ static void put_kernel(struct writer *to, struct writer *shared, const char *tex
     }
 }
 
-static void put_footer(struct writer *to, const struct program *program, const char *open)
+/* Finds sizes of the parameters, and calls the kernel with values of them. */
+static const char footer_call[] =
+    "extern \"C\" { unsigned fakecuda_count, fakecuda_sizes[66]; }\n"
+    "template <int... I> struct fakecuda_list {};\n"
+    "template <class T, T... I> struct fakecuda_numbers { typedef fakecuda_list<I...> list; };\n"
+    /* Values lie anywhere. */
+    "template <class P> P fakecuda_value(void *a) { union U { P v; U() {} } u;\n"
+    "  __builtin_memcpy((void *)&u.v, a, sizeof(P)); return u.v; }\n"
+    "template <class... P, int... I>\n"
+    "void fakecuda_with(void (*f)(P...), void **a, fakecuda_list<I...>) "
+    "{ f(fakecuda_value<P>(a[I])...); (void)a; }\n"
+    "template <class... P> void fakecuda_apply(void (*f)(P...), void **a)\n"
+    "{ fakecuda_with(f, a, typename __make_integer_seq<fakecuda_numbers, int, "
+    "sizeof...(P)>::list()); }\n"
+    "template <class... P> bool fakecuda_measure(void (*)(P...))\n"
+    "{ unsigned sizes[] = {sizeof(P)..., 0}; for (; fakecuda_count < sizeof...(P) && "
+    "fakecuda_count < 65; fakecuda_count++) fakecuda_sizes[fakecuda_count] = "
+    "sizes[fakecuda_count]; return true; }\n";
+
+/* Does a thread of the block wait for another? The translation's own text names barriers always. */
+static bool has_barrier(const char *text)
 {
-    static char types[IMAGE_PARAMS][100];
+    const char *user = strstr(text, "namespace user {");
+
+    if (user == NULL)
+        return strstr(text, "__syncthreads") != NULL;
+    return strstr(user, "barrier") != NULL || strstr(user, "wait_group_events") != NULL;
+}
+
+static void put_footer(struct writer *to, const struct program *program)
+{
     static const char bounds[] = "__launch_bounds__(";
     const char *bound = strstr(program->text, bounds);
-    char line[400];
-    unsigned count = cut_parameters(open, types);
+    char line[600];
 
     put_text(to, footer_alloc);
+    put_text(to, footer_call);
     (void)snprintf(line, sizeof line,
                    "#define FAKECUDA_BARRIER %d\nextern \"C\" { extern const unsigned "
-                   "fakecuda_count, fakecuda_threads, fakecuda_sizes[]; const unsigned "
-                   "fakecuda_count = %u; const unsigned fakecuda_threads = %d; const unsigned "
-                   "fakecuda_sizes[] = {",
-                   strstr(program->text, "__syncthreads") != NULL, count,
-                   bound != NULL ? atoi(bound + strlen(bounds)) : 1024);
+                   "fakecuda_threads; const unsigned fakecuda_threads = %d; }\n"
+                   "static bool fakecuda_measured = fakecuda_measure(&%s);\n"
+                   "static void fakecuda_call(void **a) { fakecuda_apply(&%s, a); }\n",
+                   has_barrier(program->text), bound != NULL ? atoi(bound + strlen(bounds)) : 1024,
+                   program->entry, program->entry);
     put_text(to, line);
-    for (unsigned i = 0; i < count; i++) {
-        (void)snprintf(line, sizeof line, "sizeof(%s), ", types[i]);
-        put_text(to, line);
-    }
-    (void)snprintf(line, sizeof line, "0}; }\nstatic void fakecuda_call(void **a) { %s(",
-                   program->entry);
-    put_text(to, line);
-    for (unsigned i = 0; i < count; i++) {
-        (void)snprintf(line, sizeof line, "%s*(%s *)a[%u]", i > 0 ? ", " : "", types[i], i);
-        put_text(to, line);
-    }
-    put_text(to, "); (void)a; }\n");
     put_text(to, footer_run);
 }
 
 /* [give] The whole text, or NULL without the kernel. */
 static char *program_text(struct program *program)
 {
-    const char *open = find_parameters(program->text, program->entry);
+    bool found = strstr(program->entry, "::") != NULL ||
+                 find_parameters(program->text, program->entry) != NULL;
     struct writer to = {malloc(NVRTC_TEXT), 0}, shared = {malloc(NVRTC_TEXT), 0};
 
-    if (open == NULL) {
+    if (!found) {
         (void)snprintf(program->log, sizeof program->log,
                        "error: name expression \"%s\" is not a function", program->entry);
         free(to.text);
@@ -271,11 +329,13 @@ static char *program_text(struct program *program)
         return NULL;
     }
     put_text(&to, prelude);
+    put_text(&to, prelude_math);
+    put_text(&to, prelude_line);
     put_kernel(&to, &shared, program->text);
     put_text(&to, "\n");
     if (shared.used > 0)
         put_text(&to, shared.text);
-    put_footer(&to, program, open);
+    put_footer(&to, program);
     free(shared.text);
     return to.text;
 }
@@ -336,7 +396,7 @@ static bool run_clang(struct program *program, const char *text, const char *opt
     if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0)
         return false;
     (void)snprintf(command, sizeof command,
-                   "%.100s -x c++ -std=c++17 -O1 -w -fPIC -shared -fno-exceptions -nostdinc++ "
+                   "%.100s -x c++ -std=c++20 -O1 -w -fPIC -shared -fno-exceptions -nostdinc++ "
                    "-nostdlib++ %.300s '%s' -o '%s' -lpthread > '%s' 2>&1",
                    compiler != NULL && compiler[0] != '\0' ? compiler : "clang", options, source,
                    object, log);
@@ -370,6 +430,18 @@ static bool take_object(struct program *program, const char *path)
     return true;
 }
 
+/* Options that say nothing to clang. */
+static bool is_flag(const char *option)
+{
+    static const char *const flags[] = {"-default-device", "--std=c++20", "-w", "--use_fast_math",
+                                        "--ftz=true"};
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (strcmp(option, flags[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Defines are for clang too; the architecture is looked at here; others are not known. */
 static bool read_options(struct program *program, int count, const char *const *options,
                          char *defines)
@@ -379,7 +451,7 @@ static bool read_options(struct program *program, int count, const char *const *
             program->machine = strncmp(options[i] + 19, "sm_", 3) == 0;
         else if (strncmp(options[i], "-D", 2) == 0 && strlen(defines) < 200)
             (void)sprintf(defines + strlen(defines), "%.90s ", options[i]);
-        else
+        else if (!is_flag(options[i]))
             return false;
     }
     return true;

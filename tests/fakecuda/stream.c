@@ -22,6 +22,16 @@ struct event {
     atomic_bool recorded;
 };
 
+static atomic_long stream_flight; /* commands but for events, in all streams */
+static void record_run(struct fake_op *op);
+
+/* Counts only: what it would wait for may never end. */
+void fake_wait_all(void)
+{
+    if (atomic_load(&stream_flight) != 0 && fake_broken() == 0)
+        (void)atomic_fetch_add(&fake_settings[FAKE_waited], 1);
+}
+
 uint64_t fake_now_ns(void)
 {
     struct timespec now;
@@ -59,7 +69,10 @@ static void *stream_run(void *arg)
         stream->running = true;
         pthread_mutex_unlock(&stream->lock);
         stream_delay(stream);
+        bool work = op->run != record_run;
         op->run(op);
+        if (work) /* told before an event behind it is */
+            (void)atomic_fetch_sub(&stream_flight, 1);
         pthread_mutex_lock(&stream->lock);
         stream->running = false;
         stream->depth--;
@@ -85,6 +98,8 @@ int fake_enqueue(void *handle, struct fake_op *op)
         (void)atomic_fetch_add(&fake_settings[FAKE_blocked], 1);
     while (stream->depth >= fake_get(FAKE_depth) && fake_broken() == 0)
         pthread_cond_wait(&stream->changed, &stream->lock);
+    if (op->run != record_run)
+        (void)atomic_fetch_add(&stream_flight, 1);
     op->next = NULL;
     *stream->last = op;
     stream->last = &op->next;

@@ -115,7 +115,9 @@ FAKE(int, cuMemcpy2DAsync_v2, (const struct cuda_copy_2d *copy, void *stream))
     if (fake_get(FAKE_copy_2d_error) != 0)
         return (int)fake_get(FAKE_copy_2d_error);
     if (copy->src_x != 0 || copy->src_y != 0 || copy->dst_x != 0 || copy->dst_y != 0 ||
-        copy->width > copy->src_pitch || copy->width > copy->dst_pitch)
+        copy->width > copy->src_pitch || copy->width > copy->dst_pitch ||
+        copy->src_pitch > (size_t)fake_get(FAKE_pitch) ||
+        copy->dst_pitch > (size_t)fake_get(FAKE_pitch))
         return CUDA_ERROR_INVALID_VALUE;
     block.src = copy->src_type == 1 ? (uint64_t)(uintptr_t)copy->src_host : copy->src_device;
     block.dst = copy->dst_type == 1 ? (uint64_t)(uintptr_t)copy->dst_host : copy->dst_device;
@@ -126,6 +128,46 @@ FAKE(int, cuMemcpy2DAsync_v2, (const struct cuda_copy_2d *copy, void *stream))
         block.dst_kind =
             block_host(block.dst, block_bytes(block.dst_pitch, block.width, block.height));
     return block_add(&block, stream);
+}
+
+/* Each of them as if it were copied by itself: the order is any. */
+static int batch_copy(const uint64_t *dsts, const uint64_t *srcs, const size_t *sizes, size_t count,
+                      void *stream)
+{
+    (void)atomic_fetch_add(&fake_settings[FAKE_batched], 1);
+    for (size_t i = count; i-- > 0;) {
+        bool in = fake_where(dsts[i], sizes[i]) == FAKE_DEVICE;
+        enum fake_memory kinds[2] = {in ? FAKE_DEVICE : block_host(dsts[i], sizes[i]),
+                                     in ? block_host(srcs[i], sizes[i]) : FAKE_DEVICE};
+        int error = block_flat(dsts[i], srcs[i], sizes[i], kinds, stream);
+        if (error != 0)
+            return error;
+    }
+    return CUDA_SUCCESS;
+}
+
+FAKE(int, cuMemcpyBatchAsync,
+     (uint64_t * dsts, uint64_t *srcs, size_t *sizes, size_t count,
+      struct cuda_copy_attributes *attributes, size_t *firsts, size_t attribute_count,
+      size_t *failed, void *stream))
+{
+    if (fake_get(FAKE_batch) < 12)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    if (attribute_count != 1 || firsts[0] != 0 || attributes->src_order != 1 || failed == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    return batch_copy(dsts, srcs, sizes, count, stream);
+}
+
+FAKE(int, cuMemcpyBatchAsync_v2,
+     (uint64_t * dsts, uint64_t *srcs, size_t *sizes, size_t count,
+      struct cuda_copy_attributes *attributes, size_t *firsts, size_t attribute_count,
+      void *stream))
+{
+    if (fake_get(FAKE_batch) < 13)
+        return CUDA_ERROR_NOT_SUPPORTED;
+    if (attribute_count != 1 || firsts[0] != 0 || attributes->src_order != 1)
+        return CUDA_ERROR_INVALID_VALUE;
+    return batch_copy(dsts, srcs, sizes, count, stream);
 }
 
 /* A fill as a block: elements of `element` bytes. */
@@ -176,6 +218,7 @@ FAKE(int, cuLaunchHostFunc, (void *stream, void (*call)(void *user), void *user)
         free(op);
         return fake_broken();
     }
+    (void)atomic_fetch_add(&fake_settings[FAKE_staged], 1);
     *op = (struct call_op){{.run = call_run}, call, user};
     return fake_enqueue(stream, &op->op);
 }

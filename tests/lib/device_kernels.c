@@ -137,7 +137,9 @@ static const struct {
 fgpu_code kernel_build(struct rig *rig, enum kernel_id id)
 {
     bool native = (rig->device.caps.variants & 1u << FGPU_VARIANT_NATIVE) != 0;
-    bool cuda = (rig->device.caps.variants & 1u << FGPU_VARIANT_OPENCL) == 0;
+    /* Where both are taken one kernel is in CUDA C. */
+    bool cuda = (rig->device.caps.variants & 1u << FGPU_VARIANT_OPENCL) == 0 ||
+                ((rig->device.caps.variants & 1u << FGPU_VARIANT_CUDA) != 0 && id == KERNEL_STAMP);
     fgpu_code_source source = {.kind = native ? FGPU_VARIANT_NATIVE
                                        : cuda ? FGPU_VARIANT_CUDA
                                               : FGPU_VARIANT_OPENCL,

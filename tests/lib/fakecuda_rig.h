@@ -14,6 +14,7 @@ static struct {
     long (*get)(const char *name);
     void (*reset)(void);
     int (*blocks)(void); /* allocations that live */
+    long (*kept)(void);  /* bytes that the card's pool keeps for nobody */
     int (*held)(void);   /* contexts that are held */
     int (*pushed)(void); /* contexts that this thread has not popped */
     int (*host_alloc)(void **memory, size_t bytes, unsigned flags);
@@ -43,6 +44,7 @@ static inline bool fake_open(void)
     fake_door(library, "fakecuda_get", &fake.get);
     fake_door(library, "fakecuda_reset", &fake.reset);
     fake_door(library, "fakecuda_blocks", &fake.blocks);
+    fake_door(library, "fakecuda_kept", &fake.kept);
     fake_door(library, "fakecuda_held", &fake.held);
     fake_door(library, "fakecuda_pushed", &fake.pushed);
     fake_door(library, "cuMemHostAlloc", &fake.host_alloc);
@@ -55,6 +57,7 @@ static inline bool fake_open(void)
 static inline void fake_check_clean(void)
 {
     assert_int_equal(fake.blocks(), 0);
+    assert_int_equal(fake.kept(), 0);
     assert_int_equal(fake.held(), 0);
     assert_int_equal(fake.pushed(), 0);
     assert_int_equal(fake.get("pageable"), 0);

@@ -155,7 +155,7 @@ static bool is_moving(struct buffer *buffer, uint32_t node, const struct imap_se
         const struct op *op = table_at(&rig.engine.ops, at);
         if (op->begin < seg->end && op->end > seg->begin)
             return true;
-        at = op->src_node == node ? op->next_src : op->next_dst;
+        at = op->src_node == node ? op->in_src.next : op->in_dst.next;
     }
     return false;
 }

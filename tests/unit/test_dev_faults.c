@@ -27,7 +27,7 @@ static void test_parse(void **state)
     assert_int_equal(faults.submit_permille, 0);
     assert_true(faults.lose_after[0] == UINT64_MAX && faults.slow_factor[63] == 1);
     assert_int_equal(faults_parse(" seed=7, submit=20,alloc=1000 ,build=10,task=5,lose=1@300,"
-                                  "lose=63@0,slow=1x3.5,slow=0x1",
+                                  "lose=63@0,slow=1x3.5,slow=0x1,link=2x250,link=3x0.5",
                                   &faults),
                      FGPU_OK);
     assert_true(faults.seed == 7);
@@ -38,6 +38,8 @@ static void test_parse(void **state)
     assert_true(faults.lose_after[1] == 300 && faults.lose_after[63] == 0);
     assert_true(faults.lose_after[0] == UINT64_MAX);
     assert_true(faults.slow_factor[1] == 3.5 && faults.slow_factor[0] == 1);
+    assert_true(faults.link_rate[2] == 0.25 && faults.link_rate[3] == 0.0005);
+    assert_true(faults.link_rate[0] == 0 && faults.link_named == 0xc);
 }
 
 static void test_parse_errors(void **state)
@@ -60,6 +62,10 @@ static void test_parse_errors(void **state)
         {"slow=1xnan", "slow", "1xnan"},
         {"slow=1x1e9", "slow", "1x1e9"},
         {"slow=1x2.0.0", "slow", "1x2.0.0"},
+        {"link=1", "link", "1"},
+        {"link=0x0", "link", "0x0"},
+        {"link=64x5", "link", "64x5"},
+        {"link=0x1e7", "link", "0x1e7"},
         {"colour=red", "colour", "seed submit"},
         {"seed=1,submit", "submit", "KEY=VALUE"},
         {"seed=1,,submit=1", "KEY=VALUE", "\"\""},
@@ -83,7 +89,8 @@ static void test_absent(void **state)
     } rows[] = {{"slow=9x2", "slow", "9"},
                 {"slow=2x1", "slow", "2"},
                 {"slow=0x2,lose=3@7", "lose", "3"},
-                {"lose=63@0,lose=0@5", "lose", "63"}};
+                {"lose=63@0,lose=0@5", "lose", "63"},
+                {"link=5x100", "link", "5"}};
     struct faults faults;
 
     (void)state;
@@ -362,9 +369,44 @@ static void test_slow_tells_late(void **state)
     assert_true(bodies[1].result.end_ns == submit_ns + 6300000 - BEHIND);
 }
 
+/* Copies of 1 KB over a link of 1 MB/s that the device made at once: those of one way, though of
+ * two queues, cross it one after the other; those of the other way at the same time. What stays in
+ * the device does not cross it. */
+static void test_link(void **state)
+{
+    static struct slow_timer timer;
+    static struct slow_link link = {.rate = 1e-3};
+    static struct slow_queue queues[2] = {{.factor = 1, .timer = &timer, .link = &link},
+                                          {.factor = 1, .timer = &timer, .link = &link}};
+    fgpu_cmd_copy in = {.src_is_host = 1, .row_bytes = 500, .rows = 2};
+    fgpu_cmd_copy out = {.dst_is_host = 1, .row_bytes = 1000, .rows = 1};
+    fgpu_cmd_copy inside = {.row_bytes = 1000, .rows = 1};
+    fgpu_cmd_copy bodies[4] = {in, out, in, inside};
+    uint64_t submit_ns = clock_now_ns() + 1000000000; /* the timer is never due */
+
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        fgpu_cmd cmd = {.kind = FGPU_CMD_COPY, .body = &bodies[i]};
+        slow_submitted(&queues[i / 2], &cmd, 1, i % 2 + 1, submit_ns);
+        if (i != 2) /* which queue tells its times makes no difference */
+            bodies[i].result =
+                (fgpu_cmd_result){.timed = 1, .start_ns = submit_ns, .end_ns = submit_ns};
+    }
+    assert_int_equal(slow_tell(&queues[0], 2, submit_ns), 0);
+    assert_int_equal(slow_tell(&queues[1], 2, submit_ns), 0);
+    assert_int_equal(slow_tell(&queues[0], 2, submit_ns + 1000000), 0);
+    assert_int_equal(slow_tell(&queues[0], 2, submit_ns + 1000001), 1);
+    assert_int_equal(slow_tell(&queues[1], 2, submit_ns + 2000001), 0);
+    assert_int_equal(slow_tell(&queues[1], 2, submit_ns + 2000002), 2);
+    assert_int_equal(slow_tell(&queues[0], 2, submit_ns + 2000002), 2); /* behind its copy in */
+    assert_true(bodies[0].result.end_ns == submit_ns + 1000001);
+    assert_true(bodies[1].result.end_ns == submit_ns + 2000002);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_link),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_parse_errors),
         cmocka_unit_test(test_absent),

@@ -6,7 +6,10 @@
 #include <string.h>
 #include "base/error.h"
 #include "dev/cuda/compile.h"
+#include "dev/cuda/guard.h"
 #include "dev/cuda/text.h"
+#include "dev/cuda/translate.h"
+#include "dev/cuda/watch.h"
 
 #define CODE_LOG_BYTES 8192u
 #define CODE_SHARED_USUAL 49152u /* bytes that a launch may use without being asked for */
@@ -56,20 +59,26 @@ static bool code_check(struct cuda_code *code, const fgpu_code_source *source,
 {
     const struct cuda_api *api = code->device->api;
     char text[LIMITS_ERROR_TEXT];
+    cuda_result error = CUDA_SUCCESS;
     uint32_t count = 0;
 
     if (api->function_param == NULL)
         return true;
-    for (size_t offset = 0, bytes = 0; count <= LIMITS_KERNEL_ARGS; count++) {
-        if (api->function_param(code->function, count, &offset, &bytes) != CUDA_SUCCESS)
+    for (size_t offset = 0, bytes = 0; count <= LIMITS_KERNEL_ARGS + code->hidden; count++) {
+        error = api->function_param(code->function, count, &offset, &bytes);
+        if (error != CUDA_SUCCESS)
             break;
         if (count < LIMITS_KERNEL_ARGS)
             code->arg_bytes[count] = (uint32_t)bytes;
     }
+    if (error != CUDA_SUCCESS && error != CUDA_ERROR_INVALID_VALUE) { /* it does not tell */
+        memset(code->arg_bytes, 0, sizeof code->arg_bytes);
+        return true;
+    }
     if (count == source->arg_count)
         return true;
     (void)snprintf(text, sizeof text, "kernel \"%.100s\" takes %u arguments, %u are declared",
-                   source->entry, count, source->arg_count);
+                   source->entry, count - code->hidden, code->arg_count);
     cuda_compile_say(built, text);
     (void)error_set(FGPU_E_BUILD, "cuda:%u: %s", code->device->index, text);
     return false;
@@ -109,6 +118,8 @@ static fgpu_status code_make(struct cuda_code *code, const fgpu_code_source *sou
         return status;
     error = cuda_device_enter(code->device);
     if (error == CUDA_SUCCESS) {
+        if (code->form == FGPU_FORM_GUARDED) /* now, because it may wait; else when it is needed */
+            (void)cuda_pinned_ready(code->device);
         error = code_load(code, &image, built);
         if (error == CUDA_SUCCESS) {
             code_describe(code, built);
@@ -122,16 +133,34 @@ static fgpu_status code_make(struct cuda_code *code, const fgpu_code_source *sou
     return error == CUDA_SUCCESS ? status : code_fail(code, source, error, built);
 }
 
+static fgpu_status code_make_translated(struct cuda_code *code, const fgpu_code_source *source,
+                                        fgpu_code_built *built)
+{
+    struct cuda_translation translation;
+    fgpu_status status = cuda_translate(source, built, &translation);
+
+    if (status != FGPU_OK)
+        return status;
+    code->hidden = translation.hidden;
+    memcpy(code->required_local, built->required_local, sizeof code->required_local);
+    status = code_make(code, &translation.source, built);
+    cuda_translation_fini(&translation);
+    return status;
+}
+
 fgpu_status cuda_code_build(void *device, const fgpu_code_source *source, fgpu_code_built *built)
 {
     struct cuda_code *code = NULL;
     fgpu_status status;
 
     *built = (fgpu_code_built){0};
-    if (source->kind != FGPU_VARIANT_CUDA)
-        return error_set(FGPU_E_UNSUPPORTED, "cuda: variant kind %u, CUDA C (3) only",
+    cuda_code_sweep(device, false);
+    if (source->kind != FGPU_VARIANT_CUDA && source->kind != FGPU_VARIANT_OPENCL)
+        return error_set(FGPU_E_UNSUPPORTED, "cuda: variant kind %u, CUDA C (3) or OpenCL C (1)",
                          source->kind);
-    if (source->form != FGPU_FORM_WHOLE)
+    if (source->form > FGPU_FORM_GUARDED)
+        return error_set(FGPU_E_UNSUPPORTED, "cuda: code of form %u", source->form);
+    if (source->form != FGPU_FORM_WHOLE && source->kind == FGPU_VARIANT_CUDA)
         return error_set(FGPU_E_UNSUPPORTED, "cuda: CUDA C runs in whole grids only");
     if (source->arg_count > LIMITS_KERNEL_ARGS)
         return error_set(FGPU_E_LIMIT, "cuda: %u arguments, at most %u", source->arg_count,
@@ -141,7 +170,9 @@ fgpu_status cuda_code_build(void *device, const fgpu_code_source *source, fgpu_c
         return FGPU_E_NOMEM;
     code->device = device;
     code->arg_count = source->arg_count;
-    status = code_make(code, source, built);
+    code->form = source->form;
+    status = source->kind == FGPU_VARIANT_OPENCL ? code_make_translated(code, source, built)
+                                                 : code_make(code, source, built);
     if (status == FGPU_OK)
         built->code = (fgpu_code)(uintptr_t)code;
     else
@@ -156,10 +187,34 @@ void cuda_code_free(void *freed, fgpu_code name)
 
     if (code == NULL)
         return;
+    lock_acquire(&device->lock);
+    code->next_retired = device->retired;
+    device->retired = code;
+    lock_release(&device->lock);
+}
+
+void cuda_code_sweep(struct cuda_device *device, bool force)
+{
+    struct cuda_code *code = NULL;
+    bool entered = false;
+
+    if (!force && !cuda_watch_idle(device->watch))
+        return;
+    lock_acquire(&device->lock);
+    code = device->retired;
+    device->retired = NULL;
+    lock_release(&device->lock);
+    if (code == NULL)
+        return;
     /* What a queue that never ended may still run stays loaded. */
-    if (!device->leaked && cuda_device_enter(device) == CUDA_SUCCESS) {
-        (void)device->api->module_unload(code->module);
-        cuda_device_leave(device);
+    entered = !device->leaked && cuda_device_enter(device) == CUDA_SUCCESS;
+    while (code != NULL) {
+        struct cuda_code *next = code->next_retired;
+        if (entered)
+            (void)device->api->module_unload(code->module);
+        free(code);
+        code = next;
     }
-    free(code);
+    if (entered)
+        cuda_device_leave(device);
 }

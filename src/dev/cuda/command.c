@@ -6,7 +6,8 @@
 #include "dev/cuda/command.h"
 
 #include <string.h>
-#include "dev/cuda/code.h"
+#include "code/cuda.h"
+#include "dev/cuda/guard.h"
 #include "dev/cuda/stage.h"
 #include "dev/host/region.h"
 
@@ -14,6 +15,7 @@
 #define COMMAND_GROUP_ITEMS 256u /* of a work group that we choose, at most */
 #define COMMAND_FILL_CALLS 48u   /* 16 and the doubling of bytes and rows, about */
 #define COMMAND_LOCAL_ALIGN 16u
+#define COMMAND_HIDDEN 4u /* parameters behind the kernel's own, at most */
 
 /* ---- copies --------------------------------------------------------------------------------- */
 
@@ -86,7 +88,7 @@ static cuda_result command_copy_move(struct cuda_queue *queue, const fgpu_cmd_co
     return command_copy_rows(queue, &flat, record);
 }
 
-static cuda_result command_copy(struct cuda_queue *queue, const fgpu_cmd_copy *copy,
+static cuda_result command_copy(struct cuda_queue *queue, fgpu_cmd_copy *copy,
                                 struct cuda_record *record)
 {
     uint64_t host = copy->src_is_host != 0 ? copy->src + copy->src_offset_bytes
@@ -210,6 +212,10 @@ static cuda_result command_fill(struct cuda_queue *queue, const fgpu_cmd_fill *f
         record->spent = 1;
         return error;
     }
+    /* Where the driver refuses blocks inside the card, the rows go one by one: found out too late,
+     * for the first of them is filled by then. */
+    if (!flat && fill->rows > LIMITS_CUDA_PIECES && !cuda_queue_over(queue))
+        return CUDA_ERROR_NOT_READY;
     record->runs = true;
     record->spent = COMMAND_FILL_CALLS;
     error = command_fill_row(queue, at, row_bytes, &pattern);
@@ -223,7 +229,7 @@ struct command_launch {
     unsigned shared;
     uint64_t addresses[LIMITS_KERNEL_ARGS];
     unsigned offsets[LIMITS_KERNEL_ARGS]; /* of local arguments, in the shared memory */
-    void *arguments[LIMITS_KERNEL_ARGS];
+    void *arguments[LIMITS_KERNEL_ARGS + COMMAND_HIDDEN];
 };
 
 /* The work-group size; where nobody says one, the largest that divides the first dimension. */
@@ -235,6 +241,8 @@ static bool command_shape(const struct cuda_code *code, const fgpu_cmd_launch *l
     for (uint32_t d = 0; d < 3; d++) {
         uint64_t global = d < launch->dims ? launch->global[d] : 1;
         uint64_t local = d < launch->dims ? launch->local[d] : 1;
+        if (local == 0 && code->required_local[d] != 0)
+            local = code->required_local[d];
         if (local == 0 && d == 0) {
             local = code->max_items < COMMAND_GROUP_ITEMS ? code->max_items : COMMAND_GROUP_ITEMS;
             while (global % local != 0)
@@ -242,6 +250,8 @@ static bool command_shape(const struct cuda_code *code, const fgpu_cmd_launch *l
         }
         local = local != 0 ? local : 1;
         if (global == 0 || global % local != 0 || global / local > UINT32_MAX >> 1)
+            return false;
+        if (code->required_local[d] != 0 && local != code->required_local[d])
             return false;
         items *= local;
         shape->grid[d] = (unsigned)(global / local);
@@ -279,25 +289,86 @@ static bool command_argument(const struct cuda_code *code, const fgpu_cmd_arg *a
     }
 }
 
+/* Parameters behind the kernel's own, of translated kernels. */
+struct command_hidden {
+    uint32_t place[4];
+    cuda_ptr flag, done;
+    uint64_t first[CODE_CUDA_OFFSET_BYTES / sizeof(uint64_t)];
+};
+
+static void command_hide(const struct cuda_code *code, const struct cuda_guard *guard,
+                         struct command_launch *shape, struct command_hidden *hidden)
+{
+    uint32_t index = code->arg_count;
+
+    if (code->hidden == 0)
+        return;
+    if (code->form != FGPU_FORM_WHOLE)
+        shape->arguments[index++] = hidden->place;
+    if (guard != NULL) { /* then the code is GUARDED */
+        hidden->flag = guard->flag_at;
+        hidden->done = guard->done;
+        shape->arguments[index++] = &hidden->flag;
+        shape->arguments[index++] = &hidden->done;
+    }
+    shape->arguments[index] = hidden->first;
+}
+
+static bool command_slice_shape(const struct cuda_code *code, const fgpu_cmd_launch *launch,
+                                struct command_launch *shape, struct command_hidden *hidden)
+{
+    struct cuda_slice slice;
+
+    if (!cuda_guard_shape((const fgpu_cmd_slice *)(const void *)launch, code, &slice))
+        return false;
+    shape->grid[0] = slice.groups;
+    shape->grid[1] = shape->grid[2] = 1;
+    memcpy(shape->block, slice.block, sizeof shape->block);
+    memcpy(hidden->place, slice.place, sizeof hidden->place);
+    return true;
+}
+
+static bool command_describe(const struct cuda_code *code, const fgpu_cmd_launch *launch,
+                             struct command_launch *shape, struct command_hidden *hidden)
+{
+    bool is_slice = launch->part == FGPU_LAUNCH_SLICE;
+
+    if (launch->dims < 1 || launch->dims > 3 || launch->arg_count != code->arg_count ||
+        launch->part == FGPU_LAUNCH_PART || is_slice != (code->form != FGPU_FORM_WHOLE))
+        return false;
+    if (is_slice ? !command_slice_shape(code, launch, shape, hidden)
+                 : !command_shape(code, launch, shape))
+        return false;
+    for (uint32_t i = 0; i < launch->arg_count; i++)
+        if (!command_argument(code, &launch->args[i], i, shape))
+            return false;
+    return true;
+}
+
 static cuda_result command_launch(struct cuda_queue *queue, const fgpu_cmd_launch *launch,
                                   struct cuda_record *record)
 {
-    struct cuda_code *code = cuda_code_of(launch->code);
+    const struct cuda_code *code = cuda_code_of(launch->code);
+    struct cuda_guard *guard = record->slice != NULL ? cuda_guard_of(record->slice->guard) : NULL;
     struct command_launch shape = {.shared = 0};
-    cuda_result error;
+    struct command_hidden hidden = {.flag = 0};
+    cuda_result error = CUDA_SUCCESS;
 
-    if (launch->dims < 1 || launch->dims > 3 || launch->part != FGPU_LAUNCH_WHOLE ||
-        launch->arg_count != code->arg_count || !command_shape(code, launch, &shape))
+    if (!command_describe(code, launch, &shape, &hidden))
         return CUDA_ERROR_INVALID_VALUE;
-    for (uint32_t i = 0; i < launch->arg_count; i++)
-        if (!command_argument(code, &launch->args[i], i, &shape))
-            return CUDA_ERROR_INVALID_VALUE;
-    error = queue->api->launch(code->function, shape.grid[0], shape.grid[1], shape.grid[2],
-                               shape.block[0], shape.block[1], shape.block[2], shape.shared,
-                               queue->stream, shape.arguments, NULL);
+    command_hide(code, guard, &shape, &hidden);
+    if (guard != NULL)
+        error = cuda_guard_before(queue, guard);
+    if (error == CUDA_SUCCESS)
+        error = queue->api->launch(code->function, shape.grid[0], shape.grid[1], shape.grid[2],
+                                   shape.block[0], shape.block[1], shape.block[2], shape.shared,
+                                   queue->stream, shape.arguments, NULL);
     record->runs = error == CUDA_SUCCESS;
     record->spent = 1;
-    return error;
+    if (guard == NULL || error != CUDA_SUCCESS)
+        return error;
+    record->spent = 3;
+    return cuda_guard_behind(queue, record->slice);
 }
 
 /* ---- all ------------------------------------------------------------------------------------ */
@@ -306,7 +377,7 @@ cuda_result cuda_command_enqueue(struct cuda_queue *queue, const fgpu_cmd *cmd,
                                  struct cuda_record *record)
 {
     const fgpu_cmd_launch *launch = cmd->body;
-    const fgpu_cmd_copy *copy = cmd->body;
+    fgpu_cmd_copy *copy = cmd->body;
     const fgpu_cmd_fill *fill = cmd->body;
 
     switch (cmd->kind) {

@@ -55,6 +55,25 @@ void cuda_compile_say(fgpu_code_built *built, const char *text)
 
 /* ---- the cache ------------------------------------------------------------------------------ */
 
+/* Does what is compiled depend on files that nobody hands to us? Then it is not kept: they may
+ * change. Anything that looks like it counts, also in a comment. */
+static bool compile_reads_files(const fgpu_code_source *source)
+{
+    const char *at = source->text;
+
+    if (strstr(source->options, "-I") != NULL || strstr(source->options, "include") != NULL)
+        return true;
+    while ((at = strstr(at, "include")) != NULL) {
+        const char *before = at;
+        while (before > source->text && (before[-1] == ' ' || before[-1] == '\t'))
+            before--;
+        if (before > source->text && before[-1] == '#')
+            return true;
+        at++;
+    }
+    return false;
+}
+
 static bool compile_key(const struct compile *compile, struct hash128 *key)
 {
     const fgpu_code_source *source = compile->source;
@@ -274,7 +293,8 @@ fgpu_status cuda_compile(struct cuda_device *device, const fgpu_code_source *sou
     void *bytes = NULL;
     size_t size_bytes = 0;
     fgpu_status status = compile_begin(&compile, built);
-    bool keyed = status == FGPU_OK && source->cache_dir != NULL && compile_key(&compile, &key);
+    bool keyed = status == FGPU_OK && source->cache_dir != NULL && !compile_reads_files(source) &&
+                 compile_key(&compile, &key);
 
     if (keyed && compile_load(&compile, key, image)) {
         built->cached = 1;

@@ -3,6 +3,7 @@
 
 #include "dev/cuda/code.h"
 #include "dev/cuda/device.h"
+#include "dev/cuda/guard.h"
 #include "dev/cuda/mem.h"
 #include "dev/cuda/queue.h"
 
@@ -24,4 +25,12 @@ const fgpu_backend cuda_backend = {
     .poll = cuda_queue_poll,
     .sample = cuda_device_sample,
     .reason = cuda_device_reason,
+    .host_pin = cuda_mem_pin,
+    .host_unpin = cuda_mem_unpin,
+    .guard_open = cuda_guard_open,
+    .guard_close = cuda_guard_close,
+    .guard_stop = cuda_guard_stop,
+    .guard_left = cuda_guard_left,
+    .live_flag = cuda_live_flag,
+    .code_warm = cuda_guard_warm,
 };

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "dev/cuda/guard.h"
 #include "dev/cuda/sensors.h"
 #include "dev/cuda/text.h"
 #include "dev/cuda/watch.h"
@@ -76,7 +77,7 @@ static void device_fill(const struct cuda_api *api, cuda_ordinal ordinal, uint32
     info->resource_group = DEVICE_GROUP_BASE + index;
     info->valid |= FGPU_INFO_ALIGN | FGPU_INFO_RESOURCE_GROUP;
     info->memory_node = 1 + index;
-    info->queue_count = CUDA_DEVICE_QUEUES;
+    info->queue_count = CUDA_DEVICE_QUEUES - CUDA_DEVICE_COPIES;
 }
 
 static fgpu_status device_count(const struct cuda_api *api, uint32_t *count, char *why,
@@ -167,8 +168,10 @@ static void device_find_caps(struct cuda_device *device, const fgpu_backend_opti
     *caps = (fgpu_device_caps){.struct_bytes = sizeof *caps,
                                .queue_count = CUDA_DEVICE_QUEUES,
                                .copy_queue_count = CUDA_DEVICE_COPIES,
-                               .variants = 1u << FGPU_VARIANT_CUDA,
+                               .variants = 1u << FGPU_VARIANT_CUDA | 1u << FGPU_VARIANT_OPENCL,
+                               .slices = 1,
                                .suballocate = 1,
+                               .host_pins = 1,
                                .offset_align_bytes = 1,
                                .max_group_items = 1024,
                                .max_queue_commands = LIMITS_CUDA_COMMANDS,
@@ -276,16 +279,31 @@ fgpu_status cuda_device_open(const fgpu_backend_options *options, uint32_t index
     return FGPU_OK;
 }
 
+/* What was given back to the card's pool goes back to the card, for others to use: the pool itself
+ * gives it back when the host waits for the driver, which we never do. */
+static void device_close_pool(struct cuda_device *device)
+{
+    const struct cuda_api *api = device->api;
+
+    if (device->memory == NULL)
+        return;
+    if (api->pool_trim != NULL &&
+        cuda_device_settle(device, device->memory, LIMITS_CUDA_LOST_NS) == CUDA_SUCCESS)
+        (void)api->pool_trim(device->pool, 0);
+    (void)api->stream_destroy(device->memory);
+}
+
 void cuda_device_close(void *closed)
 {
     struct cuda_device *device = closed;
 
     if (device == NULL)
         return;
+    cuda_code_sweep(device, true);
     cuda_watch_destroy(device->watch);
     if (!device->leaked && cuda_device_enter(device) == CUDA_SUCCESS) {
-        if (device->memory != NULL)
-            (void)device->api->stream_destroy(device->memory);
+        cuda_pinned_fini(device);
+        device_close_pool(device);
         cuda_device_leave(device);
     }
     /* With a kernel still running the context stays until the process ends. */

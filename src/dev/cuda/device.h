@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <fastgpu/backend.h>
 #include "base/atomic.h"
+#include "base/limits.h"
 #include "base/lock.h"
 #include "base/map.h"
 #include "dev/cuda/loader.h"
@@ -20,6 +21,7 @@
 #define CUDA_DEVICE_REASON 256u
 
 struct cuda_watch;
+struct cuda_code;
 
 struct cuda_device {
     const struct cuda_api *api;
@@ -42,8 +44,11 @@ struct cuda_device {
 
     struct lock lock; /* the fields below */
     char reason[CUDA_DEVICE_REASON];
-    bool lost;   /* reason tells why */
-    bool leaked; /* a queue could not be closed */
+    bool lost;                 /* reason tells why */
+    bool leaked;               /* a queue could not be closed */
+    struct cuda_code *retired; /* freed, to be unloaded (code.h) */
+    void *pinned;              /* of guards (pinned.c), and which pages of it are in use */
+    uint64_t pinned_pages[LIMITS_CUDA_PINNED_PAGES / 64];
 };
 
 fgpu_status cuda_device_probe(const fgpu_backend_options *options, fgpu_device_info *infos,

@@ -42,8 +42,12 @@ enum cuda_error {
     CUDA_ERROR_NVLINK_UNCORRECTABLE = 220,
     CUDA_ERROR_JIT_COMPILER_NOT_FOUND = 221,
     CUDA_ERROR_UNSUPPORTED_PTX_VERSION = 222,
+    CUDA_ERROR_JIT_COMPILATION_DISABLED = 223,
+    CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY = 224,
+    CUDA_ERROR_UNSUPPORTED_DEVSIDE_SYNC = 225,
     CUDA_ERROR_CONTAINED = 226,
     CUDA_ERROR_INVALID_SOURCE = 300,
+    CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND = 302,
     CUDA_ERROR_SHARED_OBJECT_INIT_FAILED = 303,
     CUDA_ERROR_OPERATING_SYSTEM = 304,
     CUDA_ERROR_INVALID_HANDLE = 400,
@@ -53,19 +57,31 @@ enum cuda_error {
     CUDA_ERROR_ILLEGAL_ADDRESS = 700,
     CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES = 701,
     CUDA_ERROR_LAUNCH_TIMEOUT = 702,
+    CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED = 704,
     CUDA_ERROR_CONTEXT_IS_DESTROYED = 709,
     CUDA_ERROR_ASSERT = 710,
+    CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED = 712,
+    CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED = 713,
     CUDA_ERROR_HARDWARE_STACK_ERROR = 714,
     CUDA_ERROR_ILLEGAL_INSTRUCTION = 715,
     CUDA_ERROR_MISALIGNED_ADDRESS = 716,
     CUDA_ERROR_INVALID_ADDRESS_SPACE = 717,
     CUDA_ERROR_INVALID_PC = 718,
     CUDA_ERROR_LAUNCH_FAILED = 719,
+    CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE = 720,
     CUDA_ERROR_NOT_PERMITTED = 800,
     CUDA_ERROR_NOT_SUPPORTED = 801,
     CUDA_ERROR_SYSTEM_NOT_READY = 802,
     CUDA_ERROR_SYSTEM_DRIVER_MISMATCH = 803,
     CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE = 804,
+    CUDA_ERROR_MPS_CONNECTION_FAILED = 805,
+    CUDA_ERROR_MPS_RPC_FAILURE = 806,
+    CUDA_ERROR_MPS_SERVER_NOT_READY = 807,
+    CUDA_ERROR_MPS_MAX_CLIENTS_REACHED = 808,
+    CUDA_ERROR_MPS_MAX_CONNECTIONS_REACHED = 809,
+    CUDA_ERROR_MPS_CLIENT_TERMINATED = 810,
+    CUDA_ERROR_CDP_NOT_SUPPORTED = 811,
+    CUDA_ERROR_CDP_VERSION_MISMATCH = 812,
     CUDA_ERROR_UNKNOWN = 999
 };
 
@@ -93,6 +109,8 @@ enum cuda_function_attribute {
 #define CUDA_EVENT_UNTIMED 2u
 #define CUDA_POINTER_MEMORY_TYPE 2 /* of cuPointerGetAttribute */
 #define CUDA_HOSTALLOC_PORTABLE 1u
+#define CUDA_HOSTREGISTER_PORTABLE 1u
+#define CUDA_HOSTALLOC_MAPPED 2u
 #define CUDA_JIT_ERROR_LOG 5
 #define CUDA_JIT_ERROR_LOG_BYTES 6
 
@@ -119,6 +137,15 @@ struct cuda_copy_2d {
     size_t width, height;
 };
 
+/* CUmemcpyAttributes */
+struct cuda_copy_attributes {
+    int src_order;
+    int src_location[2], dst_location[2]; /* for managed memory only */
+    unsigned flags;
+};
+
+#define CUDA_COPY_ORDER_STREAM 1
+
 /* X(field, symbol, parameters): part of every driver since 12.0. */
 #define CUDA_DRIVER_REQUIRED(X)                                                                    \
     X(init, "cuInit", (unsigned flags))                                                            \
@@ -137,6 +164,8 @@ struct cuda_copy_2d {
     X(mem_alloc, "cuMemAlloc_v2", (cuda_ptr * address, size_t bytes))                              \
     X(mem_free, "cuMemFree_v2", (cuda_ptr address))                                                \
     X(host_alloc, "cuMemHostAlloc", (void **memory, size_t bytes, unsigned flags))                 \
+    X(host_register, "cuMemHostRegister_v2", (void *memory, size_t bytes, unsigned flags))         \
+    X(host_unregister, "cuMemHostUnregister", (void *memory))                                      \
     X(host_free, "cuMemFreeHost", (void *memory))                                                  \
     X(pointer_attribute, "cuPointerGetAttribute", (void *value, int which, cuda_ptr address))      \
     X(stream_create, "cuStreamCreate", (cuda_stream * stream, unsigned flags))                     \
@@ -182,7 +211,16 @@ struct cuda_copy_2d {
     X(pool_default, "cuDeviceGetDefaultMemPool", (cuda_pool * pool, cuda_ordinal device))          \
     X(pool_alloc, "cuMemAllocFromPoolAsync",                                                       \
       (cuda_ptr * address, size_t bytes, cuda_pool pool, cuda_stream stream))                      \
+    X(pool_trim, "cuMemPoolTrimTo", (cuda_pool pool, size_t keep_bytes))                           \
     X(pool_free, "cuMemFreeAsync", (cuda_ptr address, cuda_stream stream))                         \
+    X(copy_batch_12, "cuMemcpyBatchAsync",                                                         \
+      (cuda_ptr * dsts, cuda_ptr * srcs, size_t * sizes, size_t count,                             \
+       struct cuda_copy_attributes * attributes, size_t * firsts, size_t attribute_count,          \
+       size_t * failed, cuda_stream stream))                                                       \
+    X(copy_batch_13, "cuMemcpyBatchAsync_v2",                                                      \
+      (cuda_ptr * dsts, cuda_ptr * srcs, size_t * sizes, size_t count,                             \
+       struct cuda_copy_attributes * attributes, size_t * firsts, size_t attribute_count,          \
+       cuda_stream stream))                                                                        \
     X(function_load, "cuFuncLoad", (cuda_function function))                                       \
     X(function_param, "cuFuncGetParamInfo",                                                        \
       (cuda_function function, size_t index, size_t * offset, size_t * bytes))

@@ -7,7 +7,7 @@
 #include "dev/cuda/text.h"
 
 /* From the pool, once that is done; else plain. The context is current. */
-static cuda_result mem_get(const struct cuda_device *device, uint64_t bytes, cuda_ptr *address)
+cuda_result cuda_mem_get(const struct cuda_device *device, uint64_t bytes, cuda_ptr *address)
 {
     const struct cuda_api *api = device->api;
     cuda_result error;
@@ -23,7 +23,7 @@ static cuda_result mem_get(const struct cuda_device *device, uint64_t bytes, cud
     return error;
 }
 
-static void mem_put(const struct cuda_device *device, cuda_ptr address)
+void cuda_mem_put(const struct cuda_device *device, cuda_ptr address)
 {
     if (device->pool == NULL)
         (void)device->api->mem_free(address);
@@ -47,9 +47,9 @@ fgpu_status cuda_mem_alloc(void *opened, uint64_t bytes, fgpu_mem *mem)
                          (unsigned long long)device->caps.memory_bytes);
     error = cuda_device_enter(device);
     if (error == CUDA_SUCCESS) {
-        error = mem_get(device, bytes, &address);
+        error = cuda_mem_get(device, bytes, &address);
         if (error == CUDA_SUCCESS && map_put(&device->sizes, address, bytes) != FGPU_OK) {
-            mem_put(device, address);
+            cuda_mem_put(device, address);
             cuda_device_leave(device);
             return FGPU_E_NOMEM;
         }
@@ -75,6 +75,40 @@ void cuda_mem_free(void *opened, fgpu_mem mem)
     /* What a queue that never ended may still use is not given back. */
     if (device->leaked || cuda_device_enter(device) != CUDA_SUCCESS)
         return;
-    mem_put(device, mem);
+    cuda_mem_put(device, mem);
     cuda_device_leave(device);
+}
+
+fgpu_status cuda_mem_pin(void *opened, void *memory, uint64_t bytes)
+{
+    struct cuda_device *device = opened;
+    cuda_result error = cuda_device_enter(device);
+
+    if (error == CUDA_SUCCESS) {
+        error = device->api->host_register(memory, bytes, CUDA_HOSTREGISTER_PORTABLE);
+        cuda_device_leave(device);
+    }
+    if (error == CUDA_SUCCESS)
+        return FGPU_OK;
+    return error_set(cuda_text_status(error), "cuda:%u: %llu bytes cannot be pinned: %s (%d)",
+                     device->index, (unsigned long long)bytes, cuda_text_name(error), error);
+}
+
+fgpu_status cuda_mem_unpin(void *opened, void *memory)
+{
+    struct cuda_device *device = opened;
+    cuda_result error = CUDA_SUCCESS;
+
+    if (device->leaked) /* a queue that never ended may still copy */
+        return FGPU_E_DEVICE_LOST;
+    error = cuda_device_enter(device);
+    if (error == CUDA_SUCCESS) {
+        error = device->api->host_unregister(memory);
+        cuda_device_leave(device);
+    }
+    /* Nothing copies in a context that is broken, and it goes with all that is pinned in it. */
+    if (error == CUDA_SUCCESS || cuda_text_classify(error) == CUDA_TEXT_DEVICE)
+        return FGPU_OK;
+    return error_set(FGPU_E_DEVICE, "cuda:%u: memory cannot be unpinned: %s (%d)", device->index,
+                     cuda_text_name(error), error);
 }

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "dev/cuda/command.h"
+#include "dev/cuda/gather.h"
+#include "dev/cuda/guard.h"
 #include "dev/cuda/stage.h"
 #include "dev/cuda/text.h"
 #include "dev/cuda/watch.h"
@@ -63,17 +65,18 @@ static uint64_t queue_ns(float ms)
     return ms > 0 ? (uint64_t)((double)ms * 1e6) : 0;
 }
 
-/* Start and end by our clock. The driver tells only differences between events: the end of the
+/* Start and duration by our clock. The driver tells only differences between events: the end of the
  * timed command before it is where they count from, corrected by what is sure: the start lies after
- * the handing over and after that end, the end before now. */
-static void queue_time(struct cuda_queue *queue, struct cuda_record *record)
+ * the handing over and after that end, the end before now. 0: it does not tell. */
+static uint64_t queue_measure(struct cuda_queue *queue, struct cuda_record *record,
+                              uint64_t *started_ns)
 {
     float took_ms = 0, gap_ms = 0;
     uint64_t now_ns = clock_now_ns(), start_ns = record->before_ns, took_ns;
     cuda_event event = record->end;
 
     if (queue->api->event_elapsed(&took_ms, record->begin, record->end) != CUDA_SUCCESS)
-        return;
+        return 0;
     took_ns = queue_ns(took_ms);
     took_ns = took_ns != 0 ? took_ns : 1;
     if (queue->anchor_ns != 0 &&
@@ -84,19 +87,60 @@ static void queue_time(struct cuda_queue *queue, struct cuda_record *record)
         start_ns = now_ns - took_ns;
     if (start_ns < queue->anchor_ns)
         start_ns = queue->anchor_ns;
-    record->result->timed = 1;
-    record->result->start_ns = start_ns;
-    record->result->end_ns = start_ns + took_ns;
     record->end = queue->anchor; /* may be NULL: made when next needed */
     queue->anchor = event;
     queue->anchor_ns = start_ns + took_ns;
+    *started_ns = start_ns;
+    return took_ns;
+}
+
+/* The share of one in the time of its group, which the first of them asks for. */
+static void queue_time_share(struct cuda_queue *queue, const struct cuda_record *record)
+{
+    struct cuda_record *last = cuda_queue_record(queue, record->group);
+    double each;
+
+    if (record->share_begin == 0) {
+        bool told = last->timed && last->event != NULL && last->status == FGPU_OK;
+        queue->group_took_ns = told ? queue_measure(queue, last, &queue->group_start_ns) : 0;
+    }
+    if (queue->group_took_ns == 0)
+        return;
+    each = (double)queue->group_took_ns / (double)record->share_all;
+    record->result->timed = 1;
+    record->result->start_ns =
+        queue->group_start_ns + (uint64_t)(each * (double)record->share_begin);
+    record->result->end_ns = queue->group_start_ns + (uint64_t)(each * (double)record->share_end);
+}
+
+static void queue_time(struct cuda_queue *queue, struct cuda_record *record)
+{
+    uint64_t start_ns = 0, took_ns = 0;
+
+    if (record->group != 0) {
+        queue_time_share(queue, record);
+        return;
+    }
+    if (record->event != NULL && record->status == FGPU_OK)
+        took_ns = queue_measure(queue, record, &start_ns);
+    if (took_ns == 0)
+        return;
+    record->result->timed = 1;
+    record->result->start_ns = start_ns;
+    record->result->end_ns = start_ns + took_ns;
 }
 
 static void queue_retire(struct cuda_queue *queue, struct cuda_record *record)
 {
-    record->result->status = record->status;
-    record->result->timed = 0;
-    if (record->timed && record->event != NULL && record->status == FGPU_OK)
+    if (!record->part) {
+        record->result->status = record->status;
+        record->result->timed = 0;
+        if (record->slice != NULL)
+            record->slice->left = cuda_guard_left(queue->device, record->slice->guard,
+                                                  record->slice->first, record->slice->count);
+        queue->told++;
+    }
+    if (record->timed)
         queue_time(queue, record);
     free(record->calls);
     record->calls = NULL;
@@ -119,9 +163,15 @@ static void queue_harvest(struct cuda_queue *queue)
         queue_retire(queue, record);
         queue->reported++;
     }
+    /* The places of those that never ran may now be taken again: nobody may look there any more. */
+    if (queue->reported > finished)
+        cuda_watch_pass(queue, queue->reported);
     if (error != CUDA_SUCCESS)
-        queue_break(queue, error, "execution", queue->reported + 1);
+        queue_break(queue, error, "execution", queue->told + 1);
 }
+
+static void queue_cover(struct cuda_queue *queue);
+static void queue_continue(struct cuda_queue *queue);
 
 fgpu_status cuda_queue_poll(void *polled, uint64_t *number)
 {
@@ -131,12 +181,13 @@ fgpu_status cuda_queue_poll(void *polled, uint64_t *number)
         cuda_result error = cuda_device_enter(queue->device);
         if (error == CUDA_SUCCESS) {
             queue_harvest(queue);
+            queue_continue(queue);
             cuda_device_leave(queue->device);
         } else {
-            queue_break(queue, error, "completion", queue->reported + 1);
+            queue_break(queue, error, "completion", queue->told + 1);
         }
     }
-    *number = queue->reported;
+    *number = queue->told;
     return queue->status;
 }
 
@@ -170,17 +221,17 @@ static bool queue_fail(struct cuda_queue *queue, struct cuda_record *record, cud
         if (!queue_refuse(queue))
             return false;
         if (queue->given_up >= LIMITS_CUDA_GIVEN_UP) {
-            queue_break(queue, error, "submission", record->number);
+            queue_break(queue, error, "submission", queue->taken + 1);
             return false;
         }
     } else if (class == CUDA_TEXT_DEVICE) {
-        queue_break(queue, error, "submission", record->number);
+        queue_break(queue, error, "submission", queue->taken + 1);
         return record->runs; /* then it counts as taken: it may have had an effect */
     }
     record->status = cuda_text_status(error);
     queue->skip = true;
     cuda_device_note(queue->device, false, "cuda:%u, queue %u: command %llu was refused: %s (%d)",
-                     queue->device->index, queue->index, (unsigned long long)record->number,
+                     queue->device->index, queue->index, (unsigned long long)queue->taken + 1,
                      cuda_text_name(error), error);
     return true;
 }
@@ -193,6 +244,22 @@ static cuda_result queue_mark(struct cuda_queue *queue, cuda_event *event, unsig
     if (*event == NULL)
         error = queue->api->event_create(event, flags);
     return error == CUDA_SUCCESS ? queue->api->event_record(*event, queue->stream) : error;
+}
+
+/* The event behind a command: one with times, or where somebody waits for it. If events find no
+ * room, one of a later command covers it: then only an error of the device is one. */
+static cuda_result queue_finish(struct cuda_queue *queue, struct cuda_record *record, bool notify)
+{
+    cuda_result error = CUDA_SUCCESS;
+
+    if (record->timed) {
+        error = queue_mark(queue, &record->end, CUDA_EVENT_TIMED);
+        record->event = error == CUDA_SUCCESS ? record->end : NULL;
+    } else if (notify) {
+        error = queue_mark(queue, &record->mark, CUDA_EVENT_UNTIMED);
+        record->event = error == CUDA_SUCCESS ? record->mark : NULL;
+    }
+    return cuda_text_classify(error) == CUDA_TEXT_DEVICE ? error : CUDA_SUCCESS;
 }
 
 static cuda_result queue_enqueue(struct cuda_queue *queue, const fgpu_cmd *cmd,
@@ -208,29 +275,69 @@ static cuda_result queue_enqueue(struct cuda_queue *queue, const fgpu_cmd *cmd,
         error = cuda_command_enqueue(queue, cmd, record);
     if (error != CUDA_SUCCESS || !record->runs)
         return error;
-    if (record->timed) {
-        error = queue_mark(queue, &record->end, CUDA_EVENT_TIMED);
-        record->event = error == CUDA_SUCCESS ? record->end : NULL;
-    } else if ((cmd->flags & FGPU_CMD_NOTIFY) != 0) {
-        error = queue_mark(queue, &record->mark, CUDA_EVENT_UNTIMED);
-        record->event = error == CUDA_SUCCESS ? record->mark : NULL;
+    if (record->part) { /* its end will have the times */
+        queue->job.timed = record->timed;
+        queue->job.before_ns = record->before_ns;
+        if (record->timed) {
+            queue->job.begin = record->begin;
+            record->begin = NULL;
+        }
+        record->timed = false;
     }
-    /* It runs; if events find no room, one of a later command covers it. */
-    return cuda_text_classify(error) == CUDA_TEXT_DEVICE ? error : CUDA_SUCCESS;
+    return queue_finish(queue, record, record->part || (cmd->flags & FGPU_CMD_NOTIFY) != 0);
+}
+
+static void queue_clear(struct cuda_record *record, uint64_t number, fgpu_cmd_result *result)
+{
+    record->number = number;
+    record->result = result;
+    record->slice = NULL;
+    record->event = NULL;
+    record->status = FGPU_OK;
+    record->runs = false;
+    record->timed = false;
+    record->part = false;
+    record->group = 0;
+    record->spent = 0;
+}
+
+/* The place of the next number, for a command with this result. */
+static struct cuda_record *queue_next(struct cuda_queue *queue, fgpu_cmd_result *result)
+{
+    struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1);
+
+    queue_clear(record, queue->accepted + 1, result);
+    return record;
+}
+
+static void queue_take(struct cuda_queue *queue, struct cuda_record *record)
+{
+    record->spent += QUEUE_EVENTS;
+    queue->spent += record->spent;
+    queue->accepted++;
+    if (record->runs)
+        queue->running = record->number;
+    if (record->event != NULL)
+        atomic_store_seqcst_u64(&queue->armed, record->number);
+}
+
+/* The command as a slice with a guard, or NULL. */
+static fgpu_cmd_slice *queue_slice(const fgpu_cmd *cmd)
+{
+    fgpu_cmd_slice *slice = cmd->body;
+
+    if (cmd->kind != FGPU_CMD_LAUNCH || slice->launch.part != FGPU_LAUNCH_SLICE)
+        return NULL;
+    return slice->guard != 0 ? slice : NULL;
 }
 
 /* Takes one command; false when it must be tried again or the queue has ended. */
 static bool queue_accept(struct cuda_queue *queue, const fgpu_cmd *cmd)
 {
-    struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1);
+    struct cuda_record *record = queue_next(queue, cmd->body);
 
-    record->number = queue->accepted + 1;
-    record->result = cmd->body;
-    record->event = NULL;
-    record->status = FGPU_OK;
-    record->runs = false;
-    record->spent = 0;
     record->timed = (cmd->flags & FGPU_CMD_TIMED) != 0;
+    record->slice = queue_slice(cmd);
     if (cmd->kind == FGPU_CMD_FENCE) {
         queue->skip = false;
     } else if (queue->skip && (cmd->flags & FGPU_CMD_CHAINED) != 0) {
@@ -242,14 +349,141 @@ static bool queue_accept(struct cuda_queue *queue, const fgpu_cmd *cmd)
         if (error == CUDA_SUCCESS)
             queue->refusals = queue->given_up = 0;
     }
-    record->spent += QUEUE_EVENTS;
-    queue->spent += record->spent;
-    queue->accepted++;
-    if (record->runs)
-        queue->running = record->number;
-    if (record->event != NULL)
-        atomic_store_seqcst_u64(&queue->armed, record->number);
+    queue_take(queue, record);
+    queue->taken++;
     return true;
+}
+
+/* Copies as one: their records, all but the last without anything of their own. */
+static struct cuda_record *queue_group(struct cuda_queue *queue, const fgpu_cmd *cmds,
+                                       uint32_t count)
+{
+    uint64_t all = 0, at = 0, group = queue->accepted + count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const fgpu_cmd_copy *copy = cmds[i].body;
+        all += copy->row_bytes * copy->rows;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const fgpu_cmd_copy *copy = cmds[i].body;
+        struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1 + i);
+        queue_clear(record, queue->accepted + 1 + i, cmds[i].body);
+        record->timed = true;
+        record->group = group;
+        record->share_all = all;
+        record->share_begin = at;
+        at += copy->row_bytes * copy->rows;
+        record->share_end = at;
+    }
+    return cuda_queue_record(queue, group);
+}
+
+static cuda_result queue_enqueue_group(struct cuda_queue *queue, const fgpu_cmd *cmds,
+                                       uint32_t count, struct cuda_record *last)
+{
+    cuda_result error;
+
+    last->before_ns = clock_now_ns();
+    error = queue_mark(queue, &last->begin, CUDA_EVENT_TIMED);
+    if (error == CUDA_SUCCESS)
+        error = cuda_gather(queue, cmds, count, last);
+    return error == CUDA_SUCCESS ? queue_finish(queue, last, true) : error;
+}
+
+/* Takes copies as one; false: nothing was handed over, and they are to be tried one by one. */
+static bool queue_accept_group(struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count)
+{
+    struct cuda_record *last = queue_group(queue, cmds, count);
+    cuda_result error = queue_enqueue_group(queue, cmds, count, last);
+
+    if (error != CUDA_SUCCESS && !last->runs) {
+        free(last->calls);
+        last->calls = NULL;
+        return false;
+    }
+    if (cuda_text_classify(error) == CUDA_TEXT_DEVICE)
+        queue_break(queue, error, "submission", queue->taken + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1);
+        record->runs = true;
+        record->status = error == CUDA_SUCCESS ? FGPU_OK : cuda_text_status(error);
+        queue_take(queue, record);
+        queue->taken++;
+    }
+    queue->skip = error != CUDA_SUCCESS;
+    queue->refusals = queue->given_up = 0;
+    return true;
+}
+
+/* Has the queue room for one more record? Where nothing is in flight, calls are not counted. */
+static bool queue_has_room(const struct cuda_queue *queue)
+{
+    return queue->accepted - queue->reported < LIMITS_CUDA_COMMANDS &&
+           (queue->spent < LIMITS_CUDA_CALLS || cuda_queue_over(queue));
+}
+
+/* One more part of the copy that is under way; false when the queue has ended. */
+static bool queue_continue_one(struct cuda_queue *queue)
+{
+    struct cuda_record *record = queue_next(queue, &queue->job.copy->result);
+    cuda_result error = cuda_stage_more(queue, record);
+
+    if (error == CUDA_SUCCESS && !record->part && queue->job.timed) {
+        if (record->begin != NULL)
+            (void)queue->api->event_destroy(record->begin);
+        record->begin = queue->job.begin;
+        record->before_ns = queue->job.before_ns;
+        queue->job.begin = NULL;
+        record->timed = true;
+    }
+    if (error == CUDA_SUCCESS)
+        error = queue_finish(queue, record, true);
+    if (cuda_text_classify(error) == CUDA_TEXT_DEVICE) {
+        queue_break(queue, error, "submission", queue->taken);
+        return false;
+    }
+    if (error != CUDA_SUCCESS) { /* the rest is not tried: parts of it have come */
+        record->part = false;
+        record->status = cuda_text_status(error);
+        queue->skip = true;
+    }
+    if (!record->part)
+        queue->job.copy = NULL;
+    queue_take(queue, record);
+    return true;
+}
+
+/* Hands over more of a copy that is handed over in parts, as far as there is room. */
+static void queue_continue(struct cuda_queue *queue)
+{
+    uint64_t running = queue->running;
+
+    while (queue->job.copy != NULL && queue->status == FGPU_OK && queue_has_room(queue) &&
+           queue_continue_one(queue))
+        continue;
+    if (queue->running > running) {
+        queue_cover(queue);
+        cuda_watch_wake(queue->device->watch);
+    }
+}
+
+/* Takes some of the commands: those that could go as one, or one. Returns how many. */
+static uint32_t queue_accept_some(struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count)
+{
+    uint64_t places = LIMITS_CUDA_COMMANDS - (queue->accepted - queue->reported);
+    bool apart = false;
+    uint32_t run =
+        cuda_gather_count(queue, cmds, count < places ? count : (uint32_t)places, &apart);
+    uint32_t taken = 0;
+
+    if (apart && queue_accept_group(queue, cmds, run))
+        return run;
+    do {
+        if (queue->status != FGPU_OK || queue->job.copy != NULL || !queue_has_room(queue) ||
+            !queue_accept(queue, &cmds[taken]))
+            break;
+    } while (++taken < run);
+    return taken;
 }
 
 /* Sees to it that an event tells when the newest running command is over. */
@@ -267,7 +501,7 @@ static void queue_cover(struct cuda_queue *queue)
         queue_nap(QUEUE_NAP_NS);
     }
     if (error != CUDA_SUCCESS) {
-        queue_break(queue, error, "marking the end", record->number);
+        queue_break(queue, error, "marking the end", queue->taken);
         return;
     }
     record->event = record->mark;
@@ -277,7 +511,7 @@ static void queue_cover(struct cuda_queue *queue)
 uint32_t cuda_queue_submit(void *submitted, const fgpu_cmd *cmds, uint32_t count, uint64_t *last)
 {
     struct cuda_queue *queue = submitted;
-    uint64_t before = queue->accepted, running = queue->running;
+    uint64_t before = queue->taken, running = queue->running;
     cuda_result error = CUDA_SUCCESS;
 
     *last = before;
@@ -288,20 +522,20 @@ uint32_t cuda_queue_submit(void *submitted, const fgpu_cmd *cmds, uint32_t count
         queue_break(queue, error, "submission", before + 1);
         return 0;
     }
-    for (uint32_t i = 0; i < count && queue->status == FGPU_OK; i++)
-        if (queue->accepted - queue->reported >= LIMITS_CUDA_COMMANDS ||
-            (queue->spent >= LIMITS_CUDA_CALLS && !cuda_queue_over(queue)) ||
-            !queue_accept(queue, &cmds[i]))
-            break;
+    queue_continue(queue);
+    for (uint32_t i = 0, some = 1; i < count && some > 0 && queue->status == FGPU_OK; i += some)
+        some = queue->job.copy == NULL && queue_has_room(queue)
+                   ? queue_accept_some(queue, &cmds[i], count - i)
+                   : 0;
     if (queue->running > running)
         queue_cover(queue);
     cuda_device_leave(queue->device);
     if (queue->running > running)
         cuda_watch_wake(queue->device->watch);
-    *last = queue->accepted;
-    if (queue->accepted > before && cuda_queue_over(queue))
+    *last = queue->taken;
+    if (queue->taken > before && cuda_queue_over(queue))
         queue_ring(queue);
-    return (uint32_t)(queue->accepted - before);
+    return (uint32_t)(queue->taken - before);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -322,6 +556,9 @@ fgpu_status cuda_queue_open(void *opened, uint32_t index, void **queue)
     error = cuda_device_enter(device);
     if (error == CUDA_SUCCESS) {
         error = made->api->stream_create(&made->stream, CUDA_STREAM_NON_BLOCKING);
+        /* Now, because it may wait for all that runs; the others have no use for it in a pool. */
+        if (error == CUDA_SUCCESS && index >= CUDA_DEVICE_QUEUES - CUDA_DEVICE_COPIES)
+            (void)cuda_stage_ready(made); /* else when it is needed */
         cuda_device_leave(device);
     }
     if (error != CUDA_SUCCESS) {
@@ -337,7 +574,7 @@ fgpu_status cuda_queue_open(void *opened, uint32_t index, void **queue)
 /* Has all of it ended, and is no staging function at work? */
 static bool queue_quiet(const struct cuda_queue *queue)
 {
-    bool ended = cuda_queue_over(queue) || queue->status != FGPU_OK;
+    bool ended = (cuda_queue_over(queue) && queue->job.copy == NULL) || queue->status != FGPU_OK;
 
     return ended && atomic_load_seqcst_u32(&queue->inside) == 0;
 }
@@ -356,8 +593,8 @@ static bool queue_drain(struct cuda_queue *queue)
             atomic_store_seqcst_u32(&queue->dead, 1);
         if (queue_quiet(queue))
             return true;
-        if (number != before) {
-            before = number;
+        if (queue->reported != before) {
+            before = queue->reported;
             progress_ns = clock_now_ns();
         }
         if (clock_now_ns() - progress_ns > limit_ns)
@@ -389,6 +626,8 @@ static void queue_free_records(struct cuda_queue *queue)
     }
     if (queue->anchor != NULL)
         (void)queue->api->event_destroy(queue->anchor);
+    if (queue->job.begin != NULL)
+        (void)queue->api->event_destroy(queue->job.begin);
 }
 
 void cuda_queue_close(void *closed)

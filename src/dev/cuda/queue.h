@@ -17,6 +17,7 @@
 struct cuda_record {
     uint64_t number;
     fgpu_cmd_result *result;
+    fgpu_cmd_slice *slice; /* the same, where a guard is to be asked; else NULL */
     cuda_event mark;       /* untimed; made when first needed, as the two below */
     cuda_event begin, end; /* timed */
     cuda_event event;      /* of the three, what tells that it is over; NULL: a later one does */
@@ -25,6 +26,18 @@ struct cuda_record {
     uint32_t spent;        /* calls of the driver, about */
     int32_t status;        /* of the command, unless the stream breaks */
     bool runs;             /* something was handed over; else it is over when those before it are */
+    bool timed;
+    uint64_t share_begin, share_end, share_all; /* bytes of a group of copies; 0: of none */
+    uint64_t group;                             /* number of the last of the group */
+    bool part; /* of a copy that a later record ends: it has no number of its own for the pool */
+};
+
+/* A copy that is handed over in parts: see stage.h. */
+struct cuda_job {
+    fgpu_cmd_copy *copy; /* NULL: there is none */
+    uint64_t next;       /* piece */
+    cuda_event begin;    /* where it is timed: its start */
+    uint64_t before_ns;
     bool timed;
 };
 
@@ -35,14 +48,19 @@ struct cuda_queue {
     uint32_t index;
 
     /* submit and poll */
-    uint64_t accepted;
+    uint64_t taken;    /* the pool's numbers: accepted by submit ... */
+    uint64_t told;     /* ... and told by poll */
+    uint64_t accepted; /* the same in records: a copy in parts has several */
     uint64_t reported;
-    uint64_t running;   /* number of the newest command that runs or ran */
-    fgpu_status status; /* sticky */
-    bool skip;          /* chained commands are skipped */
-    uint32_t spent;     /* by what is in flight */
-    uint32_t refusals;  /* in a row, of one command, with nothing in flight */
-    uint32_t given_up;  /* commands in a row that were refused too often */
+    uint64_t running;                       /* number of the newest command that runs or ran */
+    fgpu_status status;                     /* sticky */
+    bool no_batch;                          /* the driver has no call for many copies */
+    uint64_t group_start_ns, group_took_ns; /* of the group that is retired now; took 0: unknown */
+    bool skip;                              /* chained commands are skipped */
+    uint32_t spent;                         /* by what is in flight */
+    uint32_t refusals;                      /* in a row, of one command, with nothing in flight */
+    uint32_t given_up;                      /* commands in a row that were refused too often */
+    struct cuda_job job;                    /* while there is one, nothing else is accepted */
     char *stage;        /* pinned, LIMITS_CUDA_STAGE_BYTES; NULL: not needed yet */
     cuda_event anchor;  /* the end of the newest timed command ... */
     uint64_t anchor_ns; /* ... by our clock; 0: there is none */
@@ -50,7 +68,7 @@ struct cuda_queue {
     /* also the watching thread */
     _Alignas(LIMITS_CACHE_LINE) struct lock watch_lock; /* asking events, and `finished` */
     _Atomic uint64_t armed;    /* number of the newest command with an event */
-    _Atomic uint64_t finished; /* newest command known to be over; at most `armed` */
+    _Atomic uint64_t finished; /* newest command known to be over */
     _Atomic int32_t error;     /* CUDA_SUCCESS, or the first that an event told */
     uint64_t rung;             /* the watching thread's: what it has rung for */
     bool rung_error;

@@ -119,34 +119,57 @@ static struct stage_call stage_call(struct cuda_queue *queue, const fgpu_cmd_cop
     return call;
 }
 
-cuda_result cuda_stage_copy(struct cuda_queue *queue, const fgpu_cmd_copy *copy,
-                            struct cuda_record *record)
+cuda_result cuda_stage_ready(struct cuda_queue *queue)
 {
+    void *stage = NULL;
+    cuda_result error;
+
+    if (queue->stage != NULL)
+        return CUDA_SUCCESS;
+    error = queue->api->host_alloc(&stage, LIMITS_CUDA_STAGE_BYTES, CUDA_HOSTALLOC_PORTABLE);
+    if (error == CUDA_SUCCESS)
+        queue->stage = stage;
+    return error;
+}
+
+cuda_result cuda_stage_more(struct cuda_queue *queue, struct cuda_record *record)
+{
+    const fgpu_cmd_copy *copy = queue->job.copy;
     uint64_t card_pitch = copy->dst_is_host != 0 ? copy->src_pitch_bytes : copy->dst_pitch_bytes;
     struct stage_cut cut = stage_cut(queue, copy, card_pitch);
+    uint64_t first = queue->job.next, count = cut.pieces - first;
     struct stage_call *calls = NULL;
     cuda_result error = CUDA_SUCCESS;
 
-    if (cut.pieces == 0)
-        return CUDA_SUCCESS; /* no rows */
-    if (cut.pieces > LIMITS_CUDA_PIECES && !cuda_queue_over(queue))
-        return CUDA_ERROR_NOT_READY;
-    if (queue->stage == NULL) {
-        void *stage = NULL;
-        error = queue->api->host_alloc(&stage, LIMITS_CUDA_STAGE_BYTES, CUDA_HOSTALLOC_PORTABLE);
-        if (error != CUDA_SUCCESS)
-            return error;
-        queue->stage = stage;
-    }
-    calls = calloc(cut.pieces, sizeof *calls);
+    if (count > LIMITS_CUDA_PIECES)
+        count = LIMITS_CUDA_PIECES;
+    if (count == 0) /* no rows */
+        return CUDA_SUCCESS;
+    calls = calloc(count, sizeof *calls);
     if (calls == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
     record->calls = calls;
-    record->spent = (uint32_t)cut.pieces * 2;
-    for (uint64_t i = 0; i < cut.pieces && error == CUDA_SUCCESS; i++) {
-        calls[i] = stage_call(queue, copy, &cut, i);
+    record->spent = (uint32_t)count * 2;
+    for (uint64_t i = 0; i < count && error == CUDA_SUCCESS; i++) {
+        calls[i] = stage_call(queue, copy, &cut, first + i);
         error = stage_piece(queue, &calls[i], record);
     }
+    queue->job.next = first + count;
+    record->part = error == CUDA_SUCCESS && queue->job.next < cut.pieces;
+    return error;
+}
+
+cuda_result cuda_stage_copy(struct cuda_queue *queue, fgpu_cmd_copy *copy,
+                            struct cuda_record *record)
+{
+    cuda_result error = cuda_stage_ready(queue);
+
+    if (error != CUDA_SUCCESS)
+        return error;
+    queue->job = (struct cuda_job){.copy = copy};
+    error = cuda_stage_more(queue, record);
+    if (!record->part)
+        queue->job.copy = NULL;
     return error;
 }
 

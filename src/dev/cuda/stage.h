@@ -15,9 +15,16 @@
 bool cuda_stage_pinned(const struct cuda_api *api, const void *memory, uint64_t bytes);
 
 /* Hands over a copy with one side in host memory; record->calls then holds what its functions need.
- * CUDA_ERROR_NOT_READY: too many pieces as long as others are in flight. The context is current. */
-cuda_result cuda_stage_copy(struct cuda_queue *queue, const fgpu_cmd_copy *copy,
+ * A stream takes 1024 calls before enqueueing waits, so of many pieces only the first are handed
+ * over: then record->part is set, and queue->job says what is left. The context is current. */
+cuda_result cuda_stage_copy(struct cuda_queue *queue, fgpu_cmd_copy *copy,
                             struct cuda_record *record);
+
+/* The next pieces of queue->job; record->part: not yet all. */
+cuda_result cuda_stage_more(struct cuda_queue *queue, struct cuda_record *record);
+
+/* The pinned memory is there. May wait for what runs on the card; the context is current. */
+cuda_result cuda_stage_ready(struct cuda_queue *queue);
 
 /* Pinned memory of the queue; the context is current. */
 void cuda_stage_free(struct cuda_queue *queue);

@@ -24,8 +24,12 @@
     X(CUDA_ERROR_NVLINK_UNCORRECTABLE, DEVICE, E_DEVICE_LOST, "NVLink error")                      \
     X(CUDA_ERROR_JIT_COMPILER_NOT_FOUND, COMMAND, E_BUILD, "")                                     \
     X(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, COMMAND, E_BUILD, "")                                    \
+    X(CUDA_ERROR_JIT_COMPILATION_DISABLED, COMMAND, E_BUILD, "")                                   \
+    X(CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY, COMMAND, E_UNSUPPORTED, "")                            \
+    X(CUDA_ERROR_UNSUPPORTED_DEVSIDE_SYNC, COMMAND, E_BUILD, "")                                   \
     X(CUDA_ERROR_CONTAINED, DEVICE, E_DEVICE_LOST, "hardware error, contained")                    \
     X(CUDA_ERROR_INVALID_SOURCE, COMMAND, E_BUILD, "")                                             \
+    X(CUDA_ERROR_SHARED_OBJECT_SYMBOL_NOT_FOUND, DEVICE, E_DEVICE, "")                             \
     X(CUDA_ERROR_SHARED_OBJECT_INIT_FAILED, DEVICE, E_DEVICE, "")                                  \
     X(CUDA_ERROR_OPERATING_SYSTEM, DEVICE, E_DEVICE, "")                                           \
     X(CUDA_ERROR_INVALID_HANDLE, DEVICE, E_DEVICE_LOST, "")                                        \
@@ -37,8 +41,11 @@
     X(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, COMMAND, E_INVAL, "")                                    \
     X(CUDA_ERROR_LAUNCH_TIMEOUT, DEVICE, E_DEVICE_LOST,                                            \
       "a kernel ran longer than the system allows")                                                \
+    X(CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED, COMMAND, E_INVAL, "")                                \
     X(CUDA_ERROR_CONTEXT_IS_DESTROYED, DEVICE, E_DEVICE_LOST, "")                                  \
     X(CUDA_ERROR_ASSERT, DEVICE, E_DEVICE_LOST, "an assertion in a kernel failed")                 \
+    X(CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED, COMMAND, E_INVAL, "")                             \
+    X(CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED, COMMAND, E_INVAL, "")                                 \
     X(CUDA_ERROR_HARDWARE_STACK_ERROR, DEVICE, E_DEVICE_LOST, "a kernel broke its stack")          \
     X(CUDA_ERROR_ILLEGAL_INSTRUCTION, DEVICE, E_DEVICE_LOST, "illegal instruction in a kernel")    \
     X(CUDA_ERROR_MISALIGNED_ADDRESS, DEVICE, E_DEVICE_LOST,                                        \
@@ -47,11 +54,23 @@
       "a kernel used an address of another memory space")                                          \
     X(CUDA_ERROR_INVALID_PC, DEVICE, E_DEVICE_LOST, "a kernel jumped to nowhere")                  \
     X(CUDA_ERROR_LAUNCH_FAILED, DEVICE, E_DEVICE_LOST, "a kernel failed")                          \
+    X(CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, COMMAND, E_INVAL, "")                               \
     X(CUDA_ERROR_NOT_PERMITTED, COMMAND, E_UNSUPPORTED, "")                                        \
     X(CUDA_ERROR_NOT_SUPPORTED, COMMAND, E_UNSUPPORTED, "")                                        \
     X(CUDA_ERROR_SYSTEM_NOT_READY, DEVICE, E_DEVICE, "")                                           \
     X(CUDA_ERROR_SYSTEM_DRIVER_MISMATCH, DEVICE, E_DEVICE, "")                                     \
     X(CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE, DEVICE, E_DEVICE, "")                             \
+    X(CUDA_ERROR_MPS_CONNECTION_FAILED, DEVICE, E_DEVICE, "the MPS server cannot be reached")      \
+    X(CUDA_ERROR_MPS_RPC_FAILURE, DEVICE, E_DEVICE_LOST, "talking to the MPS server failed")       \
+    X(CUDA_ERROR_MPS_SERVER_NOT_READY, DEVICE, E_DEVICE,                                           \
+      "the MPS server is not ready for new clients")                                               \
+    X(CUDA_ERROR_MPS_MAX_CLIENTS_REACHED, DEVICE, E_DEVICE, "the MPS server has no client left")   \
+    X(CUDA_ERROR_MPS_MAX_CONNECTIONS_REACHED, DEVICE, E_DEVICE,                                    \
+      "the MPS server has no connection left")                                                     \
+    X(CUDA_ERROR_MPS_CLIENT_TERMINATED, DEVICE, E_DEVICE_LOST,                                     \
+      "the MPS server has ended this client")                                                      \
+    X(CUDA_ERROR_CDP_NOT_SUPPORTED, COMMAND, E_UNSUPPORTED, "")                                    \
+    X(CUDA_ERROR_CDP_VERSION_MISMATCH, COMMAND, E_BUILD, "")                                       \
     X(CUDA_ERROR_UNKNOWN, DEVICE, E_DEVICE_LOST, "the driver gives no reason")
 
 const char *cuda_text_name(cuda_result error)

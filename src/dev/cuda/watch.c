@@ -54,6 +54,14 @@ void cuda_watch_advance(struct cuda_queue *queue)
     lock_release(&queue->watch_lock);
 }
 
+void cuda_watch_pass(struct cuda_queue *queue, uint64_t number)
+{
+    lock_acquire(&queue->watch_lock);
+    if (atomic_load_relaxed_u64(&queue->finished) < number)
+        atomic_store_release_u64(&queue->finished, number);
+    lock_release(&queue->watch_lock);
+}
+
 /* What a look at all queues has shown. */
 struct watch_look {
     bool flying; /* something is in flight */
@@ -143,6 +151,19 @@ void cuda_watch_wake(struct cuda_watch *watch)
         return;
     (void)atomic_add_seqcst_u32(&watch->calls, 1);
     (void)futex_wake(&watch->calls, 1);
+}
+
+bool cuda_watch_idle(struct cuda_watch *watch)
+{
+    bool idle = true;
+
+    lock_acquire(&watch->lock);
+    for (uint32_t i = 0; i < CUDA_DEVICE_QUEUES; i++)
+        if (watch->queues[i] != NULL)
+            idle = idle && atomic_load_acquire_u64(&watch->queues[i]->finished) >=
+                               atomic_load_seqcst_u64(&watch->queues[i]->armed);
+    lock_release(&watch->lock);
+    return idle;
 }
 
 void cuda_watch_add(struct cuda_watch *watch, struct cuda_queue *queue)

@@ -20,6 +20,12 @@ void cuda_watch_remove(struct cuda_watch *watch, struct cuda_queue *queue);
 /* Something new is in flight. */
 void cuda_watch_wake(struct cuda_watch *watch);
 
+/* Is nothing in flight on the device? A guess while others submit. */
+bool cuda_watch_idle(struct cuda_watch *watch);
+
+/* All up to `number` are over: their places will not be looked at any more. Queue's thread. */
+void cuda_watch_pass(struct cuda_queue *queue, uint64_t number);
+
 /* Asks the events: raises `finished`, or keeps the error. The context is current. */
 void cuda_watch_advance(struct cuda_queue *queue);
 

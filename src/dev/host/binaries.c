@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/assert.h"
-#include "base/atomic.h"
 #include "base/limits.h"
 
 #define CACHE_MAGIC UINT64_C(0x314e494243555046) /* "FPUCBIN1" */
@@ -135,7 +134,6 @@ fgpu_status binaries_load(const char *folder, struct hash128 key, void **bytes, 
 fgpu_status binaries_store(const char *folder, struct hash128 key, const void *bytes,
                            size_t size_bytes)
 {
-    static _Atomic uint32_t stores;
     char path[CACHE_PATH];
     char temporary[CACHE_PATH + 32];
     struct cache_header header;
@@ -145,9 +143,9 @@ fgpu_status binaries_store(const char *folder, struct hash128 key, const void *b
     if (size_bytes == 0 || size_bytes > LIMITS_BINARY_BYTES ||
         binaries_path(folder, key, path, sizeof(path)) != FGPU_OK)
         return FGPU_E_RANGE;
-    (void)snprintf(temporary, sizeof(temporary), "%s.%ld.%u", path, (long)getpid(),
-                   atomic_add_relaxed_u32(&stores, 1));
-    file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    /* Drawn: containers that share a folder have the same process numbers. */
+    (void)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
+    file = mkostemp(temporary, O_CLOEXEC);
     if (file < 0)
         return FGPU_E_IO;
     header = cache_make_header(key, bytes, size_bytes);

@@ -21,7 +21,8 @@ struct fault_device {
     struct rng build_rng;
     _Atomic uint64_t taken; /* commands of all queues */
     _Atomic uint32_t lost;
-    struct slow_timer timer; /* started where it is slow */
+    struct slow_timer timer; /* started where it is slow, or its link paced */
+    struct slow_link link;
 };
 
 /* A command that fails, and the body that is told of it. */
@@ -130,6 +131,7 @@ static fgpu_status fault_queue_open(void *device, uint32_t index, void **queue)
         }
         made->slow->factor = fault->faults.slow_factor[fault->index];
         made->slow->timer = &fault->timer;
+        made->slow->link = &fault->link;
     }
     status = layer_queue_open(&fault->base, index, &made->base);
     if (status != FGPU_OK) {
@@ -366,7 +368,9 @@ fgpu_status layer_fault_wrap(struct layer_device *device, const fgpu_doorbell *b
     rng_init(&fault->build_rng, faults->seed * 1000003 + index * 1009ull + 500001);
     if (faults->lose_after[index] == 0)
         atomic_store_relaxed_u32(&fault->lost, 1);
-    if (faults->slow_factor[index] > 1 && slow_timer_start(&fault->timer, bell) != FGPU_OK) {
+    fault->link.rate = faults->link_rate[index];
+    if ((faults->slow_factor[index] > 1 || fault->link.rate > 0) &&
+        slow_timer_start(&fault->timer, bell) != FGPU_OK) {
         alloc_put(NULL, fault, sizeof *fault);
         return error_set(FGPU_E_SYSTEM, "fault layer: no thread that holds results up");
     }

@@ -10,6 +10,8 @@
 
 #define FAULTS_ITEM_BYTES 64
 #define FAULTS_SLOW_MAX 1000.0
+#define FAULTS_LINK_MIN 0.001 /* MB/s */
+#define FAULTS_LINK_MAX 1e6
 
 _Static_assert(LIMITS_DEVICES <= 64, "devices that are named are bits of a word");
 
@@ -80,21 +82,42 @@ static fgpu_status faults_lose(const struct faults_item *item, struct faults *fa
     return FGPU_OK;
 }
 
-static fgpu_status faults_slow(const struct faults_item *item, struct faults *faults)
+/* "DEVICExNUMBER" with a number from `least` to `most`; false for anything else. */
+static bool faults_scaled(const char *text, double least, double most, uint64_t *device,
+                          double *number)
 {
-    const char *text = item->value;
-    uint64_t device;
-    double factor;
     char *end;
 
-    if (!faults_number(&text, LIMITS_DEVICES - 1, &device) || *text++ != 'x' || *text < '0' ||
+    if (!faults_number(&text, LIMITS_DEVICES - 1, device) || *text++ != 'x' || *text < '0' ||
         *text > '9')
-        return faults_bad(item, "DEVICExFACTOR with a device number below 64");
-    factor = strtod(text, &end);
-    if (*end != '\0' || !isfinite(factor) || factor < 1 || factor > FAULTS_SLOW_MAX)
-        return faults_bad(item, "DEVICExFACTOR with a factor from 1 to 1000");
+        return false;
+    *number = strtod(text, &end);
+    return *end == '\0' && isfinite(*number) && *number >= least && *number <= most;
+}
+
+static fgpu_status faults_slow(const struct faults_item *item, struct faults *faults)
+{
+    uint64_t device;
+    double factor;
+
+    if (!faults_scaled(item->value, 1, FAULTS_SLOW_MAX, &device, &factor))
+        return faults_bad(
+            item, "DEVICExFACTOR with a device number below 64 and a factor from 1 to 1000");
     faults->slow_factor[device] = factor;
     faults->slow_named |= UINT64_C(1) << device;
+    return FGPU_OK;
+}
+
+static fgpu_status faults_link(const struct faults_item *item, struct faults *faults)
+{
+    uint64_t device;
+    double rate;
+
+    if (!faults_scaled(item->value, FAULTS_LINK_MIN, FAULTS_LINK_MAX, &device, &rate))
+        return faults_bad(item, "DEVICExMBPS with a device number below 64 and MB/s from 0.001 to "
+                                "1000000");
+    faults->link_rate[device] = rate / 1e3;
+    faults->link_named |= UINT64_C(1) << device;
     return FGPU_OK;
 }
 
@@ -114,8 +137,10 @@ static fgpu_status faults_apply(const struct faults_item *item, struct faults *f
         return faults_lose(item, faults);
     if (strcmp(item->key, "slow") == 0)
         return faults_slow(item, faults);
+    if (strcmp(item->key, "link") == 0)
+        return faults_link(item, faults);
     return error_set(FGPU_E_INVAL,
-                     "faults: key \"%s\" is none of seed submit alloc build task lose slow",
+                     "faults: key \"%s\" is none of seed submit alloc build task lose slow link",
                      item->key);
 }
 
@@ -175,6 +200,8 @@ fgpu_status faults_check(const struct faults *faults, uint32_t device_count)
 {
     fgpu_status status = faults_check_named("lose", faults->lose_named, device_count);
 
-    return status == FGPU_OK ? faults_check_named("slow", faults->slow_named, device_count)
+    if (status == FGPU_OK)
+        status = faults_check_named("slow", faults->slow_named, device_count);
+    return status == FGPU_OK ? faults_check_named("link", faults->link_named, device_count)
                              : status;
 }

@@ -8,7 +8,9 @@
  *   task=P      a command ends with FGPU_E_DEVICE and has no effect
  *   lose=D@N    device number D is lost after it has taken N commands
  *   slow=DxF    device number D reports everything F times as late (1.0 to 1000)
- * P is in permille (0 to 1000). lose and slow may come several times. Pure; thread: any.
+ *   link=DxR    copies between the host and device number D end as over a link of R MB/s in each
+ *               direction (0.001 to 1000000)
+ * P is in permille (0 to 1000). lose, slow and link may come several times. Pure; thread: any.
  */
 #ifndef FASTGPU_DEV_LAYER_FAULTS_H
 #define FASTGPU_DEV_LAYER_FAULTS_H
@@ -24,9 +26,10 @@ struct faults {
     uint32_t alloc_permille;
     uint32_t build_permille;
     uint32_t task_permille;
-    uint64_t lose_after[LIMITS_DEVICES]; /* commands; UINT64_MAX: never */
-    double slow_factor[LIMITS_DEVICES];  /* 1: not slowed */
-    uint64_t lose_named, slow_named;     /* bit D: an item names device D */
+    uint64_t lose_after[LIMITS_DEVICES];         /* commands; UINT64_MAX: never */
+    double slow_factor[LIMITS_DEVICES];          /* 1: not slowed */
+    double link_rate[LIMITS_DEVICES];            /* bytes in a nanosecond; 0: not paced */
+    uint64_t lose_named, slow_named, link_named; /* bit D: an item names device D */
 };
 
 /* No faults. */

@@ -108,6 +108,20 @@ fgpu_status layer_code_warm(void *device, const fgpu_cmd_launch *launch)
     return layer->inner.backend->code_warm(layer->inner.self, launch);
 }
 
+fgpu_status layer_host_pin(void *device, void *memory, uint64_t bytes)
+{
+    const struct layer_base *layer = device;
+
+    return layer->inner.backend->host_pin(layer->inner.self, memory, bytes);
+}
+
+fgpu_status layer_host_unpin(void *device, void *memory)
+{
+    const struct layer_base *layer = device;
+
+    return layer->inner.backend->host_unpin(layer->inner.self, memory);
+}
+
 fgpu_status layer_queue_open(struct layer_base *layer, uint32_t index, struct layer_queue *queue)
 {
     queue->layer = layer;

@@ -48,11 +48,15 @@ uint64_t layer_guard_left(void *device, fgpu_guard guard, uint64_t first, uint64
 fgpu_status layer_live_flag(void *device, uint32_t *live);
 fgpu_status layer_code_warm(void *device, const fgpu_cmd_launch *launch);
 
-/* The six members above, for a table: the pool calls them where caps.slices says so. */
+fgpu_status layer_host_pin(void *device, void *memory, uint64_t bytes);
+fgpu_status layer_host_unpin(void *device, void *memory);
+
+/* The members above, for a table: the pool calls them where caps.slices and caps.host_pins say so.
+ */
 #define LAYER_GUARDS                                                                               \
     .guard_open = layer_guard_open, .guard_close = layer_guard_close,                              \
     .guard_stop = layer_guard_stop, .guard_left = layer_guard_left, .live_flag = layer_live_flag,  \
-    .code_warm = layer_code_warm
+    .code_warm = layer_code_warm, .host_pin = layer_host_pin, .host_unpin = layer_host_unpin
 
 /* Opens the queue below and fills the queue's first member. */
 fgpu_status layer_queue_open(struct layer_base *layer, uint32_t index, struct layer_queue *queue);

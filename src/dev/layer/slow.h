@@ -1,8 +1,11 @@
-/* A device that is F times as slow as it is: the part of the fault layer that holds results up.
+/* A device that is F times as slow as it is, or behind a link of some bandwidth: the part of the
+ * fault layer that holds results up.
  *
  * Each command takes F times as long as the device says that it took (or, where it does not, as it
- * was seen to take), one after the other, and its times say so. While a result is held up no core
- * is used: a timer's thread rings when it is due. Called by the queue's thread.
+ * was seen to take), one after the other, and its times say so. A copy between the host and the
+ * device takes at least as long as the link needs for its bytes; copies of one direction, also of
+ * different queues, cross the link one after the other. While a result is held up no core is used:
+ * a timer's thread rings when it is due. Called by the queue's thread.
  */
 #ifndef FASTGPU_DEV_LAYER_SLOW_H
 #define FASTGPU_DEV_LAYER_SLOW_H
@@ -11,6 +14,7 @@
 #include <stdbool.h>
 #include <fastgpu/backend.h>
 #include "base/atomic.h"
+#include "base/lock.h"
 
 #define SLOW_COMMANDS 1024u /* in flight in one queue at most */
 
@@ -28,16 +32,28 @@ struct slow_timer {
 fgpu_status slow_timer_start(struct slow_timer *timer, const fgpu_doorbell *bell);
 void slow_timer_stop(struct slow_timer *timer);
 
+enum slow_way { SLOW_IN, SLOW_OUT, SLOW_WAYS };
+
+/* Between the host and a device; one for each device. Zero: not paced. */
+struct slow_link {
+    double rate; /* bytes in a nanosecond of each way */
+    struct lock lock;
+    uint64_t free_ns[SLOW_WAYS]; /* from then on */
+};
+
 struct slow_command {
     uint64_t number;
     uint64_t submit_ns;
     uint64_t due_ns;
+    uint64_t link_ns; /* that the link needs for it; 0: it does not cross it */
+    enum slow_way way;
     fgpu_cmd_result *result;
 };
 
 struct slow_queue {
     double factor;
     struct slow_timer *timer;
+    struct slow_link *link; /* NULL: not paced */
     uint32_t first, count;  /* a ring, in the order of numbers */
     uint32_t finished;      /* of them, the first ones, have a due time */
     uint64_t finish_ns;     /* when the newest of these was seen to have finished */

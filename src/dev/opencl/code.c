@@ -9,6 +9,7 @@
 #include "code/preempt.h"
 #include "dev/host/binaries.h"
 #include "dev/opencl/info.h"
+#include "dev/opencl/scatter.h"
 #include "dev/opencl/text.h"
 
 #define CODE_KEY_FORMAT "fastgpu-opencl-1" /* changes when what is cached changes its meaning */
@@ -339,6 +340,8 @@ fgpu_status ocl_code_build(void *device, const fgpu_code_source *source, fgpu_co
     else
         status = code->form == FGPU_FORM_WHOLE ? code_make(code, source, built)
                                                : code_make_form(code, source, built);
+    if (status == FGPU_OK)
+        ocl_scatter_prepare(device);
     if (status == FGPU_OK)
         built->code = (fgpu_code)(uintptr_t)code;
     else

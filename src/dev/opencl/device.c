@@ -74,6 +74,16 @@ static void device_find_sides(struct ocl_device *device)
     caps->fill_groups = units;
 }
 
+/* Where memory is the device's own, copies travel beside kernels, in a queue for each direction:
+ * one into the device, one out of it. */
+static void device_find_copies(struct ocl_device *device)
+{
+    fgpu_device_caps *caps = &device->caps;
+
+    caps->copy_queue_count = OCL_DEVICE_COPIES;
+    caps->queue_count += OCL_DEVICE_COPIES;
+}
+
 static void device_find_caps(struct ocl_device *device, const fgpu_backend_options *options)
 {
     const struct ocl_unit *unit = &device->unit;
@@ -96,7 +106,10 @@ static void device_find_caps(struct ocl_device *device, const fgpu_backend_optio
     caps->max_queue_commands = LIMITS_OPENCL_COMMANDS;
     caps->parts = 1;
     caps->slices = 1;
-    device_find_sides(device);
+    if (caps->host_memory != 0)
+        device_find_sides(device);
+    else
+        device_find_copies(device);
     caps->resource_group = ocl_info_resource_group(unit);
     if (!ocl_info_u64(unit, CL_DEVICE_GLOBAL_MEM_SIZE, &caps->memory_bytes))
         caps->memory_bytes = 0;
@@ -176,6 +189,9 @@ void ocl_device_close(void *closed)
         return;
     if (device->memory_queue != NULL && !device->leaked)
         (void)device->api->clReleaseCommandQueue(device->memory_queue);
+    void *scatter = atomic_load_acquire_ptr(&device->scatter);
+    if (scatter != NULL && !device->leaked)
+        (void)device->api->clReleaseProgram(scatter);
     ocl_context_release(device->context, !device->lost, device->leaked);
     map_fini(&device->sizes);
     free(device);

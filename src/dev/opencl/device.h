@@ -15,7 +15,8 @@
 #include "dev/host/busy.h"
 #include "dev/opencl/platform.h"
 
-#define OCL_DEVICE_QUEUES 4u /* compute queues a device may have */
+#define OCL_DEVICE_QUEUES 4u /* that a device may have */
+#define OCL_DEVICE_COPIES 2u /* of them, for copies: one in, one out */
 #define OCL_DEVICE_REASON 256u
 
 struct ocl_device {
@@ -31,6 +32,8 @@ struct ocl_device {
     _Atomic uint64_t memory_used_bytes; /* given out by mem_alloc */
     _Atomic uint64_t serial;            /* of the last buffer or view made */
     _Atomic uint64_t launches;          /* numbers that launches took */
+    _Atomic(void *) scatter;            /* the program of scatter.h; NULL: not there (yet) */
+    bool scatter_tried;                 /* build thread */
 
     struct lock lock; /* the fields below */
     char reason[OCL_DEVICE_REASON];

@@ -4,8 +4,8 @@
  * enqueues OpenCL commands, learns from event callbacks how far a queue is. The rooms, in reading
  * order: loader (the library), text (its errors), platform (what exists, shared contexts), hostmem
  * (may a CPU device work on host memory?), device, mem, code and cache, args, command (one record
- * to OpenCL calls), queue (numbers, completion). Names in here begin with ocl_, so that they do not
- * meet those of other devices.
+ * to OpenCL calls), gather and scatter (many small copies to one), queue (numbers, completion).
+ * Names in here begin with ocl_, so that they do not meet those of other devices.
  */
 #ifndef FASTGPU_OPENCL_OPENCL_H
 #define FASTGPU_OPENCL_OPENCL_H

@@ -13,9 +13,11 @@
 #include "base/error.h"
 #include "dev/opencl/command.h"
 #include "dev/opencl/env.h"
+#include "dev/opencl/gather.h"
 #include "dev/opencl/guard.h"
 #include "dev/opencl/hostmem.h"
 #include "dev/opencl/info.h"
+#include "dev/opencl/scatter.h"
 #include "dev/opencl/text.h"
 #include "dev/opencl/watch.h"
 
@@ -217,19 +219,51 @@ static fgpu_cmd_slice *queue_slice(const fgpu_cmd *cmd)
     return slice->guard != 0 ? slice : NULL;
 }
 
-/* Takes one command; false when it must be tried again or the queue has ended. */
-static bool queue_accept(struct ocl_queue *queue, const fgpu_cmd *cmd, bool last)
+static void queue_record_init(struct ocl_record *record, uint64_t number, const fgpu_cmd *cmd)
 {
-    struct ocl_record *record = ocl_queue_record(queue, queue->accepted + 1);
-    bool watched = last || queue->watch_all || (cmd->flags & (FGPU_CMD_NOTIFY | FGPU_CMD_TIMED));
-
-    record->number = queue->accepted + 1;
+    record->number = number;
     record->result = cmd->body;
     record->slice = queue_slice(cmd);
     record->event = NULL;
     record->staging = NULL;
     record->status = FGPU_OK;
     record->runs = false;
+    record->timed = false;
+}
+
+/* Takes small copies as one command. Returns how many; 0: they are to be taken one by one. */
+static uint32_t queue_accept_gathered(struct ocl_queue *queue, const fgpu_cmd *cmds, uint32_t count)
+{
+    uint64_t number = queue->accepted;
+    uint32_t room = 0;
+
+    if (queue->skip)
+        return 0;
+    count = ocl_gather_count(queue, cmds, count);
+    while (room < count && queue_has_place(queue, number + room + 1))
+        room++;
+    if (room < LIMITS_OPENCL_GATHER_LEAST)
+        return 0;
+    for (uint32_t i = 0; i < room; i++)
+        queue_record_init(ocl_queue_record(queue, number + i + 1), number + i + 1, &cmds[i]);
+    struct ocl_record *last = ocl_queue_record(queue, number + room);
+    if (ocl_gather_enqueue(queue, cmds, room, last) != CL_SUCCESS)
+        return 0;
+    for (uint32_t i = 0; i < room; i++)
+        ocl_queue_record(queue, number + i + 1)->runs = true;
+    queue->refusals = queue->given_up = 0;
+    queue->running = queue->accepted = number + room;
+    queue->tail = last;
+    return room;
+}
+
+/* Takes one command; false when it must be tried again or the queue has ended. */
+static bool queue_accept(struct ocl_queue *queue, const fgpu_cmd *cmd, bool last)
+{
+    struct ocl_record *record = ocl_queue_record(queue, queue->accepted + 1);
+    bool watched = last || queue->watch_all || (cmd->flags & (FGPU_CMD_NOTIFY | FGPU_CMD_TIMED));
+
+    queue_record_init(record, queue->accepted + 1, cmd);
     record->timed = (cmd->flags & FGPU_CMD_TIMED) != 0;
     if (cmd->kind == FGPU_CMD_FENCE) {
         queue->skip = false;
@@ -254,17 +288,31 @@ static bool queue_accept(struct ocl_queue *queue, const fgpu_cmd *cmd, bool last
     return true;
 }
 
+/* Is one of them to be rung for? */
+static bool queue_notifies(const fgpu_cmd *cmds, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if ((cmds[i].flags & FGPU_CMD_NOTIFY) != 0)
+            return true;
+    return false;
+}
+
 /* Takes as many as it can. True: somebody is to be told of a command that is over already. */
 static bool queue_take(struct ocl_queue *queue, const fgpu_cmd *cmds, uint32_t count)
 {
     bool ring = false;
+    uint32_t taken = 0;
 
-    for (uint32_t i = 0; i < count && queue->status == FGPU_OK; i++) {
+    for (uint32_t i = 0; i < count && queue->status == FGPU_OK; i += taken) {
         uint64_t number = queue->accepted + 1;
         bool last = i + 1 == count || !queue_has_place(queue, number + 1);
-        if (!queue_has_place(queue, number) || !queue_accept(queue, &cmds[i], last))
+        if (!queue_has_place(queue, number))
             break;
-        if ((cmds[i].flags & FGPU_CMD_NOTIFY) != 0) {
+        taken = queue_accept_gathered(queue, cmds + i, count - i);
+        if (taken == 0 && !queue_accept(queue, &cmds[i], last))
+            break;
+        taken = taken > 0 ? taken : 1;
+        if (queue_notifies(cmds + i, taken)) {
             ocl_watch_cover(queue);
             ocl_watch_arm(queue);
             ring = ring || ocl_watch_over(queue);
@@ -332,8 +380,11 @@ fgpu_status ocl_queue_open(void *opened, uint32_t index, void **queue)
     *made = (struct ocl_queue){.device = device, .api = device->api, .index = index};
     made->native = ocl_hostmem_native(&device->unit);
     made->watch_all = queue_watch_all(device);
+    if (device->caps.host_memory == 0 && !made->native) /* without memory it does without */
+        made->scatter = calloc(1, sizeof *made->scatter);
     made->id = queue_create(device, &error);
     if (error != CL_SUCCESS) {
+        free(made->scatter);
         free(made);
         return error_set(ocl_text_status(error), "opencl:%u: clCreateCommandQueue failed: %s (%d)",
                          device->unit.root_index, ocl_text_name(error), (int)error);
@@ -407,6 +458,7 @@ void ocl_queue_close(void *closed)
     }
     for (uint64_t number = queue->reported + 1; number <= queue->accepted; number++)
         queue_drop(queue, ocl_queue_record(queue, number));
+    ocl_scatter_free(queue);
     (void)queue->api->clReleaseCommandQueue(queue->id);
     free(queue);
 }

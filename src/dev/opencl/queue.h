@@ -14,6 +14,7 @@
 #include "dev/opencl/device.h"
 
 struct ocl_queue;
+struct ocl_scatter;
 
 /* A command in flight. */
 struct ocl_record {
@@ -35,8 +36,9 @@ struct ocl_queue {
     const struct ocl_api *api;
     cl_command_queue id;
     uint32_t index;
-    bool native;    /* copies and fills in host memory are native calls */
-    bool watch_all; /* every command has an event */
+    bool native;                 /* copies and fills in host memory are native calls */
+    bool watch_all;              /* every command has an event */
+    struct ocl_scatter *scatter; /* NULL: small copies are not packed */
 
     /* submit and poll */
     uint64_t accepted;

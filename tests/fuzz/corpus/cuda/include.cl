@@ -1,0 +1,2 @@
+#include "x.h"
+__kernel void k() {}
