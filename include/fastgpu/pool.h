@@ -71,12 +71,12 @@ typedef struct fgpu_pool_options {
      * for the power of real devices is read by fgpu_device_get_sample() at most, and not known for
      * each kernel. Simulations take all of them. */
     uint32_t objective;
-    uint32_t preempt; /* fgpu_pool_preempt: how running work makes way for tasks of the class
-                         interactive */
-    uint32_t reserved;
+    uint32_t preempt;        /* fgpu_pool_preempt: how running work makes way for tasks of the class
+                                interactive */
+    uint32_t spill_compress; /* fgpu_pool_spill_compress: how data in that folder get smaller */
     /* A folder that takes what does not fit into host_memory_bytes, in a file that has no name
-     * there and goes with the pool; compressed where that pays and liblz4.so.1 is found. NULL or
-     * "": none. FGPU_E_IO where no file can be made. */
+     * there and goes with the pool; compressed where that pays and liblz4.so.1 or libzstd.so.1 is
+     * found. NULL or "": none. FGPU_E_IO where no file can be made. */
     const char *spill_dir;
     uint64_t spill_bytes; /* data that may lie there at most; 0: what the file system takes */
 } fgpu_pool_options;
@@ -91,16 +91,29 @@ typedef enum fgpu_pool_preempt {
     FGPU_POOL_PREEMPT_GUARD = 3   /* a flag stops a launch between two work groups */
 } fgpu_pool_preempt;
 
+/* A sample of 64 KiB must get an eighth smaller, or the data go as they are, but for a flag instead
+ * of what is zero. What a library that is not found would do is not done. */
+typedef enum fgpu_pool_spill_compress {
+    FGPU_POOL_SPILL_AUTO = 0, /* LZ4; Zstandard where the folder is so slow that this ends sooner */
+    FGPU_POOL_SPILL_LZ4 = 1,
+    FGPU_POOL_SPILL_ZSTD = 2,
+    FGPU_POOL_SPILL_OFF = 3
+} fgpu_pool_spill_compress;
+
 enum fgpu_pool_flag {
     FGPU_POOL_NOWAIT = 1,   /* submit returns FGPU_E_AGAIN at the task limit instead of waiting */
     FGPU_POOL_VALIDATE = 2, /* put the validate layer on every device: checks each command */
     FGPU_POOL_REPRODUCIBLE =
         4,               /* fix variant, pieces and placement, so that results repeat bit for bit */
     FGPU_POOL_TRACE = 8, /* trace from the start */
-    FGPU_POOL_PREIMAGE = 16, /* keep a copy of read-write data of started tasks, so that they
-                                survive a device's death */
-    FGPU_POOL_NOMEMWAIT = 32 /* a task for whose data there is no host memory fails at once with
-                                FGPU_E_DEVMEM instead of waiting for what others hold */
+    FGPU_POOL_PREIMAGE = 16,  /* keep a copy of read-write data of started tasks, so that they
+                                 survive a device's death */
+    FGPU_POOL_NOMEMWAIT = 32, /* a task for whose data there is no host memory fails at once with
+                                 FGPU_E_DEVMEM instead of waiting for what others hold */
+    FGPU_POOL_CHECKSUM = 64 /* for tests: data that lie in host memory, where there are devices with
+                               memory of their own or a spill folder, are summed up again and again,
+                               and must not have changed unless a task wrote them; what has is told
+                               of, and ends the process. Slow */
 };
 
 /* Fill `options` with the defaults. [out] options. Thread: any. */
@@ -108,16 +121,17 @@ FGPU_API void fgpu_pool_options_init(fgpu_pool_options *options);
 
 /* Read options from text: "key=value; key=value"; items end at ';' or the end of a line, blanks
  * around keys and values do not count, the last of two equal keys wins. Keys: devices policy
- * workers subdevices tasks device-memory host-memory spill spill-limit cache log log-format
- * log-file validate reproducible trace trace-events nowait nomemwait preimage faults seed objective
- * preempt. Sizes are bytes or a number of KiB MiB GiB; spill takes a folder; log takes a level's
- * name or number, log-format text or json, objective makespan, latency, energy or edp, preempt
- * auto, off, slices or guard; validate, reproducible, trace, nowait, nomemwait and preimage take on
- * off yes no 1 0, or nothing for on. [in] text, NUL terminated. [in,out] options: only the keys
- * named change, and nothing on failure. Strings stay owned by a thread-local copy (4096 bytes) that
- * lives until the thread's next call of this function with other options; a call with the same
- * `options` keeps those it had. Errors: FGPU_E_INVAL with the key, the value and what it takes,
- * FGPU_E_LIMIT (more than 4095 bytes), FGPU_E_VERSION (struct_bytes). Does not block. */
+ * workers subdevices tasks device-memory host-memory spill spill-limit spill-compress cache log
+ * log-format log-file validate reproducible trace trace-events nowait nomemwait preimage checksum
+ * faults seed objective preempt. Sizes are bytes or a number of KiB MiB GiB; spill takes a folder,
+ * spill-compress auto, lz4, zstd or off; log takes a level's name or number, log-format text or
+ * json, objective makespan, latency, energy or edp, preempt auto, off, slices or guard; validate,
+ * reproducible, trace, nowait, nomemwait, preimage and checksum take on off yes no 1 0, or nothing
+ * for on. [in] text, NUL terminated. [in,out] options: only the keys named change, and nothing on
+ * failure. Strings stay owned by a thread-local copy (4096 bytes) that lives until the thread's
+ * next call of this function with other options; a call with the same `options` keeps those it had.
+ * Errors: FGPU_E_INVAL with the key, the value and what it takes, FGPU_E_LIMIT (more than 4095
+ * bytes), FGPU_E_VERSION (struct_bytes). Does not block. */
 FGPU_API fgpu_status fgpu_pool_options_parse(const char *text, fgpu_pool_options *options);
 
 /* Open a pool.

@@ -38,6 +38,7 @@ enum options_kind {
     OPTIONS_FORMAT, /* uint32_t, fgpu_log_format */
     OPTIONS_AIM,    /* uint32_t, fgpu_objective */
     OPTIONS_WAY,    /* uint32_t, fgpu_pool_preempt */
+    OPTIONS_PACKS,  /* uint32_t, fgpu_pool_spill_compress */
     OPTIONS_FLAG    /* a bit of flags */
 };
 
@@ -54,6 +55,7 @@ static const char *const options_takes[] = {
     [OPTIONS_FORMAT] = "text or json",
     [OPTIONS_AIM] = "makespan, latency, energy or edp",
     [OPTIONS_WAY] = "auto, off, slices or guard",
+    [OPTIONS_PACKS] = "auto, lz4, zstd or off",
     [OPTIONS_FLAG] = "on, off, yes, no, 1, 0, or nothing for on"};
 
 static const struct options_key {
@@ -71,6 +73,7 @@ static const struct options_key {
     {"host-memory", OPTIONS_SIZE, 0, offsetof(fgpu_pool_options, host_memory_bytes)},
     {"spill", OPTIONS_FOLDER, 0, offsetof(fgpu_pool_options, spill_dir)},
     {"spill-limit", OPTIONS_SIZE, 0, offsetof(fgpu_pool_options, spill_bytes)},
+    {"spill-compress", OPTIONS_PACKS, 0, offsetof(fgpu_pool_options, spill_compress)},
     {"cache", OPTIONS_FOLDER, 0, offsetof(fgpu_pool_options, cache_dir)},
     {"log", OPTIONS_LEVEL, 0, offsetof(fgpu_pool_options, log_level)},
     {"log-format", OPTIONS_FORMAT, 0, offsetof(fgpu_pool_options, log_format)},
@@ -82,6 +85,7 @@ static const struct options_key {
     {"nowait", OPTIONS_FLAG, FGPU_POOL_NOWAIT, offsetof(fgpu_pool_options, flags)},
     {"nomemwait", OPTIONS_FLAG, FGPU_POOL_NOMEMWAIT, offsetof(fgpu_pool_options, flags)},
     {"preimage", OPTIONS_FLAG, FGPU_POOL_PREIMAGE, offsetof(fgpu_pool_options, flags)},
+    {"checksum", OPTIONS_FLAG, FGPU_POOL_CHECKSUM, offsetof(fgpu_pool_options, flags)},
     {"faults", OPTIONS_FAULTS, 0, offsetof(fgpu_pool_options, faults)},
     {"seed", OPTIONS_NUMBER, 0, offsetof(fgpu_pool_options, seed)},
     {"objective", OPTIONS_AIM, 0, offsetof(fgpu_pool_options, objective)},
@@ -176,6 +180,7 @@ static bool options_set(const struct options_key *key, const char *value,
 {
     static const char *const aims[] = {"makespan", "latency", "energy", "edp"};
     static const char *const ways[] = {"auto", "off", "slices", "guard"};
+    static const char *const packs[] = {"auto", "lz4", "zstd", "off"};
     char *field = (char *)options + key->offset;
     uint64_t number = 0;
     int level;
@@ -204,6 +209,8 @@ static bool options_set(const struct options_key *key, const char *value,
         return options_word(value, aims, (uint32_t *)(void *)field);
     case OPTIONS_WAY:
         return options_word(value, ways, (uint32_t *)(void *)field);
+    case OPTIONS_PACKS:
+        return options_word(value, packs, (uint32_t *)(void *)field);
     case OPTIONS_FLAG:
         if (!options_flag(value, &on))
             return false;
@@ -241,7 +248,7 @@ static const struct options_key *options_find(const char *name)
 
 static fgpu_status options_no_key(const char *name)
 {
-    char names[256] = "";
+    char names[320] = "";
     size_t used = 0;
     for (size_t i = 0; i < OPTIONS_KEYS && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? " " : "",

@@ -44,8 +44,13 @@ static fgpu_status pool_check_objective(const fgpu_pool_options *options)
     return FGPU_OK;
 }
 
-static fgpu_status pool_check_preempt(const fgpu_pool_options *options)
+static fgpu_status pool_check_ways(const fgpu_pool_options *options)
 {
+    if (options->spill_compress > FGPU_POOL_SPILL_OFF)
+        return error_set(FGPU_E_INVAL,
+                         "fgpu_pool_open: options.spill_compress is %u; there are 0 (auto), 1 "
+                         "(lz4), 2 (zstd) and 3 (off)",
+                         options->spill_compress);
     if (options->preempt <= FGPU_POOL_PREEMPT_GUARD)
         return FGPU_OK;
     return error_set(FGPU_E_INVAL,
@@ -83,10 +88,10 @@ static fgpu_status pool_check_options(const fgpu_pool_options *options)
                          options->subdevices, LIMITS_DEVICES);
     if (options->alloc != NULL && (options->alloc->alloc == NULL || options->alloc->free == NULL))
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.alloc lacks a function");
-    if (options->flags & ~63u)
+    if (options->flags & ~127u)
         return error_set(FGPU_E_INVAL, "fgpu_pool_open: options.flags has unknown bits 0x%x",
-                         options->flags & ~63u);
-    fgpu_status status = pool_check_preempt(options);
+                         options->flags & ~127u);
+    fgpu_status status = pool_check_ways(options);
     return status == FGPU_OK ? pool_check_objective(options) : status;
 }
 

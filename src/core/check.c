@@ -12,6 +12,7 @@
 #include "core/preempt.h"
 #include "core/serve.h"
 #include "core/split.h"
+#include "core/sums.h"
 
 static uint64_t check_present(const struct engine *engine, const struct buffer *buffer)
 {
@@ -154,4 +155,19 @@ void engine_check(const struct engine *engine)
         if ((atomic_load_relaxed_u32(&buffer->live) & 1) || buffer->destroyed)
             check_buffer(engine, buffer);
     }
+}
+
+/* After each turn while there is little to check; the more there is, the more turns go by between
+ * two checks, so that they never cost much more than what they check. */
+void engine_check_turn(struct engine *engine)
+{
+    if (engine->sums != NULL)
+        sums_turn(engine);
+    if (!engine->checks || engine->check_pause > 0) {
+        engine->check_pause -= engine->check_pause > 0;
+        return;
+    }
+    engine_check(engine);
+    engine->check_pause =
+        (engine->ready_count + engine->kept + table_high_water(&engine->buffers)) / 1024;
 }

@@ -3,13 +3,14 @@
 #include "core/graph.h"
 #include "core/memory.h"
 #include "core/move.h"
+#include "core/sums.h"
 
 static bool move_claim_segment(struct engine *engine, struct task *task, uint32_t access,
                                struct imap_seg *seg, void *user)
 {
-    (void)engine;
-    (void)task;
-    (void)access;
+    if (engine->sums != NULL)
+        sums_forget(engine, engine_buffer(engine, task_accesses(task)[access].buffer), seg->begin,
+                    seg->end);
     replica_write(&graph_segment(seg)->replica, *(const uint32_t *)user);
     return true;
 }

@@ -30,12 +30,15 @@
 #include "core/split.h"
 #include "core/steal.h"
 #include "core/submit.h"
+#include "core/writeback.h"
 
 /* Shorter tasks stay together: another lane costs more than it brings. Longer ones choose when they
  * are ready: the host is quick. */
 #define ENGINE_CHAIN_SHORT_NS 2000u
 #define ENGINE_CHAIN_LONG_NS 1000000u
 #define ENGINE_FEW_DEVICES 64u /* of more it is taken for granted that another can */
+#define ENGINE_TIGHT_AHEAD 1u  /* tasks whose data travel early where memory is short, */
+#define ENGINE_TIGHT_SHARE 64u /* and one for so many blocks that are there */
 #define ENGINE_LOOK 8u /* tasks of a backlog among which one with its data there goes first */
 
 void engine_act(struct engine *engine, struct action action)
@@ -123,12 +126,16 @@ static void engine_moving(struct engine *engine, struct task *task)
 }
 
 /* How many of a backlog, from its front, have their data ordered: as far as the plan in force looks
- * ahead, so that what becomes urgent later does not find the links full. */
-static uint32_t engine_depth(const struct engine *engine)
+ * ahead, so that what becomes urgent later does not find the links full; without one few where
+ * memory is short, for what lies there early takes the place of what is used before. */
+static uint32_t engine_depth(const struct engine *engine, const struct lane *lane)
 {
     const struct planner *planner = engine->planner;
+    uint32_t node = engine->devices[lane->device].node;
     bool planned = planner != NULL && planner->found.policy != NULL;
     uint32_t depth = planned ? planner->found.tuning.ahead : 0;
+    if (!planned && bitset_has(&engine->tight, node))
+        depth = ENGINE_TIGHT_AHEAD + engine->nodes[node].present_count / ENGINE_TIGHT_SHARE;
     return depth > 0 ? depth : UINT32_MAX;
 }
 
@@ -140,7 +147,7 @@ static void engine_ahead(struct engine *engine, struct task *task)
     bool travels = device->copy_count > 0 || (device->node == 0 && engine->has_copy_lanes);
     if (!travels)
         return;
-    if (lane->backlog_count <= engine_depth(engine) && move_ahead(engine, task, device->node))
+    if (lane->backlog_count <= engine_depth(engine, lane) && move_ahead(engine, task, device->node))
         return;
     lane->ahead_due = 1;
     bitset_add(&engine->ahead, lane->index);
@@ -341,6 +348,13 @@ static bool engine_other_can(struct engine *engine, const struct task *task,
     return engine->device_count > ENGINE_FEW_DEVICES;
 }
 
+/* Where memory is short, what has to go is told by the order in which tasks become ready: whoever
+ * needs data that are not there does not jump that queue. */
+static bool engine_chain_keeps(struct engine *engine, struct task *task, uint32_t node)
+{
+    return !bitset_has(&engine->tight, node) || move_settled(engine, task, node);
+}
+
 /* All unfinished predecessors are on one lane: the task may be handed to it now, and run right
  * behind them without the host in between. Not where that would leave another lane without work. */
 static void engine_chain(struct engine *engine, struct task *task)
@@ -350,7 +364,8 @@ static void engine_chain(struct engine *engine, struct task *task)
     const struct planned *planned = planner_of(engine, task);
     if (place_obstacle(engine, task, device, lane->device) != NULL ||
         (lane->side && !beside_fits(engine, task, device)) ||
-        (engine->serve != NULL && !serve_may_chain(engine, task)))
+        (engine->serve != NULL && !serve_may_chain(engine, task)) ||
+        !engine_chain_keeps(engine, task, device->node))
         return;
     if (planned != NULL && (planned->lane != lane->index || lane->backlog_head != TASK_NONE))
         return;
@@ -521,7 +536,7 @@ static void engine_ahead_list(struct engine *engine, struct lane *lane, uint32_t
     for (uint32_t k = 0; at != TASK_NONE && !lane->ahead_due; k++) {
         struct task *task = engine_task(engine, at);
         const struct engine_device *device = &engine->devices[lane->device];
-        if (k >= engine_depth(engine) || !move_ahead(engine, task, device->node)) {
+        if (k >= engine_depth(engine, lane) || !move_ahead(engine, task, device->node)) {
             lane->ahead_due = 1;
             bitset_add(&engine->ahead, lane->index);
         }
@@ -750,19 +765,6 @@ static bool engine_fill(struct engine *engine)
     return any || (engine->split != NULL && engine_take_over(engine));
 }
 
-/* After each turn while there is little to check; the more there is, the more turns go by between
- * two checks, so that they never cost much more than what they check. */
-static void engine_check_now_and_then(struct engine *engine)
-{
-    if (!engine->checks || engine->check_pause > 0) {
-        engine->check_pause -= engine->check_pause > 0;
-        return;
-    }
-    engine_check(engine);
-    engine->check_pause =
-        (engine->ready_count + engine->kept + table_high_water(&engine->buffers)) / 1024;
-}
-
 void engine_turn(struct engine *engine)
 {
     engine->stats.turns++;
@@ -781,6 +783,7 @@ void engine_turn(struct engine *engine)
         if (engine->work.count > 0)
             engine_work(engine);
     } while (engine_fill(engine) || engine->work.count > 0);
+    writeback_turn(engine);
     for (uint32_t i = engine->has_commands ? bitset_next(&engine->loaded, 0) : BITSET_END;
          i != BITSET_END; i = bitset_next(&engine->loaded, i + 1)) {
         struct lane *lane = engine_lane(engine, i);
@@ -791,5 +794,5 @@ void engine_turn(struct engine *engine)
     }
     if (engine->freed_count > 0)
         submit_give_back(engine);
-    engine_check_now_and_then(engine);
+    engine_check_turn(engine);
 }

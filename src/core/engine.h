@@ -210,7 +210,7 @@ struct engine_config {
     struct history *history; /* [borrow] */
     struct trace *trace;     /* [borrow] */
     struct log *log;         /* [borrow] */
-    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE, NOMEMWAIT */
+    uint32_t flags;          /* fgpu_pool_flag: PREIMAGE, REPRODUCIBLE, NOMEMWAIT, CHECKSUM */
     /* Can a copy go directly between two nodes, neither of them the host's, in a copy lane of the
      * target's device? NULL: never. */
     bool (*reaches)(const void *user, uint32_t src_node, uint32_t dst_node);
@@ -249,6 +249,7 @@ struct power_config;
 struct search;  /* core/search.h */
 struct serve;   /* core/serve.h */
 struct split;   /* core/split.h */
+struct sums;    /* core/sums.h */
 struct traffic; /* core/traffic.h */
 
 /* A failed task, as long as its record says so. */
@@ -304,12 +305,17 @@ struct engine {
     uint32_t node_count;
     bool direct;           /* all memory is the host's: see direct.h */
     bool spill_full;       /* it took no more when it was asked last, and nothing has gone since */
+    bool spill_refused;    /* it did so at least once */
     uint32_t spill_node;   /* takes what does not fit into the host's memory; 0: there is none */
     uint32_t code_count;   /* of different devices */
     struct bitset due;     /* lanes that may take something from their lists, or have a fence due */
     struct bitset loaded;  /* lanes that may have commands; who hands them out may take them off */
     struct bitset ahead;   /* lanes with ahead_due */
     struct bitset keeping; /* lanes that may have a backlog */
+    struct bitset tight;   /* nodes where a block had to go (core/writeback.h), */
+    struct bitset relief;  /* and of them those that are to be looked at */
+    uint32_t tight_order;  /* `order` when new tasks were last looked at for them */
+    uint32_t tight_from;   /* who of them is asked first next time */
     struct bitset eager;   /* the hungry ones, where there are too many to look at all */
     uint32_t eager_from;   /* who is asked first next time */
     uint64_t doubt_ns;     /* what tries of loaded predictions were to cost (core/doubt.h) */
@@ -375,6 +381,7 @@ struct engine {
     uint32_t preempt_way;     /* fgpu_pool_preempt */
     uint64_t overdue_ns;      /* tasks that run for so long may be overdue; 0: none ever is */
     uint64_t overdue_look_ns; /* until then lanes are not looked at for that */
+    struct sums *sums;        /* NULL: contents are not checked */
     struct vec guards;        /* struct preempt_order: carried out before commands are handed out */
     struct vec torn;          /* uint32_t, while a device is lost: tasks whose data may be gone */
 };
@@ -553,5 +560,7 @@ void engine_note_unreturned(struct engine *engine, const struct task *task);
 
 /* Asserts every invariant of the engine. O(everything). */
 void engine_check(const struct engine *engine);
+/* At the end of a turn: where the configuration asks for it, and not each time. */
+void engine_check_turn(struct engine *engine);
 
 #endif

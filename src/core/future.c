@@ -2,11 +2,13 @@
 #include "core/future.h"
 
 #include "core/engine.h"
+#include "core/lane.h"
 
 #define FUTURE_FRESH 4u  /* tasks that came or went before it is looked at again, */
 #define FUTURE_SHARE 8u  /* and a share of those that there were, */
 #define FUTURE_SLOTS 64u /* and of all records that are looked through */
 #define FUTURE_END UINT32_MAX
+#define FUTURE_AHEAD 64u /* tasks whose needs are foreseen */
 
 /* A task that is ready in thought. */
 struct future_ready {
@@ -29,6 +31,7 @@ struct future {
     struct vec first;   /* uint32_t: [buffer] its next use; FUTURE_END */
     struct vec waits;   /* uint32_t: [task] predecessors that have not run */
     struct vec places;  /* uint32_t: [task] position; FUTURE_END */
+    uint32_t at;        /* position of the first task that may be to come */
     uint64_t now;       /* position of the latest use that is known to be over */
     uint32_t linked;    /* engine->order when it was made */
     uint64_t ended;     /* tasks until then */
@@ -226,7 +229,7 @@ bool future_look(struct engine *engine)
         return true;
     vec_clear(&future->ready);
     vec_clear(&future->order);
-    future->now = 0;
+    future->now = future->at = 0;
     future->linked = engine->order;
     future->ended = future_ended(engine);
     future->known =
@@ -284,4 +287,38 @@ uint64_t future_of(const struct engine *engine, const struct task *task)
     uint32_t place = task->self < future->places.count ? future_numbers(&future->places)[task->self]
                                                        : FUTURE_END;
     return place != FUTURE_END ? place : future->order.count;
+}
+
+/* The task at that position is still to come, and the same one. */
+static const struct task *future_at(const struct engine *engine, uint32_t position)
+{
+    const struct future *future = engine->future;
+    const struct task *task = engine_task(engine, future_numbers(&future->order)[position]);
+    bool same = (int32_t)(task->order - future->linked) < 0;
+    return same && future_is_to_come(task) ? task : NULL;
+}
+
+uint64_t future_missing(struct engine *engine, uint32_t node, uint64_t most_bytes, uint64_t *until)
+{
+    struct future *future = engine->future;
+    uint64_t bytes = 0;
+    uint32_t looked = 0;
+    *until = future->now;
+    for (uint32_t p = future->at;
+         p < future->order.count && looked < FUTURE_AHEAD && bytes < most_bytes; p++) {
+        const struct task *task = future_at(engine, p);
+        future->at += task == NULL && p == future->at;
+        if (task == NULL || (task->lane < TASK_LANE_MIXED && lane_node(engine, task) != node))
+            continue;
+        looked++;
+        *until = p;
+        for (uint32_t a = 0; a < task->access_count; a++) {
+            uint32_t index = task_accesses(task)[a].buffer;
+            struct buffer *buffer = engine_buffer(engine, index);
+            if (engine_block(buffer, node)->state != BLOCK_PRESENT &&
+                future_next(engine, index) == p)
+                bytes += atomic_load_relaxed_u64(&buffer->size_bytes);
+        }
+    }
+    return bytes;
 }

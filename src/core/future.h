@@ -35,6 +35,10 @@ uint64_t future_next(struct engine *engine, uint32_t buffer);
 /* Of a task; the end of all where it was not there. */
 uint64_t future_of(const struct engine *engine, const struct task *task);
 
+/* Bytes that the next tasks to come need on the node and that have no room there, until there are
+ * most_bytes of them. [out] until: position of the last of those tasks. */
+uint64_t future_missing(struct engine *engine, uint32_t node, uint64_t most_bytes, uint64_t *until);
+
 void future_fini(struct engine *engine);
 
 #endif

@@ -20,14 +20,10 @@
 #include "core/places.h"
 #include "core/planner.h"
 #include "core/stitch.h"
+#include "core/victim.h"
+#include "core/writeback.h"
 
-/* What memory_cost() adds up. */
-#define MEMORY_DIRTY 2u
-#define MEMORY_WANTED 4u
-#define MEMORY_LOOK 64u         /* blocks that may go among which one is chosen, */
-#define MEMORY_LOOK_MOST 1024u  /* where it is known when they are used next, and are large */
-#define MEMORY_LOOK_BYTES 1024u /* of a block on average, for one look more */
-#define MEMORY_SPILLS 2u        /* write-backs that make room ahead of a task, at a time and node */
+#define MEMORY_SPILLS 2u /* write-backs that make room ahead of a task, at a time and node */
 
 /* ---- list of blocks in the order of eviction -------------------------------------------- */
 
@@ -56,6 +52,12 @@ static void memory_use_append(struct engine *engine, struct block *block)
     else
         engine_block(engine_buffer(engine, node->use_tail), block->node)->next_use = block->buffer;
     node->use_tail = block->buffer;
+}
+
+void memory_use_last(struct engine *engine, struct block *block)
+{
+    memory_use_unlink(engine, block);
+    memory_use_append(engine, block);
 }
 
 /* The counter of the node's memory has changed. */
@@ -176,33 +178,6 @@ void memory_node_lost(struct engine *engine, uint32_t node)
 
 /* ---- eviction --------------------------------------------------------------------------- */
 
-/* Of the nodes that hold the pre-image, the only one that does not hold the contents, too? */
-static bool memory_only_pre(const struct replica *replica, uint32_t node)
-{
-    if (!nodes_has(replica->pre, node) || nodes_has(replica->valid, node))
-        return false;
-    for (uint32_t n = nodes_next(replica->pre, 0); n != NODES_NONE;
-         n = nodes_next(replica->pre, n + 1))
-        if (n != node && !nodes_has(replica->valid, n))
-            return false;
-    return true;
-}
-
-struct memory_look memory_look(const struct buffer *buffer, uint32_t node)
-{
-    struct memory_look look = {false, true};
-    bool only = buffer->segments.seg_count == 1;
-    for (struct imap_seg *seg = imap_first(&buffer->segments, 0); seg != NULL;
-         seg = only ? NULL : imap_next(&buffer->segments, seg)) {
-        const struct replica *replica = &((const struct segment *)imap_payload(seg))->replica;
-        look.clean = look.clean && !nodes_is_only(replica->valid, node);
-        look.preimage =
-            look.preimage || (replica->dirty > 0 && memory_only_pre(replica, node) &&
-                              !replica_is_valid(replica, 0) && replica_has_data(replica));
-    }
-    return look;
-}
-
 void memory_preimage_gone(struct engine *engine, uint64_t nodes, uint32_t kept)
 {
     for (uint32_t n = nodes_next(nodes, 0); n != NODES_NONE; n = nodes_next(nodes, n + 1))
@@ -222,145 +197,6 @@ bool memory_needs(const struct engine *engine, const struct task *task, uint32_t
     return false;
 }
 
-/* Lower is better: clean before dirty, no known future use before some, and what placed tasks want
- * last; the list gives the age. */
-static uint32_t memory_cost(const struct buffer *buffer, const struct block *block, bool clean)
-{
-    return (clean ? 0u : MEMORY_DIRTY) + (buffer->linked > 0 ? 1u : 0u) +
-           (block->wanted > 0 ? MEMORY_WANTED : 0u);
-}
-
-static bool memory_is_dirty(uint32_t cost)
-{
-    return (cost & MEMORY_DIRTY) != 0;
-}
-
-/* Is there nowhere to write back to what only this node holds? */
-static bool memory_is_last(const struct engine *engine, uint32_t node)
-{
-    uint32_t spill = engine->spill_node;
-    return (node == 0 && (spill == 0 || engine->spill_full || engine->nodes[spill].lost)) ||
-           (spill != 0 && node == spill);
-}
-
-/* For the spill folder, were it empty. */
-static bool memory_is_too_large(const struct engine *engine, const struct buffer *buffer)
-{
-    const struct heap *heap = &engine->nodes[engine->spill_node].heap;
-    return heap_footprint(heap, atomic_load_relaxed_u64(&buffer->size_bytes)) > heap->limit_bytes;
-}
-
-/* What may go, and how good it would be to let it go. */
-struct memory_choice {
-    uint32_t buffer;
-    uint32_t cost;
-    uint64_t next; /* use, by the clock of the view; 0: not known */
-};
-
-/* What is known of uses to come: start times of a plan, or positions in the order of the graph. */
-struct memory_view {
-    bool known, planned;
-    uint64_t now;
-};
-
-static struct memory_view memory_view(struct engine *engine)
-{
-    if (engine->planner != NULL && engine->planner->uses.known)
-        return (struct memory_view){true, true, engine->now_ns};
-    if (future_look(engine))
-        return (struct memory_view){true, false, future_now(engine)};
-    return (struct memory_view){0};
-}
-
-static uint64_t memory_next(struct engine *engine, const struct memory_view *view, uint32_t buffer,
-                            uint32_t node)
-{
-    if (!view->known)
-        return 0;
-    return view->planned ? uses_next_ns(engine, buffer, node) : future_next(engine, buffer);
-}
-
-/* Where uses are known: what is needed last, but a clean one where that is needed in half that time
- * or later; else the one of least cost, and of those the oldest. */
-static bool memory_better(const struct memory_view *view, const struct memory_choice *a,
-                          const struct memory_choice *b)
-{
-    if (b->buffer == TASK_NONE || !view->known)
-        return a->cost < b->cost;
-    if ((a->cost >= MEMORY_WANTED) != (b->cost >= MEMORY_WANTED))
-        return a->cost < MEMORY_WANTED;
-    uint64_t a_away = a->next > view->now ? a->next - view->now : 0;
-    uint64_t b_away = b->next > view->now ? b->next - view->now : 0;
-    if (memory_is_dirty(a->cost) != memory_is_dirty(b->cost))
-        return memory_is_dirty(a->cost) ? a_away / 2 > b_away : a_away >= b_away / 2;
-    return a->next > b->next; /* where the plan is late, too */
-}
-
-static bool memory_is_perfect(const struct memory_view *view, const struct memory_choice *choice)
-{
-    return choice->cost == 0 && (!view->known || choice->next == USES_NEVER);
-}
-
-/* The walk comes to it next. */
-static void memory_fetch(const struct engine *engine, uint32_t index)
-{
-    if (index != TASK_NONE)
-        __builtin_prefetch(&engine_buffer(engine, index)->segments);
-}
-
-static uint32_t memory_look_most(const struct engine *engine, uint32_t node,
-                                 const struct memory_view *view)
-{
-    const struct engine_node *n = &engine->nodes[node];
-    uint64_t mean_bytes = n->present_count > 0 ? n->heap.used_bytes / n->present_count : 0;
-    uint64_t most = MEMORY_LOOK + (view->known ? mean_bytes / MEMORY_LOOK_BYTES : 0);
-    return most < MEMORY_LOOK_MOST ? (uint32_t)most : MEMORY_LOOK_MOST;
-}
-
-/* Among the first few that may go. */
-static struct memory_choice memory_victim(struct engine *engine, const struct task *task,
-                                          uint32_t node, bool *busy)
-{
-    const struct memory_view view = memory_view(engine);
-    bool is_last = memory_is_last(engine, node);
-    struct memory_choice best = {.buffer = TASK_NONE, .cost = UINT32_MAX};
-    uint32_t looked = 0, most = memory_look_most(engine, node, &view);
-    *busy = false;
-    for (uint32_t at = engine->nodes[node].use_head;
-         at != TASK_NONE && looked < most && !memory_is_perfect(&view, &best);) {
-        struct buffer *buffer = engine_buffer(engine, at);
-        struct block *block = engine_block(buffer, node);
-        memory_fetch(engine, block->next_use);
-        if (block->used && block->next_use != TASK_NONE) {
-            uint32_t next = block->next_use;
-            block->used = 0;
-            memory_use_unlink(engine, block);
-            memory_use_append(engine, block); /* this walk comes to it again */
-            at = next;
-            continue;
-        }
-        struct memory_look look = {true, false};
-        if (block->pins == 0 && block->ops == OP_NONE)
-            look = memory_look(buffer, node);
-        if (look.preimage) { /* or in use */
-            *busy = true;
-        } else if (!block->adopted && !memory_needs(engine, task, at, node)) {
-            struct memory_choice choice = {.buffer = at,
-                                           .cost = memory_cost(buffer, block, look.clean)};
-            if (memory_is_dirty(choice.cost) &&
-                (is_last || (node == 0 && memory_is_too_large(engine, buffer))))
-                choice.cost = UINT32_MAX;
-            else
-                choice.next = memory_next(engine, &view, at, node);
-            looked += choice.cost < UINT32_MAX;
-            if (choice.cost < UINT32_MAX && memory_better(&view, &choice, &best))
-                best = choice;
-        }
-        at = block->next_use;
-    }
-    return best;
-}
-
 void memory_evict_clean(struct engine *engine, struct buffer *buffer, uint32_t node)
 {
     struct block *block = engine_block(buffer, node);
@@ -372,6 +208,8 @@ void memory_evict_clean(struct engine *engine, struct buffer *buffer, uint32_t n
     }
     engine->stats.evictions++;
     engine_block(buffer, node)->evicted = 1;
+    bitset_add(&engine->tight, node);
+    writeback_note(engine, node);
     LOG_DEBUG(engine->log, "memory", "node %u was short: %llu bytes went", node,
               (unsigned long long)block->heap.bytes);
     trace_emit(engine->trace, (struct trace_event){.time_ns = engine->now_ns,
@@ -484,7 +322,7 @@ static enum memory_answer memory_regroup(struct engine *engine, struct task *tas
         return memory_never(engine, task, buffer, node);
     for (uint32_t i = 0; i < task->access_count; i++) {
         struct buffer *own = engine_buffer(engine, task_accesses(task)[i].buffer);
-        if (engine_block(own, node)->state != BLOCK_PRESENT || memory_look(own, node).clean)
+        if (engine_block(own, node)->state != BLOCK_PRESENT || victim_look(own, node).clean)
             continue;
         *victim = task_accesses(task)[i].buffer;
         return MEMORY_EVICT;
@@ -505,14 +343,22 @@ static enum memory_answer memory_regroup(struct engine *engine, struct task *tas
 static bool memory_spill_clean(struct engine *engine, const struct task *task)
 {
     uint32_t node = engine->spill_node;
-    bool busy;
+    uint32_t held;
     if (!engine->spill_full || engine->nodes[node].lost)
         return false;
-    const struct memory_choice old = memory_victim(engine, task, node, &busy);
+    const struct victim old = victim_choose(engine, task, node, &held);
     if (old.buffer == TASK_NONE)
         return false;
     memory_evict_clean(engine, engine_buffer(engine, old.buffer), node);
     return true;
+}
+
+/* Not for what others hold where the caller wants to know at once; a copy ends by itself, and soon.
+ */
+static bool memory_may_wait(const struct engine *engine, uint32_t node, uint32_t held)
+{
+    bool at_once = node == 0 && (engine->flags & FGPU_POOL_NOMEMWAIT);
+    return (held & VICTIM_TRAVELS) != 0 || (held != 0 && !at_once);
 }
 
 /* The heap is full: MEMORY_OK says that something was freed and it is worth asking again. */
@@ -526,8 +372,8 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
     n->short_task = task->self;
     if (n->stitches != NULL && stitch_drop(engine, node))
         return MEMORY_OK;
-    bool busy;
-    const struct memory_choice choice = memory_victim(engine, task, node, &busy);
+    uint32_t held;
+    const struct victim choice = victim_choose(engine, task, node, &held);
     if (choice.cost > 0 &&
         compact_start(engine, task, node, atomic_load_relaxed_u64(&buffer->size_bytes)))
         return memory_park(engine, task, &n->memory_waiters);
@@ -535,11 +381,11 @@ static enum memory_answer memory_make_room(struct engine *engine, struct task *t
     if (found == TASK_NONE && node == 0 && memory_spill_clean(engine, task))
         return MEMORY_OK;
     if (found == TASK_NONE) {
-        if (busy && !(node == 0 && engine->flags & FGPU_POOL_NOMEMWAIT))
+        if (memory_may_wait(engine, node, held))
             return memory_park(engine, task, &n->memory_waiters);
         return memory_regroup(engine, task, buffer, node, victim);
     }
-    if (memory_is_dirty(choice.cost)) {
+    if (victim_is_dirty(choice.cost)) {
         *victim = found;
         return MEMORY_EVICT;
     }
@@ -610,7 +456,7 @@ void memory_written_back(struct engine *engine, uint32_t index, uint32_t node)
     if (block->state != BLOCK_PRESENT || block->adopted || block->pins > 0 ||
         block->ops != OP_NONE || engine->nodes[node].lost)
         return;
-    struct memory_look look = memory_look(buffer, node);
+    struct victim_look look = victim_look(buffer, node);
     if (look.clean && !look.preimage)
         memory_evict_clean(engine, buffer, node);
 }
@@ -620,12 +466,12 @@ void memory_spill_refused(struct engine *engine, uint32_t index)
     struct buffer *buffer = engine_buffer(engine, index);
     struct block *block = engine_block(buffer, engine->spill_node);
     if (block->state == BLOCK_PRESENT && block->pins == 0 && block->ops == OP_NONE &&
-        memory_look(buffer, engine->spill_node).clean)
+        victim_look(buffer, engine->spill_node).clean)
         memory_evict_clean(engine, buffer, engine->spill_node);
     if (!engine->spill_full)
         LOG_WARN(engine->log, "memory",
                  "the spill folder takes no more: host memory is all there is");
-    engine->spill_full = true;
+    engine->spill_full = engine->spill_refused = true;
 }
 
 enum memory_answer memory_spill_get(struct engine *engine, struct task *task, uint32_t index)
@@ -633,12 +479,12 @@ enum memory_answer memory_spill_get(struct engine *engine, struct task *task, ui
     uint32_t node = engine->spill_node;
     struct buffer *buffer = engine_buffer(engine, index);
     struct block *block = engine_block(buffer, node);
-    bool busy = false;
+    uint32_t held = 0;
     while (block->state != BLOCK_PRESENT) {
         uint64_t grow_bytes = 0, mem, bytes;
         if (engine->nodes[node].lost)
             return MEMORY_NEVER;
-        struct memory_choice choice = {.buffer = TASK_NONE};
+        struct victim choice = {.buffer = TASK_NONE};
         switch (heap_alloc(&engine->nodes[node].heap, atomic_load_relaxed_u64(&buffer->size_bytes),
                            &block->heap, &grow_bytes)) {
         case HEAP_OK:
@@ -658,8 +504,8 @@ enum memory_answer memory_spill_get(struct engine *engine, struct task *task, ui
                                                .bytes = bytes});
             break;
         case HEAP_FULL:
-            choice = memory_victim(engine, task, node, &busy);
-            if (choice.buffer == TASK_NONE && busy)
+            choice = victim_choose(engine, task, node, &held);
+            if (choice.buffer == TASK_NONE && held != 0)
                 return memory_park(engine, task, &engine->nodes[node].memory_waiters);
             if (choice.buffer == TASK_NONE)
                 return MEMORY_NEVER;
@@ -716,9 +562,9 @@ void memory_unwant(struct engine *engine, struct task *task, uint32_t node)
 
 /* Does somebody need it before the task runs? */
 static bool memory_needed_before(struct engine *engine, const struct task *task,
-                                 const struct memory_choice *choice)
+                                 const struct victim *choice)
 {
-    const struct memory_view view = memory_view(engine);
+    const struct victim_view view = victim_view(engine);
     const struct planned *planned = planner_of(engine, task);
     if (!view.known)
         return false;
@@ -732,18 +578,18 @@ static bool memory_spare(struct engine *engine, const struct task *task, uint32_
                          uint32_t *victim)
 {
     struct engine_node *n = &engine->nodes[node];
-    bool busy;
+    uint32_t held;
     /* Whoever evicts for a task that is to run now goes first; and who waits for predecessors may
      * still go elsewhere. */
-    if (n->short_task != TASK_NONE || task->undone > 0)
+    if (n->short_task != TASK_NONE || task == NULL || task->undone > 0)
         return false;
-    const struct memory_choice choice = memory_victim(engine, task, node, &busy);
+    const struct victim choice = victim_choose(engine, task, node, &held);
     uint32_t found = choice.buffer, cost = choice.cost;
-    if (found == TASK_NONE || cost >= MEMORY_WANTED)
+    if (found == TASK_NONE || cost >= VICTIM_WANTED)
         return false;
     if (memory_needed_before(engine, task, &choice))
         return false;
-    if (!memory_is_dirty(cost)) {
+    if (!victim_is_dirty(cost)) {
         memory_evict_clean(engine, engine_buffer(engine, found), node);
         return true;
     }

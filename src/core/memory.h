@@ -33,7 +33,8 @@ void memory_written_back(struct engine *engine, uint32_t buffer, uint32_t node);
 bool memory_needs(const struct engine *engine, const struct task *task, uint32_t buffer,
                   uint32_t node);
 
-/* What was to go there did not: until something goes nothing is sent. */
+/* What was to go there did not, or not all of it: it has no room there any more, and until
+ * something else goes nothing is sent. */
 void memory_spill_refused(struct engine *engine, uint32_t buffer);
 
 /* Had the device no memory for the task's data? */
@@ -41,7 +42,7 @@ bool memory_refused(const struct engine *engine, const struct task *task, uint32
 
 /* A block without waiting, for what is brought ahead of its task: true when it is there. Evicts
  * only what no placed task wants, and at most writes some of that back first, which is ordered by
- * the caller: *victim is its slot, else TASK_NONE. */
+ * the caller: *victim is its slot, else TASK_NONE. [in] task: NULL: for no task; nothing goes. */
 bool memory_try(struct engine *engine, const struct task *task, uint32_t buffer, uint32_t node,
                 uint32_t *victim);
 
@@ -54,6 +55,9 @@ void memory_adopt(struct engine *engine, struct buffer *buffer, void *memory, ui
 
 /* The task has all its blocks on the node, or gives up: others may evict again. */
 void memory_settled(struct engine *engine, struct task *task, uint32_t node);
+
+/* The block is the last to be looked at when one is to go. */
+void memory_use_last(struct engine *engine, struct block *block);
 
 void memory_pin(struct engine *engine, uint32_t buffer, uint32_t node);
 void memory_unpin(struct engine *engine, uint32_t buffer, uint32_t node);
@@ -70,15 +74,6 @@ void memory_node_lost(struct engine *engine, uint32_t node);
 
 /* ---- for core/places.c ------------------------------------------------------------------- */
 
-/* What the contents of a block say about letting it go. */
-struct memory_look {
-    bool preimage; /* a writer in flight on a device starts again from here, and from nowhere else,
-                      if that device dies; writers on the host are not asked: a mapping lasts as
-                      long as its holder likes */
-    bool clean;    /* another node has all of it, too */
-};
-
-struct memory_look memory_look(const struct buffer *buffer, uint32_t node);
 void memory_appear(struct engine *engine, struct block *block);
 void memory_evict_clean(struct engine *engine, struct buffer *buffer, uint32_t node);
 /* A slab that the heap knows of is asked for; the task waits for it. */

@@ -21,8 +21,10 @@
 #include "core/memory.h"
 #include "core/ops.h"
 #include "core/planner.h"
+#include "core/sums.h"
 #include "core/traffic.h"
 #include "core/ways.h"
+#include "core/writeback.h"
 
 #define MOVE_SOURCES 32u              /* of which the nearest is taken */
 #define MOVE_TYPICAL_BYTES (1u << 20) /* what ways are compared with */
@@ -448,7 +450,7 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
 /* ---- memory ----------------------------------------------------------------------------- */
 
 /* Orders the write-back of everything that only `node` holds of the victim; the task waits for it,
- * unless it is only to make room `ahead`. */
+ * unless it is only to make room `ahead`. [in] task: NULL: of nobody in particular. */
 static bool move_write_back(struct engine *engine, struct task *task, uint32_t victim,
                             uint32_t node, bool ahead)
 {
@@ -468,14 +470,23 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
          seg = imap_next(&buffer->segments, seg))
         if (nodes_is_only(graph_segment(seg)->replica.valid, node))
             (void)move_collect(engine, task, 0, seg, &pass);
-    struct move_rect rect = {
-        .buffer = victim, .task = engine_trace_id(task), .rank = move_rank(engine, task)};
+    struct move_rect rect = {.buffer = victim,
+                             .task = task != NULL ? engine_trace_id(task) : 0,
+                             .rank = task != NULL ? move_rank(engine, task) : INT64_MIN,
+                             .early = task == NULL};
     for (size_t at = 0; at < pass.runs->count && !pass.failed && !pass.busy;) {
         at += move_rows(pass.runs, at, &rect);
         move_rectangle(engine, task, &pass, &rect);
         engine->stats.bytes_evicted += (rect.first.end - rect.first.begin) * rect.rows;
     }
     return !pass.failed;
+}
+
+void move_out(struct engine *engine, uint32_t victim, uint32_t node)
+{
+    uint32_t dst = node == 0 ? engine->spill_node : 0;
+    if (memory_try(engine, NULL, victim, dst, &(uint32_t){0}))
+        (void)move_write_back(engine, NULL, victim, node, true);
 }
 
 /* The same for a victim of the host's memory. MOVE_READY: there is no room for it. */
@@ -623,11 +634,16 @@ void move_op_done(struct engine *engine, uint32_t index, fgpu_status status)
         compact_moved(engine, op, status);
     move_op_detach_from(engine, op, index, op->dst_node);
     memory_unpin(engine, op->buffer, op->dst_node);
-    if (status != FGPU_OK && status != FGPU_E_DEVICE_LOST && engine->spill_node != 0 &&
-        op->dst_node == engine->spill_node)
-        memory_spill_refused(engine, op->buffer);
     if (status == FGPU_OK && op->evicts && !op->orphan)
         memory_written_back(engine, op->buffer, op->src_node);
+    /* Also what came there well, where the rest of it did not. */
+    if (engine->spill_node != 0 && op->dst_node == engine->spill_node &&
+        status != FGPU_E_DEVICE_LOST && (status != FGPU_OK || engine->spill_full))
+        memory_spill_refused(engine, op->buffer);
+    if (engine->sums != NULL)
+        sums_check(engine, engine_buffer(engine, op->buffer), op->begin, op->end);
+    writeback_note(engine, op->src_node);
+    writeback_note(engine, op->dst_node);
     struct buffer *buffer = engine_buffer(engine, op->buffer);
     if (--buffer->users == 0 && buffer->destroyed)
         engine_buffer_gone(engine, op->buffer);

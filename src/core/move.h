@@ -35,6 +35,10 @@ void move_unpin(struct engine *engine, struct task *task, uint32_t node);
 /* A copy has finished. */
 void move_op_done(struct engine *engine, uint32_t op, fgpu_status status);
 
+/* Orders copies of what only the node has of the buffer, to the host, or from there to the spill
+ * folder; not where that needs room that others have. */
+void move_out(struct engine *engine, uint32_t buffer, uint32_t node);
+
 /* FGPU_POOL_PREIMAGE: order copies to the host of what the finished task wrote. */
 void move_write_through(struct engine *engine, struct task *task, uint32_t node);
 

@@ -15,6 +15,7 @@
 #include "core/lineage.h"
 #include "core/memory.h"
 #include "core/preempt.h"
+#include "core/sums.h"
 
 /* A slot that was never used begins where the engine's generations begin. */
 static uint32_t object_last_live(const struct engine *engine, const _Atomic uint32_t *live)
@@ -70,6 +71,8 @@ void engine_buffer_gone(struct engine *engine, uint32_t index)
 {
     struct buffer *buffer = engine_buffer(engine, index);
     FGPU_ASSERT(buffer->destroyed && buffer->users == 0);
+    if (engine->sums != NULL)
+        sums_check(engine, buffer, 0, UINT64_MAX);
     memory_release(engine, buffer);
     engine->buffer_bytes -= atomic_load_relaxed_u64(&buffer->size_bytes);
     blocks_close(&engine->blocks, buffer);

@@ -7,6 +7,7 @@
 
 #include "core/lane.h"
 #include "core/planner.h"
+#include "core/victim.h"
 #include "mem/offsets.h"
 
 #define PLACES_FRESH 2u   /* tasks that came before it is looked at again, */
@@ -145,9 +146,9 @@ static enum places_state places_look(struct engine *engine, const struct task *t
         if (buffer->linked > 0 || block->wanted > 0 ||
             memory_needs(engine, task, other->buffer, node))
             return PLACES_TAKEN; /* it will be used again */
-        struct memory_look look = {true, false};
+        struct victim_look look = {true, false};
         if (block->pins == 0 && block->ops == OP_NONE)
-            look = memory_look(buffer, node);
+            look = victim_look(buffer, node);
         if (look.preimage) {
             state = PLACES_BUSY;
         } else if (!look.clean) {

@@ -14,6 +14,7 @@
 #include "core/lane.h"
 #include "core/places.h"
 #include "core/planner.h"
+#include "core/victim.h"
 #include "mem/offsets.h"
 
 #define PLACES_MOST 512u              /* blocks to come that are planned together, */
@@ -119,7 +120,7 @@ static bool places_add_present(struct places_problem *p)
             return false;
         item->fixed = *(uint64_t *)vec_at(&p->places->bases, block->heap.slab) + block->heap.offset;
         item->range = block->heap.place;
-        item->writes = !memory_look(buffer, p->node).clean;
+        item->writes = !victim_look(buffer, p->node).clean;
         *(uint8_t *)vec_at(&p->places->owned, item->range) = 1;
     }
     p->present = (uint32_t)p->places->items.count;

@@ -20,6 +20,7 @@
 #include "core/split.h"
 #include "core/stitch.h"
 #include "core/submit.h"
+#include "core/sums.h"
 #include "core/traffic.h"
 
 /* Predicted time in flight per lane: covers the host's reaction many times over. */
@@ -166,8 +167,8 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
         status = FGPU_E_NOMEM;
     if (status == FGPU_OK)
         status = lineage_init(engine);
-    if (status == FGPU_OK &&
-        (!planner_init(engine) || !traffic_init(engine) || !power_init(engine, config->power)))
+    if (status == FGPU_OK && (!planner_init(engine) || !traffic_init(engine) ||
+                              !power_init(engine, config->power) || !sums_init(engine)))
         status = FGPU_E_NOMEM;
     return status;
 }
@@ -181,7 +182,9 @@ static bool setup_sets(struct engine *engine)
     bool keeping = bitset_init(&engine->keeping, limit, engine->hooks);
     bool rested = bitset_init(&engine->rested, limit, engine->hooks);
     bool eager = bitset_init(&engine->eager, limit, engine->hooks);
-    return due && loaded && ahead && keeping && rested && eager;
+    bool tight = bitset_init(&engine->tight, engine->node_count, engine->hooks);
+    bool relief = bitset_init(&engine->relief, engine->node_count, engine->hooks);
+    return due && loaded && ahead && keeping && rested && eager && tight && relief;
 }
 
 static void *setup_array(struct engine *engine, size_t count, size_t bytes)
@@ -311,6 +314,7 @@ void engine_fini(struct engine *engine)
     planner_fini(engine);
     future_fini(engine);
     power_fini(engine);
+    sums_fini(engine);
     traffic_fini(engine);
     submit_fini(engine);
     for (uint32_t i = 0; i < engine->lane_count; i++) {
@@ -351,5 +355,7 @@ void engine_fini(struct engine *engine)
     bitset_fini(&engine->keeping);
     bitset_fini(&engine->rested);
     bitset_fini(&engine->eager);
+    bitset_fini(&engine->tight);
+    bitset_fini(&engine->relief);
     memset(engine, 0, sizeof *engine);
 }

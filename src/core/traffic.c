@@ -66,16 +66,17 @@ void traffic_fini(struct engine *engine)
 }
 
 /* Lasts until the next call. */
-static const struct plan_path *traffic_path(struct engine *engine, const struct op *op)
+static const struct plan_path *traffic_path(struct engine *engine, uint32_t src_node,
+                                            uint32_t dst_node)
 {
     struct traffic *traffic = engine->traffic;
     if (traffic_pairs(engine) == 0) {
-        engine->paths(engine->paths_user, op->src_node, op->dst_node, &traffic->path);
+        engine->paths(engine->paths_user, src_node, dst_node, &traffic->path);
         return &traffic->path;
     }
-    size_t pair = (size_t)op->src_node * engine->node_count + op->dst_node;
+    size_t pair = (size_t)src_node * engine->node_count + dst_node;
     if (!traffic->known[pair])
-        engine->paths(engine->paths_user, op->src_node, op->dst_node, &traffic->paths[pair]);
+        engine->paths(engine->paths_user, src_node, dst_node, &traffic->paths[pair]);
     traffic->known[pair] = true;
     return &traffic->paths[pair];
 }
@@ -117,13 +118,23 @@ static bool traffic_try(struct engine *engine, uint32_t op, uint32_t *blocked)
     const struct lane *lane = engine_lane(engine, copy->lane);
     if (engine->devices[lane->device].lost) /* whoever ends its commands takes this, too */
         return false;
-    const struct plan_path *path = traffic_path(engine, copy);
+    const struct plan_path *path = traffic_path(engine, copy->src_node, copy->dst_node);
     *blocked = traffic_block(engine->traffic, path);
     if (*blocked != WAITING_UNKNOWN || lane_room(lane) < 4)
         return false;
     traffic_mark(engine, path, true);
     move_issue(engine, op);
     return true;
+}
+
+bool traffic_is_free(struct engine *engine, uint32_t src_node, uint32_t dst_node)
+{
+    struct traffic *traffic = engine->traffic;
+    const struct plan_path *path = traffic_path(engine, src_node, dst_node);
+    for (uint32_t i = 0; i < path->link_count; i++)
+        if (traffic->links[path->links[i]].copies > 0)
+            return false;
+    return traffic->waiting.front_count == 0;
 }
 
 bool traffic_order(struct engine *engine, uint32_t op, int64_t rank, bool early)
@@ -155,7 +166,8 @@ void traffic_done(struct engine *engine, uint32_t op)
     struct waiting *waiting = &traffic->waiting;
     if (++traffic->round == 0)
         traffic->round = 1;
-    traffic_mark(engine, traffic_path(engine, table_at(&engine->ops, op)), false);
+    const struct op *copy = table_at(&engine->ops, op);
+    traffic_mark(engine, traffic_path(engine, copy->src_node, copy->dst_node), false);
     bool any = false;
     for (uint32_t i = 0; i < waiting->front_count; i++) {
         /* Only what was blocked by a link on the way of that copy could go now. */

@@ -27,6 +27,9 @@ bool traffic_order(struct engine *engine, uint32_t op, int64_t rank, bool early)
 /* A copy that waits is needed by a task of that rank, which is ready. */
 void traffic_urge(struct engine *engine, uint32_t op, int64_t rank);
 
+/* Would a copy that way go out at once, and in nobody's way? */
+bool traffic_is_free(struct engine *engine, uint32_t src_node, uint32_t dst_node);
+
 /* The copy has ended, or will never be handed out: others may go. */
 void traffic_done(struct engine *engine, uint32_t op);
 

@@ -6,6 +6,7 @@
 #include "core/planner.h"
 
 #define USES_END UINT32_MAX
+#define USES_AHEAD 64u /* tasks whose needs are foreseen */
 
 struct uses_item {
     uint64_t start_ns;
@@ -118,4 +119,34 @@ uint64_t uses_next_ns(struct engine *engine, uint32_t buffer, uint32_t node)
         (void)map_put(&uses->first, key, first);
     return first != USES_END ? ((const struct uses_item *)vec_at(&uses->all, first))->start_ns
                              : USES_NEVER;
+}
+
+uint64_t uses_missing(struct engine *engine, uint32_t node, uint64_t most_bytes, uint64_t *until)
+{
+    struct uses *uses = &engine->planner->uses;
+    uint64_t bytes = 0;
+    uint32_t looked = 0;
+    *until = engine->now_ns;
+    for (size_t left = uses->order.count; left > 0 && looked < USES_AHEAD && bytes < most_bytes;
+         left--) {
+        const struct uses_start *start = vec_at(&uses->order, left - 1);
+        const struct task *task = engine_task(engine, start->task);
+        const struct planned *planned = planner_of(engine, task);
+        if (planned == NULL || planned->start_ns != start->start_ns || !window_takes(task)) {
+            uses->order.count -= left == uses->order.count;
+            continue;
+        }
+        if (engine->devices[engine_lane(engine, planned->lane)->device].node != node)
+            continue;
+        looked++;
+        *until = start->start_ns;
+        for (uint32_t a = 0; a < task->access_count; a++) {
+            uint32_t index = task_accesses(task)[a].buffer;
+            struct buffer *buffer = engine_buffer(engine, index);
+            if (engine_block(buffer, node)->state != BLOCK_PRESENT &&
+                uses_next_ns(engine, index, node) == start->start_ns)
+                bytes += atomic_load_relaxed_u64(&buffer->size_bytes);
+        }
+    }
+    return bytes;
 }

@@ -15,7 +15,7 @@ struct engine;
 
 struct uses {
     struct vec all;   /* struct uses_item */
-    struct vec order; /* struct uses_start: tasks by their start, while it is made */
+    struct vec order; /* struct uses_start: tasks by their start, the next one last */
     struct map first; /* buffer and node -> the first that may be to come */
     bool known;       /* the plan in force has uses */
 };
@@ -30,5 +30,10 @@ void uses_forget(struct uses *uses);
 /* Start of the next planned task that has not begun, USES_NEVER: there is none. Asked only where
  * `known`. */
 uint64_t uses_next_ns(struct engine *engine, uint32_t buffer, uint32_t node);
+
+/* Bytes that the tasks planned next need on the node and that have no room there, until there are
+ * most_bytes of them. [out] until: when the last of those tasks starts. Asked only where `known`.
+ */
+uint64_t uses_missing(struct engine *engine, uint32_t node, uint64_t most_bytes, uint64_t *until);
 
 #endif

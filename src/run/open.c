@@ -73,7 +73,8 @@ static fgpu_status open_hidden(struct driver *driver, const fgpu_pool_options *o
 static fgpu_status open_spill(struct driver *driver, const fgpu_pool_options *options)
 {
     struct spill_options spill = {.folder = options->spill_dir,
-                                  .limit_bytes = options->spill_bytes};
+                                  .limit_bytes = options->spill_bytes,
+                                  .mode = (enum pack_mode)options->spill_compress};
     struct registry_match match = {.backend = &spill_backend};
     if (options->spill_dir == NULL || options->spill_dir[0] == '\0')
         return FGPU_OK;

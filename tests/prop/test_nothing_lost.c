@@ -4,7 +4,8 @@
  * Capacities follow from the seed. Every wait returns; where nothing can fail, every word is what
  * running one after another gives; else every word that can be read, and what cannot is an error.
  * Over all seeds data must have been evicted, spilled and brought back, or the test has shown
- * nothing. argv[1]: only the case whose name contains it.
+ * nothing. What lies in host memory carries checksums (FGPU_POOL_CHECKSUM). argv[1]: only the case
+ * whose name contains it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,9 +37,9 @@ struct lost_case {
 static const struct lost_case lost_cases[] = {
     {"cpu", "cpu", 2, 0, 3, 0, NULL, 0, 0, false, true},
     {"devices", "sim:2", 1, 4, 3, 0, NULL, 0, 0, false, true},
-    {"mixed", "sim:2,cpu", 2, 4, 6, 0, NULL, 0, 0, false, true},
-    {"refused", "sim:2,cpu", 2, 4, 6, 0, "seed=%llu,alloc=100", 0, 0, true, true},
-    {"failing", "sim:2,cpu", 2, 4, 6, 0, "seed=%llu,submit=100,task=10,alloc=30", 0, 0, true, true},
+    {"mixed", "sim:2,cpu", 2, 4, 4, 0, NULL, 0, 0, false, true},
+    {"refused", "sim:2,cpu", 2, 4, 4, 0, "seed=%llu,alloc=100", 0, 0, true, true},
+    {"failing", "sim:2,cpu", 2, 4, 4, 0, "seed=%llu,submit=100,task=10,alloc=30", 0, 0, true, true},
     {"folder-full", "sim:2,cpu", 2, 4, 3, 0, NULL, 131072, 0, true, true},
     {"disk-full", "sim:2,cpu", 2, 4, 3, 0, NULL, 0, 66000, true, true},
     {"disk-broken", "cpu", 2, 0, 3, 0, NULL, 0, 100, true, false},
@@ -67,7 +68,7 @@ static bool lost_open(const struct lost_case *c, uint64_t seed, fgpu_pool *pool)
     options.host_memory_bytes = c->host > 0 ? (c->host + seed / 5 % 5) * BUFFER : 0;
     options.spill_bytes = c->spill_bytes == UINT64_MAX ? 0 : c->spill_bytes;
     options.spill_dir = c->spill_bytes == UINT64_MAX ? NULL : temp_folder_path("");
-    options.flags = c->flags | FGPU_POOL_VALIDATE;
+    options.flags = c->flags | FGPU_POOL_VALIDATE | FGPU_POOL_CHECKSUM;
     options.faults = faults;
     options.seed = seed;
     options.cache_dir = "";

@@ -101,6 +101,7 @@ static void run(uint64_t seed)
     engine_rig_open_as(
         &rig, &(struct engine_rig_setup){.queues = queues,
                                          .devices = devices,
+                                         .flags = FGPU_POOL_CHECKSUM,
                                          .device_bytes = 1000000 + rng_below(&rng, 3) * 200000});
     for (uint32_t i = 0; i < BUFFERS; i++)
         make(i);

@@ -63,7 +63,7 @@ static bool faults_open(const struct faults_case *c, uint64_t seed, fgpu_pool *p
     options.devices = c->devices;
     options.cpu_workers = c->workers;
     options.device_memory_bytes = c->memory_bytes;
-    options.flags = c->flags | FGPU_POOL_VALIDATE;
+    options.flags = c->flags | FGPU_POOL_VALIDATE | FGPU_POOL_CHECKSUM;
     options.faults = faults;
     options.seed = seed;
     options.cache_dir = "";

@@ -65,7 +65,8 @@ static void open_world(struct lost_world *world, uint64_t seed)
                                            .copy_queues = copies,
                                            .device_bytes = (3 + below(world, 3)) * BYTES,
                                            .policy = below(world, 2) ? "eft" : "fifo",
-                                           .flags = below(world, 4) ? 0 : FGPU_POOL_PREIMAGE,
+                                           .flags = FGPU_POOL_CHECKSUM |
+                                                    (below(world, 4) ? 0 : FGPU_POOL_PREIMAGE),
                                            .budget_ns = 500000};
     engine_rig_open_as(&rig, &setup);
     for (uint32_t b = 0; b < BUFFERS; b++) {

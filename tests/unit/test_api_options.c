@@ -38,8 +38,8 @@ static void test_every_key(void **state)
     fgpu_pool_options o =
         parse("devices=cpu,-opencl:0; policy=fifo;workers=3;subdevices = 2 ;tasks=1000\n"
               "device-memory=2GiB;host-memory=3 MiB;cache=/a b/c;log=debug;validate;"
-              "reproducible=on;trace=yes;nowait=1;preimage=yes;nomemwait\r\n"
-              "spill=/tmp/s p;spill-limit=5GiB\n"
+              "reproducible=on;trace=yes;nowait=1;preimage=yes;checksum;nomemwait\r\n"
+              "spill=/tmp/s p;spill-limit=5GiB;spill-compress=zstd\n"
               "faults=seed=7,submit=20,lose=1@300;seed=0xfF;trace-events=1000000\n"
               "log-format=json;log-file=/tmp/a b.log;objective=latency;preempt=slices");
     assert_string_equal(o.devices, "cpu,-opencl:0");
@@ -51,9 +51,10 @@ static void test_every_key(void **state)
     assert_int_equal(o.host_memory_bytes, 3145728);
     assert_string_equal(o.cache_dir, "/a b/c");
     assert_int_equal(o.log_level, FGPU_LOG_DEBUG);
-    assert_int_equal(o.flags, 63);
+    assert_int_equal(o.flags, 127);
     assert_string_equal(o.spill_dir, "/tmp/s p");
     assert_int_equal(o.spill_bytes, UINT64_C(5368709120));
+    assert_int_equal(o.spill_compress, FGPU_POOL_SPILL_ZSTD);
     assert_string_equal(o.faults, "seed=7,submit=20,lose=1@300");
     assert_int_equal(o.seed, 255);
     assert_int_equal(o.trace_events, 1000000);
@@ -137,6 +138,7 @@ static void test_what_is_refused(void **state)
         {"log-format=xml", {"'log-format'", "'xml'", "text or json"}},
         {"objective=speed", {"'objective'", "'speed'", "makespan, latency, energy or edp"}},
         {"preempt=soon", {"'preempt'", "'soon'", "auto, off, slices or guard"}},
+        {"spill-compress=gzip", {"'spill-compress'", "'gzip'", "auto, lz4, zstd or off"}},
         {"trace-events=many", {"'trace-events'", "'many'", "4294967295"}},
         {"log-file", {"'log-file'", "no value", "a file"}},
         {"trace=maybe", {"'trace'", "'maybe'", "yes"}},
@@ -281,6 +283,10 @@ static void test_a_pool_refuses(void **state)
     assert_int_equal(fgpu_pool_open(&options, &pool), FGPU_E_INVAL);
     assert_non_null(strstr(fgpu_last_error(), "options.preempt is 4"));
     options.preempt = FGPU_POOL_PREEMPT_AUTO;
+    options.spill_compress = 4;
+    assert_int_equal(fgpu_pool_open(&options, &pool), FGPU_E_INVAL);
+    assert_non_null(strstr(fgpu_last_error(), "options.spill_compress is 4"));
+    options.spill_compress = FGPU_POOL_SPILL_AUTO;
     options.log_format = 2;
     assert_int_equal(fgpu_pool_open(&options, &pool), FGPU_E_INVAL);
     assert_non_null(strstr(fgpu_last_error(), "log_format is 2"));

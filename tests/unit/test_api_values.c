@@ -590,7 +590,7 @@ static void test_options(void **state)
     WITH(cpu_workers, 257, FGPU_E_INVAL, "cpu_workers is 257, at most 256");
     WITH(subdevices, UINT32_MAX, FGPU_E_INVAL, "subdevices");
     WITH(alloc, &none, FGPU_E_INVAL, "alloc");
-    WITH(flags, 64, FGPU_E_INVAL, "0x40");
+    WITH(flags, 128, FGPU_E_INVAL, "0x80");
     WITH(faults, "nonsense=1", FGPU_E_INVAL, "nonsense");
     fgpu_pool pool;
     rig_refused(fgpu_pool_open_text("nonsense", &pool), FGPU_E_INVAL, "nonsense");

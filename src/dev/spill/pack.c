@@ -1,38 +1,23 @@
 /* Chunks as they are kept, see pack.h. */
 #include "dev/spill/pack.h"
 
-#include <dlfcn.h>
 #include <string.h>
 
-#include "base/lock.h"
+#include "base/clock.h"
 
-#define PACK_LIBRARY "liblz4.so.1"
-#define PACK_SPEED 1 /* the usual one of the library */
+#define PACK_LEAST_BYTES 64u /* shorter ones are not worth a try */
+#define PACK_FADE (1.0 / 64) /* of what Zstandard is known to cost, for each sample without it */
 
-static struct lock pack_lock;
-static bool pack_asked;
-static void *pack_symbols[2]; /* never closed */
-
-bool pack_init(struct pack *pack)
+void pack_init(struct pack *pack, enum pack_mode mode)
 {
-    lock_acquire(&pack_lock);
-    if (!pack_asked) {
-        void *library = dlopen(PACK_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-        pack_asked = true;
-        if (library != NULL) {
-            pack_symbols[0] = dlsym(library, "LZ4_compress_fast");
-            pack_symbols[1] = dlsym(library, "LZ4_decompress_safe");
-        }
-    }
-    bool found = pack_symbols[0] != NULL && pack_symbols[1] != NULL;
-    lock_release(&pack_lock);
-    pack->compress = NULL;
-    pack->decompress = NULL;
-    if (found) { /* POSIX says that a data pointer holds a function pointer */
-        memcpy(&pack->compress, &pack_symbols[0], sizeof pack->compress);
-        memcpy(&pack->decompress, &pack_symbols[1], sizeof pack->decompress);
-    }
-    return found;
+    codec_init(&pack->codec);
+    pack->mode = mode;
+    pack->folder_ns = pack->zstd_ns = 0;
+}
+
+void pack_fini(struct pack *pack)
+{
+    codec_fini(&pack->codec);
 }
 
 static bool pack_is_zero(const unsigned char *bytes, uint32_t count)
@@ -42,7 +27,19 @@ static bool pack_is_zero(const unsigned char *bytes, uint32_t count)
 
 static uint32_t pack_width(enum pack_form form)
 {
-    return form == PACK_LZ4_BY4 ? 4 : form == PACK_LZ4_BY8 ? 8 : 1;
+    static const uint32_t widths[] = {
+        [PACK_LZ4_BY4] = 4, [PACK_ZSTD_BY4] = 4, [PACK_LZ4_BY8] = 8, [PACK_ZSTD_BY8] = 8};
+    return widths[form] > 1 ? widths[form] : 1;
+}
+
+static enum codec_kind pack_codec(enum pack_form form)
+{
+    return form >= PACK_ZSTD ? CODEC_ZSTD : CODEC_LZ4;
+}
+
+static uint32_t pack_most(uint32_t bytes)
+{
+    return bytes - bytes / 8;
 }
 
 /* Byte k of every element, for each k; what is left at the end stays. */
@@ -75,25 +72,87 @@ static uint32_t pack_try(struct pack *pack, enum pack_form form, const void *fro
         pack_regroup(from, pack->room, bytes, width);
         from = pack->room;
     }
-    int stored = pack->compress(from, to, (int)bytes, (int)most, PACK_SPEED);
-    return stored > 0 ? (uint32_t)stored : 0;
+    return codec_compress(&pack->codec, pack_codec(form), from, bytes, to, most);
 }
 
-enum pack_form pack_choose(struct pack *pack, const void *sample, uint32_t bytes, void *to)
+/* ---- choosing ----------------------------------------------------------------------------- */
+
+/* How long the form takes for the sample, there and back. */
+static double pack_time(struct pack *pack, enum pack_form form, const void *sample, uint32_t bytes)
 {
-    enum pack_form best = PACK_RAW;
-    uint32_t least = bytes - bytes / 8;
-    if (pack->compress == NULL || bytes < 64 || pack_is_zero(sample, bytes))
-        return PACK_RAW;
-    for (int form = PACK_LZ4; form <= PACK_LZ4_BY8; form++) {
-        uint32_t stored = pack_try(pack, (enum pack_form)form, sample, bytes, to, least);
-        if (stored == 0 || stored >= least)
+    uint64_t since_ns = clock_now_ns();
+    uint32_t stored = pack_try(pack, form, sample, bytes, pack->trial, pack_most(bytes));
+    if (stored > 0)
+        (void)codec_decompress(&pack->codec, pack_codec(form), pack->trial, stored, pack->room,
+                               bytes);
+    return (double)(clock_now_ns() - since_ns);
+}
+
+/* The best of the forms from `first` to `last`. */
+static struct pack_trial pack_trial(struct pack *pack, enum pack_form first, enum pack_form last,
+                                    const void *sample, uint32_t bytes)
+{
+    uint32_t most = pack_most(bytes);
+    struct pack_trial best = {PACK_RAW, bytes, 0};
+    for (int form = (int)first; form <= (int)last; form++) {
+        uint32_t stored = pack_try(pack, (enum pack_form)form, sample, bytes, pack->trial, most);
+        if (stored == 0 || stored >= most || stored >= best.stored)
             continue;
-        least = stored;
-        best = (enum pack_form)form;
+        best.stored = stored;
+        best.form = (enum pack_form)form;
     }
     return best;
 }
+
+const struct pack_trial *pack_better(const struct pack_trial *quick, const struct pack_trial *small,
+                                     double folder_ns)
+{
+    if (small->form == PACK_RAW || small->stored >= quick->stored)
+        return quick;
+    return (double)(quick->stored - small->stored) * folder_ns > small->ns - quick->ns ? small
+                                                                                       : quick;
+}
+
+/* Could Zstandard pay at all, were what is left nothing? */
+static bool pack_is_worth_asking(struct pack *pack, const struct pack_trial *quick, uint32_t bytes)
+{
+    if (pack->folder_ns <= 0)
+        return false;
+    if (quick->stored * pack->folder_ns > pack->zstd_ns * bytes)
+        return true;
+    pack->zstd_ns -= pack->zstd_ns * PACK_FADE; /* it may have been measured at a bad moment */
+    return false;
+}
+
+/* Regrouped as serves LZ4 best; where that finds nothing, in each way. */
+static enum pack_form pack_choose_auto(struct pack *pack, const void *sample, uint32_t bytes)
+{
+    struct pack_trial quick = pack_trial(pack, PACK_LZ4, PACK_LZ4_BY8, sample, bytes);
+    enum pack_form first = PACK_ZSTD, last = PACK_ZSTD_BY8;
+    if (!codec_is_there(CODEC_ZSTD) || !pack_is_worth_asking(pack, &quick, bytes))
+        return quick.form;
+    if (quick.form != PACK_RAW) {
+        first = last = (enum pack_form)(quick.form + (PACK_ZSTD - PACK_LZ4));
+        quick.ns = pack_time(pack, quick.form, sample, bytes);
+    }
+    struct pack_trial small = pack_trial(pack, first, last, sample, bytes);
+    small.ns = pack_time(pack, small.form != PACK_RAW ? small.form : PACK_ZSTD, sample, bytes);
+    pack->zstd_ns = small.ns / bytes;
+    return pack_better(&quick, &small, pack->folder_ns)->form;
+}
+
+enum pack_form pack_choose(struct pack *pack, const void *sample, uint32_t bytes)
+{
+    if (pack->mode == PACK_NEVER || bytes < PACK_LEAST_BYTES || pack_is_zero(sample, bytes))
+        return PACK_RAW;
+    if (pack->mode == PACK_AUTO)
+        return pack_choose_auto(pack, sample, bytes);
+    return (pack->mode == PACK_ONLY_ZSTD ? pack_trial(pack, PACK_ZSTD, PACK_ZSTD_BY8, sample, bytes)
+                                         : pack_trial(pack, PACK_LZ4, PACK_LZ4_BY8, sample, bytes))
+        .form;
+}
+
+/* ---- there and back ----------------------------------------------------------------------- */
 
 enum pack_form pack_put(struct pack *pack, enum pack_form form, const void *from, uint32_t bytes,
                         void *to, uint32_t *stored)
@@ -101,8 +160,8 @@ enum pack_form pack_put(struct pack *pack, enum pack_form form, const void *from
     *stored = 0;
     if (pack_is_zero(from, bytes))
         return PACK_ZERO;
-    if (form >= PACK_LZ4 && bytes >= 64 && pack->compress != NULL)
-        *stored = pack_try(pack, form, from, bytes, to, bytes - bytes / 8);
+    if (form >= PACK_LZ4 && bytes >= PACK_LEAST_BYTES)
+        *stored = pack_try(pack, form, from, bytes, to, pack_most(bytes));
     if (*stored > 0)
         return form;
     *stored = bytes;
@@ -121,10 +180,8 @@ bool pack_get(struct pack *pack, enum pack_form form, const void *from, uint32_t
         memcpy(to, from, bytes);
         return stored == bytes;
     }
-    if (pack->decompress == NULL)
-        return false;
-    void *into = width > 1 ? pack->room : to;
-    if (pack->decompress(from, into, (int)stored, (int)bytes) != (int)bytes)
+    if (!codec_decompress(&pack->codec, pack_codec(form), from, stored, width > 1 ? pack->room : to,
+                          bytes))
         return false;
     if (width > 1)
         pack_ungroup(pack->room, to, bytes, width);

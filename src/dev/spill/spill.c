@@ -62,7 +62,7 @@ static fgpu_status spill_open(const fgpu_backend_options *options, uint32_t inde
         return error_set(FGPU_E_NOMEM, "no memory for the spill folder");
     device->bell = bell;
     device->limit_bytes = all->limit_bytes;
-    fgpu_status status = spill_file_open(&device->file, all->folder);
+    fgpu_status status = spill_file_open(&device->file, all->folder, all->mode);
     if (status == FGPU_OK)
         *out = device;
     else
@@ -97,7 +97,8 @@ void spill_get_stats(void *self, struct spill_stats *stats)
     *stats = (struct spill_stats){.stored_bytes = file->stored_bytes,
                                   .chunks = file->chunks_written,
                                   .zero_chunks = file->zero_chunks,
-                                  .packed_chunks = file->packed_chunks};
+                                  .packed_chunks = file->packed_chunks,
+                                  .zstd_chunks = file->zstd_chunks};
 }
 
 static fgpu_status spill_mem_alloc(void *self, uint64_t bytes, fgpu_mem *mem)

@@ -9,9 +9,12 @@
 
 #include <fastgpu/backend.h>
 
+#include "dev/spill/pack.h"
+
 struct spill_stats {
     uint64_t stored_bytes; /* written to the file, after compression */
     uint64_t chunks, zero_chunks, packed_chunks;
+    uint64_t zstd_chunks; /* of the packed ones */
 };
 
 /* What open() takes, with the options' address as that of its first member. */
@@ -19,6 +22,7 @@ struct spill_options {
     fgpu_backend_options backend;
     const char *folder;
     uint64_t limit_bytes; /* 0: none */
+    enum pack_mode mode;
 };
 
 extern const fgpu_backend spill_backend;

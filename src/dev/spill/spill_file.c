@@ -15,10 +15,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/map.h"
 
 #define SPILL_PAGE_BYTES 4096u
+#define SPILL_PACE_BYTES (UINT64_C(64) << 20)   /* older ones count half */
+#define SPILL_PACE_LEAST (16u << 10)            /* what is shorter tells of calls, not of bytes */
+#define SPILL_SAMPLED_BYTES (UINT64_C(1) << 20) /* of a piece, that one sample stands for */
 
 struct spill_hole {
     uint64_t offset, bytes;
@@ -41,7 +45,7 @@ static int spill_make(const char *folder)
     return fd;
 }
 
-fgpu_status spill_file_open(struct spill_file *file, const char *folder)
+fgpu_status spill_file_open(struct spill_file *file, const char *folder, enum pack_mode mode)
 {
     memset(file, 0, sizeof *file);
     vec_init(&file->holes, sizeof(struct spill_hole), NULL);
@@ -50,7 +54,7 @@ fgpu_status spill_file_open(struct spill_file *file, const char *folder)
     if (file->fd < 0)
         return error_set(FGPU_E_IO, "no file for spilled data in folder '%.200s': %s", folder,
                          strerror(errno));
-    (void)pack_init(&file->pack);
+    pack_init(&file->pack, mode);
     return FGPU_OK;
 }
 
@@ -59,6 +63,7 @@ void spill_file_close(struct spill_file *file)
     if (file->fd >= 0)
         (void)close(file->fd);
     file->fd = -1;
+    pack_fini(&file->pack);
     vec_fini(&file->holes);
 }
 
@@ -121,33 +126,53 @@ void spill_file_give(struct spill_file *file, struct spill_piece *piece)
 
 /* ---- bytes ------------------------------------------------------------------------------ */
 
-static bool spill_pwrite(int fd, const unsigned char *from, uint32_t bytes, uint64_t offset)
+static void spill_pace(struct spill_file *file, struct spill_pace *pace, uint64_t since_ns,
+                       uint32_t bytes)
 {
-    while (bytes > 0) {
-        ssize_t done = pwrite(fd, from, bytes, (off_t)offset);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        from += done;
-        bytes -= (uint32_t)done;
-        offset += (uint64_t)done;
+    if (bytes < SPILL_PACE_LEAST)
+        return;
+    pace->ns += clock_now_ns() - since_ns;
+    pace->bytes += bytes;
+    if (pace->bytes > SPILL_PACE_BYTES) {
+        pace->ns /= 2;
+        pace->bytes /= 2;
     }
-    return true;
+    double out = file->writes.bytes > 0 ? (double)file->writes.ns / (double)file->writes.bytes : 0;
+    double in = file->reads.bytes > 0 ? (double)file->reads.ns / (double)file->reads.bytes : out;
+    file->pack.folder_ns = out + in;
 }
 
-static bool spill_pread(int fd, unsigned char *to, uint32_t bytes, uint64_t offset)
+/* Returns how many of them were written: less only where the disk takes no more. */
+static uint32_t spill_pwrite(struct spill_file *file, const unsigned char *from, uint32_t bytes,
+                             uint64_t offset)
 {
-    while (bytes > 0) {
-        ssize_t done = pread(fd, to, bytes, (off_t)offset);
+    uint64_t since_ns = clock_now_ns();
+    uint32_t written = 0;
+    while (written < bytes) {
+        ssize_t done = pwrite(file->fd, from + written, bytes - written, (off_t)(offset + written));
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            break;
+        written += (uint32_t)done;
+    }
+    spill_pace(file, &file->writes, since_ns, written);
+    return written;
+}
+
+static bool spill_pread(struct spill_file *file, unsigned char *to, uint32_t bytes, uint64_t offset)
+{
+    uint64_t since_ns = clock_now_ns();
+    uint32_t read = 0;
+    while (read < bytes) {
+        ssize_t done = pread(file->fd, to + read, bytes - read, (off_t)(offset + read));
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
             return false;
-        to += done;
-        bytes -= (uint32_t)done;
-        offset += (uint64_t)done;
+        read += (uint32_t)done;
     }
+    spill_pace(file, &file->reads, since_ns, bytes);
     return true;
 }
 
@@ -161,7 +186,7 @@ static bool spill_get(struct spill_file *file, const struct spill_piece *piece, 
                       unsigned char *to)
 {
     const struct spill_chunk *chunk = &piece->chunks[index];
-    if (chunk->broken || !spill_pread(file->fd, file->old, chunk->stored, spill_at(piece, index)) ||
+    if (!spill_pread(file, file->old, chunk->stored, spill_at(piece, index)) ||
         hash_bytes(file->old, chunk->stored, 0) != chunk->sum)
         return false;
     return pack_get(&file->pack, (enum pack_form)chunk->form, file->old, chunk->stored, to,
@@ -185,6 +210,22 @@ struct spill_part {
     bool keeps; /* the former stored bytes lie in file->old, and are needed if this fails */
 };
 
+/* Of a new version of the chunk so many bytes were written, and no more. What the caller writes is
+ * lost then, and its place free for others; what he does not write must be as it was. */
+static void spill_refused(struct spill_file *file, struct spill_piece *piece, uint64_t index,
+                          const struct spill_part *part, uint32_t written)
+{
+    struct spill_chunk *chunk = &piece->chunks[index];
+    uint32_t damaged = written < chunk->stored ? written : chunk->stored;
+    uint32_t used = written > chunk->stored ? written : chunk->stored;
+    if (damaged == 0 ||
+        (part->keeps && spill_pwrite(file, file->old, damaged, spill_at(piece, index)) == damaged))
+        return;
+    uint32_t lost = part->keeps && chunk->length > chunk->lost ? chunk->length : chunk->lost;
+    *chunk = (struct spill_chunk){.lost = lost};
+    spill_shrink(file, piece, index, used, 0);
+}
+
 /* From its first byte on. */
 static bool spill_put(struct spill_file *file, struct spill_piece *piece, uint64_t index,
                       const struct spill_part *part)
@@ -195,10 +236,10 @@ static bool spill_put(struct spill_file *file, struct spill_piece *piece, uint64
                                   &next.stored);
     const unsigned char *stored = next.form == PACK_RAW ? part->from : file->coded;
     next.sum = hash_bytes(stored, next.stored, 0);
-    if (!spill_pwrite(file->fd, stored, next.stored, spill_at(piece, index))) {
-        bool whole =
-            part->keeps && spill_pwrite(file->fd, file->old, chunk->stored, spill_at(piece, index));
-        chunk->broken = !whole;
+    next.lost = chunk->lost > next.length ? chunk->lost : 0;
+    uint32_t written = spill_pwrite(file, stored, next.stored, spill_at(piece, index));
+    if (written < next.stored) {
+        spill_refused(file, piece, index, part, written);
         return false;
     }
     spill_shrink(file, piece, index, chunk->stored, next.stored);
@@ -206,6 +247,7 @@ static bool spill_put(struct spill_file *file, struct spill_piece *piece, uint64
     file->chunks_written++;
     file->zero_chunks += next.form == PACK_ZERO;
     file->packed_chunks += next.form >= PACK_LZ4;
+    file->zstd_chunks += next.form >= PACK_ZSTD;
     *chunk = next;
     return true;
 }
@@ -218,6 +260,8 @@ static bool spill_write_chunk(struct spill_file *file, struct spill_piece *piece
         return spill_put(file, piece, index, part);
     if (chunk->length > 0 && !spill_get(file, piece, index, file->plain))
         return false;
+    if (part->first > chunk->length && chunk->lost > chunk->length)
+        return false; /* those between them must not be readable */
     if (part->first > chunk->length)
         memset(file->plain + chunk->length, 0, part->first - chunk->length);
     memcpy(file->plain + part->first, part->from, part->last - part->first);
@@ -229,12 +273,24 @@ static bool spill_write_chunk(struct spill_file *file, struct spill_piece *piece
     return spill_put(file, piece, index, &whole);
 }
 
+/* Rows share a sample. One that does not pay says nothing of what follows. */
+static enum pack_form spill_form(struct spill_file *file, struct spill_piece *piece,
+                                 const void *from, uint64_t bytes)
+{
+    uint32_t sample = bytes < PACK_CHUNK_BYTES ? (uint32_t)bytes : PACK_CHUNK_BYTES;
+    if (piece->sampled_bytes < bytes) {
+        piece->form = pack_choose(&file->pack, from, sample);
+        piece->sampled_bytes = piece->form != PACK_RAW ? SPILL_SAMPLED_BYTES : 0;
+    }
+    piece->sampled_bytes -= piece->sampled_bytes < bytes ? piece->sampled_bytes : bytes;
+    return piece->form;
+}
+
 fgpu_status spill_file_write(struct spill_file *file, struct spill_piece *piece, uint64_t offset,
                              const void *from, uint64_t bytes)
 {
     const unsigned char *at = from;
-    uint32_t sample = bytes < PACK_CHUNK_BYTES ? (uint32_t)bytes : PACK_CHUNK_BYTES;
-    enum pack_form form = pack_choose(&file->pack, at, sample, file->coded);
+    enum pack_form form = spill_form(file, piece, from, bytes);
     for (uint64_t end = offset + bytes; offset < end;) {
         uint64_t index = offset / PACK_CHUNK_BYTES, begin = index * PACK_CHUNK_BYTES;
         uint64_t last = end - begin < PACK_CHUNK_BYTES ? end - begin : PACK_CHUNK_BYTES;

@@ -19,13 +19,21 @@ struct spill_chunk {
     uint64_t sum;    /* of the stored bytes */
     uint32_t stored; /* bytes in the file */
     uint32_t length; /* bytes from its start that have been written to it */
+    uint32_t lost;   /* bytes from `length` to there went with a write that failed half way, though
+                        nobody wrote them anew; 0: none did */
     uint8_t form;    /* enum pack_form */
-    uint8_t broken;  /* a write failed half way */
 };
 
 struct spill_piece {
     uint64_t offset, bytes; /* in the file; multiples of the chunk */
+    uint64_t sampled_bytes; /* may still be written in `form` without another sample */
+    enum pack_form form;
     struct spill_chunk chunks[];
+};
+
+/* How quickly bytes come and go, of late. */
+struct spill_pace {
+    uint64_t ns, bytes;
 };
 
 struct spill_file {
@@ -34,12 +42,13 @@ struct spill_file {
     uint64_t end;     /* offsets from here on have never been given away */
     struct vec holes; /* struct spill_hole: given back */
     struct pack pack;
-    uint64_t stored_bytes, zero_chunks, packed_chunks, chunks_written;
+    struct spill_pace writes, reads;
+    uint64_t stored_bytes, zero_chunks, packed_chunks, zstd_chunks, chunks_written;
     unsigned char plain[PACK_CHUNK_BYTES], coded[PACK_CHUNK_BYTES], old[PACK_CHUNK_BYTES];
 };
 
 /* Makes the file in the folder. FGPU_E_IO with a text. */
-fgpu_status spill_file_open(struct spill_file *file, const char *folder);
+fgpu_status spill_file_open(struct spill_file *file, const char *folder, enum pack_mode mode);
 void spill_file_close(struct spill_file *file);
 
 /* NULL without memory. */
