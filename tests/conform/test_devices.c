@@ -81,9 +81,9 @@ static void case_probe(struct rig *rig, struct rng *rng)
     assert_true(info->type >= FGPU_DEVICE_CPU && info->type <= FGPU_DEVICE_NULL);
     if ((info->valid & FGPU_INFO_RESOURCE_GROUP) != 0)
         assert_int_equal(info->resource_group, rig->device.caps.resource_group);
-    assert_int_equal(info->queue_count,
-                     rig->device.caps.queue_count - rig->device.caps.side_queue_count -
-                         rig->device.caps.copy_queue_count);
+    assert_int_equal(info->queue_count, rig->device.caps.queue_count -
+                                            rig->device.caps.side_queue_count -
+                                            rig->device.caps.copy_queue_count);
     count = 0;
     assert_int_equal(target->backend->probe(&target->options, NULL, 0, &count, why, sizeof why),
                      FGPU_OK);
