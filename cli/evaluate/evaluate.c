@@ -269,6 +269,20 @@ static void evaluate_take_samples(struct evaluate_state *state, struct sampler *
     out->sample_count = count;
 }
 
+static void evaluate_take_memory(const fgpu_pool_stats *before, const fgpu_pool_stats *after,
+                                 struct evaluation_round *round)
+{
+    round->copied_bytes = evaluate_copied(after) - evaluate_copied(before);
+    round->copies = after->copies - before->copies;
+    round->evictions = after->evictions - before->evictions;
+    round->bytes_evicted = after->bytes_evicted - before->bytes_evicted;
+    round->bytes_reloaded = after->bytes_reloaded - before->bytes_reloaded;
+    round->bytes_spilled = after->bytes_spilled - before->bytes_spilled;
+    round->thrashes = after->thrashes - before->thrashes;
+    round->blocks_planned = after->blocks_planned - before->blocks_planned;
+    round->blocks_stitched = after->blocks_stitched - before->blocks_stitched;
+}
+
 /* CPU time of the threads that compute for each device. An OpenCL library tells nobody which of its
  * threads work for which of its devices, so it must have one alone. */
 static void evaluate_take_threads(struct evaluation *out, const struct thread_times times[2],
@@ -359,10 +373,7 @@ static void evaluate_run_round(struct evaluate_state *state, const struct watch 
     thread_times_read(&times[1]);
     evaluate_take_samples(state, sampler, round);
     evaluate_read_counters(state, &after);
-    round->copied_bytes = evaluate_copied(&after.pool) - evaluate_copied(&before.pool);
-    round->copies = after.pool.copies - before.pool.copies;
-    round->evictions = after.pool.evictions - before.pool.evictions;
-    round->bytes_evicted = after.pool.bytes_evicted - before.pool.bytes_evicted;
+    evaluate_take_memory(&before.pool, &after.pool, round);
     for (uint32_t i = 0; i < out->device_count; i++)
         shares[i] =
             (struct evaluate_share){after.shares[i].task_count - before.shares[i].task_count,

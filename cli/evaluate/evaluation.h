@@ -97,6 +97,8 @@ struct evaluation_side {
 struct evaluation_round {
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
     uint64_t copied_bytes, copies, evictions, bytes_evicted;
+    uint64_t bytes_reloaded, bytes_spilled, thrashes; /* as in fgpu_pool_stats, of this round */
+    uint64_t blocks_planned, blocks_stitched;
     uint32_t done_count, failed_count, cancelled_count;
     double cpu_share;        /* of all cores, whole round; negative: not known */
     double own_share;        /* the pool's own threads and the waiting one, of one core */

@@ -456,6 +456,16 @@ void report_memory(struct report *report)
     report_fact(&report->text, "evictions", is_known ? room : NULL);
     report_fact(&report->text, "written back for room",
                 report_number_bytes(room, is_known ? (double)round->bytes_evicted : 0, is_known));
+    if (is_known && round->evictions > 0) {
+        report_fact(&report->text, "came back",
+                    report_number_bytes(room, (double)round->bytes_reloaded, true));
+        report_fact(&report->text, "spilled to the folder",
+                    report_number_bytes(room, (double)round->bytes_spilled, true));
+    }
+    if (is_known && round->thrashes > 0) {
+        (void)snprintf(room, sizeof room, "%" PRIu64, round->thrashes);
+        report_fact(&report->text, "times it thrashed", room);
+    }
     report_text_add(&report->text, "</dl>\n");
     if (evaluation->device_count > 0)
         report_memory_peaks(report);

@@ -63,6 +63,11 @@ static void json_memory(const struct evaluation *evaluation, cJSON *to)
     json_out_number(to, "copies", (double)round->copies);
     json_out_number(to, "evictions", (double)round->evictions);
     json_out_number(to, "bytes_evicted", (double)round->bytes_evicted);
+    json_out_number(to, "bytes_reloaded", (double)round->bytes_reloaded);
+    json_out_number(to, "bytes_spilled", (double)round->bytes_spilled);
+    json_out_number(to, "blocks_planned", (double)round->blocks_planned);
+    json_out_number(to, "blocks_stitched", (double)round->blocks_stitched);
+    json_out_number(to, "thrashes", (double)round->thrashes);
     cJSON *devices = cJSON_AddArrayToObject(to, "devices");
     for (uint32_t i = 0; i < evaluation->device_count; i++) {
         cJSON *device = cJSON_CreateObject();

@@ -156,6 +156,15 @@ static void print_memory(const struct evaluation *evaluation)
     printf("\nMemory\n  buffers %s; moved between memories: %s in %" PRIu64 " cop%s; evicted: %s\n",
            print_bytes(evaluation->workload->buffer_bytes), print_bytes(round->copied_bytes),
            round->copies, round->copies == 1 ? "y" : "ies", print_bytes(round->bytes_evicted));
+    if (round->evictions > 0)
+        printf("  memory was short: %" PRIu64 " blocks had to go, %s came back, %s went to the "
+               "spill folder\n",
+               round->evictions, print_bytes(round->bytes_reloaded),
+               print_bytes(round->bytes_spilled));
+    if (round->thrashes > 0)
+        printf("  it thrashed: %" PRIu64 " times moving data took longer than the tasks did; give "
+               "it more memory\n",
+               round->thrashes);
     for (uint32_t i = 0; i < evaluation->device_count; i++)
         printf("%s%s %s", i == 0 ? "  most in use: " : ", ", evaluation->devices[i].info.id,
                print_bytes(evaluation->devices[i].memory_peak_bytes));
