@@ -1,6 +1,8 @@
 /* OpenCL C on the cuda device (code/cuda.h) against an OpenCL device: random kernels of vector
  * expressions, and kernels of the corpus, give the same bytes on both. The cuda device is the fake
  * driver's, which runs the translated text on the host. Exits 77 without either.
+ * With FASTGPU_TEST_CARD set: a CUDA card (of FASTGPU_CUDA_LIBRARY or the machine's driver) against
+ * the fake driver where there is one, else against an OpenCL device.
  * FASTGPU_TEST_SEEDS: how many random kernels, and then all of the corpus.
  */
 #include <math.h>
@@ -10,6 +12,7 @@
 #include "base/error.h"
 #include "code/cuda.h"
 #include "code/unit.h"
+#include "dev/cuda/cuda.h"
 #include "lib/device_kernels.h"
 #include "lib/device_targets.h"
 #include "lib/kernel_corpus.h"
@@ -23,8 +26,9 @@
 #define CORPUS_PARAMS 32
 #define CORPUS_BYTES 65536u
 
-static struct rig rigs[2]; /* OpenCL, CUDA */
+static struct rig rigs[2]; /* what is right, CUDA */
 static struct rig_target targets[TARGETS_MAX];
+static bool on_card;
 
 static fgpu_code build(struct rig *rig, const char *text, const char *entry, const char *options,
                        uint32_t arg_count)
@@ -35,8 +39,11 @@ static fgpu_code build(struct rig *rig, const char *text, const char *entry, con
                                .entry = entry,
                                .options = options};
     fgpu_code_built built = {0};
-    fgpu_status status = device_code_build(&rig->device, &source, &built);
+    fgpu_status status;
 
+    if (on_card) /* either may be a CUDA device, each with an NVRTC of its own */
+        rig_cuda_library(rig->target->cuda_library);
+    status = device_code_build(&rig->device, &source, &built);
     if (status != FGPU_OK)
         fail_msg("%s: %s: %s\n%s\n%s", rig->target->name, entry, error_text(),
                  built.log != NULL ? built.log : "", text);
@@ -288,7 +295,30 @@ static void test_corpus(void **state)
     print_message("%u kernels\n", corpus_ran);
 }
 
-static bool open_both(void)
+/* Opens the card and what it is compared with; 0 when both are there, else the exit status. */
+static int open_card(const char *library)
+{
+    static struct rig_target card;
+    const struct rig_target *right = NULL;
+    size_t count = targets_find(targets);
+
+    card = (struct rig_target){
+        .name = "cuda:0", .backend = &cuda_backend, .executes = true, .cuda_library = library};
+    for (size_t t = 0; t < count; t++)
+        if (strcmp(targets[t].name, "cuda:0(fake)") == 0 ||
+            (right == NULL && strcmp(targets[t].name, "opencl:0") == 0))
+            right = &targets[t];
+    if (right == NULL) {
+        (void)fprintf(stderr, "skipped: neither FAKECUDA_LIB nor an OpenCL device\n");
+        return 77;
+    }
+    print_message("cuda:0 against %s\n", right->name);
+    rig_open(&rigs[0], right);
+    rig_open(&rigs[1], &card);
+    return 0;
+}
+
+static int open_both(void)
 {
     size_t count = targets_find(targets);
     bool found[2] = {false, false};
@@ -303,19 +333,24 @@ static bool open_both(void)
     }
     if (!found[0] || !found[1])
         (void)fprintf(stderr, "skipped: no %s\n", found[0] ? "FAKECUDA_LIB" : "OpenCL device");
-    return found[0] && found[1];
+    return found[0] && found[1] ? 0 : 77;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random),
                                        cmocka_unit_test(test_corpus)};
+    const char *named = getenv("FASTGPU_CUDA_LIBRARY");
+    char *library = named != NULL ? strdup(named) : NULL; /* the environment is changed */
     int failed;
 
-    if (!open_both())
-        return 77;
+    on_card = getenv("FASTGPU_TEST_CARD") != NULL;
+    failed = on_card ? open_card(library) : open_both();
+    if (failed != 0)
+        return failed;
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     for (int i = 0; i < 2; i++)
         rig_close(&rigs[i]);
+    free(library);
     return failed;
 }

@@ -1,7 +1,7 @@
 /* The demo's workload through the pool, on every kind of device, against the naive reference:
  * native workers, OpenCL in host memory and with memory of its own, sub-devices, the fake drivers
  * (that of CUDA runs the OpenCL C translated), and all of them mixed. Random pictures of odd sizes;
- * every sample must be equal.
+ * every sample must be equal. With FASTGPU_TEST_CARD set, on the machine's CUDA card alone.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,6 +46,8 @@ static const struct setting settings[] = {
     {"all, fake driver", "", "FAKEICD_LIB", NULL, false},
 };
 
+static const struct setting card = {"CUDA card", "devices=cuda:0; validate=1", NULL, NULL, true};
+
 static const struct setting *setting; /* of the group that runs */
 
 static void set_variable(const char *name, const char *value)
@@ -65,10 +67,12 @@ static fgpu_status open_pool(const struct setting *chosen, fgpu_pool *pool)
         fprintf(stderr, "%s: skipped, %s is not set\n", chosen->name, chosen->library_from);
         return FGPU_E_NODEVICE;
     }
-    set_variable("FASTGPU_OPENCL_LIBRARY", chosen->cuda ? NULL : library);
-    set_variable("FASTGPU_CUDA_LIBRARY", chosen->cuda ? library : NULL);
-    set_variable("FASTGPU_NVRTC_LIBRARY", chosen->cuda ? library : NULL);
-    set_variable("FASTGPU_OPENCL_MEMORY", chosen->memory);
+    if (chosen != &card) { /* which the environment names */
+        set_variable("FASTGPU_OPENCL_LIBRARY", chosen->cuda ? NULL : library);
+        set_variable("FASTGPU_CUDA_LIBRARY", chosen->cuda ? library : NULL);
+        set_variable("FASTGPU_NVRTC_LIBRARY", chosen->cuda ? library : NULL);
+        set_variable("FASTGPU_OPENCL_MEMORY", chosen->memory);
+    }
     fgpu_status status = fgpu_pool_open_text(chosen->options, pool);
     if (status != FGPU_OK)
         fprintf(stderr, "%s: %s: %s\n", chosen->name, fgpu_status_name(status), fgpu_last_error());
@@ -280,32 +284,39 @@ static void test_sepia_is_exact(void **state)
     demo_fini(&demo);
 }
 
-int main(void)
+/* Runs the tests in one setting; false where it is not to be had. */
+static bool run_setting(const struct setting *chosen, int *failed)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_demo),
         cmocka_unit_test(test_sepia_is_exact),
     };
-    int failed = 0, ran = 0;
+    static fgpu_pool pool;
+    struct CMUnitTest prepared[sizeof tests / sizeof tests[0]];
 
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-        static fgpu_pool pool;
-        struct CMUnitTest prepared[sizeof tests / sizeof tests[0]];
-        setting = &settings[i];
-        fgpu_status status = open_pool(setting, &pool);
-        if (status != FGPU_OK) {
-            failed += status != FGPU_E_NODEVICE;
-            continue;
-        }
-        print_message("%s\n", setting->name);
-        memcpy(prepared, tests, sizeof tests);
-        for (size_t t = 0; t < sizeof tests / sizeof tests[0]; t++)
-            prepared[t].initial_state = &pool;
-        failed += cmocka_run_group_tests_name(setting->name, prepared, NULL, NULL);
-        if (fgpu_pool_close(pool) != FGPU_OK)
-            failed++;
-        ran++;
+    setting = chosen;
+    fgpu_status status = open_pool(setting, &pool);
+    if (status != FGPU_OK) {
+        *failed += status != FGPU_E_NODEVICE;
+        return false;
     }
+    print_message("%s\n", setting->name);
+    memcpy(prepared, tests, sizeof tests);
+    for (size_t t = 0; t < sizeof tests / sizeof tests[0]; t++)
+        prepared[t].initial_state = &pool;
+    *failed += cmocka_run_group_tests_name(setting->name, prepared, NULL, NULL);
+    if (fgpu_pool_close(pool) != FGPU_OK)
+        *failed += 1;
+    return true;
+}
+
+int main(void)
+{
+    bool on_card = getenv("FASTGPU_TEST_CARD") != NULL;
+    int failed = 0, ran = on_card && run_setting(&card, &failed);
+
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0] && !on_card; i++)
+        ran += run_setting(&settings[i], &failed);
     if (failed)
         seed_print("test_pool_filters", seed_get(POOL_SEED));
     return ran == 0 && failed == 0 ? 77 : failed;
