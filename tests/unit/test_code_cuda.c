@@ -95,6 +95,30 @@ static void test_declarations(void **state)
     has("float f(float x) { return x; } " KERNEL("a[0].x = f(n);"), "f(fcl_at,n);");
 }
 
+/* What is said behind the `}` of a struct is written where NVRTC heeds it. */
+static void test_attributes(void **state)
+{
+    (void)state;
+    has("typedef struct { char c; int v; } __attribute__((packed)) s; " KERNEL("s t; a[0].x = n;"),
+        "typedefstruct__attribute__((packed)){charc;intv;}s;");
+    has("union u { char c; int v; } __attribute__((aligned(1 << 4))); " KERNEL("a[0].x = n;"),
+        "union__attribute__((aligned(1<<fcl::sh()<<4)))fcl_tag_u{charc;intv;};");
+    has("struct __attribute__((packed)) s { struct { char c; int v; }\n__attribute__((packed))"
+        " __attribute__((unused))\n__attribute__((aligned(2))) in; int w; };" KERNEL(
+            "struct s t; a[0].x = n;"),
+        "struct__attribute__((packed))fcl_tag_s{struct__attribute__((packed))__attribute__(("
+        "aligned(2))){charc;intv;}\n\nin;intw;};");
+    /* Not the struct's: what a declarator or what follows has stays there. */
+    has("typedef struct { int v[3]; } s __attribute__((aligned(16))); " KERNEL("a[0].x = n;"),
+        "typedefstruct{intv[3];}s__attribute__((aligned(16)));");
+    has(KERNEL("{ n++; } __attribute__((aligned(16))) int t = n; a[0].x = t;"),
+        "{n++;}__attribute__((aligned(16)))intt=n;");
+    refuses("typedef enum { A }\n__attribute__((packed)) e; __kernel void k(int n) { e x = 0; }",
+            FGPU_E_UNSUPPORTED, "line 2, column 1: attributes of enums");
+    refuses("enum __attribute__((packed)) e { A }; __kernel void k(int n) { }", FGPU_E_UNSUPPORTED,
+            "line 1, column 6: attributes of enums");
+}
+
 /* Only what the kernel needs is there. */
 static void test_wanted(void **state)
 {
@@ -219,9 +243,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expressions), cmocka_unit_test(test_declarations),
-        cmocka_unit_test(test_wanted),      cmocka_unit_test(test_kernel),
-        cmocka_unit_test(test_lines),       cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_attributes),  cmocka_unit_test(test_wanted),
+        cmocka_unit_test(test_kernel),      cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
