@@ -433,8 +433,8 @@ static bool take_object(struct program *program, const char *path)
 /* Options that say nothing to clang. */
 static bool is_flag(const char *option)
 {
-    static const char *const flags[] = {"-default-device", "--std=c++20", "-w", "--use_fast_math",
-                                        "--ftz=true"};
+    static const char *const flags[] = {"-default-device", "--std=c++20", "-w",
+                                        "--use_fast_math", "--ftz=true",  "--fmad=false"};
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strcmp(option, flags[i]) == 0)

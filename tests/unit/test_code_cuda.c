@@ -119,6 +119,31 @@ static void test_attributes(void **state)
             "line 1, column 6: attributes of enums");
 }
 
+static bool contracts(const char *text)
+{
+    struct code_cuda made;
+    bool found;
+
+    assert_int_equal(make(text, NULL, &made), FGPU_OK);
+    found = strstr(made.options, "--fmad=false") != NULL;
+    code_cuda_fini(&made, NULL);
+    return !found;
+}
+
+static void test_pragmas(void **state)
+{
+    (void)state;
+    assert_true(contracts("#pragma OPENCL FP_CONTRACT ON\n" KERNEL("a[0].x = n;")));
+    assert_false(contracts("#pragma OPENCL FP_CONTRACT OFF\n" KERNEL("a[0].x = n;")));
+    assert_false(contracts(KERNEL("_Pragma(\"OPENCL FP_CONTRACT OFF\") a[0].x = n;")));
+    assert_true(contracts(
+        "#if 0\n#pragma OPENCL FP_CONTRACT OFF\n#pragma pack(1)\n#endif\n" KERNEL("a[0].x = n;")));
+    refuses("\n#pragma pack(push, 1)\n__kernel void k(int n) { }", FGPU_E_UNSUPPORTED,
+            "line 2, column 1: #pragma pack");
+    refuses("\n_Pragma(\" pack(1)\")\n__kernel void k(int n) { }", FGPU_E_UNSUPPORTED,
+            "line 2, column 1: #pragma pack");
+}
+
 /* Only what the kernel needs is there. */
 static void test_wanted(void **state)
 {
@@ -243,9 +268,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expressions), cmocka_unit_test(test_declarations),
-        cmocka_unit_test(test_attributes),  cmocka_unit_test(test_wanted),
-        cmocka_unit_test(test_kernel),      cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_attributes),  cmocka_unit_test(test_pragmas),
+        cmocka_unit_test(test_wanted),      cmocka_unit_test(test_kernel),
+        cmocka_unit_test(test_lines),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
