@@ -227,13 +227,13 @@ inline float pown(float a, int n)
 }
 inline double pown(double a, int n) { return ::pow(a, (double)n); }
 FCL_EACH_2(pown)
-template <class T> inline T root(T a, int n)
+template <class T> inline T fcl_root(T a, int n)
 {
     T r = a < 0 && (n & 1) ? -pow(-a, (T)1 / (T)n) : pow(a, (T)1 / (T)n);
     return r;
 }
-inline float rootn(float a, int n) { return (float)root((double)a, n); }
-inline double rootn(double a, int n) { return root(a, n); }
+inline float rootn(float a, int n) { return (float)fcl_root((double)a, n); }
+inline double rootn(double a, int n) { return fcl_root(a, n); }
 FCL_EACH_2(rootn)
 inline int ilogb(float a) { return ::ilogbf(a); }
 inline int ilogb(double a) { return ::ilogb(a); }
@@ -430,13 +430,13 @@ template <class T, int N> inline vec<T, N> step(id<T> edge, vec<T, N> a)
 {
     return step(vec<T, N>(edge), a);
 }
-template <class T> inline T smooth(T low, T high, T a)
+template <class T> inline T fcl_smooth(T low, T high, T a)
 {
     T t = clamp((a - low) / (high - low), (T)0, (T)1);
     return t * t * (3 - 2 * t);
 }
-inline float smoothstep(float low, float high, float a) { return smooth(low, high, a); }
-inline double smoothstep(double low, double high, double a) { return smooth(low, high, a); }
+inline float smoothstep(float low, float high, float a) { return fcl_smooth(low, high, a); }
+inline double smoothstep(double low, double high, double a) { return fcl_smooth(low, high, a); }
 FCL_EACH_3(smoothstep)
 template <class T, int N> inline vec<T, N> smoothstep(id<T> low, id<T> high, vec<T, N> a)
 {

@@ -69,7 +69,7 @@ static void test_expressions(void **state)
     has(KERNEL("n <<= 1 + n;"), "n<<=fcl::sh()=1+n;");
     has(KERNEL("a[0].x = n > 3 ? 1 : 2;"), "n>3?1:2;");
     has(KERNEL("a[0] = a[1] > a[2] ? a[3] : a[4];"),
-        "fcl::choose(a[1]>a[2],[&]{return(a[3]);},[&]{return(a[4]);});");
+        "fcl::fcl_choose(a[1]>a[2],[&]{return(a[3]);},[&]{return(a[4]);});");
     has(KERNEL("a[0] = convert_float4_rtz(as_int4(a[1]));"),
         "fcl::convert<float4,false,0>(fcl::as<int4>(a[1]));");
     has(KERNEL("a[get_global_id(0)] = get_local_id(0);"),
@@ -84,8 +84,8 @@ static void test_declarations(void **state)
     has(KERNEL("__local int *p = 0; __global int *new = 0; *new = *p;"), "int*fcl_u_new=0;");
     has(KERNEL("void *v = a; float4 *f = v;"), "float4*f=fcl::pointer(v);");
     has("__constant float4 t[2] = {(float4)(1, 2, 3, 4), {5, 6}}; " KERNEL("a[0] = t[n];"),
-        "t[2]={fcl::make<float4>(1,2,3,4),fcl::braces(5,6)};");
-    has(KERNEL("float4 v = {1, n}; a[0] = v;"), "float4v=fcl::braces(1,n);");
+        "t[2]={fcl::make<float4>(1,2,3,4),fcl::fcl_braces(5,6)};");
+    has(KERNEL("float4 v = {1, n}; a[0] = v;"), "float4v=fcl::fcl_braces(1,n);");
     has("__constant int t[2] = {1, 2}; " KERNEL("a[0].x = t[n];"), "__constant__intt[2]={1,2};");
     has("typedef enum { A, B } e; " KERNEL("e x = 1; a[0].x = x;"), "enum{A,B};typedefinte;");
     has("struct s { int x; }; " KERNEL("struct s s = {n}; a[0].x = s.x;"), "structfcl_tag_ss={n};");
