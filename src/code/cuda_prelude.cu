@@ -51,7 +51,9 @@ template <> constexpr int kind<long long> = 1;
 template <> constexpr int kind<unsigned long long> = 2;
 template <> constexpr int kind<float> = 3;
 template <> constexpr int kind<double> = 3;
-template <class T> constexpr bool integer = kind<T> == 1 || kind<T> == 2;
+// What comparisons give is an int in C; functions of integers take it as that (FCL_LOGIC).
+template <class T> constexpr bool logic = equal<T, bool>;
+template <class T> constexpr bool integer = (kind<T> == 1 || kind<T> == 2) && !logic<T>;
 template <class T> constexpr bool scalar = kind<T> != 0 || __is_enum(T);
 
 template <int Bytes> struct sized;
@@ -225,6 +227,7 @@ template <class To, class From> inline To as(From from)
     u.from = from;
     return u.to;
 }
+template <class To> inline To as(bool from) { return as<To>((int)from); }
 
 // ---- operators
 
@@ -412,6 +415,8 @@ template <class C, class A, class B> inline auto fcl_choose(C c, A first, B seco
         for (int i = 0; i < width<C>; i++)
             r.s[i] = c.s[i] < 0 ? a.s[i] : b.s[i];
         return r;
+    } else if constexpr (equal<F, S> && integer<F> && sizeof(F) < 4) {
+        return (int)(c ? first() : second());
     } else if constexpr (equal<F, S>) {
         return c ? first() : second();
     } else {

@@ -238,6 +238,10 @@ static void put_plain(struct code_cuda_writer *writer, uint32_t at)
                                     "printf of vectors (%%v) is not translated for this device");
         code_cuda_put(writer, text);
         break;
+    case CODE_TOKEN_CHAR: /* an int in C */
+        code_cuda_put(writer, "+");
+        code_cuda_put(writer, text);
+        break;
     case CODE_TOKEN_OTHER:
         (void)code_context_fail(writer->context, FGPU_E_BUILD, token, "'%.64s' cannot be read",
                                 text);

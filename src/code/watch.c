@@ -204,6 +204,14 @@ void code_watch_choice(struct code_watch *watch, const uint32_t places[3], uint3
     code_watch_behind(watch, end - 1, "); })");
 }
 
+void code_watch_promote(struct code_watch *watch, uint32_t begin, uint32_t end)
+{
+    if (!listens(watch, end))
+        return;
+    code_watch_before(watch, begin, "+(");
+    code_watch_behind(watch, end - 1, ")");
+}
+
 static void watch_builtin(const struct code_parser *parser, uint32_t name, const char *text)
 {
     struct code_watch *watch = parser->watch;

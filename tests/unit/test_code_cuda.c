@@ -68,6 +68,7 @@ static void test_expressions(void **state)
     has(KERNEL("a[0].x = n << 3 >> n;"), "n<<fcl::sh()<<3>>fcl::sh()>>n;");
     has(KERNEL("n <<= 1 + n;"), "n<<=fcl::sh()=1+n;");
     has(KERNEL("a[0].x = n > 3 ? 1 : 2;"), "n>3?1:2;");
+    has(KERNEL("uchar b = n; a[0].x = clz(n > 3 ? b : b);"), "clz(+(n>3?b:b));");
     has(KERNEL("a[0] = a[1] > a[2] ? a[3] : a[4];"),
         "fcl::fcl_choose(a[1]>a[2],[&]{return(a[3]);},[&]{return(a[4]);});");
     has(KERNEL("a[0] = convert_float4_rtz(as_int4(a[1]));"),
