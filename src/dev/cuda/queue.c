@@ -230,9 +230,11 @@ static bool queue_fail(struct cuda_queue *queue, struct cuda_record *record, cud
     }
     record->status = cuda_text_status(error);
     queue->skip = true;
-    cuda_device_note(queue->device, false, "cuda:%u, queue %u: command %llu was refused: %s (%d)",
-                     queue->device->index, queue->index, (unsigned long long)queue->taken + 1,
-                     cuda_text_name(error), error);
+    cuda_device_note(
+        queue->device, false, "cuda:%u, queue %u: command %llu was refused: %s (%d)%s%s",
+        queue->device->index, queue->index, (unsigned long long)queue->taken + 1,
+        cuda_text_name(error), error, queue->refusal[0] != '\0' ? ": " : "", queue->refusal);
+    queue->refusal[0] = '\0';
     return true;
 }
 
