@@ -183,6 +183,43 @@ static void test_scattered(void **state)
     fake_check_clean();
 }
 
+/* Memory that is pinned while copies of it are being handed over: those that were found pageable
+ * are staged, all of them. */
+static void test_pinned_meanwhile(void **state)
+{
+    enum { COUNT = 6, BYTES = 16 };
+    struct rig rig;
+    unsigned char bytes[COUNT * BYTES], back[COUNT * BYTES];
+    fgpu_cmd_copy copies[COUNT];
+    fgpu_cmd cmds[COUNT];
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 4);
+    rig_noise(&rng, bytes, sizeof bytes);
+    rig_open(&rig, &target);
+    fgpu_mem mem = rig_alloc(&rig, sizeof bytes);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        copies[i] = (fgpu_cmd_copy){.src = (uintptr_t)bytes + i * (uint64_t)BYTES,
+                                    .dst = mem,
+                                    .dst_offset_bytes = i * (uint64_t)BYTES,
+                                    .src_is_host = 1,
+                                    .row_bytes = BYTES,
+                                    .rows = 1};
+        cmds[i] = (fgpu_cmd){FGPU_CMD_COPY, 0, &copies[i]};
+    }
+    long staged = fake.get("staged");
+    fake.set("pin_after", COUNT + 1);
+    rig_wait(&rig, 1, rig_submit(&rig, 1, cmds, COUNT));
+    fake.set("pin_after", 0);
+    assert_int_equal(fake.get("staged"), staged + 1);
+    rig_read(&rig, mem, 0, back, sizeof back);
+    assert_memory_equal(back, bytes, sizeof back);
+    rig_free(&rig, mem);
+    rig_close(&rig);
+    fake_check_clean();
+}
+
 static void test_pinned(void **state)
 {
     struct rig rig;
@@ -510,11 +547,17 @@ static void test_info(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_parts, setup),   cmocka_unit_test_setup(test_scattered, setup),
-        cmocka_unit_test_setup(test_pieces, setup),  cmocka_unit_test_setup(test_pinned, setup),
-        cmocka_unit_test_setup(test_rows, setup),    cmocka_unit_test_setup(test_cache, setup),
-        cmocka_unit_test_setup(test_options, setup), cmocka_unit_test_setup(test_readings, setup),
-        cmocka_unit_test_setup(test_info, setup),    cmocka_unit_test_setup(test_shapes, setup),
+        cmocka_unit_test_setup(test_parts, setup),
+        cmocka_unit_test_setup(test_scattered, setup),
+        cmocka_unit_test_setup(test_pieces, setup),
+        cmocka_unit_test_setup(test_pinned, setup),
+        cmocka_unit_test_setup(test_rows, setup),
+        cmocka_unit_test_setup(test_cache, setup),
+        cmocka_unit_test_setup(test_options, setup),
+        cmocka_unit_test_setup(test_readings, setup),
+        cmocka_unit_test_setup(test_pinned_meanwhile, setup),
+        cmocka_unit_test_setup(test_info, setup),
+        cmocka_unit_test_setup(test_shapes, setup),
     };
 
     if (!fake_open())
