@@ -6,6 +6,17 @@ template <class To> constexpr To most = (To)(kind<To> == 1 ? ~(ulong)0 >> (65 - 
                                                            : ~(ulong)0 >> (64 - sizeof(To) * 8));
 template <class To> constexpr To least = kind<To> == 1 ? (To)(-most<To> - 1) : (To)0;
 
+// A double does not hold what has 64 bits.
+#define FCL_ROUNDED(To, From, name)                                                                \
+    template <int Round> inline To fcl_rounded(To, From v)                                         \
+    {                                                                                              \
+        return Round == 0 ? ::name##_rz(v) : Round == 2 ? ::name##_ru(v) : ::name##_rd(v);         \
+    }
+FCL_ROUNDED(float, long long, __ll2float)
+FCL_ROUNDED(float, unsigned long long, __ull2float)
+FCL_ROUNDED(double, long long, __ll2double)
+FCL_ROUNDED(double, unsigned long long, __ull2double)
+
 template <class To, bool Sat, int Round, class From> inline To convert_one(From v)
 {
     if constexpr (kind<From> == 3 && integer<To>) {
@@ -30,6 +41,10 @@ template <class To, bool Sat, int Round, class From> inline To convert_one(From 
         } else {
             return (ulong)v > (ulong)most<To> ? most<To> : (To)v;
         }
+    } else if constexpr (kind<To> == 3 && kind<From> == 1 && sizeof(From) == 8 && Round != 1) {
+        return fcl_rounded<Round>((To)0, (long long)v);
+    } else if constexpr (kind<To> == 3 && kind<From> == 2 && sizeof(From) == 8 && Round != 1) {
+        return fcl_rounded<Round>((To)0, (unsigned long long)v);
     } else if constexpr (equal<To, float> && !equal<From, float> && Round != 1) {
         To r = (To)v;
         double d = (double)v, back = (double)r;
@@ -276,11 +291,15 @@ FCL_EACH_1(nan)
 inline float fract(float a, float *whole)
 {
     *whole = ::floorf(a);
+    if (a != a)
+        return a;
     return ::isinf(a) ? ::copysignf(0.0f, a) : ::fminf(a - *whole, 0.99999994f);
 }
 inline double fract(double a, double *whole)
 {
     *whole = ::floor(a);
+    if (a != a)
+        return a;
     return ::isinf(a) ? ::copysign(0.0, a) : ::fmin(a - *whole, 0.99999999999999988898);
 }
 FCL_WITH_POINTER(fract, T)
