@@ -38,7 +38,7 @@ typedef struct fgpu_pool_stats {
     uint64_t bytes_reloaded;    /* copied to a node again that had had to let them go */
     uint64_t thrashes;          /* stretches of time in which that took longer than the tasks did */
     uint64_t blocks_planned;    /* of device memory that went to their planned places */
-    uint64_t blocks_missed;     /* ... that had one but went elsewhere */
+    uint64_t blocks_missed;     /* times that a place was taken and another had to be found */
     uint64_t plans_of_places;   /* that were made, */
     uint64_t plans_reused;      /* and used again for the same sizes and lifetimes */
     uint64_t blocks_stitched;   /* of device memory that are made of several holes */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/alloc.h"
+#include "base/assert.h"
 
 #define BITSET_END UINT32_MAX
 
@@ -38,6 +39,7 @@ static inline void bitset_fini(struct bitset *set)
 static inline void bitset_add(struct bitset *set, uint32_t number)
 {
     uint32_t word = number / 64;
+    FGPU_DEBUG_ASSERT(word < set->word_count);
     set->words[word] |= UINT64_C(1) << (number % 64);
     set->words[set->word_count + word / 64] |= UINT64_C(1) << (word % 64);
 }

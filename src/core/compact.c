@@ -64,7 +64,8 @@ static bool compact_find_owners(struct engine *engine, struct compact *c, uint32
     for (uint32_t at = n->use_head; at != TASK_NONE;) {
         const struct block *block = engine_block(engine_buffer(engine, at), node);
         if (block->pins == 0 && block->ops == OP_NONE && !block->adopted &&
-            block->heap.place < c->owners.count) /* else it is small, and stays */
+            block->heap.slab != HEAP_NONE &&     /* stitched blocks stay, */
+            block->heap.place < c->owners.count) /* and so do small ones */
             *(uint32_t *)vec_at(&c->owners, block->heap.place) = at;
         at = block->next_use;
     }

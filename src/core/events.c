@@ -228,9 +228,11 @@ void engine_slab(struct engine *engine, uint32_t node, uint64_t mem, uint64_t by
     else
         slab = heap_add_slab(&n->heap, mem, bytes, true);
     if (mem != 0 && slab == HEAP_NONE)
-        engine_act(
-            engine,
-            (struct action){.kind = ACTION_FREE, .node = node, .device = n->device, .handle = mem});
+        engine_act(engine, (struct action){.kind = ACTION_FREE,
+                                           .node = node,
+                                           .device = n->device,
+                                           .handle = mem,
+                                           .bytes = bytes});
     places_slab(engine, node, slab);
     lane_wake(engine, &n->alloc_waiters);
     events_device_due(engine, &engine->devices[n->device]);

@@ -136,6 +136,8 @@ static void memory_free_block(struct engine *engine, struct block *block)
         lane_wake(engine, &engine->nodes[0].memory_waiters);
     }
     if (!block->adopted) {
+        if (engine->nodes[node].heap.used_bytes < engine->nodes[node].heap.ceiling_bytes / 2)
+            bitset_remove(&engine->tight, node); /* no longer short */
         places_gone(engine, block);
         if (block->heap.slab == HEAP_NONE)
             stitch_free(engine, block);
@@ -465,10 +467,11 @@ void memory_spill_refused(struct engine *engine, uint32_t index)
 {
     struct buffer *buffer = engine_buffer(engine, index);
     struct block *block = engine_block(buffer, engine->spill_node);
+    bool was_full = engine->spill_full; /* until the block goes */
     if (block->state == BLOCK_PRESENT && block->pins == 0 && block->ops == OP_NONE &&
         victim_look(buffer, engine->spill_node).clean)
         memory_evict_clean(engine, buffer, engine->spill_node);
-    if (!engine->spill_full)
+    if (!was_full)
         LOG_WARN(engine->log, "memory",
                  "the spill folder takes no more: host memory is all there is");
     engine->spill_full = engine->spill_refused = true;

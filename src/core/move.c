@@ -353,8 +353,8 @@ static uint32_t move_ops_before(struct engine *engine, struct move_before *befor
     return before->ops;
 }
 
-/* Orders the copy of one rectangle, or puts the task on the lists of what is in its way. */
-static void move_rectangle(struct engine *engine, struct task *task, struct move_pass *pass,
+/* Orders the copy of one rectangle, or puts the task on the lists of what is in its way: false. */
+static bool move_rectangle(struct engine *engine, struct task *task, struct move_pass *pass,
                            const struct move_rect *rect)
 {
     const struct move_run *first = &rect->first;
@@ -372,7 +372,7 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
     pass->open |= out && pass->node != 0;
     if (out && !move_host_block(engine, task, pass, rect->buffer)) {
         pass->open = true;
-        return;
+        return false;
     }
     struct move_use from = {rect->buffer, first->src, first->begin, end, lane, false, OP_NONE};
     struct move_use to = {rect->buffer, dst, first->begin, end, lane, true, OP_NONE};
@@ -382,17 +382,17 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
     clear &= move_clear(engine, waits, &to, &ignored);
     if (!clear) {
         pass->open = true;
-        return;
+        return false;
     }
     if (lane_room(engine_lane(engine, lane)) < 8) {
         pass->busy = true;
         if (!pass->ahead)
             (void)lane_wait(engine, task, &engine_lane(engine, lane)->waiters);
-        return;
+        return false;
     }
     if (!move_order(engine, rect, dst, lane)) {
         pass->failed = true;
-        return;
+        return false;
     }
     struct op *op =
         table_at(&engine->ops, engine_block(engine_buffer(engine, rect->buffer), dst)->ops);
@@ -401,12 +401,13 @@ static void move_rectangle(struct engine *engine, struct task *task, struct move
         engine->nodes[first->src].spills++;
     }
     if (pass->ahead)
-        return;
+        return true;
     op->evicts = pass->evicts;
     if (lane != pass->lane)
         (void)lane_wait(engine, task, &op->waiters);
     else
         pass->chained = true;
+    return true;
 }
 
 /* What comes to the block was ordered for a task that was less urgent. */
@@ -443,7 +444,7 @@ static void move_access(struct engine *engine, struct task *task, uint32_t acces
                              .early = pass->early};
     for (size_t at = 0; at < pass->runs->count && !pass->failed && !pass->busy;) {
         at += move_rows(pass->runs, at, &rect);
-        move_rectangle(engine, task, pass, &rect);
+        (void)move_rectangle(engine, task, pass, &rect);
     }
 }
 
@@ -476,8 +477,8 @@ static bool move_write_back(struct engine *engine, struct task *task, uint32_t v
                              .early = task == NULL};
     for (size_t at = 0; at < pass.runs->count && !pass.failed && !pass.busy;) {
         at += move_rows(pass.runs, at, &rect);
-        move_rectangle(engine, task, &pass, &rect);
-        engine->stats.bytes_evicted += (rect.first.end - rect.first.begin) * rect.rows;
+        if (move_rectangle(engine, task, &pass, &rect))
+            engine->stats.bytes_evicted += (rect.first.end - rect.first.begin) * rect.rows;
     }
     return !pass.failed;
 }

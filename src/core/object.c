@@ -47,6 +47,7 @@ fgpu_status engine_buffer_create(struct engine *engine, uint64_t size_bytes, voi
     memset(buffer, 0, offsetof(struct buffer, live));
     buffer->destroyed = 0;
     buffer->lease = 0;
+    buffer->unmerged = buffer->merged_log2 = 0;
     buffer->self = *index;
     buffer->born = lineage_now(engine);
     status = blocks_open(engine, buffer, blocks);

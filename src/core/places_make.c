@@ -153,10 +153,11 @@ static bool places_add_task(struct places_problem *p, const struct task *task, u
     bool here = places_is_here(p, task);
     for (uint32_t a = 0; a < task->access_count; a++) {
         uint32_t index = task_accesses(task)[a].buffer;
-        const struct buffer *buffer = engine_buffer(p->engine, index);
+        struct buffer *buffer = engine_buffer(p->engine, index);
         bool fresh = places_numbers(&places->item_of)[index] == TASK_NONE;
         if (fresh &&
-            (!here || heap_is_small(p->heap, atomic_load_relaxed_u64(&buffer->size_bytes))))
+            (!here || heap_is_small(p->heap, atomic_load_relaxed_u64(&buffer->size_bytes)) ||
+             engine_block(buffer, p->node)->state == BLOCK_PRESENT)) /* a stitched one */
             continue;
         if (fresh && (places->items.count - p->present >= PLACES_MOST || !places_add(p, index)))
             return false;

@@ -176,14 +176,15 @@ static fgpu_status setup_tables(struct engine *engine, const struct engine_confi
 static bool setup_sets(struct engine *engine)
 {
     uint32_t limit = engine->lane_count;
+    uint32_t nodes = engine->device_count + 1; /* at most */
     bool due = bitset_init(&engine->due, limit, engine->hooks);
     bool loaded = bitset_init(&engine->loaded, limit, engine->hooks);
     bool ahead = bitset_init(&engine->ahead, limit, engine->hooks);
     bool keeping = bitset_init(&engine->keeping, limit, engine->hooks);
     bool rested = bitset_init(&engine->rested, limit, engine->hooks);
     bool eager = bitset_init(&engine->eager, limit, engine->hooks);
-    bool tight = bitset_init(&engine->tight, engine->node_count, engine->hooks);
-    bool relief = bitset_init(&engine->relief, engine->node_count, engine->hooks);
+    bool tight = bitset_init(&engine->tight, nodes, engine->hooks);
+    bool relief = bitset_init(&engine->relief, nodes, engine->hooks);
     return due && loaded && ahead && keeping && rested && eager && tight && relief;
 }
 

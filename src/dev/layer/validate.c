@@ -108,8 +108,10 @@ static fgpu_status validate_mem_alloc(void *self, uint64_t bytes, fgpu_mem *mem)
         (void)validate_violation(device, "device gave the memory handle %" PRIu64 " twice", *mem);
     status = map_put(&device->memory, *mem, bytes);
     lock_release(&device->lock);
-    if (status != FGPU_OK)
+    if (status != FGPU_OK) {
         layer_mem_free(self, *mem);
+        *mem = 0;
+    }
     return status;
 }
 
@@ -131,8 +133,10 @@ static fgpu_status validate_mem_stitch(void *self, const fgpu_mem_piece *pieces,
     }
     status = map_put(&device->memory, *mem, bytes);
     lock_release(&device->lock);
-    if (status != FGPU_OK)
+    if (status != FGPU_OK) {
         layer_mem_free(self, *mem);
+        *mem = 0;
+    }
     return status;
 }
 

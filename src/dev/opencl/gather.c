@@ -18,6 +18,23 @@ struct gather_call {
     void *mem;
 };
 
+static fgpu_mem gather_mem(const fgpu_cmd_copy *copy)
+{
+    return copy->src_is_host != 0 ? copy->dst : copy->src;
+}
+
+/* OpenCL looks at what it is asked for; what we do in its stead has to look, too. */
+static bool gather_is_inside(const fgpu_cmd_copy *copy)
+{
+    bool in = copy->src_is_host != 0;
+    uint64_t end_bytes;
+
+    return region_end(in ? copy->dst_offset_bytes : copy->src_offset_bytes,
+                      in ? copy->dst_pitch_bytes : copy->src_pitch_bytes, copy->row_bytes,
+                      copy->rows, &end_bytes) &&
+           end_bytes <= ocl_mem_of(gather_mem(copy))->whole.size_bytes;
+}
+
 bool ocl_gather_takes(const fgpu_cmd *cmd)
 {
     const fgpu_cmd_copy *copy = cmd->body;
@@ -26,12 +43,7 @@ bool ocl_gather_takes(const fgpu_cmd *cmd)
            copy->dst != 0 && copy->row_bytes != 0 && copy->rows != 0 &&
            copy->row_bytes <= LIMITS_OPENCL_GATHER_BYTES &&
            copy->rows <= LIMITS_OPENCL_GATHER_BYTES / copy->row_bytes &&
-           region_copy_status(copy) == FGPU_OK;
-}
-
-static fgpu_mem gather_mem(const fgpu_cmd_copy *copy)
-{
-    return copy->src_is_host != 0 ? copy->dst : copy->src;
+           region_copy_status(copy) == FGPU_OK && gather_is_inside(copy);
 }
 
 /* The first copies of one allocation, in either direction. */

@@ -11,7 +11,7 @@
 
 #include "dev/opencl/queue.h"
 
-/* Is it a small copy between host and device that is as it should be? */
+/* Is it a small copy between host and device that is as it should be, and inside its memory? */
 bool ocl_gather_takes(const fgpu_cmd *cmd);
 
 /* How many of the commands, from the first on, can be taken as one; 0: that does not pay. */

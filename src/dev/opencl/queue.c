@@ -281,6 +281,8 @@ static bool queue_accept(struct ocl_queue *queue, const fgpu_cmd *cmd, bool last
             queue->refusals = queue->given_up = 0;
     }
     queue->accepted++;
+    if (cmd->kind == FGPU_CMD_COPY && ((const fgpu_cmd_copy *)cmd->body)->dst_is_host != 0)
+        queue->out = record->number;
     if (record->runs)
         queue->running = record->number;
     if (record->event != NULL)

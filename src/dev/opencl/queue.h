@@ -44,6 +44,7 @@ struct ocl_queue {
     uint64_t accepted;
     uint64_t reported;
     uint64_t running;        /* number of the newest command that runs or ran */
+    uint64_t out;            /* number of the newest copy to the host */
     uint64_t armed;          /* number of the newest command whose event has a callback */
     struct ocl_record *tail; /* newest command with an event, unless it is retired */
     fgpu_status status;      /* sticky */

@@ -98,7 +98,8 @@ uint32_t ocl_scatter_count(const struct ocl_queue *queue, const fgpu_cmd *cmds, 
     struct scatter_pack pack = {0};
     uint32_t taken = 0;
 
-    if (queue->scatter == NULL || queue->scatter->broken ||
+    /* What is packed is read now: nothing that is under way here may still write it. */
+    if (queue->scatter == NULL || queue->scatter->broken || queue->out > queue->reported ||
         atomic_load_acquire_ptr(&queue->device->scatter) == NULL ||
         scatter_stage(queue) == OCL_SCATTER_STAGES)
         return 0;
@@ -190,6 +191,7 @@ cl_int ocl_scatter_enqueue(struct ocl_queue *queue, const fgpu_cmd *cmds, uint32
     error = api->clEnqueueNDRangeKernel(queue->id, scatter->kernel, 1, NULL, &global, &local, 1,
                                         &written, &last->event);
     (void)api->clReleaseEvent(written);
+    scatter->broken = error <= CL_INVALID_VALUE; /* it would never be taken */
     return error;
 }
 
