@@ -53,6 +53,7 @@
 #define LIMITS_CUDA_COMMANDS 256u                  /* in flight in one queue: a power of two */
 #define LIMITS_CUDA_CALLS 640u                     /* of the driver, in flight in one queue: it */
                                                    /* blocks at 1024 */
+#define LIMITS_CUDA_BLOCK_Z 64u                    /* items of a group in the third dimension */
 #define LIMITS_CUDA_PIECES 128u                    /* driver calls of one, with others in flight */
 #define LIMITS_CUDA_STAGE_BYTES (4u << 20)         /* pinned, for each queue that needs it */
 #define LIMITS_CUDA_GATHER 128u                    /* small copies as one, at most, */

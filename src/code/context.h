@@ -21,8 +21,9 @@ struct code_context {
     fgpu_status status;              /* FGPU_OK until the first failure */
     const char *doubt;               /* NULL, or a sentence */
     uint32_t doubt_line;
-    const char *stop; /* NULL, or what ends a translation: it includes a file, or #error */
+    const char *stop; /* NULL, or what ends a translation: it includes a file, #error, ... */
     uint32_t stop_line;
+    bool no_contract; /* #pragma OPENCL FP_CONTRACT OFF is somewhere in the text */
 };
 
 /* On failure the status is also in `context`; call code_context_fini in any case. */

@@ -244,9 +244,10 @@ static bool has_option(const struct cuda *cuda, const char *name)
 
 static void make_options(const struct cuda *cuda, struct code_cuda *result)
 {
-    (void)snprintf(result->options, sizeof result->options, "%s%s%s", flags,
+    (void)snprintf(result->options, sizeof result->options, "%s%s%s%s", flags,
                    has_option(cuda, "-cl-fast-relaxed-math") ? " --use_fast_math" : "",
-                   has_option(cuda, "-cl-denorms-are-zero") ? " --ftz=true" : "");
+                   has_option(cuda, "-cl-denorms-are-zero") ? " --ftz=true" : "",
+                   cuda->context.no_contract ? " --fmad=false" : "");
 }
 
 static void join_options(struct cuda *cuda)

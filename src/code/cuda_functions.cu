@@ -6,6 +6,17 @@ template <class To> constexpr To most = (To)(kind<To> == 1 ? ~(ulong)0 >> (65 - 
                                                            : ~(ulong)0 >> (64 - sizeof(To) * 8));
 template <class To> constexpr To least = kind<To> == 1 ? (To)(-most<To> - 1) : (To)0;
 
+// A double does not hold what has 64 bits.
+#define FCL_ROUNDED(To, From, name)                                                                \
+    template <int Round> inline To fcl_rounded(To, From v)                                         \
+    {                                                                                              \
+        return Round == 0 ? ::name##_rz(v) : Round == 2 ? ::name##_ru(v) : ::name##_rd(v);         \
+    }
+FCL_ROUNDED(float, long long, __ll2float)
+FCL_ROUNDED(float, unsigned long long, __ull2float)
+FCL_ROUNDED(double, long long, __ll2double)
+FCL_ROUNDED(double, unsigned long long, __ull2double)
+
 template <class To, bool Sat, int Round, class From> inline To convert_one(From v)
 {
     if constexpr (kind<From> == 3 && integer<To>) {
@@ -30,6 +41,10 @@ template <class To, bool Sat, int Round, class From> inline To convert_one(From 
         } else {
             return (ulong)v > (ulong)most<To> ? most<To> : (To)v;
         }
+    } else if constexpr (kind<To> == 3 && kind<From> == 1 && sizeof(From) == 8 && Round != 1) {
+        return fcl_rounded<Round>((To)0, (long long)v);
+    } else if constexpr (kind<To> == 3 && kind<From> == 2 && sizeof(From) == 8 && Round != 1) {
+        return fcl_rounded<Round>((To)0, (unsigned long long)v);
     } else if constexpr (equal<To, float> && !equal<From, float> && Round != 1) {
         To r = (To)v;
         double d = (double)v, back = (double)r;
@@ -88,6 +103,25 @@ template <class To, bool Sat, int Round, class From> inline To convert(From v)
     template <class T, int N> inline vec<T, N> name(vec<T, N> a, id<U> b)                          \
     {                                                                                              \
         return name(a, vec<id<U>, N>(b));                                                          \
+    }
+// Truth values among the arguments are ints.
+inline int fcl_int(bool a) { return a; }
+template <class T> inline T fcl_int(T a) { return a; }
+#define FCL_LOGIC_1(name)                                                                          \
+    template <class A, class = when<logic<A>>, class = void> inline auto name(A a)                 \
+    {                                                                                              \
+        return name((int)a);                                                                       \
+    }
+#define FCL_LOGIC_2(name)                                                                          \
+    template <class A, class B, class = when<logic<A> || logic<B>>> inline auto name(A a, B b)     \
+    {                                                                                              \
+        return name(fcl_int(a), fcl_int(b));                                                       \
+    }
+#define FCL_LOGIC_3(name)                                                                          \
+    template <class A, class B, class C, class = when<logic<A> || logic<B> || logic<C>>>           \
+    inline auto name(A a, B b, C c)                                                                \
+    {                                                                                              \
+        return name(fcl_int(a), fcl_int(b), fcl_int(c));                                           \
     }
 #define FCL_MATH_1(name, f, d)                                                                     \
     inline float name(float a) { return f(a); }                                                    \
@@ -227,13 +261,13 @@ inline float pown(float a, int n)
 }
 inline double pown(double a, int n) { return ::pow(a, (double)n); }
 FCL_EACH_2(pown)
-template <class T> inline T root(T a, int n)
+template <class T> inline T fcl_root(T a, int n)
 {
     T r = a < 0 && (n & 1) ? -pow(-a, (T)1 / (T)n) : pow(a, (T)1 / (T)n);
     return r;
 }
-inline float rootn(float a, int n) { return (float)root((double)a, n); }
-inline double rootn(double a, int n) { return root(a, n); }
+inline float rootn(float a, int n) { return (float)fcl_root((double)a, n); }
+inline double rootn(double a, int n) { return fcl_root(a, n); }
 FCL_EACH_2(rootn)
 inline int ilogb(float a) { return ::ilogbf(a); }
 inline int ilogb(double a) { return ::ilogb(a); }
@@ -257,11 +291,15 @@ FCL_EACH_1(nan)
 inline float fract(float a, float *whole)
 {
     *whole = ::floorf(a);
+    if (a != a)
+        return a;
     return ::isinf(a) ? ::copysignf(0.0f, a) : ::fminf(a - *whole, 0.99999994f);
 }
 inline double fract(double a, double *whole)
 {
     *whole = ::floor(a);
+    if (a != a)
+        return a;
     return ::isinf(a) ? ::copysign(0.0, a) : ::fmin(a - *whole, 0.99999999999999988898);
 }
 FCL_WITH_POINTER(fract, T)
@@ -294,12 +332,14 @@ template <class T, class = when<integer<T>>> inline unsigned_of<T> abs(T a)
     return a < 0 ? (unsigned_of<T>)(-(unsigned_of<T>)a) : (unsigned_of<T>)a;
 }
 FCL_EACH_1(abs)
+FCL_LOGIC_1(abs)
 template <class T, class = when<integer<T>>> inline unsigned_of<T> abs_diff(T a, T b)
 {
     return a > b ? (unsigned_of<T>)((unsigned_of<T>)a - (unsigned_of<T>)b)
                  : (unsigned_of<T>)((unsigned_of<T>)b - (unsigned_of<T>)a);
 }
 FCL_EACH_2(abs_diff)
+FCL_LOGIC_2(abs_diff)
 template <class T, class = when<integer<T>>> inline T add_sat(T a, T b)
 {
     T r = (T)((unsigned_of<T>)a + (unsigned_of<T>)b);
@@ -309,6 +349,7 @@ template <class T, class = when<integer<T>>> inline T add_sat(T a, T b)
         return ((a ^ r) & (b ^ r)) < 0 ? (a < 0 ? least<T> : most<T>) : r;
 }
 FCL_EACH_2(add_sat)
+FCL_LOGIC_2(add_sat)
 template <class T, class = when<integer<T>>> inline T sub_sat(T a, T b)
 {
     T r = (T)((unsigned_of<T>)a - (unsigned_of<T>)b);
@@ -318,16 +359,19 @@ template <class T, class = when<integer<T>>> inline T sub_sat(T a, T b)
         return ((a ^ b) & (a ^ r)) < 0 ? (a < 0 ? least<T> : most<T>) : r;
 }
 FCL_EACH_2(sub_sat)
+FCL_LOGIC_2(sub_sat)
 template <class T, class = when<integer<T>>> inline T hadd(T a, T b)
 {
     return (T)((a & b) + ((a ^ b) >> 1));
 }
 FCL_EACH_2(hadd)
+FCL_LOGIC_2(hadd)
 template <class T, class = when<integer<T>>> inline T rhadd(T a, T b)
 {
     return (T)((a | b) - ((a ^ b) >> 1));
 }
 FCL_EACH_2(rhadd)
+FCL_LOGIC_2(rhadd)
 template <class T, class = when<integer<T>>> inline T clz(T a)
 {
     unsigned_of<T> u = (unsigned_of<T>)a;
@@ -335,11 +379,13 @@ template <class T, class = when<integer<T>>> inline T clz(T a)
                               : ::__clz((int)u) - (int)(32 - sizeof(T) * 8));
 }
 FCL_EACH_1(clz)
+FCL_LOGIC_1(clz)
 template <class T, class = when<integer<T>>> inline T popcount(T a)
 {
     return (T)::__popcll((unsigned long long)(unsigned_of<T>)a);
 }
 FCL_EACH_1(popcount)
+FCL_LOGIC_1(popcount)
 template <class T, class = when<integer<T>>> inline T rotate(T a, T n)
 {
     constexpr int bits = sizeof(T) * 8;
@@ -348,6 +394,7 @@ template <class T, class = when<integer<T>>> inline T rotate(T a, T n)
     return (T)(unsigned_of<T>)((u << k) | (unsigned_of<T>)(u >> ((bits - k) & (bits - 1))));
 }
 FCL_EACH_2(rotate)
+FCL_LOGIC_2(rotate)
 template <class T, class = when<integer<T>>> inline T mul_hi(T a, T b)
 {
     if constexpr (sizeof(T) < 8)
@@ -358,11 +405,13 @@ template <class T, class = when<integer<T>>> inline T mul_hi(T a, T b)
         return (T)::__umul64hi((unsigned long long)a, (unsigned long long)b);
 }
 FCL_EACH_2(mul_hi)
+FCL_LOGIC_2(mul_hi)
 template <class T, class = when<integer<T>>> inline T mad_hi(T a, T b, T c)
 {
     return (T)((unsigned_of<T>)mul_hi(a, b) + (unsigned_of<T>)c);
 }
 FCL_EACH_3(mad_hi)
+FCL_LOGIC_3(mad_hi)
 template <class T, class = when<integer<T>>> inline T mad_sat(T a, T b, T c)
 {
     T low = (T)((unsigned_of<T>)1 * (unsigned_of<T>)a * (unsigned_of<T>)b), high = mul_hi(a, b);
@@ -374,6 +423,7 @@ template <class T, class = when<integer<T>>> inline T mad_sat(T a, T b, T c)
     return high == (T)(r < 0 ? -1 : 0) ? r : high < 0 ? least<T> : most<T>;
 }
 FCL_EACH_3(mad_sat)
+FCL_LOGIC_3(mad_sat)
 inline int mul24(int a, int b) { return ::__mul24(a, b); }
 inline uint mul24(uint a, uint b) { return ::__umul24(a, b); }
 FCL_EACH_2(mul24)
@@ -395,19 +445,27 @@ FCL_EACH_2(upsample)
 
 // ---- common functions; min and max are of all types
 
-template <class T, class = when<scalar<T>>> inline T max(T a, T b) { return a < b ? b : a; }
+template <class T, class = when<scalar<T> && !logic<T>>> inline T max(T a, T b)
+{
+    return a < b ? b : a;
+}
 FCL_EACH_2(max)
 FCL_SCALAR_2ND(max, T)
-template <class T, class = when<scalar<T>>> inline T min(T a, T b) { return b < a ? b : a; }
+FCL_LOGIC_2(max)
+template <class T, class = when<scalar<T> && !logic<T>>> inline T min(T a, T b)
+{
+    return b < a ? b : a;
+}
 FCL_EACH_2(min)
 FCL_SCALAR_2ND(min, T)
+FCL_LOGIC_2(min)
 // Where a literal of another type stands beside a float.
 #define FCL_FLOAT_2(name)                                                                          \
     inline float name(float a, float b) { return name<float>(a, b); }                              \
     inline double name(double a, double b) { return name<double>(a, b); }
 FCL_FLOAT_2(max)
 FCL_FLOAT_2(min)
-template <class T, class = when<scalar<T>>> inline T clamp(T a, T low, T high)
+template <class T, class = when<scalar<T> && !logic<T>>> inline T clamp(T a, T low, T high)
 {
     return min(max(a, low), high);
 }
@@ -416,6 +474,7 @@ template <class T, int N> inline vec<T, N> clamp(vec<T, N> a, id<T> low, id<T> h
 {
     return min(max(a, vec<T, N>(low)), vec<T, N>(high));
 }
+FCL_LOGIC_3(clamp)
 inline float mix(float a, float b, float t) { return a + (b - a) * t; }
 inline double mix(double a, double b, double t) { return a + (b - a) * t; }
 FCL_EACH_3(mix)
@@ -430,13 +489,13 @@ template <class T, int N> inline vec<T, N> step(id<T> edge, vec<T, N> a)
 {
     return step(vec<T, N>(edge), a);
 }
-template <class T> inline T smooth(T low, T high, T a)
+template <class T> inline T fcl_smooth(T low, T high, T a)
 {
     T t = clamp((a - low) / (high - low), (T)0, (T)1);
     return t * t * (3 - 2 * t);
 }
-inline float smoothstep(float low, float high, float a) { return smooth(low, high, a); }
-inline double smoothstep(double low, double high, double a) { return smooth(low, high, a); }
+inline float smoothstep(float low, float high, float a) { return fcl_smooth(low, high, a); }
+inline double smoothstep(double low, double high, double a) { return fcl_smooth(low, high, a); }
 FCL_EACH_3(smoothstep)
 template <class T, int N> inline vec<T, N> smoothstep(id<T> low, id<T> high, vec<T, N> a)
 {
@@ -529,6 +588,8 @@ FCL_TRUTH_2(isordered, a == a && b == b)
 FCL_TRUTH_2(isunordered, a != a || b != b)
 template <class T, class = when<integer<T>>> inline int any(T a) { return a < 0; }
 template <class T, class = when<integer<T>>> inline int all(T a) { return a < 0; }
+FCL_LOGIC_1(any)
+FCL_LOGIC_1(all)
 template <class T, int N> inline int any(vec<T, N> a)
 {
     bool r = false;
@@ -543,12 +604,13 @@ template <class T, int N> inline int all(vec<T, N> a)
         r &= a.s[i] < 0;
     return r;
 }
-template <class T, class = when<scalar<T>>> inline T bitselect(T a, T b, T c)
+template <class T, class = when<scalar<T> && !logic<T>>> inline T bitselect(T a, T b, T c)
 {
     typedef unsigned_of<T> U;
     return as<T>((U)((as<U>(a) & ~as<U>(c)) | (as<U>(b) & as<U>(c))));
 }
 FCL_EACH_3(bitselect)
+FCL_LOGIC_3(bitselect)
 template <class T, class C, class = when<scalar<T> && integer<C>>> inline T select(T a, T b, C c)
 {
     return c ? b : a;
@@ -561,6 +623,7 @@ template <class T, class C, int N> inline vec<T, N> select(vec<T, N> a, vec<T, N
         r.s[i] = (signed_of<C>)c.s[i] < 0 ? b.s[i] : a.s[i];
     return r;
 }
+FCL_LOGIC_3(select)
 template <class T, int N, class M, int K> inline vec<T, K> shuffle(vec<T, N> a, vec<M, K> m)
 {
     vec<T, K> r;

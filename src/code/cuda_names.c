@@ -11,7 +11,7 @@ static const char *const taken[] = {
     "__forceinline__", "__func__", "__global__", "__grid_constant__", "__host__",
     "__launch_bounds__",
     "__managed__", "__noinline__", "__restrict__", "__shared__", "alignas", "alignof", "and",
-    "and_eq", "atomicAdd", "bitand", "bitor", "blockDim", "blockIdx", "catch", "char16_t",
+    "and_eq", "assert", "atomicAdd", "bitand", "bitor", "blockDim", "blockIdx", "catch", "char16_t",
     "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept",
     "const_cast", "consteval", "constexpr", "constinit", "decltype", "delete", "dynamic_cast",
     "explicit", "export", "fcl", "final", "friend", "gridDim", "main", "mutable", "namespace",

@@ -3,7 +3,9 @@
 // Types are those of OpenCL in size, alignment and order; a vector is an array of its components,
 // which the translation names: v.x is v.at<0>(), v.xz is v.get<0, 2>(), and v.ref<0, 2>() where
 // it is assigned to. What OpenCL calls by plain names is here under these names, in namespace fcl,
-// where it hides CUDA's own; the translated text is in fcl::user. Everything is for the device
+// where it hides CUDA's own; the translated text is in fcl::user. Templates that take anything are
+// fcl_..., names that no text has: calls of the text have arguments of types from here, so
+// functions of this namespace are looked at beside the text's own. Everything is for the device
 // (NVRTC's -default-device). Only what CUDA itself declares is used, so that tests can run it with
 // definitions of their own. Source: OpenCL C 1.2 specification, 6.1 to 6.12.
 namespace fcl {
@@ -49,7 +51,9 @@ template <> constexpr int kind<long long> = 1;
 template <> constexpr int kind<unsigned long long> = 2;
 template <> constexpr int kind<float> = 3;
 template <> constexpr int kind<double> = 3;
-template <class T> constexpr bool integer = kind<T> == 1 || kind<T> == 2;
+// What comparisons give is an int in C; functions of integers take it as that (FCL_LOGIC).
+template <class T> constexpr bool logic = equal<T, bool>;
+template <class T> constexpr bool integer = (kind<T> == 1 || kind<T> == 2) && !logic<T>;
 template <class T> constexpr bool scalar = kind<T> != 0 || __is_enum(T);
 
 template <int Bytes> struct sized;
@@ -159,7 +163,7 @@ template <class T> struct steps_t { char bytes[steps<T>]; };
 template <class T> steps_t<T> steps_of(T);
 
 // (float4)(a, b.xy, c) and (float4)(a).
-template <class T, int N, class A> constexpr void put(vec<T, N> &to, int &at, A value)
+template <class T, int N, class A> constexpr void fcl_put(vec<T, N> &to, int &at, A value)
 {
     if constexpr (vector<A>) {
         static_assert(equal<element<A>, T>, "a vector literal has a vector of another type in it");
@@ -177,7 +181,7 @@ template <class V, class... A> constexpr V make(A... values)
         static_assert((width<A> + ...) == width<V>, "a vector literal has not as many components");
         V r{};
         int at = 0;
-        (put(r, at, values), ...);
+        (fcl_put(r, at, values), ...);
         return r;
     }
 }
@@ -189,7 +193,7 @@ template <class A, class... B> struct braced<A, B...> {
     braced<B...> rest;
     template <class T, int N> constexpr void fill(vec<T, N> &to, int at) const
     {
-        put(to, at, first);
+        fcl_put(to, at, first);
         if constexpr (sizeof...(B) > 0)
             rest.fill(to, at);
     }
@@ -200,13 +204,16 @@ template <class A, class... B> struct braced<A, B...> {
         return r;
     }
 };
-template <class... A> constexpr braced<A...> braces(A... values);
-template <> constexpr braced<> braces() { return {}; }
-template <class A, class... B> constexpr braced<A, B...> link(A first, B... rest)
+template <class... A> constexpr braced<A...> fcl_braces(A... values);
+template <> constexpr braced<> fcl_braces() { return {}; }
+template <class A, class... B> constexpr braced<A, B...> fcl_link(A first, B... rest)
 {
-    return braced<A, B...>{first, braces(rest...)};
+    return braced<A, B...>{first, fcl_braces(rest...)};
 }
-template <class... A> constexpr braced<A...> braces(A... values) { return link(values...); }
+template <class... A> constexpr braced<A...> fcl_braces(A... values)
+{
+    return fcl_link(values...);
+}
 
 // Bits of one type as another.
 template <class To, class From> inline To as(From from)
@@ -220,6 +227,7 @@ template <class To, class From> inline To as(From from)
     u.from = from;
     return u.to;
 }
+template <class To> inline To as(bool from) { return as<To>((int)from); }
 
 // ---- operators
 
@@ -343,7 +351,7 @@ template <class T, class = when<scalar<T> || vector<T>>>
 constexpr left<T> operator<<(T a, sh) { return left<T>{a}; }
 template <class T, class = when<scalar<T> || vector<T>>>
 constexpr right<T> operator>>(T a, sh) { return right<T>{a}; }
-template <class T, class S> constexpr auto shift(T a, S b, bool to_left)
+template <class T, class S> constexpr auto fcl_shift(T a, S b, bool to_left)
 {
     if constexpr (vector<T>) {
         typedef element<T> E;
@@ -370,33 +378,33 @@ template <class T, class S> constexpr auto shift(T a, S b, bool to_left)
 }
 template <class T, class S> constexpr auto operator<<(left<T> a, S b)
 {
-    return shift(a.value, b, true);
+    return fcl_shift(a.value, b, true);
 }
 template <class T, class S> constexpr auto operator>>(right<T> a, S b)
 {
-    return shift(a.value, b, false);
+    return fcl_shift(a.value, b, false);
 }
 template <class T, class S> constexpr T &operator<<=(T &a, by<S> b)
 {
-    return a = (T)shift(a, b.count, true);
+    return a = (T)fcl_shift(a, b.count, true);
 }
 template <class T, class S> constexpr T &operator>>=(T &a, by<S> b)
 {
-    return a = (T)shift(a, b.count, false);
+    return a = (T)fcl_shift(a, b.count, false);
 }
 template <class T, int N, int... I, class S>
 constexpr auto operator<<=(part<T, N, I...> a, by<S> b)
 {
-    return a = shift(a.read(), b.count, true);
+    return a = fcl_shift(a.read(), b.count, true);
 }
 template <class T, int N, int... I, class S>
 constexpr auto operator>>=(part<T, N, I...> a, by<S> b)
 {
-    return a = shift(a.read(), b.count, false);
+    return a = fcl_shift(a.read(), b.count, false);
 }
 
 // c ? a : b where c may be a vector: then both are computed, and sign bits choose.
-template <class C, class A, class B> inline auto choose(C c, A first, B second)
+template <class C, class A, class B> inline auto fcl_choose(C c, A first, B second)
 {
     typedef decltype(first()) F;
     typedef decltype(second()) S;
@@ -407,6 +415,8 @@ template <class C, class A, class B> inline auto choose(C c, A first, B second)
         for (int i = 0; i < width<C>; i++)
             r.s[i] = c.s[i] < 0 ? a.s[i] : b.s[i];
         return r;
+    } else if constexpr (equal<F, S> && integer<F> && sizeof(F) < 4) {
+        return (int)(c ? first() : second());
     } else if constexpr (equal<F, S>) {
         return c ? first() : second();
     } else {

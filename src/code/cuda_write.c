@@ -238,6 +238,10 @@ static void put_plain(struct code_cuda_writer *writer, uint32_t at)
                                     "printf of vectors (%%v) is not translated for this device");
         code_cuda_put(writer, text);
         break;
+    case CODE_TOKEN_CHAR: /* an int in C */
+        code_cuda_put(writer, "+");
+        code_cuda_put(writer, text);
+        break;
     case CODE_TOKEN_OTHER:
         (void)code_context_fail(writer->context, FGPU_E_BUILD, token, "'%.64s' cannot be read",
                                 text);
@@ -325,6 +329,53 @@ static uint32_t enum_end(const struct code_cuda_writer *writer, uint32_t at, uin
     return 0;
 }
 
+static bool is_attribute(const struct code_token *token)
+{
+    return code_token_is_word(token, CODE_WORD___attribute__) ||
+           code_token_is_word(token, CODE_WORD___attribute);
+}
+
+/* `struct` or `union` at `at`: where its braces close, 0 where it has none. */
+static uint32_t record_end(const struct code_cuda_writer *writer, uint32_t at, uint32_t end)
+{
+    uint32_t depth = 0;
+    bool kept;
+    at++;
+    while (at < end && is_attribute(&writer->tokens[at]))
+        at = skip_attribute(writer, at, end, &kept);
+    if (at < end && writer->tokens[at].kind == CODE_TOKEN_NAME)
+        at++;
+    if (at >= end || !code_token_is(&writer->tokens[at], CODE_PUNCT_LBRACE))
+        return 0;
+    for (; at < end; at++) {
+        depth += code_token_is(&writer->tokens[at], CODE_PUNCT_LBRACE);
+        depth -= code_token_is(&writer->tokens[at], CODE_PUNCT_RBRACE);
+        if (depth == 0)
+            return at;
+    }
+    return 0;
+}
+
+/* `struct` is written: attributes behind its `}` come here, for NVRTC ignores them there without a
+ * word. What moves has an empty text of its own from now on. */
+static void move_attributes(struct code_cuda_writer *writer, uint32_t at, uint32_t end)
+{
+    uint32_t close = record_end(writer, at, end);
+    bool kept = false;
+    if (close == 0)
+        return;
+    for (at = close + 1; at < end && is_attribute(&writer->tokens[at]);) {
+        uint32_t behind = skip_attribute(writer, at, end, &kept);
+        for (; at < behind; at++) {
+            if (kept) {
+                put_plain(writer, at);
+                code_cuda_put(writer, " ");
+            }
+            code_watch_replace(writer->watch, at, "");
+        }
+    }
+}
+
 static bool is_record_word(const struct code_token *token)
 {
     return code_token_is_word(token, CODE_WORD_struct) ||
@@ -352,6 +403,17 @@ static void put_token(struct code_cuda_writer *writer, uint32_t at)
     code_cuda_put(writer, " ");
 }
 
+/* What makes an enum other than an int. */
+static void refuse_attribute(struct code_cuda_writer *writer, uint32_t at, uint32_t end)
+{
+    bool kept = false;
+    if (at < end && is_attribute(&writer->tokens[at]))
+        (void)skip_attribute(writer, at, end, &kept);
+    if (kept)
+        (void)code_context_fail(writer->context, FGPU_E_UNSUPPORTED, &writer->tokens[at],
+                                "attributes of enums are not translated for this device");
+}
+
 /* An enum is an int in C: `enum E` becomes int, `typedef enum {A} E;` an enum and a typedef.
  * Returns where to go on. */
 static uint32_t write_enum(struct code_cuda_writer *writer, uint32_t at, uint32_t end)
@@ -360,6 +422,7 @@ static uint32_t write_enum(struct code_cuda_writer *writer, uint32_t at, uint32_
     bool tagged = at + 1 < end && writer->tokens[at + 1].kind == CODE_TOKEN_NAME;
     bool is_typedef = writer->typedef_enum;
     writer->typedef_enum = false;
+    refuse_attribute(writer, close == 0 ? at + 1 : close + 1, end);
     if (close == 0) {
         put_line(writer, &writer->tokens[at]);
         put_notes(writer, at, false);
@@ -380,9 +443,10 @@ void code_cuda_write(struct code_cuda_writer *writer, uint32_t begin, uint32_t e
         const struct code_token *token = &writer->tokens[at];
         uint32_t word = token->kind == CODE_TOKEN_NAME ? token->name : 0;
         bool kept = false;
-        if (word == CODE_WORD___attribute__ || word == CODE_WORD___attribute) {
+        if (is_attribute(token)) {
             uint32_t behind = skip_attribute(writer, at, end, &kept);
             bool tag = writer->tag;
+            kept = kept && writer->watch->tokens[at].text == NULL;
             writer->tag = false;
             put_notes(writer, at, false);
             for (; at < behind && kept; at++)
@@ -398,6 +462,8 @@ void code_cuda_write(struct code_cuda_writer *writer, uint32_t begin, uint32_t e
             at++;
         } else {
             put_token(writer, at++);
+            if (word == CODE_WORD_struct || word == CODE_WORD_union)
+                move_attributes(writer, at - 1, end);
         }
     }
 }

@@ -409,6 +409,13 @@ static struct code_operand choice(struct code_parser *parser, struct code_operan
     return value;
 }
 
+static bool is_narrow(const struct code_operand *operand)
+{
+    const struct code_type *type = operand->type;
+    return type->form == CODE_FORM_VALUE && type->width == 1 && type->scalar >= CODE_SCALAR_CHAR &&
+           type->scalar <= CODE_SCALAR_USHORT;
+}
+
 struct code_operand code_conditional_parse(struct code_parser *parser)
 {
     struct code_operand operand = unknown_operand;
@@ -423,10 +430,12 @@ struct code_operand code_conditional_parse(struct code_parser *parser)
                 first = code_operand_load(parser, code_expression_parse(parser));
             places[2] = parser->at;
             code_parser_expect(parser, CODE_PUNCT_COLON);
-            operand =
-                choice(parser, first, code_operand_load(parser, code_conditional_parse(parser)));
+            struct code_operand second = code_operand_load(parser, code_conditional_parse(parser));
+            operand = choice(parser, first, second);
             if (breadth != CODE_BREADTH_SCALAR && code_parser_ok(parser))
                 code_watch_choice(parser->watch, places, parser->at);
+            else if (is_narrow(&first) && is_narrow(&second) && code_parser_ok(parser))
+                code_watch_promote(parser->watch, places[0], parser->at);
             if (breadth == CODE_BREADTH_VECTOR && operand.type == &code_type_int)
                 operand.breadth = CODE_BREADTH_VECTOR;
         }

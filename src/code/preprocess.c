@@ -276,21 +276,31 @@ static void undefine(struct preprocessor *pp)
     macro->harmless = false;
 }
 
-static void pragma(struct preprocessor *pp, const struct code_token *place)
-{
-    const struct code_token *name = line_token(pp, 0);
-    if (name != NULL && (code_token_is_word(name, CODE_WORD_push_macro) ||
-                         code_token_is_word(name, CODE_WORD_pop_macro)))
-        code_context_doubt(pp->context, place->line, "#pragma push_macro is not read");
-}
-
-/* What a plain OpenCL 1.2 device could not go on behind. */
+/* What a translation could not go on behind. */
 static void stop(struct preprocessor *pp, const struct code_token *place, const char *text)
 {
     if (pp->context->stop != NULL || current_mode(pp) != MODE_EMIT)
         return;
     pp->context->stop = text;
     pp->context->stop_line = place->line;
+}
+
+static const char stop_pack[] = "#pragma pack is not translated for this device";
+
+/* Pragmas that change what a text means. */
+static void pragma(struct preprocessor *pp, const struct code_token *place)
+{
+    const struct code_token *name = line_token(pp, 0), *second = line_token(pp, 1),
+                            *third = line_token(pp, 2);
+    if (name != NULL && strcmp(code_token_text(pp->context, name), "pack") == 0)
+        stop(pp, place, stop_pack);
+    if (second != NULL && third != NULL && current_mode(pp) == MODE_EMIT &&
+        strcmp(code_token_text(pp->context, second), "FP_CONTRACT") == 0 &&
+        strcmp(code_token_text(pp->context, third), "OFF") == 0)
+        pp->context->no_contract = true;
+    if (name != NULL && (code_token_is_word(name, CODE_WORD_push_macro) ||
+                         code_token_is_word(name, CODE_WORD_pop_macro)))
+        code_context_doubt(pp->context, place->line, "#pragma push_macro is not read");
 }
 
 /* Directives other than conditions, in a group that some device reads. */
@@ -376,6 +386,21 @@ static struct code_token next_raw(void *user)
     }
 }
 
+/* _Pragma("..."): its three tokens are dropped. */
+static void pragma_operator(struct preprocessor *pp, struct code_token token)
+{
+    struct code_context *context = pp->context;
+    for (int i = 0; i < 3 && token.kind != CODE_TOKEN_END; i++) {
+        token = code_expander_next(&pp->expander);
+        const char *text = token.kind == CODE_TOKEN_STRING ? code_token_text(context, &token) : "";
+        context->no_contract |= strstr(text, "FP_CONTRACT") != NULL && strstr(text, "OFF") != NULL;
+        if (context->stop == NULL && strncmp(text + strcspn(text, "pP"), "pack", 4) == 0) {
+            context->stop = stop_pack;
+            context->stop_line = token.line;
+        }
+    }
+}
+
 /* Reads one text to its end; its tokens go to `tokens`. */
 static void run(struct preprocessor *pp, const char *text, size_t length, uint32_t first_line,
                 struct vec *tokens)
@@ -388,8 +413,7 @@ static void run(struct preprocessor *pp, const char *text, size_t length, uint32
         if (token.kind == CODE_TOKEN_END)
             break;
         if (code_token_is_word(&token, CODE_WORD__Pragma)) {
-            for (int i = 0; i < 3 && token.kind != CODE_TOKEN_END; i++)
-                token = code_expander_next(&pp->expander);
+            pragma_operator(pp, token);
             continue;
         }
         if (tokens->count >= LIMITS_CODE_TOKENS)

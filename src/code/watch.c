@@ -179,7 +179,7 @@ void code_watch_braces(struct code_watch *watch, const struct code_type *type, u
     if (type->form != CODE_FORM_VALUE || type->width < 2 || !listens(watch, close) ||
         watch->tokens[open].text != NULL) /* behind `(type)` */
         return;
-    code_watch_replace(watch, open, "fcl::braces(");
+    code_watch_replace(watch, open, "fcl::fcl_braces(");
     code_watch_replace(watch, close, ")");
 }
 
@@ -198,10 +198,18 @@ void code_watch_choice(struct code_watch *watch, const uint32_t places[3], uint3
 {
     if (!listens(watch, end))
         return;
-    code_watch_before(watch, places[0], "fcl::choose(");
+    code_watch_before(watch, places[0], "fcl::fcl_choose(");
     code_watch_replace(watch, places[1], ", [&] { return (");
     code_watch_replace(watch, places[2], "); }, [&] { return (");
     code_watch_behind(watch, end - 1, "); })");
+}
+
+void code_watch_promote(struct code_watch *watch, uint32_t begin, uint32_t end)
+{
+    if (!listens(watch, end))
+        return;
+    code_watch_before(watch, begin, "+(");
+    code_watch_behind(watch, end - 1, ")");
 }
 
 static void watch_builtin(const struct code_parser *parser, uint32_t name, const char *text)

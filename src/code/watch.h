@@ -78,6 +78,9 @@ void code_watch_cast(const struct code_parser *parser, uint32_t open, uint32_t c
 /* `a ? b : c` with `?` and `:` there, c up to `end`, and a condition that may be a vector. */
 void code_watch_choice(struct code_watch *watch, const uint32_t places[3], uint32_t end);
 
+/* Tokens [begin, end) are a choice between two scalars of types below int: an int in C. */
+void code_watch_promote(struct code_watch *watch, uint32_t begin, uint32_t end);
+
 /* A call of a function of the text, or of none: the name's token, and behind the `)`. */
 void code_watch_call(const struct code_parser *parser, uint32_t name, uint32_t end,
                      const struct code_function *function);

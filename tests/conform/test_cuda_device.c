@@ -183,6 +183,43 @@ static void test_scattered(void **state)
     fake_check_clean();
 }
 
+/* Memory that is pinned while copies of it are being handed over: those that were found pageable
+ * are staged, all of them. */
+static void test_pinned_meanwhile(void **state)
+{
+    enum { COUNT = 6, BYTES = 16 };
+    struct rig rig;
+    unsigned char bytes[COUNT * BYTES], back[COUNT * BYTES];
+    fgpu_cmd_copy copies[COUNT];
+    fgpu_cmd cmds[COUNT];
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 4);
+    rig_noise(&rng, bytes, sizeof bytes);
+    rig_open(&rig, &target);
+    fgpu_mem mem = rig_alloc(&rig, sizeof bytes);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        copies[i] = (fgpu_cmd_copy){.src = (uintptr_t)bytes + i * (uint64_t)BYTES,
+                                    .dst = mem,
+                                    .dst_offset_bytes = i * (uint64_t)BYTES,
+                                    .src_is_host = 1,
+                                    .row_bytes = BYTES,
+                                    .rows = 1};
+        cmds[i] = (fgpu_cmd){FGPU_CMD_COPY, 0, &copies[i]};
+    }
+    long staged = fake.get("staged");
+    fake.set("pin_after", COUNT + 1);
+    rig_wait(&rig, 1, rig_submit(&rig, 1, cmds, COUNT));
+    fake.set("pin_after", 0);
+    assert_int_equal(fake.get("staged"), staged + 1);
+    rig_read(&rig, mem, 0, back, sizeof back);
+    assert_memory_equal(back, bytes, sizeof back);
+    rig_free(&rig, mem);
+    rig_close(&rig);
+    fake_check_clean();
+}
+
 static void test_pinned(void **state)
 {
     struct rig rig;
@@ -318,6 +355,74 @@ static void run_add(struct rig *rig, fgpu_code code, uint32_t step)
     device_code_free(&rig->device, code);
 }
 
+/* One launch of a kernel that counts items; its status. shape: the group it ran in, in y and z. */
+static fgpu_status run_shape(struct rig *rig, fgpu_code code, const uint64_t *global,
+                             const uint32_t *local, uint32_t *shape)
+{
+    uint32_t seen[3] = {0};
+    fgpu_mem mem = rig_alloc(rig, sizeof seen);
+    fgpu_cmd_arg args[] = {kernel_buffer(mem, 0, sizeof seen)};
+    fgpu_cmd_launch launch = kernel_launch(code, args, 1, global[0], local[0]);
+    fgpu_status status;
+
+    launch.dims = 3;
+    for (int d = 0; d < 3; d++) {
+        launch.global[d] = global[d];
+        launch.local[d] = local[d];
+    }
+    rig_write(rig, mem, 0, seen, sizeof seen);
+    status = rig_run(rig, 0, FGPU_CMD_LAUNCH, 0, &launch);
+    rig_read(rig, mem, 0, seen, sizeof seen);
+    assert_int_equal(seen[0], status == FGPU_OK ? global[0] * global[1] * global[2] : 0);
+    memcpy(shape, seen + 1, 2 * sizeof *shape);
+    rig_free(rig, mem);
+    return status;
+}
+
+static void refuses_shape(struct rig *rig, fgpu_code code, const uint64_t *global,
+                          const uint32_t *local, const char *why)
+{
+    char text[256];
+    uint32_t shape[2];
+
+    assert_int_equal(run_shape(rig, code, global, local, shape), FGPU_E_INVAL);
+    device_reason(&rig->device, text, sizeof text);
+    if (strstr(text, why) == NULL)
+        fail_msg("%s: not %s", text, why);
+}
+
+/* Cards take 65535 groups in the second and the third dimension, and 64 items in the third. */
+static void test_shapes(void **state)
+{
+    static const uint32_t none[3], deep[3] = {1, 1, 128}, flat[3] = {1, 1, 1}, wide[3] = {1024};
+    struct rig rig;
+    fgpu_code_built built;
+    uint32_t shape[2];
+
+    (void)state;
+    rig_open(&rig, &target);
+    fgpu_code code = build_text(&rig, *state,
+                                "extern \"C\" __global__ void add(unsigned *a) { a[0]++; "
+                                "a[1] = blockDim.y; a[2] = blockDim.z; }",
+                                &built);
+    assert_int_equal(run_shape(&rig, code, (uint64_t[]){2, 65535, 1}, none, shape), FGPU_OK);
+    assert_int_equal(shape[0], 1);
+    assert_int_equal(run_shape(&rig, code, (uint64_t[]){3, 65536 * 2, 1}, none, shape), FGPU_OK);
+    assert_int_equal(shape[0], 4);
+    assert_int_equal(run_shape(&rig, code, (uint64_t[]){1, 1, 65535 * 3}, none, shape), FGPU_OK);
+    assert_int_equal(shape[1], 3);
+    refuses_shape(&rig, code, (uint64_t[]){1, 65537, 1}, none,
+                  "dimension 1 of the launch has 65537 groups, at most 65535");
+    refuses_shape(&rig, code, (uint64_t[]){1, 1, 65536}, flat,
+                  "dimension 2 of the launch has 65536 groups, at most 65535");
+    refuses_shape(&rig, code, (uint64_t[]){1, 1, 256}, deep,
+                  "dimension 2 of the launch has 128 items in a group, at most 64");
+    refuses_shape(&rig, code, (uint64_t[]){1024, 65536, 1}, wide, "65536 groups");
+    device_code_free(&rig.device, code);
+    rig_close(&rig);
+    fake_check_clean();
+}
+
 static void test_cache(void **state)
 {
     const char *folder = temp_folder_path("");
@@ -442,11 +547,17 @@ static void test_info(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_parts, setup),   cmocka_unit_test_setup(test_scattered, setup),
-        cmocka_unit_test_setup(test_pieces, setup),  cmocka_unit_test_setup(test_pinned, setup),
-        cmocka_unit_test_setup(test_rows, setup),    cmocka_unit_test_setup(test_cache, setup),
-        cmocka_unit_test_setup(test_options, setup), cmocka_unit_test_setup(test_readings, setup),
+        cmocka_unit_test_setup(test_parts, setup),
+        cmocka_unit_test_setup(test_scattered, setup),
+        cmocka_unit_test_setup(test_pieces, setup),
+        cmocka_unit_test_setup(test_pinned, setup),
+        cmocka_unit_test_setup(test_rows, setup),
+        cmocka_unit_test_setup(test_cache, setup),
+        cmocka_unit_test_setup(test_options, setup),
+        cmocka_unit_test_setup(test_readings, setup),
+        cmocka_unit_test_setup(test_pinned_meanwhile, setup),
         cmocka_unit_test_setup(test_info, setup),
+        cmocka_unit_test_setup(test_shapes, setup),
     };
 
     if (!fake_open())

@@ -269,8 +269,8 @@ static bool corpus_left_out(const struct corpus_file *file, const struct code_ke
 
 static void corpus_visit(const struct corpus_file *file, void *unused)
 {
-    static const char *const few[] = {"casts.cl", "initialisers.cl", "reduce_local.cl",
-                                      "swizzles.cl"};
+    static const char *const few[] = {"casts.cl",         "initialisers.cl", "narrow.cl",
+                                      "own_functions.cl", "reduce_local.cl", "swizzles.cl"};
     struct code_unit *unit = NULL;
     bool chosen = getenv("FASTGPU_TEST_SEEDS") != NULL;
 

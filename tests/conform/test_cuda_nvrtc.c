@@ -174,9 +174,31 @@ static void test_ours(void **state)
     assert_true(forms > 0);
 }
 
+/* Compiles only where the sizes are those of OpenCL C. */
+static void test_layouts(void **state)
+{
+    static const char text[] =
+        "#define IS(t, bytes) { char c[sizeof(t) == (bytes) ? 1 : -1]; c[0] = 0; *a += c[0]; }\n"
+        "typedef struct { char c; int v; } __attribute__((packed)) behind;\n"
+        "typedef struct __attribute__((packed)) { char c; int v; } front;\n"
+        "typedef struct { int v[3]; } __attribute__((aligned(16))) wide;\n"
+        "struct both { char c; int v; } __attribute__((packed)) __attribute__((aligned(2)));\n"
+        "typedef struct { char c; float4 v; } __attribute__((packed)) vector;\n"
+        "typedef struct { char c; struct { char d; int v; } __attribute__((packed)) in; } nest;\n"
+        "typedef struct { char c; int v; } name __attribute__((packed));\n" /* ignored */
+        "typedef struct { char c; int v __attribute__((packed)); } member;\n"
+        "__kernel void k(__global int *a) {\n"
+        "IS(behind, 5) IS(front, 5) IS(wide, 16) IS(struct both, 6) IS(vector, 17) IS(nest, 6)\n"
+        "IS(name, 8) IS(member, 5) }\n";
+
+    (void)state;
+    check_text("layouts", text, NULL, 1, false);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_corpus), cmocka_unit_test(test_ours)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_corpus), cmocka_unit_test(test_ours),
+                                       cmocka_unit_test(test_layouts)};
     char why[512] = "";
 
     if ((cuda_loader_nvrtc(13000, &nvrtc, why, sizeof why) != FGPU_OK &&

@@ -33,6 +33,7 @@
     X(host_alloc_error, 0)                                                                         \
     X(register_error, 0)                                                                           \
     X(registered, 0)        /* [counted] pieces of host memory */                                  \
+    X(pin_after, 0)         /* n: pageable memory is told to be pinned from the nth question on */ \
     X(staged, 0)            /* [counted] functions that streams call */                            \
     X(launch_error_once, 0) /* what the launching call returns */                                  \
     X(launch_error, 0)                                                                             \

@@ -232,6 +232,10 @@ FAKE(int, cuPointerGetAttribute, (void *value, int which, uint64_t address))
 {
     enum fake_memory where = fake_where(address, 1);
 
+    if (where == FAKE_NOWHERE && fake_get(FAKE_pin_after) == 1)
+        where = FAKE_HOST;
+    else if (where == FAKE_NOWHERE && fake_get(FAKE_pin_after) > 1)
+        (void)atomic_fetch_sub(&fake_settings[FAKE_pin_after], 1);
     if (!fake_current())
         return CUDA_ERROR_INVALID_CONTEXT;
     if (which != 2 || where == FAKE_NOWHERE)

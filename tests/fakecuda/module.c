@@ -193,7 +193,7 @@ FAKE(int, cuLaunchKernel,
     if (fake_broken() != 0)
         return fake_broken();
     if (extra != NULL || grid_x == 0 || grid_y == 0 || grid_z == 0 || grid_y > 65535 ||
-        grid_z > 65535 || block_x * block_y * block_z > module->max_threads ||
+        grid_z > 65535 || block_z > 64 || block_x * block_y * block_z > module->max_threads ||
         shared_bytes > (unsigned)module->dynamic)
         return CUDA_ERROR_INVALID_VALUE;
     op = launch_make(module, arguments);

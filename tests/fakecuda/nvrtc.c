@@ -80,6 +80,17 @@ static const char prelude_math[] =
     "(((__int128)a * b) >> 64); }\n"
     "inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) "
     "{ return (unsigned long long)(((unsigned __int128)a * b) >> 64); }\n"
+    "inline float fakecuda_next(float a, float b) { return nextafterf(a, b); }\n"
+    "inline double fakecuda_next(double a, double b) { return nextafter(a, b); }\n"
+    /* A long double holds 64 bits. */
+    "template <class F> F fakecuda_round(long double v, bool up) { F r = (F)v;\n"
+    "  return up && r < v ? fakecuda_next(r, (F)1e30) : !up && r > v ? "
+    "fakecuda_next(r, (F)-1e30) : r; }\n"
+    "#define R(F, name, V) inline F name##_rz(V v) { return fakecuda_round<F>(v, v < 0); }\\\n"
+    "  inline F name##_ru(V v) { return fakecuda_round<F>(v, true); }\\\n"
+    "  inline F name##_rd(V v) { return fakecuda_round<F>(v, false); }\n"
+    "R(float, __ll2float, long long) R(float, __ull2float, unsigned long long)\n"
+    "R(double, __ll2double, long long) R(double, __ull2double, unsigned long long)\n#undef R\n"
     "inline int __mul24(int a, int b) { return (int)((unsigned)(a << 8 >> 8) * "
     "(unsigned)(b << 8 >> 8)); }\n"
     "inline unsigned __umul24(unsigned a, unsigned b) { return (a & 0xffffff) * "
@@ -433,8 +444,8 @@ static bool take_object(struct program *program, const char *path)
 /* Options that say nothing to clang. */
 static bool is_flag(const char *option)
 {
-    static const char *const flags[] = {"-default-device", "--std=c++20", "-w", "--use_fast_math",
-                                        "--ftz=true"};
+    static const char *const flags[] = {"-default-device", "--std=c++20", "-w",
+                                        "--use_fast_math", "--ftz=true",  "--fmad=false"};
 
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strcmp(option, flags[i]) == 0)

@@ -68,8 +68,9 @@ static void test_expressions(void **state)
     has(KERNEL("a[0].x = n << 3 >> n;"), "n<<fcl::sh()<<3>>fcl::sh()>>n;");
     has(KERNEL("n <<= 1 + n;"), "n<<=fcl::sh()=1+n;");
     has(KERNEL("a[0].x = n > 3 ? 1 : 2;"), "n>3?1:2;");
+    has(KERNEL("uchar b = n; a[0].x = clz(n > 3 ? b : b);"), "clz(+(n>3?b:b));");
     has(KERNEL("a[0] = a[1] > a[2] ? a[3] : a[4];"),
-        "fcl::choose(a[1]>a[2],[&]{return(a[3]);},[&]{return(a[4]);});");
+        "fcl::fcl_choose(a[1]>a[2],[&]{return(a[3]);},[&]{return(a[4]);});");
     has(KERNEL("a[0] = convert_float4_rtz(as_int4(a[1]));"),
         "fcl::convert<float4,false,0>(fcl::as<int4>(a[1]));");
     has(KERNEL("a[get_global_id(0)] = get_local_id(0);"),
@@ -84,8 +85,8 @@ static void test_declarations(void **state)
     has(KERNEL("__local int *p = 0; __global int *new = 0; *new = *p;"), "int*fcl_u_new=0;");
     has(KERNEL("void *v = a; float4 *f = v;"), "float4*f=fcl::pointer(v);");
     has("__constant float4 t[2] = {(float4)(1, 2, 3, 4), {5, 6}}; " KERNEL("a[0] = t[n];"),
-        "t[2]={fcl::make<float4>(1,2,3,4),fcl::braces(5,6)};");
-    has(KERNEL("float4 v = {1, n}; a[0] = v;"), "float4v=fcl::braces(1,n);");
+        "t[2]={fcl::make<float4>(1,2,3,4),fcl::fcl_braces(5,6)};");
+    has(KERNEL("float4 v = {1, n}; a[0] = v;"), "float4v=fcl::fcl_braces(1,n);");
     has("__constant int t[2] = {1, 2}; " KERNEL("a[0].x = t[n];"), "__constant__intt[2]={1,2};");
     has("typedef enum { A, B } e; " KERNEL("e x = 1; a[0].x = x;"), "enum{A,B};typedefinte;");
     has("struct s { int x; }; " KERNEL("struct s s = {n}; a[0].x = s.x;"), "structfcl_tag_ss={n};");
@@ -93,6 +94,55 @@ static void test_declarations(void **state)
         "floatf(fcl::gridfcl_at){returnfcl_at.get_global_id(0);}");
     has("float f(void) { return get_global_id(0); } " KERNEL("a[0].x = f();"), "=f(fcl_at);");
     has("float f(float x) { return x; } " KERNEL("a[0].x = f(n);"), "f(fcl_at,n);");
+}
+
+/* What is said behind the `}` of a struct is written where NVRTC heeds it. */
+static void test_attributes(void **state)
+{
+    (void)state;
+    has("typedef struct { char c; int v; } __attribute__((packed)) s; " KERNEL("s t; a[0].x = n;"),
+        "typedefstruct__attribute__((packed)){charc;intv;}s;");
+    has("union u { char c; int v; } __attribute__((aligned(1 << 4))); " KERNEL("a[0].x = n;"),
+        "union__attribute__((aligned(1<<fcl::sh()<<4)))fcl_tag_u{charc;intv;};");
+    has("struct __attribute__((packed)) s { struct { char c; int v; }\n__attribute__((packed))"
+        " __attribute__((unused))\n__attribute__((aligned(2))) in; int w; };" KERNEL(
+            "struct s t; a[0].x = n;"),
+        "struct__attribute__((packed))fcl_tag_s{struct__attribute__((packed))__attribute__(("
+        "aligned(2))){charc;intv;}\n\nin;intw;};");
+    /* Not the struct's: what a declarator or what follows has stays there. */
+    has("typedef struct { int v[3]; } s __attribute__((aligned(16))); " KERNEL("a[0].x = n;"),
+        "typedefstruct{intv[3];}s__attribute__((aligned(16)));");
+    has(KERNEL("{ n++; } __attribute__((aligned(16))) int t = n; a[0].x = t;"),
+        "{n++;}__attribute__((aligned(16)))intt=n;");
+    refuses("typedef enum { A }\n__attribute__((packed)) e; __kernel void k(int n) { e x = 0; }",
+            FGPU_E_UNSUPPORTED, "line 2, column 1: attributes of enums");
+    refuses("enum __attribute__((packed)) e { A }; __kernel void k(int n) { }", FGPU_E_UNSUPPORTED,
+            "line 1, column 6: attributes of enums");
+}
+
+static bool contracts(const char *text)
+{
+    struct code_cuda made;
+    bool found;
+
+    assert_int_equal(make(text, NULL, &made), FGPU_OK);
+    found = strstr(made.options, "--fmad=false") != NULL;
+    code_cuda_fini(&made, NULL);
+    return !found;
+}
+
+static void test_pragmas(void **state)
+{
+    (void)state;
+    assert_true(contracts("#pragma OPENCL FP_CONTRACT ON\n" KERNEL("a[0].x = n;")));
+    assert_false(contracts("#pragma OPENCL FP_CONTRACT OFF\n" KERNEL("a[0].x = n;")));
+    assert_false(contracts(KERNEL("_Pragma(\"OPENCL FP_CONTRACT OFF\") a[0].x = n;")));
+    assert_true(contracts(
+        "#if 0\n#pragma OPENCL FP_CONTRACT OFF\n#pragma pack(1)\n#endif\n" KERNEL("a[0].x = n;")));
+    refuses("\n#pragma pack(push, 1)\n__kernel void k(int n) { }", FGPU_E_UNSUPPORTED,
+            "line 2, column 1: #pragma pack");
+    refuses("\n_Pragma(\" pack(1)\")\n__kernel void k(int n) { }", FGPU_E_UNSUPPORTED,
+            "line 2, column 1: #pragma pack");
 }
 
 /* Only what the kernel needs is there. */
@@ -219,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expressions), cmocka_unit_test(test_declarations),
+        cmocka_unit_test(test_attributes),  cmocka_unit_test(test_pragmas),
         cmocka_unit_test(test_wanted),      cmocka_unit_test(test_kernel),
         cmocka_unit_test(test_lines),       cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_memory),

@@ -5,6 +5,7 @@
  */
 #include "dev/cuda/command.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "code/cuda.h"
 #include "dev/cuda/guard.h"
@@ -232,24 +233,76 @@ struct command_launch {
     void *arguments[LIMITS_KERNEL_ARGS + COMMAND_HIDDEN];
 };
 
-/* The work-group size; where nobody says one, the largest that divides the first dimension. */
-static bool command_shape(const struct cuda_code *code, const fgpu_cmd_launch *launch,
-                          struct command_launch *shape)
-{
-    uint64_t items = 1;
+/* What cards of every kind take in each dimension (CUDA C++ programming guide, table of technical
+ * specifications): groups of a grid, items of a group. */
+static const uint64_t command_groups[3] = {INT32_MAX, 65535, 65535};
+static const uint64_t command_items[3] = {1024, 1024, LIMITS_CUDA_BLOCK_Z};
 
-    for (uint32_t d = 0; d < 3; d++) {
+/* The work-group size where nobody says one, of at most `room` items: in the first dimension the
+ * largest that divides it, in the others the smallest with which the grid is not too high; 0: there
+ * is none. */
+static uint64_t command_choose(uint64_t global, uint32_t d, uint64_t room)
+{
+    uint64_t most = d == 0 ? COMMAND_GROUP_ITEMS : command_items[d];
+    uint64_t local = (global + command_groups[d] - 1) / command_groups[d];
+
+    most = room < most ? room : most;
+    if (d == 0) {
+        for (local = most != 0 ? most : 1; global % local != 0;)
+            local--;
+        return local;
+    }
+    while (local <= most && global % local != 0)
+        local++;
+    return local <= most ? local : 0;
+}
+
+/* Says why a launch is refused where the card's limits are the reason. */
+static bool command_fits(struct cuda_queue *queue, uint32_t d, uint64_t groups, uint64_t local)
+{
+    bool fits = groups <= command_groups[d] && local <= command_items[d];
+
+    if (!fits)
+        (void)snprintf(queue->refusal, sizeof queue->refusal,
+                       "dimension %u of the launch has %llu %s, at most %llu", d,
+                       (unsigned long long)(groups > command_groups[d] ? groups : local),
+                       groups > command_groups[d] ? "groups" : "items in a group",
+                       (unsigned long long)(groups > command_groups[d] ? command_groups[d]
+                                                                       : command_items[d]));
+    return fits;
+}
+
+static uint64_t command_local(const struct cuda_code *code, const fgpu_cmd_launch *launch,
+                              uint32_t d)
+{
+    if (d >= launch->dims)
+        return 1;
+    return launch->local[d] != 0 ? launch->local[d] : code->required_local[d];
+}
+
+/* The work-group size. The first dimension gets what the others leave. */
+static bool command_shape(struct cuda_queue *queue, const struct cuda_code *code,
+                          const fgpu_cmd_launch *launch, struct command_launch *shape)
+{
+    uint64_t items = 1, room = code->max_items;
+
+    for (uint32_t d = 0; d < 3; d++)
+        room /= command_local(code, launch, d) != 0 ? command_local(code, launch, d) : 1;
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t d = 2 - i;
         uint64_t global = d < launch->dims ? launch->global[d] : 1;
-        uint64_t local = d < launch->dims ? launch->local[d] : 1;
-        if (local == 0 && code->required_local[d] != 0)
-            local = code->required_local[d];
-        if (local == 0 && d == 0) {
-            local = code->max_items < COMMAND_GROUP_ITEMS ? code->max_items : COMMAND_GROUP_ITEMS;
-            while (global % local != 0)
-                local--;
+        uint64_t local = command_local(code, launch, d);
+        if (global == 0)
+            return false;
+        if (local == 0) {
+            local = command_choose(global, d, room);
+            room /= local != 0 ? local : 1;
         }
-        local = local != 0 ? local : 1;
-        if (global == 0 || global % local != 0 || global / local > UINT32_MAX >> 1)
+        if (local == 0) {
+            (void)command_fits(queue, d, global, 1);
+            return false;
+        }
+        if (global % local != 0 || !command_fits(queue, d, global / local, local))
             return false;
         if (code->required_local[d] != 0 && local != code->required_local[d])
             return false;
@@ -314,9 +367,10 @@ static void command_hide(const struct cuda_code *code, const struct cuda_guard *
     shape->arguments[index] = hidden->first;
 }
 
-static bool command_slice_shape(const struct cuda_code *code, const fgpu_cmd_launch *launch,
+static bool command_slice_shape(struct cuda_queue *queue, const fgpu_cmd_launch *launch,
                                 struct command_launch *shape, struct command_hidden *hidden)
 {
+    const struct cuda_code *code = cuda_code_of(launch->code);
     struct cuda_slice slice;
 
     if (!cuda_guard_shape((const fgpu_cmd_slice *)(const void *)launch, code, &slice))
@@ -325,19 +379,20 @@ static bool command_slice_shape(const struct cuda_code *code, const fgpu_cmd_lau
     shape->grid[1] = shape->grid[2] = 1;
     memcpy(shape->block, slice.block, sizeof shape->block);
     memcpy(hidden->place, slice.place, sizeof hidden->place);
-    return true;
+    return command_fits(queue, 2, 1, slice.block[2]);
 }
 
-static bool command_describe(const struct cuda_code *code, const fgpu_cmd_launch *launch,
+static bool command_describe(struct cuda_queue *queue, const fgpu_cmd_launch *launch,
                              struct command_launch *shape, struct command_hidden *hidden)
 {
+    const struct cuda_code *code = cuda_code_of(launch->code);
     bool is_slice = launch->part == FGPU_LAUNCH_SLICE;
 
     if (launch->dims < 1 || launch->dims > 3 || launch->arg_count != code->arg_count ||
         launch->part == FGPU_LAUNCH_PART || is_slice != (code->form != FGPU_FORM_WHOLE))
         return false;
-    if (is_slice ? !command_slice_shape(code, launch, shape, hidden)
-                 : !command_shape(code, launch, shape))
+    if (is_slice ? !command_slice_shape(queue, launch, shape, hidden)
+                 : !command_shape(queue, code, launch, shape))
         return false;
     for (uint32_t i = 0; i < launch->arg_count; i++)
         if (!command_argument(code, &launch->args[i], i, shape))
@@ -354,7 +409,7 @@ static cuda_result command_launch(struct cuda_queue *queue, const fgpu_cmd_launc
     struct command_hidden hidden = {.flag = 0};
     cuda_result error = CUDA_SUCCESS;
 
-    if (!command_describe(code, launch, &shape, &hidden))
+    if (!command_describe(queue, launch, &shape, &hidden))
         return CUDA_ERROR_INVALID_VALUE;
     command_hide(code, guard, &shape, &hidden);
     if (guard != NULL)

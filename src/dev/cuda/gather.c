@@ -74,17 +74,17 @@ static bool gather_is_apart(const fgpu_cmd *cmds, uint32_t count)
     return true;
 }
 
-uint32_t cuda_gather_count(const struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count,
-                           bool *apart)
+struct cuda_run cuda_gather_find(const struct cuda_queue *queue, const fgpu_cmd *cmds,
+                                 uint32_t count)
 {
     const fgpu_cmd_copy *first = cmds[0].body;
+    struct cuda_run run = {.count = 0};
     uint64_t bytes = 0;
     uint32_t n = 0;
-    bool pinned = false;
 
     if (count < LIMITS_CUDA_GATHER_LEAST || queue->skip || cmds[0].kind != FGPU_CMD_COPY ||
         !gather_is_small(first))
-        return 0;
+        return run;
     for (; n < count && n < LIMITS_CUDA_GATHER; n++) {
         const fgpu_cmd_copy *copy = cmds[n].body;
         if (cmds[n].kind != FGPU_CMD_COPY || !gather_is_small(copy) ||
@@ -93,12 +93,13 @@ uint32_t cuda_gather_count(const struct cuda_queue *queue, const fgpu_cmd *cmds,
         struct gather_item item = gather_item(copy);
         bool is_pinned = cuda_stage_pinned(queue->api, item.host, item.bytes);
         bytes += item.bytes;
-        if ((n > 0 && is_pinned != pinned) || (!is_pinned && bytes > LIMITS_CUDA_STAGE_BYTES))
+        if ((n > 0 && is_pinned != run.pinned) || (!is_pinned && bytes > LIMITS_CUDA_STAGE_BYTES))
             break;
-        pinned = is_pinned;
+        run.pinned = is_pinned;
     }
-    *apart = n >= LIMITS_CUDA_GATHER_LEAST && gather_is_apart(cmds, n);
-    return n;
+    run.count = n;
+    run.apart = n >= LIMITS_CUDA_GATHER_LEAST && gather_is_apart(cmds, n);
+    return run;
 }
 
 /* ---- how ------------------------------------------------------------------------------------ */
@@ -194,24 +195,23 @@ static cuda_result gather_staged(struct cuda_queue *queue, struct gather_call *c
     return error;
 }
 
-cuda_result cuda_gather(struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count,
+cuda_result cuda_gather(struct cuda_queue *queue, const fgpu_cmd *cmds, struct cuda_run run,
                         struct cuda_record *record)
 {
-    struct gather_call *call = calloc(1, sizeof *call + count * sizeof call->items[0]);
+    struct gather_call *call = calloc(1, sizeof *call + run.count * sizeof call->items[0]);
     uint64_t at = 0;
 
     if (call == NULL)
         return CUDA_ERROR_OUT_OF_MEMORY;
     record->calls = call;
     call->queue = queue;
-    call->count = count;
+    call->count = run.count;
     call->out = ((const fgpu_cmd_copy *)cmds[0].body)->dst_is_host != 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < run.count; i++) {
         call->items[i] = gather_item(cmds[i].body);
         call->items[i].at = at;
         at += call->items[i].bytes;
     }
-    return cuda_stage_pinned(queue->api, call->items[0].host, call->items[0].bytes)
-               ? gather_transfer(queue, call, false, record)
-               : gather_staged(queue, call, record);
+    return run.pinned ? gather_transfer(queue, call, false, record)
+                      : gather_staged(queue, call, record);
 }

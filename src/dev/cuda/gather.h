@@ -11,14 +11,20 @@
 
 #include "dev/cuda/queue.h"
 
-/* How many of the commands, from the first on, are copies of a few bytes between the card and the
- * host, one way, all pinned or none. [out] apart: they can go as one, being some, to places that do
- * not overlap. */
-uint32_t cuda_gather_count(const struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count,
-                           bool *apart);
+/* Copies that could go as one. */
+struct cuda_run {
+    uint32_t count;
+    bool apart;  /* they can, being some, to places that do not overlap */
+    bool pinned; /* when they were looked at: another thread may pin them meanwhile */
+};
+
+/* Those of the commands, from the first on, that are copies of a few bytes between the card and the
+ * host, one way, all pinned or none. */
+struct cuda_run cuda_gather_find(const struct cuda_queue *queue, const fgpu_cmd *cmds,
+                                 uint32_t count);
 
 /* Hands them over; record: of the last, whose `calls` holds what the function needs. */
-cuda_result cuda_gather(struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count,
+cuda_result cuda_gather(struct cuda_queue *queue, const fgpu_cmd *cmds, struct cuda_run run,
                         struct cuda_record *record);
 
 #endif

@@ -190,5 +190,9 @@ fgpu_status cuda_guard_warm(void *opened, const fgpu_cmd_launch *launch)
     if (!cuda_guard_shape(&slice, code, &shape))
         return error_set(FGPU_E_INVAL, "cuda:%u: a work-group size that the kernel does not take",
                          device->index);
+    if (shape.block[2] > LIMITS_CUDA_BLOCK_Z)
+        return error_set(FGPU_E_INVAL,
+                         "cuda:%u: %u items of a work group in dimension 2, at most %u",
+                         device->index, shape.block[2], LIMITS_CUDA_BLOCK_Z);
     return FGPU_OK;
 }

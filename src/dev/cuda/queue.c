@@ -230,9 +230,11 @@ static bool queue_fail(struct cuda_queue *queue, struct cuda_record *record, cud
     }
     record->status = cuda_text_status(error);
     queue->skip = true;
-    cuda_device_note(queue->device, false, "cuda:%u, queue %u: command %llu was refused: %s (%d)",
-                     queue->device->index, queue->index, (unsigned long long)queue->taken + 1,
-                     cuda_text_name(error), error);
+    cuda_device_note(
+        queue->device, false, "cuda:%u, queue %u: command %llu was refused: %s (%d)%s%s",
+        queue->device->index, queue->index, (unsigned long long)queue->taken + 1,
+        cuda_text_name(error), error, queue->refusal[0] != '\0' ? ": " : "", queue->refusal);
+    queue->refusal[0] = '\0';
     return true;
 }
 
@@ -379,22 +381,22 @@ static struct cuda_record *queue_group(struct cuda_queue *queue, const fgpu_cmd 
 }
 
 static cuda_result queue_enqueue_group(struct cuda_queue *queue, const fgpu_cmd *cmds,
-                                       uint32_t count, struct cuda_record *last)
+                                       struct cuda_run run, struct cuda_record *last)
 {
     cuda_result error;
 
     last->before_ns = clock_now_ns();
     error = queue_mark(queue, &last->begin, CUDA_EVENT_TIMED);
     if (error == CUDA_SUCCESS)
-        error = cuda_gather(queue, cmds, count, last);
+        error = cuda_gather(queue, cmds, run, last);
     return error == CUDA_SUCCESS ? queue_finish(queue, last, true) : error;
 }
 
 /* Takes copies as one; false: nothing was handed over, and they are to be tried one by one. */
-static bool queue_accept_group(struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count)
+static bool queue_accept_group(struct cuda_queue *queue, const fgpu_cmd *cmds, struct cuda_run run)
 {
-    struct cuda_record *last = queue_group(queue, cmds, count);
-    cuda_result error = queue_enqueue_group(queue, cmds, count, last);
+    struct cuda_record *last = queue_group(queue, cmds, run.count);
+    cuda_result error = queue_enqueue_group(queue, cmds, run, last);
 
     if (error != CUDA_SUCCESS && !last->runs) {
         free(last->calls);
@@ -403,7 +405,7 @@ static bool queue_accept_group(struct cuda_queue *queue, const fgpu_cmd *cmds, u
     }
     if (cuda_text_classify(error) == CUDA_TEXT_DEVICE)
         queue_break(queue, error, "submission", queue->taken + 1);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < run.count; i++) {
         struct cuda_record *record = cuda_queue_record(queue, queue->accepted + 1);
         record->runs = true;
         record->status = error == CUDA_SUCCESS ? FGPU_OK : cuda_text_status(error);
@@ -471,18 +473,16 @@ static void queue_continue(struct cuda_queue *queue)
 static uint32_t queue_accept_some(struct cuda_queue *queue, const fgpu_cmd *cmds, uint32_t count)
 {
     uint64_t places = LIMITS_CUDA_COMMANDS - (queue->accepted - queue->reported);
-    bool apart = false;
-    uint32_t run =
-        cuda_gather_count(queue, cmds, count < places ? count : (uint32_t)places, &apart);
+    struct cuda_run run = cuda_gather_find(queue, cmds, count < places ? count : (uint32_t)places);
     uint32_t taken = 0;
 
-    if (apart && queue_accept_group(queue, cmds, run))
-        return run;
+    if (run.apart && queue_accept_group(queue, cmds, run))
+        return run.count;
     do {
         if (queue->status != FGPU_OK || queue->job.copy != NULL || !queue_has_room(queue) ||
             !queue_accept(queue, &cmds[taken]))
             break;
-    } while (++taken < run);
+    } while (++taken < run.count);
     return taken;
 }
 
