@@ -106,6 +106,47 @@ static void test_evicted(void **state)
     engine_rig_close(&rig);
 }
 
+/* Blocks move around a stitched one, which no range of the heap is: p x a r c h b, a and c are
+ * stitched, x and h go, and only p can make way for two parts. */
+static void test_moves_beside(void **state)
+{
+    static const uint32_t one_queue[] = {1}, parts[] = {1, 1, 1, 1, 1, 1, 2};
+    uint32_t all[7];
+    (void)state;
+    (void)alarm(ALARM_S);
+    engine_rig_open_as(&rig, &(struct engine_rig_setup){.queues = one_queue,
+                                                        .devices = 1,
+                                                        .device_bytes = 8 * PART,
+                                                        .stitch_bytes = PART});
+    for (uint8_t i = 0; i < 7; i++) {
+        all[i] = engine_rig_buffer(&rig, parts[i] * PART, NULL);
+        engine_rig_fill(&rig, all[i], 0, parts[i] * PART, (uint8_t)(10 + i), 0);
+        engine_rig_finish(&rig);
+    }
+    assert_int_equal(engine_block(engine_buffer(&rig.engine, all[0]), 1)->heap.place, 0);
+    engine_buffer_destroy(&rig.engine, all[2]);
+    engine_buffer_destroy(&rig.engine, all[4]);
+    e = engine_rig_buffer(&rig, 2 * PART, NULL);
+    engine_rig_fill(&rig, e, 0, 2 * PART, 77, 0);
+    engine_rig_finish(&rig);
+    assert_int_equal(rig.engine.stats.blocks_stitched, 1);
+    engine_buffer_destroy(&rig.engine, all[1]);
+    engine_buffer_destroy(&rig.engine, all[5]);
+    rig.no_stitches = true;
+    uint32_t k = engine_rig_buffer(&rig, 2 * PART, NULL);
+    engine_rig_fill(&rig, k, 0, 2 * PART, 88, 0);
+    engine_rig_finish(&rig);
+    assert_int_equal(rig.engine.compactions, 1);
+    assert_int_equal(rig.engine.stats.evictions, 0);
+    engine_rig_inc(&rig, all[0], PART, 0);
+    holds(k, 2 * PART, 88);
+    holds(e, 2 * PART, 77);
+    holds(all[0], PART, 11);
+    holds(all[3], PART, 13);
+    holds(all[6], 2 * PART, 16);
+    engine_rig_close(&rig);
+}
+
 static void test_lost(void **state)
 {
     (void)state;
@@ -156,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stitched), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_evicted), cmocka_unit_test(test_lost), cmocka_unit_test(test_holes)};
+        cmocka_unit_test(test_evicted),  cmocka_unit_test(test_moves_beside),
+        cmocka_unit_test(test_lost),     cmocka_unit_test(test_holes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
