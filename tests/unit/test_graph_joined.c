@@ -175,8 +175,8 @@ static void test_nothing_is_allocated(void **state)
         else if (i % 4 == 0)
             rig_need(fgpu_pool_wait(rig_pool, FGPU_FOREVER));
     }
-    assert_true(rig_stats().allocations - before < 20);
     assert_int_equal(joined_count(), 1000);
+    assert_in_range(rig_stats().allocations - before, 0, 19);
 }
 
 /* A record is enough for a launch; the first ones pass through as always. */
