@@ -174,7 +174,11 @@ pack_all() {
 }
 
 if [[ $mode == packed ]]; then
-    pack=$(cd "$folder" && pwd) || exit 2
+    if [[ ! -f $folder/gpu_check.sh ]]; then
+        echo "gpu_check: --packed $folder: that is no folder made by --pack" >&2
+        exit 2
+    fi
+    pack=$(cd "$folder" && pwd)
 else
     [[ -n $folder ]] && mkdir -p "$folder" && folder=$(cd "$folder" && pwd)
     nvrtc=${nvrtc:+$(cd "$nvrtc" && pwd)}

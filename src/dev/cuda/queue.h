@@ -60,7 +60,7 @@ struct cuda_queue {
     uint32_t spent;                         /* by what is in flight */
     uint32_t refusals;                      /* in a row, of one command, with nothing in flight */
     uint32_t given_up;                      /* commands in a row that were refused too often */
-    char refusal[96];                       /* why the command is refused, where we know more */
+    char refusal[128];                      /* why the command is refused, where we know more */
     struct cuda_job job;                    /* while there is one, nothing else is accepted */
     char *stage;        /* pinned, LIMITS_CUDA_STAGE_BYTES; NULL: not needed yet */
     cuda_event anchor;  /* the end of the newest timed command ... */
