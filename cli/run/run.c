@@ -257,9 +257,14 @@ static fgpu_status run_read(struct run_state *state)
 static int run_take_profile(struct run_state *state)
 {
     const struct run_options *options = state->options;
+    fgpu_pool_options pool;
+    fgpu_pool_options_init(&pool);
+    pool.devices = options->devices;
+    if (options->pool) /* what is wrong with it is said when the pool is opened */
+        (void)fgpu_pool_options_parse(options->pool, &pool);
     const struct run_profile_options how = {.path = options->profile,
                                             .from = options->path,
-                                            .devices = options->devices,
+                                            .devices = pool.devices,
                                             .is_quiet = options->is_quiet,
                                             .constants = &options->constants};
     char why[CLI_WHY_BYTES] = "";

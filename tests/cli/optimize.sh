@@ -129,6 +129,7 @@ PYTHON
 expect 0 stdout 'done 41,' "$FASTGPU" run -d cpu --no-profile -o plain grey.json
 if grep -q 'profile' stdout; then exit 1; fi
 expect 0 stdout 'done 4,' "$FASTGPU" run -d cpu -o tuned grey.json
+expect 0 stdout 'done 4,' "$FASTGPU" run --pool devices=cpu -o tuned grey.json # that of -d cpu
 grep -q 'policy fifo; 4 tasks' stdout
 grep -qF 'bands = 3; policy fifo; find: local 16x1; order critical;' stdout
 grep -qF '; all kernels: variant native' stdout
